@@ -1,0 +1,50 @@
+"""MOTION: from frames to magnified motion and a rank-pooled image."""
+
+from .front_end import front_end_matrices, motion_front_end
+from .magnification import (
+    level_gains,
+    magnify,
+    magnify_pyramid,
+    pyramid_levels,
+    to_video,
+)
+from .rank_pooling import rank_pool, rank_pooling_weights, to_grey_levels
+from .steady import head_columns, remove_head_motion, remove_head_motion_numpy
+from .temporal import (
+    bandpass_matrix,
+    clamp_band,
+    effective_fps,
+    interpolation_matrix,
+)
+from .transforms import (
+    BandNotice,
+    EulerianMagnification,
+    PackMERInputs,
+    RankPooling,
+    StandardizeLength,
+)
+
+__all__ = [
+    'BandNotice',
+    'EulerianMagnification',
+    'PackMERInputs',
+    'RankPooling',
+    'StandardizeLength',
+    'bandpass_matrix',
+    'clamp_band',
+    'effective_fps',
+    'front_end_matrices',
+    'head_columns',
+    'interpolation_matrix',
+    'level_gains',
+    'magnify',
+    'magnify_pyramid',
+    'motion_front_end',
+    'pyramid_levels',
+    'rank_pool',
+    'rank_pooling_weights',
+    'remove_head_motion',
+    'remove_head_motion_numpy',
+    'to_grey_levels',
+    'to_video',
+]

@@ -1,0 +1,72 @@
+"""Magnification and rank pooling of a whole batch as one product on the device."""
+
+import torch
+
+from .rank_pooling import rank_pooling_weights, to_grey_levels
+from .steady import remove_head_motion
+from .temporal import bandpass_matrix
+
+
+def front_end_matrices(
+    length: int,
+    fps: list[float],
+    low: float = 0.4,
+    high: float = 4.0,
+    order: int = 1,
+    kind: str = 'zero-phase',
+) -> torch.Tensor:
+    """The whole motion front end as one matrix per clip (MPT, Eq. 1 and 5).
+
+    Args:
+        length: Frames T of the clips.
+        fps: Effective frame rate of each of the B clips, in Hz.
+        low: Lower edge of the pass band in Hz.
+        high: Upper edge of the pass band in Hz.
+        order: Order of the Butterworth filter.
+        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
+
+    Returns:
+        Float32 ``(B, T + 1, T)``: T rows of the temporal filter, then the row of
+        rank pooling.
+    """
+    pooling = torch.tensor(rank_pooling_weights(length))[None]
+    matrices = [
+        torch.cat(
+            [torch.tensor(bandpass_matrix(length, f, low, high, order, kind)), pooling]
+        )
+        for f in fps
+    ]
+    return torch.stack(matrices).float()
+
+
+def motion_front_end(
+    clips: torch.Tensor,
+    matrices: torch.Tensor,
+    alpha: float = 20.0,
+    steady: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rank-pooled images and magnified motion of a batch of clips.
+
+    Args:
+        clips: Frames ``(B, T, C, H, W)`` in grey levels, uint8 or float.
+        matrices: From :func:`front_end_matrices`, on the clips' device.
+        alpha: Gain of the magnification (MPT, Eq. 6).
+        steady: Take the head's own motion out of both, see
+            :mod:`~mmaction_mer.motion.steady`.
+
+    Returns:
+        ``image (B, C, H, W)`` in ``[0, 255]`` and ``motion (B, T, C, H, W)`` in grey
+        levels times alpha, both float32.
+
+    Example:
+        >>> clips = torch.full((2, 16, 3, 4, 4), 90, dtype=torch.uint8)
+        >>> matrices = front_end_matrices(16, [50.0, 25.0])
+        >>> image, motion = motion_front_end(clips, matrices)
+        >>> image.shape, motion.shape
+        (torch.Size([2, 3, 4, 4]), torch.Size([2, 16, 3, 4, 4]))
+    """
+    frames = clips.float()
+    product = torch.bmm(matrices, frames.flatten(2)).unflatten(2, frames.shape[2:])
+    if steady:
+        product = remove_head_motion(product, frames.mean(dim=1))
+    return to_grey_levels(product[:, -1]), alpha * product[:, :-1]

@@ -1,0 +1,235 @@
+"""Eulerian motion magnification (MPT, Eq. 4-7; Wu et al. 2012).
+
+Two forms of one operation. With one gain on every level, taking a Laplacian
+pyramid apart and putting it together again is the identity, so that the whole
+method is ``alpha * B @ X`` with the temporal matrix ``B``: :func:`magnify`. With
+gains per level the pyramid is needed: :func:`magnify_pyramid`.
+"""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from .steady import remove_head_motion_numpy
+from .temporal import bandpass_matrix
+
+
+def magnify(
+    clip: np.ndarray,
+    fps: float,
+    alpha: float = 20.0,
+    low: float = 0.4,
+    high: float = 4.0,
+    order: int = 1,
+    kind: str = 'zero-phase',
+    keep_residual: bool = True,
+    levels: int | None = None,
+    steady: bool = False,
+    add_original: bool = False,
+) -> np.ndarray:
+    """Magnified motion of a clip without building a pyramid (MPT, Eq. 4-7).
+
+    Args:
+        clip: Frames ``(T, H, W, C)`` in grey levels.
+        fps: Effective frame rate of these T frames, in Hz.
+        alpha: Gain; the paper's 20. Zero gives a sequence of zeros.
+        low: Lower edge of the pass band in Hz.
+        high: Upper edge of the pass band in Hz.
+        order: Order of the Butterworth filter.
+        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
+        keep_residual: Magnify the pyramid's low-pass residual too. ``False``
+            subtracts it, as many programs for magnification do.
+        levels: Levels of the pyramid whose residual is dropped; as many as fit by
+            default. Without effect while the residual is kept.
+        steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.steady`.
+        add_original: Return the magnified video in place of the motion alone.
+
+    Returns:
+        Float32 ``(T, H, W, C)`` in grey levels times alpha.
+
+    Raises:
+        ValueError: Not four axes, fewer than two frames, or an impossible band.
+
+    Example:
+        >>> still = np.full((16, 8, 8, 3), 90, np.uint8)
+        >>> float(abs(magnify(still, fps=50.0)).max()) < 1e-3
+        True
+    """
+    frames = _as_frames(clip)
+    matrix = bandpass_matrix(len(frames), float(fps), low, high, order, kind)
+    source = frames
+    if not keep_residual:
+        depth = pyramid_levels(frames.shape[1:3]) if levels is None else levels
+        source = frames - np.stack([_low_pass(frame, depth) for frame in frames])
+    product = (alpha * matrix).astype(np.float32) @ source.reshape(len(frames), -1)
+    motion = product.reshape(frames.shape)
+    if steady:
+        motion = remove_head_motion_numpy(motion, frames)
+    return motion + frames if add_original else motion
+
+
+def magnify_pyramid(
+    clip: np.ndarray,
+    fps: float,
+    alpha: float = 20.0,
+    low: float = 0.4,
+    high: float = 4.0,
+    order: int = 1,
+    kind: str = 'zero-phase',
+    keep_residual: bool = True,
+    levels: int | None = None,
+    cutoff_wavelength: float | None = None,
+    steady: bool = False,
+    add_original: bool = False,
+) -> np.ndarray:
+    """Magnified motion through a Laplacian pyramid, step by step (MPT, Eq. 4-7).
+
+    Args:
+        clip: See :func:`magnify`.
+        fps: See :func:`magnify`.
+        alpha: See :func:`magnify`.
+        low: See :func:`magnify`.
+        high: See :func:`magnify`.
+        order: See :func:`magnify`.
+        kind: See :func:`magnify`.
+        keep_residual: See :func:`magnify`.
+        levels: Band-pass levels of the pyramid; as many as fit by default.
+        cutoff_wavelength: Spatial wavelength in pixels below which the gain is
+            attenuated, see :func:`level_gains`; ``None`` for one gain everywhere,
+            as in the paper.
+        steady: See :func:`magnify`.
+        add_original: See :func:`magnify`.
+
+    Returns:
+        See :func:`magnify`, whose result this equals while all gains are one.
+
+    Raises:
+        ValueError: See :func:`magnify`.
+    """
+    frames = _as_frames(clip)
+    matrix = bandpass_matrix(len(frames), float(fps), low, high, order, kind)
+    depth = pyramid_levels(frames.shape[1:3]) if levels is None else levels
+    gains = level_gains(frames.shape[1:3], depth, alpha, cutoff_wavelength)
+    if not keep_residual:
+        gains[-1] = 0.0
+    pyramids = [_laplacian_pyramid(frame, depth) for frame in frames]  # Eq. 4
+    levelled = []
+    for gain, level in zip(gains, zip(*pyramids, strict=True), strict=True):
+        band = np.stack(level)
+        filtered = matrix.astype(np.float32) @ band.reshape(len(band), -1)  # Eq. 5
+        levelled.append(gain * filtered.reshape(band.shape))  # Eq. 6
+    motion = np.stack(  # Eq. 7
+        [_reconstruct([level[t] for level in levelled]) for t in range(len(frames))]
+    )
+    if steady:
+        motion = remove_head_motion_numpy(motion, frames)
+    return motion + frames if add_original else motion
+
+
+def level_gains(
+    size: Sequence[int],
+    levels: int,
+    alpha: float,
+    cutoff_wavelength: float | None = None,
+) -> list[float]:
+    """Gain of every pyramid level, the residual last (Wu et al. 2012, section 4).
+
+    Their bound ``(1 + alpha) delta < lambda / 8`` ties gain and displacement to the
+    spatial wavelength. With the cut-off ``lambda_c`` the displacement that alpha
+    still holds for is ``delta = lambda_c / (8 (1 + alpha))``, and a level of
+    wavelength ``lambda_l`` gets ``min(alpha, lambda_l / (8 delta) - 1)``, not below
+    zero. The wavelength is a third of the image's diagonal at the residual and
+    halves with every finer level, as in their program.
+
+    Args:
+        size: Height and width of the frames in pixels.
+        levels: Band-pass levels above the residual.
+        alpha: The gain asked for.
+        cutoff_wavelength: ``lambda_c`` in pixels, or ``None`` for no attenuation.
+
+    Returns:
+        ``levels + 1`` gains, finest level first.
+
+    Raises:
+        ValueError: The cut-off is not positive.
+
+    Example:
+        >>> [round(gain, 1) for gain in level_gains((64, 64), 3, 20.0, 16.0)]
+        [3.9, 8.9, 18.8, 20.0]
+    """
+    if cutoff_wavelength is None:
+        return [alpha] * (levels + 1)
+    if cutoff_wavelength <= 0:
+        raise ValueError(
+            f'the cut-off wavelength must be positive, got {cutoff_wavelength}'
+        )
+    delta = cutoff_wavelength / (8 * (1 + alpha))
+    coarsest = math.hypot(*size) / 3
+    wavelengths = [coarsest / 2 ** (levels - level) for level in range(levels + 1)]
+    return [min(alpha, max(0.0, w / (8 * delta) - 1)) for w in wavelengths]
+
+
+def pyramid_levels(size: Sequence[int]) -> int:
+    """Band-pass levels that fit an image: the residual keeps 8 pixels or more.
+
+    Example:
+        >>> pyramid_levels((224, 224)), pyramid_levels((9, 100))
+        (4, 0)
+    """
+    return max(0, int(math.log2(max(1, min(size)) / 8)))
+
+
+def to_video(magnified: np.ndarray) -> np.ndarray:
+    """Round and clip a magnified video to uint8 for people to watch."""
+    return np.clip(np.rint(magnified), 0, 255).astype(np.uint8)
+
+
+def _as_frames(clip: np.ndarray) -> np.ndarray:
+    frames = np.asarray(clip, dtype=np.float32)
+    if frames.ndim != 4:
+        raise ValueError(
+            f'a clip has four axes (T, H, W, C), got an array of shape {frames.shape}'
+        )
+    return frames
+
+
+def _shrink(image: np.ndarray) -> np.ndarray:
+    return _with_channels(cv2.pyrDown(image), image)
+
+
+def _grow(image: np.ndarray, like: np.ndarray) -> np.ndarray:
+    height, width = like.shape[:2]
+    return _with_channels(cv2.pyrUp(image, dstsize=(width, height)), image)
+
+
+def _with_channels(result: np.ndarray, image: np.ndarray) -> np.ndarray:
+    # OpenCV drops the last axis of one-channel images.
+    return result.reshape(*result.shape[:2], image.shape[2])
+
+
+def _laplacian_pyramid(frame: np.ndarray, levels: int) -> list[np.ndarray]:
+    bands = []
+    for _ in range(levels):
+        smaller = _shrink(frame)
+        bands.append(frame - _grow(smaller, frame))
+        frame = smaller
+    return [*bands, frame]
+
+
+def _reconstruct(pyramid: list[np.ndarray]) -> np.ndarray:
+    frame = pyramid[-1]
+    for band in reversed(pyramid[:-1]):
+        frame = band + _grow(frame, band)
+    return frame
+
+
+def _low_pass(frame: np.ndarray, levels: int) -> np.ndarray:
+    sizes = []
+    for _ in range(levels):
+        sizes.append(frame)
+        frame = _shrink(frame)
+    for like in reversed(sizes):
+        frame = _grow(frame, like)
+    return frame

@@ -1,0 +1,97 @@
+"""Approximate rank pooling: a clip becomes one image that holds its motion.
+
+Source: Bilen et al., "Action Recognition with Dynamic Image Networks"; MPT, Eq. 1.
+"""
+
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from .steady import remove_head_motion_numpy
+
+Array = TypeVar('Array', np.ndarray, torch.Tensor)
+
+MID_GREY = 127.5
+# Below this range in grey levels a pooled clip is rounding error around a still face.
+_STILL = 1e-2
+
+
+@lru_cache(maxsize=64)
+def rank_pooling_weights(length: int) -> np.ndarray:
+    """Weights of approximate rank pooling (MPT, Eq. 1).
+
+    ``a_t = 2 (T - t + 1) - (T + 1) (H_T - H_{t-1})`` with the harmonic numbers
+    ``H_t = sum_{i <= t} 1 / i`` and ``t = 1 .. T``.
+
+    Args:
+        length: Frames T of the clip, at least 2.
+
+    Returns:
+        Weights of shape ``(T,)`` that sum to zero; read-only.
+
+    Raises:
+        ValueError: One frame or none has no order to learn.
+
+    Example:
+        >>> rank_pooling_weights(2).tolist()
+        [-0.5, 0.5]
+    """
+    if length < 2:
+        raise ValueError(f'rank pooling needs at least two frames, got {length}')
+    t = np.arange(1, length + 1)
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / t)])
+    weights = 2.0 * (length - t + 1) - (length + 1) * (harmonic[-1] - harmonic[:-1])
+    weights -= weights.mean()
+    weights.setflags(write=False)
+    return weights
+
+
+def rank_pool(clip: np.ndarray, steady: bool = False) -> np.ndarray:
+    """Pool a clip into one image (MPT, Eq. 1), in grey levels.
+
+    Args:
+        clip: Frames of shape ``(T, ...)``, any real type.
+        steady: Take the head's own motion out first, see
+            :mod:`~mmaction_mer.motion.steady`; frames are ``(T, H, W, C)`` then.
+
+    Returns:
+        Image of shape ``(...)``, float32 in ``[0, 255]``; see :func:`to_grey_levels`.
+
+    Raises:
+        ValueError: Fewer than two frames.
+
+    Example:
+        >>> rank_pool(np.stack([np.zeros((2, 2)), np.eye(2)])).tolist()
+        [[255.0, 0.0], [0.0, 255.0]]
+    """
+    weights = rank_pooling_weights(len(clip)).astype(np.float32)
+    pooled = np.tensordot(weights, np.asarray(clip, dtype=np.float32), axes=1)
+    pooled = pooled[None]
+    if steady:
+        pooled = remove_head_motion_numpy(pooled, clip)
+    return to_grey_levels(pooled)[0]
+
+
+def to_grey_levels(pooled: Array) -> Array:
+    """Stretch each pooled image to ``[0, 255]``; a still clip becomes mid-grey.
+
+    Args:
+        pooled: Weighted sums of frames, shape ``(B, ...)``, array or tensor.
+
+    Returns:
+        The same shape and kind, every ``pooled[b]`` stretched by its own minimum
+        and maximum.
+    """
+    flat = pooled.reshape(len(pooled), -1)
+    shape = (-1,) + (1,) * (pooled.ndim - 1)
+    if isinstance(flat, torch.Tensor):
+        low, high = (x.view(shape) for x in torch.aminmax(flat, dim=1))
+        span = high - low
+        grey = (pooled - low) * (255 / span.clamp_min(_STILL))
+        return torch.where(span < _STILL, torch.full_like(grey, MID_GREY), grey)
+    low = flat.min(axis=1).reshape(shape)
+    span = flat.max(axis=1).reshape(shape) - low
+    grey = (pooled - low) * (255 / np.maximum(span, _STILL))
+    return np.where(span < _STILL, np.float32(MID_GREY), grey).astype(np.float32)

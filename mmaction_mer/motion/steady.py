@@ -1,0 +1,79 @@
+"""Taking the head's own movement out of a motion sequence, in closed form.
+
+To first order a moving picture changes by ``I_x u + I_y v`` (optical flow's
+constraint). A head that drifts, rolls or comes nearer moves as a whole, so that its
+``(u, v)`` is affine in the position: six columns of gradients times 1, x and y. Light
+adds two more, the picture itself and a constant. What these eight columns explain of
+a change is the head and the lamp; what they leave is the face. This is ours, not the
+paper's: a least-squares fit of eight numbers for every filtered frame.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Sobel's derivative, smoothed across; a least-squares fit needs no scale.
+_SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+
+def head_columns(frame: Tensor) -> Tensor:
+    """The eight ways in which a whole head and its light change a picture.
+
+    Args:
+        frame: Mean frames ``(B, C, H, W)`` in grey levels.
+
+    Returns:
+        ``(B, 8, C, H, W)``, each column of unit length.
+    """
+    batch, channels, height, width = frame.shape
+    kernel = frame.new_tensor(_SOBEL)
+    kernels = torch.stack([kernel, kernel.T])[:, None]
+    single = frame.flatten(0, 1)[:, None]
+    padded = functional.pad(single, (1, 1, 1, 1), mode='replicate')
+    gradient = functional.conv2d(padded, kernels)
+    gx, gy = gradient.view(batch, channels, 2, height, width).unbind(2)
+    y = torch.linspace(-1, 1, height, device=frame.device)[:, None]
+    x = torch.linspace(-1, 1, width, device=frame.device)
+    one = torch.ones_like(frame)
+    columns = torch.stack([gx, gy, x * gx, y * gx, x * gy, y * gy, frame, one], dim=1)
+    norm = columns.flatten(2).norm(dim=2).clamp_min(1e-6)
+    return columns / norm[..., None, None, None]
+
+
+def remove_head_motion(changes: Tensor, frame: Tensor, ridge: float = 1e-4) -> Tensor:
+    """Subtract what a moving head and a changing light explain.
+
+    Args:
+        changes: Temporally filtered or pooled frames ``(B, L, C, H, W)``: linear
+            combinations of frames whose weights sum to zero.
+        frame: Mean frames ``(B, C, H, W)`` of the same clips.
+        ridge: Keeps the fit of a flat picture finite.
+
+    Returns:
+        ``(B, L, C, H, W)``: the residuals of the fits.
+    """
+    columns = head_columns(frame).flatten(2)
+    target = changes.flatten(2)
+    gram = columns @ columns.transpose(1, 2)
+    gram = gram + ridge * torch.eye(8, device=gram.device)
+    weights = torch.linalg.solve(gram, columns @ target.transpose(1, 2))
+    return changes - (weights.transpose(1, 2) @ columns).view_as(changes)
+
+
+def remove_head_motion_numpy(changes: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """:func:`remove_head_motion` for one clip in the layout of the pipelines.
+
+    Args:
+        changes: ``(L, H, W, C)`` float32.
+        clip: The frames they were made of, ``(T, H, W, C)``.
+
+    Returns:
+        ``(L, H, W, C)`` float32.
+    """
+    frame = np.asarray(clip, dtype=np.float32).mean(axis=0)
+    residual = remove_head_motion(
+        torch.from_numpy(np.moveaxis(changes, -1, 1)[None].copy()),
+        torch.from_numpy(np.moveaxis(frame, -1, 0)[None].copy()),
+    )
+    return np.moveaxis(residual[0].numpy(), 1, -1)

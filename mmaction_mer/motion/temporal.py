@@ -1,0 +1,188 @@
+"""Linear operations on the time axis, each written as one small matrix.
+
+A clip of fixed length is filtered, interpolated or pooled by multiplying it with
+a matrix from the left, so that a chain of them is one product.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from scipy import signal
+
+FILTERS = ('zero-phase', 'causal', 'ideal')
+
+
+def effective_fps(fps: float, num_frames: int, length: int) -> float:
+    """Frame rate of a clip after ``num_frames`` became ``length`` frames.
+
+    First and last frame stay where they are, so the same time is divided into
+    ``length - 1`` steps in place of ``num_frames - 1``.
+
+    Args:
+        fps: Frames per second of the clip as recorded.
+        num_frames: Frames before, at least 2.
+        length: Frames after, at least 2.
+
+    Returns:
+        Frames per second of the standardised clip, in Hz.
+
+    Raises:
+        ValueError: Fewer than two frames, or a frame rate that is no positive
+            number.
+
+    Example:
+        >>> effective_fps(200, 61, 16)
+        50.0
+    """
+    if num_frames < 2 or length < 2:
+        raise ValueError(
+            f'a frame rate needs at least two frames, got {num_frames} -> {length}'
+        )
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f'fps must be a positive number of frames a second, got {fps}')
+    return fps * (length - 1) / (num_frames - 1)
+
+
+@lru_cache(maxsize=512)
+def interpolation_matrix(num_frames: int, length: int = 16) -> np.ndarray:
+    """Linear interpolation in time from ``num_frames`` to ``length`` frames.
+
+    Args:
+        num_frames: Frames in, at least 2.
+        length: Frames out, at least 2.
+
+    Returns:
+        Matrix of shape ``(length, num_frames)``; every row sums to one, the first
+        and the last frame are kept. Read-only, since it is cached.
+
+    Raises:
+        ValueError: One frame or none: there is no motion to interpolate.
+
+    Example:
+        >>> interpolation_matrix(2, 3).tolist()
+        [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    """
+    if num_frames < 2 or length < 2:
+        raise ValueError(
+            'a clip needs at least two frames to be standardised, '
+            f'got {num_frames} -> {length}'
+        )
+    position = np.linspace(0, num_frames - 1, length)
+    left = np.minimum(position.astype(int), num_frames - 2)
+    share = position - left
+    matrix = np.zeros((length, num_frames))
+    rows = np.arange(length)
+    matrix[rows, left] = 1 - share
+    matrix[rows, left + 1] += share
+    matrix.setflags(write=False)
+    return matrix
+
+
+def clamp_band(
+    fps: float, low: float, high: float
+) -> tuple[tuple[float, float], str | None]:
+    """Fit a pass band under the Nyquist rate.
+
+    Args:
+        fps: Effective frame rate in Hz (see :func:`effective_fps`).
+        low: Lower edge in Hz.
+        high: Upper edge in Hz.
+
+    Returns:
+        The band that the frame rate can hold, and a sentence that says what was
+        changed, or ``None`` when nothing was.
+
+    Raises:
+        ValueError: The band is empty, or lies above the Nyquist rate altogether.
+
+    Example:
+        >>> clamp_band(50.0, 0.4, 4.0)
+        ((0.4, 4.0), None)
+        >>> clamp_band(6.0, 0.4, 4.0)[0]
+        (0.4, 2.97)
+    """
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f'fps must be a positive number of frames a second, got {fps}')
+    if not 0 < low < high:
+        raise ValueError(f'a pass band needs 0 < low < high, got {low} to {high} Hz')
+    # Just below Nyquist: at Nyquist itself the bilinear transform is singular.
+    limit = round(0.99 * fps / 2, 9)
+    if high <= limit:
+        return (low, high), None
+    if low >= limit:
+        raise ValueError(
+            f'the band {low:g}-{high:g} Hz lies above what {fps:g} frames a second '
+            f'can hold ({fps / 2:g} Hz); use a higher frame rate or a lower band'
+        )
+    return (low, limit), (
+        f'the upper edge {high:g} Hz is above the Nyquist rate of an effective '
+        f'{fps:g} frames a second and was lowered to {limit:g} Hz'
+    )
+
+
+@lru_cache(maxsize=4096)
+def bandpass_matrix(
+    length: int,
+    fps: float,
+    low: float = 0.4,
+    high: float = 4.0,
+    order: int = 1,
+    kind: str = 'zero-phase',
+) -> np.ndarray:
+    """A temporal band-pass filter as a matrix (MPT, Eq. 5).
+
+    The paper names a Butterworth filter and its band; order and phase are our
+    choice. Every row sums to zero, so that a still face leaves no trace in the
+    filtered sequence, whatever the start-up of the filter.
+
+    Args:
+        length: Frames T of the clip.
+        fps: Effective frame rate in Hz.
+        low: Lower edge in Hz.
+        high: Upper edge in Hz; above the Nyquist rate it is lowered (ask
+            :func:`clamp_band` for the sentence that says so).
+        order: Order of the Butterworth prototype (unused for ``'ideal'``).
+        kind: ``'zero-phase'`` runs forward and backward, so that the apex does
+            not move in time; ``'causal'`` runs forward only, its state seeded with
+            the first frame; ``'ideal'`` cuts in the Fourier domain.
+
+    Returns:
+        Matrix ``(length, length)``, float64, read-only: ``filtered = matrix @ x``.
+
+    Raises:
+        ValueError: Unknown ``kind``, a length below 2, or an impossible band.
+
+    Example:
+        >>> matrix = bandpass_matrix(16, 50.0)
+        >>> bool(abs(matrix.sum(axis=1)).max() < 1e-12)
+        True
+    """
+    if length < 2:
+        raise ValueError(f'a temporal filter needs at least two frames, got {length}')
+    if order < 1:
+        raise ValueError(
+            f'the order of a Butterworth filter is at least 1, got {order}'
+        )
+    (low, high), _ = clamp_band(fps, low, high)
+    impulses = np.eye(length)
+    if kind == 'ideal':
+        frequency = np.fft.rfftfreq(length, 1 / fps)
+        spectrum = np.fft.rfft(impulses, axis=0)
+        spectrum[(frequency < low) | (frequency > high)] = 0
+        matrix = np.fft.irfft(spectrum, n=length, axis=0)
+    elif kind in FILTERS:
+        # Second-order sections: the (b, a) form is unstable at high frame rates.
+        sos = signal.butter(order, (low, high), 'bandpass', fs=fps, output='sos')
+        if kind == 'zero-phase':
+            padding = min(3 * (2 * len(sos) + 1), length - 1)
+            matrix = signal.sosfiltfilt(sos, impulses, axis=0, padlen=padding)
+        else:
+            state = signal.sosfilt_zi(sos)[:, :, None] * impulses[0]
+            matrix, _ = signal.sosfilt(sos, impulses, axis=0, zi=state)
+    else:
+        raise ValueError(f'unknown filter {kind!r}, choose from {", ".join(FILTERS)}')
+    # What is left of the row sums is rounding; times 20 x 255 it would be seen.
+    matrix = matrix - matrix.mean(axis=1, keepdims=True)
+    matrix.setflags(write=False)
+    return matrix

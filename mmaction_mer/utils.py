@@ -1,0 +1,51 @@
+"""Small file helpers shared by every room: nothing here knows about faces."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def atomic_write(path: str | Path, data: str | bytes) -> Path:
+    """Write a file so that a reader sees the old content or the new, never half.
+
+    Args:
+        path: The file to write; missing parent folders are made.
+        data: Text (written as UTF-8) or bytes.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full; the old file
+            then stands untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    payload = data.encode('utf-8') if isinstance(data, str) else data
+    handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; a result is as readable as any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
+    """Write ``value`` as JSON, atomically (see :func:`atomic_write`).
+
+    NaN and infinity are refused, since they are not JSON and other programs
+    could not read the file back.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return atomic_write(path, text + '\n')

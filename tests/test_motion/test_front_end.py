@@ -1,0 +1,22 @@
+"""The batched product against the single-clip functions."""
+
+import numpy as np
+import torch
+
+from mmaction_mer.motion import front_end_matrices, magnify, motion_front_end, rank_pool
+
+
+def test_batched_product_equals_the_functions_clip_by_clip():
+    rng = np.random.default_rng(0)
+    clips = rng.integers(0, 256, (3, 16, 20, 24, 3), dtype=np.uint8)
+    rates = [25.0, 50.0, 158.0]
+    tensor = torch.tensor(clips).permute(0, 1, 4, 2, 3)
+    image, motion = motion_front_end(tensor, front_end_matrices(16, rates), alpha=20)
+    assert image.dtype == motion.dtype == torch.float32
+    for i, fps in enumerate(rates):
+        np.testing.assert_allclose(
+            motion[i].permute(0, 2, 3, 1).numpy(), magnify(clips[i], fps), atol=2e-2
+        )
+        np.testing.assert_allclose(
+            image[i].permute(1, 2, 0).numpy(), rank_pool(clips[i]), atol=2e-2
+        )
