@@ -1,0 +1,39 @@
+"""Data: annotation files, protocols, the dataset class and loading."""
+
+from .annotation import (
+    MERDataError,
+    read_annotation,
+    validate_annotation,
+    write_annotation,
+)
+from .clips import UsableClips, load_clip, usable_clips
+from .loading import LoadMERFrames
+from .mer_dataset import MERDataset
+from .protocols import (
+    Fold,
+    assert_disjoint,
+    group_kfold,
+    holdout,
+    inner_split,
+    leave_one_subject_out,
+    make_folds,
+)
+
+__all__ = [
+    'Fold',
+    'LoadMERFrames',
+    'MERDataError',
+    'MERDataset',
+    'UsableClips',
+    'assert_disjoint',
+    'group_kfold',
+    'holdout',
+    'inner_split',
+    'leave_one_subject_out',
+    'load_clip',
+    'make_folds',
+    'read_annotation',
+    'usable_clips',
+    'validate_annotation',
+    'write_annotation',
+]

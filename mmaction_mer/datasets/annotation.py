@@ -1,0 +1,203 @@
+"""The annotation file: one JSON file per dataset, read, written, validated.
+
+The format is described in ``docs/annotation.md``; the rules a row must keep
+are in ``rules.py``, and whether the frames exist on disk is asked in
+``clips.py``.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..utils import write_json
+from .rules import Problem, metainfo_problems, row_problems, show
+
+FORMAT = 1
+SHOWN_PROBLEMS = 20
+
+
+class MERDataError(ValueError):
+    """Data that cannot be used; the message names file, clip and field."""
+
+
+def raise_problems(source: str, what: str, problems: Sequence[str]) -> None:
+    """Raise one :class:`MERDataError` for a list of problems, if there are any.
+
+    Args:
+        source: The file the problems were found in.
+        what: What kind of problems these are.
+        problems: One line each; the first 20 are shown, all are counted.
+
+    Raises:
+        MERDataError: ``problems`` is not empty.
+    """
+    if not problems:
+        return
+    lines = [f'{source}: {what}: {len(problems)} problem(s)']
+    lines += [f'  {problem}' for problem in problems[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        lines.append(f'  ... and {len(problems) - SHOWN_PROBLEMS} more')
+    raise MERDataError('\n'.join(lines))
+
+
+def clip_name(row: Mapping[str, Any]) -> str:
+    """Return the name under which messages speak of a clip.
+
+    >>> clip_name({'dataset': 'smic', 'subject': 's01', 'clip': 's1_ne_01'})
+    'smic/s01/s1_ne_01'
+    """
+    return f'{row["dataset"]}/{row["subject"]}/{row["clip"]}'
+
+
+def validate_annotation(content: Any, source: str = 'annotation') -> None:
+    """Check the content of an annotation file, without touching the frames.
+
+    Args:
+        content: What the JSON file holds.
+        source: The file's name, for the message.
+
+    Raises:
+        MERDataError: Something breaks the format. The message lists every
+            problem with clip and field, and says what to do about it.
+    """
+    if not isinstance(content, dict) or not {'metainfo', 'data_list'} <= set(content):
+        raise MERDataError(
+            f"{source}: must be a JSON object with the keys 'metainfo' and "
+            f"'data_list', but is {show(content)}"
+        )
+    metainfo, data_list = content['metainfo'], content['data_list']
+    problems = [f'metainfo, {problem}' for problem in metainfo_problems(metainfo)]
+    if not isinstance(data_list, list) or not data_list:
+        problems.append(
+            f"field 'data_list': must be a list with at least one clip, but is "
+            f'{show(data_list)}'
+        )
+        data_list = []
+    classes = metainfo.get('classes') if isinstance(metainfo, dict) else None
+    num_classes = len(classes) if isinstance(classes, list) else None
+    sound: list[tuple[str, dict[str, Any]]] = []
+    for number, row in enumerate(data_list):
+        where = _where(row, number)
+        found = row_problems(row, num_classes)
+        problems += [f'{where}, {problem}' for problem in found]
+        if not found:
+            sound.append((where, row))
+    problems += _problems_between_rows(sound)
+    raise_problems(source, 'the annotation cannot be used', problems)
+
+
+def read_annotation(path: str | Path) -> dict[str, Any]:
+    """Read and validate an annotation file.
+
+    Args:
+        path: The JSON file.
+
+    Returns:
+        ``{'metainfo': {...}, 'data_list': [...]}``; in each row ``fps`` is a
+        float, ``aus`` a list and ``emotion`` a text, empty where not given.
+
+    Raises:
+        MERDataError: The file is missing, cut short, not JSON, or breaks the
+            format (see :func:`validate_annotation`).
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8-sig')
+    except FileNotFoundError as error:
+        raise MERDataError(
+            f'{path}: annotation file not found; check ann_file and data_root, or '
+            f"make it with the dataset's script in tools/data"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MERDataError(f'{path}: annotation file not readable: {error}') from error
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MERDataError(
+            f'{path}: not a JSON file, or cut short: {error}; make it again'
+        ) from error
+    validate_annotation(content, str(path))
+    for row in content['data_list']:
+        row['fps'] = float(row['fps'])
+        row.setdefault('emotion', '')
+        row.setdefault('aus', [])
+    return content
+
+
+def write_annotation(path: str | Path, content: dict[str, Any]) -> Path:
+    """Validate an annotation and write it atomically as JSON.
+
+    Args:
+        path: The file to write.
+        content: ``{'metainfo': {...}, 'data_list': [...]}``.
+
+    Returns:
+        The path written.
+
+    Raises:
+        MERDataError: The content breaks the format or does not fit into JSON;
+            nothing is written.
+    """
+    validate_annotation(content, str(path))
+    try:
+        return write_json(path, content)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MERDataError(
+            f'{path}: an additional field does not fit into JSON: {error}'
+        ) from error
+
+
+def _where(row: Any, number: int) -> str:
+    """Name a row by its clip where it has one, and by its place."""
+    names: list[Any] = [None]
+    if isinstance(row, dict):
+        names = [row.get(key) for key in ('dataset', 'subject', 'clip')]
+    if all(isinstance(name, str) for name in names):
+        # ascii() shows what cannot be printed; the quotes it adds are dropped.
+        return f'clip {ascii("/".join(names))[1:-1]} (data_list[{number}])'
+    return f'data_list[{number}]'
+
+
+def _problems_between_rows(rows: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Duplicates, one subject spelled two ways, frames shared by two subjects."""
+    problems = []
+    first: dict[tuple[str, str, str], str] = {}
+    spellings: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    owners: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
+    for where, row in rows:
+        key = (row['dataset'], row['subject'], row['clip'])
+        if key in first:
+            problems.append(
+                Problem(
+                    'clip', f'is a duplicate of {first[key]}: rename it or drop it'
+                ).of(where)
+            )
+        first.setdefault(key, where)
+
+        subject = row['subject']
+        known = spellings[row['dataset'], subject.casefold()]
+        if known and subject not in known:
+            problems.append(
+                Problem(
+                    'subject',
+                    f'{subject!r} is spelled {next(iter(known))!r} in '
+                    f'{next(iter(known.values()))}: spell a subject one way, or '
+                    f'one person ends up on both sides of a fold',
+                ).of(where)
+            )
+        known.setdefault(subject, where)
+
+        field = 'frame_dir' if row.get('video') is None else 'video'
+        known = owners[PurePosixPath(row[field])]
+        if known and subject not in known:
+            problems.append(
+                Problem(
+                    field,
+                    f'{row[field]!r} is also that of {next(iter(known.values()))}, '
+                    f'another subject: the same frames would be on both sides of a '
+                    f'fold; correct the path or the subject',
+                ).of(where)
+            )
+        known.setdefault(subject, where)
+    return problems

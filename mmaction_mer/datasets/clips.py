@@ -1,0 +1,177 @@
+"""From rows of an annotation file to clips on this disk.
+
+A release may lack clips. Each one that cannot be used is reported by name, the
+rest goes on, and more than the user tolerates is an error.
+"""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .annotation import MERDataError, clip_name, raise_problems
+from .frames import (
+    choose_frames,
+    list_frames,
+    missing_frames,
+    open_video,
+    read_images,
+    read_video,
+    sampled_fps,
+)
+
+
+@dataclass(frozen=True)
+class UsableClips:
+    """What :func:`usable_clips` found.
+
+    Attributes:
+        rows: Rows that can be used, their ``frame_dir`` or ``video`` absolute.
+        skipped: The reason, by name of each clip left out.
+        notes: One line per usable clip that lacks some frames.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def usable_clips(
+    rows: Sequence[Mapping[str, Any]],
+    root: str,
+    source: str = 'annotation',
+    max_missing: int = 0,
+) -> UsableClips:
+    """Look for the frames of every clip; decode none.
+
+    Args:
+        rows: Valid rows of an annotation file; they are not changed.
+        root: The data root, which the paths of the rows start from; the empty
+            text is the current folder.
+        source: The annotation file, for messages.
+        max_missing: So many clips may be left out.
+
+    Returns:
+        The clips whose files exist with at least two frames between onset and
+        offset, and what was left out.
+
+    Raises:
+        MERDataError: The root is missing, more than ``max_missing`` clips
+            cannot be used, or none can; the message lists them all.
+    """
+    if not os.path.isdir(root or '.'):
+        raise MERDataError(
+            f"{source}: the data root '{root}' is not a folder on this machine: set "
+            f"data_root or data_prefix['img'] to where the release lies"
+        )
+    usable = UsableClips()
+    for row in rows:
+        name = clip_name(row)
+        try:
+            row = locate(row, root)
+            available = _available(row)
+            lacking, first = missing_frames(available, row['onset'], row['offset'])
+            choose_frames(list(available), row['onset'], row['offset'], 2)
+        except MERDataError as error:
+            # Frames are chosen by number alone: only here is the clip known.
+            text = str(error)
+            usable.skipped[name] = text if name in text else f'clip {name}: {text}'
+            continue
+        usable.rows.append(row)
+        if lacking:
+            usable.notes.append(
+                f'clip {name}: {lacking} of {row["offset"] - row["onset"] + 1} '
+                f'frames are missing (first: {first}); the nearest ones are used'
+            )
+    if len(usable.skipped) > max_missing or not usable.rows:
+        raise_problems(
+            source,
+            f'clips cannot be used, and max_missing is {max_missing} (add the files, '
+            f'or set max_missing to go on without them)',
+            list(usable.skipped.values()),
+        )
+    return usable
+
+
+def locate(row: Mapping[str, Any], root: str) -> dict[str, Any]:
+    """Return a copy of a row whose ``frame_dir`` or ``video`` is absolute.
+
+    Raises:
+        MERDataError: The path leaves the data root, through a link.
+    """
+    key = 'frame_dir' if row.get('video') is None else 'video'
+    root = os.path.abspath(root)
+    path = os.path.normpath(os.path.join(root, row[key]))
+    _refuse_outside(path, root, row)
+    if key == 'frame_dir' and os.path.isdir(path):
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    _refuse_outside(entry.path, root, row)
+    return {**row, key: path}
+
+
+def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str, Any]:
+    """Read the frames of a clip from onset to offset.
+
+    Args:
+        row: A located row, see :func:`locate`.
+        max_frames: Longer clips are sampled down to so many frames, at regular
+            intervals; None reads all.
+
+    Returns:
+        ``imgs`` list of (H, W, 3) uint8 RGB, ``frame_inds`` int64 array of the
+        frame numbers read, ``fps`` the rate of what was read (Hz) and
+        ``total_frames`` the length of the clip, offset - onset + 1.
+
+    Raises:
+        MERDataError: Frames are missing or cannot be read; the message names
+            file and clip.
+    """
+    name = clip_name(row)
+    total = row['offset'] - row['onset'] + 1
+    available = _available(row)
+    try:
+        numbers = choose_frames(
+            list(available), row['onset'], row['offset'], max_frames
+        )
+    except MERDataError as error:
+        raise MERDataError(f'clip {name}: {error}') from error
+    if isinstance(available, dict):
+        images = read_images([available[int(number)] for number in numbers], name)
+    else:
+        images = read_video(row['video'], numbers, name)
+    return {
+        'imgs': images,
+        'frame_inds': numbers,
+        'fps': sampled_fps(row['fps'], total, len(numbers)),
+        'total_frames': total,
+    }
+
+
+def _available(row: Mapping[str, Any]) -> dict[int, str] | range:
+    """Frame numbers that exist: with their files, or the range of a video."""
+    name = clip_name(row)
+    if row.get('video') is None:
+        return list_frames(row['frame_dir'], row['filename_tmpl'], name)
+    try:
+        status = os.stat(row['video'])
+    except OSError:
+        return range(len(open_video(row['video'], name)))  # says what is wrong
+    return range(_video_length(row['video'], status.st_mtime_ns, status.st_size, name))
+
+
+@functools.lru_cache(maxsize=65536)
+def _video_length(path: str, changed: int, size: int, clip: str) -> int:
+    """Count frames once per state of the file: each fold asks again."""
+    return len(open_video(path, clip))
+
+
+def _refuse_outside(path: str, root: str, row: Mapping[str, Any]) -> None:
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        raise MERDataError(
+            f'{path}: clip {clip_name(row)}: a link leads out of the data root '
+            f'{root}: put the files below the root, or make the root itself the link'
+        )

@@ -1,0 +1,54 @@
+"""The first transform of a pipeline: from a clip's annotation to its frames."""
+
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from .annotation import MERDataError
+from .clips import load_clip
+
+
+@TRANSFORMS.register_module()
+class LoadMERFrames(BaseTransform):
+    """Read the frames from onset to offset, from local files.
+
+    Required keys: what :class:`MERDataset` gives.
+
+    Added keys: ``imgs`` (list of (H, W, 3) uint8 RGB), ``frame_inds``
+    (frame numbers, int64), ``fps`` (of the frames read, Hz), ``total_frames``
+    (offset - onset + 1), ``clip_len``, ``num_clips`` (1), ``original_shape`` and
+    ``img_shape`` (h, w).
+
+    Args:
+        max_frames: Longer clips are sampled at regular intervals down to so many
+            frames, and ``fps`` falls with them; None reads all.
+
+    Raises:
+        MERDataError: A frame cannot be read; the message names file and clip.
+    """
+
+    def __init__(self, max_frames: int | None = 16) -> None:
+        if max_frames is not None and max_frames < 2:
+            raise MERDataError(f'max_frames is {max_frames}, but motion needs two')
+        self.max_frames = max_frames
+
+    def transform(self, results: dict) -> dict:
+        """Add the frames of one clip.
+
+        Args:
+            results: The clip's annotation.
+
+        Returns:
+            The same dictionary with the keys added.
+        """
+        results.update(load_clip(results, self.max_frames))
+        shape = results['imgs'][0].shape[:2]
+        results.update(
+            clip_len=len(results['imgs']),
+            num_clips=1,
+            original_shape=shape,
+            img_shape=shape,
+        )
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(max_frames={self.max_frames})'

@@ -1,0 +1,179 @@
+"""The dataset class: one side of one fold of an annotation file."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mmaction.datasets.base import BaseActionDataset
+from mmaction.registry import DATASETS
+from mmengine.logging import print_log
+
+from .annotation import MERDataError, clip_name, read_annotation
+from .clips import usable_clips
+from .protocols import Fold, assert_disjoint, check_known
+
+SIDES = ('all', 'train', 'val', 'test')
+
+
+@DATASETS.register_module()
+class MERDataset(BaseActionDataset):
+    """Clips of micro-expressions, as frame folders or videos.
+
+    The annotation file is described in ``docs/annotation.md``; two of its lines:
+
+    .. code-block:: none
+
+        {"dataset": "synthme", "subject": "sub01", "clip": "sub01_c003",
+         "frame_dir": "sub01/sub01_c003", "filename_tmpl": "img{}.jpg",
+         "onset": 1, "apex": 23, "offset": 60, "fps": 200.0, "label": 0,
+         "emotion": "disgust", "aus": ["4", "15"]},
+        {"dataset": "synthme", "subject": "sub02", "clip": "sub02_c001",
+         "video": "sub02/c001.mp4", "onset": 0, "apex": null, "offset": 44,
+         "fps": 200.0, "label": 2, "emotion": "surprise", "aus": ["1", "2"]}
+
+    At start-up the whole file is checked, not only this side, so that every fold
+    meets the same clips: those whose frames are missing are listed by name, and
+    up to ``max_missing`` of them are skipped.
+
+    Args:
+        ann_file: The annotation file, below ``data_root`` or absolute.
+        pipeline: Transforms; the first is :class:`LoadMERFrames`.
+        data_root: Folder that ``ann_file`` and ``data_prefix`` start from.
+        data_prefix: ``dict(img=...)``: the folder that the paths in the
+            annotation start from, below ``data_root`` or absolute.
+        held_out: Subject or subjects to test on.
+        inner: Subjects of the training side that are set aside to validate on.
+        side: ``'train'`` (neither held out nor inner), ``'val'`` (inner),
+            ``'test'`` (held out) or ``'all'``.
+        max_missing: So many clips may lack their frames.
+        filter_cfg: Values to keep, by field of the annotation, such as
+            ``dict(dataset=['casme2', 'samm'])``.
+        test_mode: Whether the pipeline may return None (it may in training).
+        **kwargs: Further arguments of ``BaseActionDataset``: ``metainfo``,
+            ``indices``, ``serialize_data``, ``lazy_init``...
+
+    Raises:
+        MERDataError: The annotation is broken, too many clips lack frames, a
+            subject does not exist or is on two sides, or this side is empty.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list[dict | Callable],
+        data_root: str = '',
+        data_prefix: Mapping[str, str] | None = None,
+        held_out: str | Iterable[str] | None = None,
+        inner: str | Iterable[str] = (),
+        side: str = 'all',
+        max_missing: int = 0,
+        filter_cfg: Mapping[str, Any] | None = None,
+        test_mode: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.held_out = _as_subjects(held_out, 'held_out')
+        self.inner = _as_subjects(inner, 'inner')
+        self.side = side
+        self.max_missing = max_missing
+        data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
+        if set(data_prefix) != {'img'}:
+            raise MERDataError(
+                f"data_prefix must be dict(img='folder'), but has {list(data_prefix)}"
+            )
+        if side not in SIDES:
+            raise MERDataError(f'side {side!r} is not one of {", ".join(SIDES)}')
+        if side == 'test' and not self.held_out:
+            raise MERDataError("side='test' needs held_out, the subjects to test on")
+        if side == 'val' and not self.inner:
+            raise MERDataError("side='val' needs inner, the subjects to validate on")
+        super().__init__(
+            ann_file,
+            pipeline=pipeline,
+            data_root=data_root,
+            data_prefix=data_prefix,
+            filter_cfg=filter_cfg,
+            test_mode=test_mode,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotation file and pick the clips of this side."""
+        content = read_annotation(self.ann_file)
+        classes = content['metainfo']['classes']
+        if list(self._metainfo.setdefault('classes', classes)) != classes:
+            raise MERDataError(
+                f'{self.ann_file}: metainfo.classes is {classes}, but the config says '
+                f'{self._metainfo["classes"]}: labels would change their meaning'
+            )
+        for key, value in content['metainfo'].items():
+            self._metainfo.setdefault(key, value)
+        usable = usable_clips(
+            content['data_list'],
+            self.data_prefix['img'],
+            source=self.ann_file,
+            max_missing=self.max_missing,
+        )
+        for reason in usable.skipped.values():
+            print_log(f'skipped: {reason}', 'current', logging.WARNING)
+        for note in usable.notes:
+            print_log(note, 'current', logging.WARNING)
+        chosen = self._subjects_of_side({row['subject'] for row in usable.rows})
+        return [row for row in usable.rows if row['subject'] in chosen]
+
+    def filter_data(self) -> list[dict]:
+        """Keep the clips whose fields have the values of ``filter_cfg``."""
+        rows = self.data_list
+        for field, values in (self.filter_cfg or {}).items():
+            if not all(field in row for row in rows):
+                raise MERDataError(
+                    f"{self.ann_file}: filter_cfg asks for '{field}', which is not a "
+                    f'field of every clip'
+                )
+            kept = values if isinstance(values, list | tuple | set) else [values]
+            rows = [row for row in rows if row[field] in kept]
+        if not rows:
+            raise MERDataError(
+                f"{self.ann_file}: no clip is left for side '{self.side}' after "
+                f'filter_cfg={self.filter_cfg}'
+            )
+        return rows
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the label of a clip, for mmengine's ``ClassBalancedDataset``."""
+        return [int(super(BaseActionDataset, self).get_data_info(idx)['label'])]
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subject of each clip of this side, in order."""
+        return [self.get_data_info(i)['subject'] for i in range(len(self))]
+
+    @property
+    def clips(self) -> list[str]:
+        """The name of each clip of this side, ``dataset/subject/clip``, in order."""
+        return [clip_name(self.get_data_info(i)) for i in range(len(self))]
+
+    def _subjects_of_side(self, known: set[str]) -> set[str]:
+        """Choose the subjects, after asserting that nobody is on two sides."""
+        held_out, inner = set(self.held_out), set(self.inner)
+        check_known(self.held_out, known, f'{self.ann_file}, held_out')
+        check_known(self.inner, known, f'{self.ann_file}, inner')
+        train = known - held_out - inner
+        if held_out:
+            fold = Fold('held_out', tuple(held_out), tuple(train | inner))
+            assert_disjoint(fold, list(known))
+        if not train:
+            raise MERDataError(
+                f'{self.ann_file}: held_out and inner leave no subject to train on'
+            )
+        return {'all': known, 'train': train, 'val': inner, 'test': held_out}[self.side]
+
+
+def _as_subjects(value: str | Iterable[str] | None, field: str) -> tuple[str, ...]:
+    """Read a setting that names one subject, several or none."""
+    subjects = (value,) if isinstance(value, str) else tuple(value or ())
+    if wrong := [subject for subject in subjects if not isinstance(subject, str)]:
+        raise MERDataError(
+            f'{field}: subjects are texts as in the annotation file, but {wrong[0]!r} '
+            f"is not: write it in quotes, such as 'sub01'"
+        )
+    return subjects

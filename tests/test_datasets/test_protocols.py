@@ -1,0 +1,164 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets.protocols import (
+    Fold,
+    assert_disjoint,
+    group_kfold,
+    holdout,
+    inner_split,
+    leave_one_subject_out,
+    make_folds,
+)
+
+subject = st.integers(1, 12).map('s{}'.format)
+clips = st.lists(subject, min_size=2, max_size=60).filter(lambda x: len(set(x)) > 1)
+
+
+def check_folds(folds, subjects_per_clip):
+    """Never a subject on both sides, nobody lost, each clip held out once."""
+    everybody = set(subjects_per_clip)
+    times = Counter()
+    for fold in folds:
+        assert not set(fold.held_out) & set(fold.train)
+        assert set(fold.held_out) | set(fold.train) == everybody
+        assert fold.held_out and fold.train
+        assert list(fold.held_out) == sorted(set(fold.held_out))
+        assert list(fold.train) == sorted(set(fold.train))
+        times.update(s for s in subjects_per_clip if s in fold.held_out)
+    assert times == Counter(subjects_per_clip)
+    assert len({fold.name for fold in folds}) == len(folds)
+
+
+@given(clips)
+def test_loso(subjects):
+    folds = leave_one_subject_out(subjects)
+    check_folds(folds, subjects)
+    assert [fold.name for fold in folds] == sorted(set(subjects))
+    assert all(fold.held_out == (fold.name,) for fold in folds)
+    assert (
+        folds == make_folds('loso', subjects) == make_folds({'type': 'loso'}, subjects)
+    )
+
+
+@given(clips, st.data(), st.integers(0, 5))
+def test_group_kfold(subjects, data, seed):
+    k = data.draw(st.integers(2, len(set(subjects))))
+    folds = group_kfold(subjects, k, seed)
+    check_folds(folds, subjects)
+    assert [fold.name for fold in folds] == [f'group{i}' for i in range(1, k + 1)]
+    shuffled = data.draw(st.permutations(subjects))
+    assert group_kfold(shuffled, k, seed) == folds
+    # Greedy filling: without its last subject no group was above another.
+    counts = Counter(subjects)
+    sizes = [sum(counts[s] for s in fold.held_out) for fold in folds]
+    assert max(sizes) - min(sizes) <= max(counts.values())
+
+
+def test_group_kfold_depends_on_the_seed():
+    subjects = [f's{i}' for i in range(12)]
+    assert len({tuple(group_kfold(subjects, 3, seed)) for seed in range(5)}) > 1
+
+
+def test_group_kfold_balances_clips():
+    subjects = ['a'] * 30 + ['b'] * 10 + ['c'] * 10 + ['d'] * 10
+    for seed in range(10):
+        held_out = {fold.held_out for fold in group_kfold(subjects, 2, seed)}
+        assert held_out == {('a',), ('b', 'c', 'd')}
+
+
+@pytest.mark.parametrize('k', [0, 1, 4, True, 2.0, '2', None])
+def test_group_kfold_refuses_k(k):
+    with pytest.raises(MERDataError, match='k is'):
+        group_kfold(['a', 'b', 'c'], k)
+
+
+def test_holdout():
+    subjects = ['a', 'b', 'b', 'c']
+    wanted = [Fold('holdout', ('a', 'c'), ('b',))]
+    assert holdout(subjects, ['c', 'a']) == wanted
+    assert make_folds({'type': 'holdout', 'subjects': ['a', 'c']}, subjects) == wanted
+    assert holdout(['s1', 's2'], 's1')[0].held_out == ('s1',)
+
+
+@pytest.mark.parametrize('held_out', [[], ['a', 'b', 'c']])
+def test_holdout_refuses_an_empty_side(held_out):
+    with pytest.raises(MERDataError, match='some of the subjects'):
+        holdout(['a', 'b', 'c'], held_out)
+
+
+def test_holdout_lists_the_subjects_it_knows():
+    with pytest.raises(MERDataError, match="'x' not in the data; it holds a, b"):
+        holdout(['a', 'b'], ['x'])
+
+
+@given(
+    st.sets(subject, min_size=2),
+    st.floats(0, 1, exclude_min=True, exclude_max=True),
+    st.integers(0, 9),
+)
+def test_inner_split(subjects, fraction, seed):
+    inner = inner_split(subjects, fraction, seed)
+    assert set(inner) < subjects and 1 <= len(inner)
+    assert list(inner) == sorted(set(inner))
+    assert abs(len(inner) - fraction * len(subjects)) <= 1
+    assert inner == inner_split(sorted(subjects, reverse=True), fraction, seed)
+
+
+def test_inner_split_draws_and_refuses():
+    subjects = [f's{i}' for i in range(10)]
+    assert len({inner_split(subjects, 0.3, seed) for seed in range(5)}) > 1
+    for fraction in (0, 1, -0.5, float('nan')):
+        with pytest.raises(MERDataError, match='fraction'):
+            inner_split(subjects, fraction)
+    with pytest.raises(MERDataError, match='2 or more'):
+        inner_split(['s1'])
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'message'),
+    [
+        ('kfold', 'not one of loso'),
+        ({}, 'not one of'),
+        ({'type': ['loso']}, 'not one of'),
+        ('group-kfold', r"takes \['k', 'seed'\]"),
+        ({'type': 'loso', 'k': 3}, 'no options'),
+        ({'type': 'group-kfold', 'k': 2, 'shuffle': True}, 'shuffle'),
+        ({'type': 'holdout'}, 'subjects'),
+    ],
+)
+def test_make_folds_refuses(protocol, message):
+    with pytest.raises(MERDataError, match=message):
+        make_folds(protocol, ['a', 'b', 'c'])
+
+
+def test_make_folds_leaves_the_config_alone():
+    protocol = {'type': 'group-kfold', 'k': 2, 'seed': 1}
+    assert make_folds(protocol, ['a', 'b', 'c']) == group_kfold(['a', 'b', 'c'], 2, 1)
+    assert protocol == {'type': 'group-kfold', 'k': 2, 'seed': 1}
+
+
+@pytest.mark.parametrize('subjects', [[], ['a'], ['a', 'a'], ['a', 1], ['a', None]])
+def test_too_few_or_strange_subjects(subjects):
+    with pytest.raises(MERDataError, match='subjects'):
+        leave_one_subject_out(subjects)
+
+
+@pytest.mark.parametrize(
+    ('held_out', 'train', 'message'),
+    [
+        (('a',), ('a', 'b', 'c'), 'on both sides.*a'),
+        (('a',), ('b',), 'on neither side.*c'),
+        (('a', 'x'), ('b', 'c'), 'without a clip.*x'),
+        ((), ('a', 'b', 'c'), 'no subject'),
+        (('a', 'b', 'c'), (), 'no subject'),
+    ],
+)
+def test_assert_disjoint(held_out, train, message):
+    with pytest.raises(MERDataError, match=f"fold 'f': .*{message}"):
+        assert_disjoint(Fold('f', held_out, train), ['a', 'b', 'b', 'c'])
+    assert assert_disjoint(Fold('f', ('a',), ('b', 'c')), ['a', 'b', 'c']) is None
