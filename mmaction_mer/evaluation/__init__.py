@@ -1,0 +1,38 @@
+"""SCORE: metric functions, the metric for mmaction, and the pooled report."""
+
+from .functional import (
+    SCORES,
+    absent_classes,
+    confusion_matrix,
+    f1_fold_mean,
+    scores,
+    scores_from_confusion,
+    subject_interval,
+)
+from .mer_metric import MERMetric
+from .predictions import (
+    read_predictions,
+    validate_predictions,
+    write_megc_log,
+    write_predictions,
+)
+from .report import SELECTIONS, format_report, pool, save_results
+
+__all__ = [
+    'SCORES',
+    'SELECTIONS',
+    'MERMetric',
+    'absent_classes',
+    'confusion_matrix',
+    'f1_fold_mean',
+    'format_report',
+    'pool',
+    'read_predictions',
+    'save_results',
+    'scores',
+    'scores_from_confusion',
+    'subject_interval',
+    'validate_predictions',
+    'write_megc_log',
+    'write_predictions',
+]

@@ -1,0 +1,192 @@
+"""Prediction lines: what one model said about one clip, as JSON lines.
+
+A file ``predictions.jsonl`` holds one line per clip::
+
+    {"dataset": "casme2", "subject": "sub01", "clip": "EP02_01f", "label": 1,
+     "prediction": 1, "probabilities": [0.1, 0.7, 0.2]}
+
+(here broken in two). Further fields are kept as they are.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..datasets.annotation import MERDataError, clip_name, raise_problems
+from ..utils import atomic_write
+
+NAMES = ('dataset', 'subject', 'clip')
+#: Probabilities are written as decimals and come from 16-bit networks too.
+SUM_TOLERANCE = 1e-3
+
+
+def prediction_problem(line: Any, num_classes: int | None = None) -> str | None:
+    """Say what is wrong with a prediction, naming the field.
+
+    Args:
+        line: One prediction.
+        num_classes: Number of classes; None takes the number of probabilities.
+
+    Returns:
+        The problem, or None.
+
+    >>> line = {'dataset': 'samm', 'subject': '006', 'clip': '006_1_2', 'label': 0,
+    ...         'prediction': 1, 'probabilities': [0.4, 0.6]}
+    >>> prediction_problem(line) is None
+    True
+    >>> prediction_problem({**line, 'label': 2})
+    "field 'label': is 2, but must be a class index, 0..1"
+    """
+    if not isinstance(line, Mapping):
+        return f'must be an object with the fields of a prediction, but is {line!r}'
+    for field in NAMES:
+        if not isinstance(line.get(field), str) or not line[field]:
+            return f'field {field!r}: must be a name, but is {line.get(field)!r}'
+    chances = line.get('probabilities')
+    if not isinstance(chances, list | tuple) or not chances:
+        return f"field 'probabilities': must be a list of numbers, but is {chances!r}"
+    if num_classes is not None and len(chances) != num_classes:
+        return (
+            f"field 'probabilities': has {len(chances)} numbers, but there are "
+            f'{num_classes} classes'
+        )
+    for chance in chances:
+        if isinstance(chance, bool) or not isinstance(chance, int | float):
+            return f"field 'probabilities': holds {chance!r}, which is not a number"
+        # Written so that NaN fails too.
+        if not -SUM_TOLERANCE <= chance <= 1 + SUM_TOLERANCE:
+            return f"field 'probabilities': holds {chance}, which is not in 0..1"
+    if not abs(math.fsum(chances) - 1) <= SUM_TOLERANCE:
+        return f"field 'probabilities': sums to {math.fsum(chances):.6g}, not to 1"
+    for field in ('label', 'prediction'):
+        value = line.get(field)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value not in range(len(chances)):
+            return (
+                f'field {field!r}: is {value!r}, but must be a class index, '
+                f'0..{len(chances) - 1}'
+            )
+    return None
+
+
+def validate_predictions(
+    lines: Sequence[Any], source: str = 'predictions', num_classes: int | None = None
+) -> None:
+    """Check predictions one by one and against each other.
+
+    Args:
+        lines: Predictions as dicts.
+        source: The file's name, for the message.
+        num_classes: Number of classes; None takes the number of probabilities
+            of the first line.
+
+    Raises:
+        MERDataError: A line is wrong or a clip occurs twice; the message names
+            every such clip and field.
+    """
+    problems: list[str] = []
+    first: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(lines, start=1):
+        where = f'line {number}'
+        if isinstance(line, Mapping) and all(field in line for field in NAMES):
+            where = f'clip {clip_name(dict(line))} ({where})'
+        problem = prediction_problem(line, num_classes)
+        if problem:
+            problems.append(f'{where}, {problem}')
+            continue
+        if num_classes is None:
+            num_classes = len(line['probabilities'])
+        key = tuple(line[field] for field in NAMES)
+        if key in first:
+            problems.append(
+                f"{where}, field 'clip': was already predicted in line {first[key]}"
+            )
+        first.setdefault(key, number)
+    raise_problems(source, 'these predictions cannot be used', problems)
+
+
+def read_predictions(
+    path: str | Path, num_classes: int | None = None
+) -> list[dict[str, Any]]:
+    """Read and validate a file of prediction lines.
+
+    Args:
+        path: The JSON-lines file.
+        num_classes: Number of classes, if known.
+
+    Raises:
+        MERDataError: The file is missing, empty, cut short or inconsistent.
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8')
+    except FileNotFoundError as error:
+        raise MERDataError(
+            f'{path}: no predictions there; train or test this fold first'
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MERDataError(f'{path}: predictions not readable: {error}') from error
+    lines = []
+    for number, row in enumerate(text.split('\n'), start=1):
+        if not row.strip():
+            continue
+        try:
+            lines.append(json.loads(row))
+        except (ValueError, RecursionError) as error:
+            raise MERDataError(
+                f'{path}: line {number} is not JSON, or was cut short: {error}; test '
+                f'this fold again'
+            ) from error
+    if not lines:
+        raise MERDataError(f'{path}: holds no prediction; test this fold again')
+    validate_predictions(lines, str(path), num_classes)
+    return lines
+
+
+def write_predictions(path: str | Path, predictions: Iterable[Mapping]) -> Path:
+    """Validate predictions and write them atomically, one JSON line per clip.
+
+    Raises:
+        MERDataError: A prediction is wrong or a clip occurs twice; nothing is
+            written.
+    """
+    lines = [dict(line) for line in predictions]
+    validate_predictions(lines, str(path))
+    rows = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines]
+    return atomic_write(path, ''.join(f'{row}\n' for row in rows))
+
+
+def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
+    """Write predictions in the log format of the MEGC 2019 challenge.
+
+    A header ``<dataset> <subject>`` per subject, then one line
+    ``<clip> <label> <prediction>`` per clip, labels first::
+
+        casme2 sub01
+        EP02_01f 1 1
+
+    Raises:
+        MERDataError: A prediction is wrong, or a name holds white space, which
+            this format cannot carry; nothing is written.
+    """
+    lines = sorted(
+        (dict(line) for line in predictions),
+        key=lambda line: tuple(str(line.get(field)) for field in NAMES),
+    )
+    validate_predictions(lines, str(path))
+    text: list[str] = []
+    subject: tuple[str, str] | None = None
+    for line in lines:
+        for field in NAMES:
+            if len(line[field].split()) != 1:
+                raise MERDataError(
+                    f'{path}: clip {clip_name(line)}, field {field!r}: {line[field]!r} '
+                    f'holds white space, which separates the columns of a MEGC log; '
+                    f'rename it'
+                )
+        if (line['dataset'], line['subject']) != subject:
+            subject = line['dataset'], line['subject']
+            text.append(' '.join(subject))
+        text.append(f'{line["clip"]} {line["label"]} {line["prediction"]}')
+    return atomic_write(path, ''.join(f'{row}\n' for row in text))

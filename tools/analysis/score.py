@@ -1,0 +1,145 @@
+"""Score predictions that were written before: a run's folder, or files."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmaction_mer.datasets.annotation import MERDataError, read_annotation
+from mmaction_mer.evaluation import (
+    SELECTIONS,
+    format_report,
+    pool,
+    read_predictions,
+    save_results,
+    write_megc_log,
+)
+
+FILE = 'predictions.jsonl'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'paths',
+        nargs='+',
+        type=Path,
+        help=f"a run's folder (with folds/*/{FILE}), fold folders, or files",
+    )
+    parser.add_argument(
+        '--selection',
+        choices=list(SELECTIONS),
+        help='how the iteration was chosen; default: what the run says',
+    )
+    parser.add_argument('--classes', nargs='+', help='names of the classes')
+    parser.add_argument('--annotation', help='annotation file with those names')
+    parser.add_argument('--out', help='write the pooled results there, as JSON')
+    parser.add_argument('--megc-log', help='write a log as the MEGC challenge wants it')
+    return parser.parse_args()
+
+
+def find_files(path: Path) -> dict[str, Path]:
+    """List the prediction files behind a path, by name of their fold."""
+    if path.is_file():
+        return {path.resolve().parent.name if path.name == FILE else path.stem: path}
+    if (path / FILE).is_file():
+        return {path.resolve().name: path / FILE}
+    folder = path / 'folds' if (path / 'folds').is_dir() else path
+    files = {}
+    for fold in sorted(folder.iterdir()) if folder.is_dir() else []:
+        unfinished = read_json(fold / 'fold.json').get('status', 'done') != 'done'
+        if (fold / FILE).is_file() and not unfinished:
+            files[fold.name] = fold / FILE
+        elif fold.is_dir():
+            print(f'fold {fold.name}: not finished, left out', file=sys.stderr)
+    if not files:
+        raise MERDataError(f'{path}: no {FILE} there, nor in its folds')
+    return files
+
+
+def what_runs_say(files: Iterable[Path]) -> dict[str, set[Any]]:
+    """Collect classes, selection and seeds from the runs that wrote the files."""
+    said: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
+    for file in files:
+        fold = file.resolve().parent
+        run = fold.parent.parent
+        pooled = read_json(run / 'results.json')
+        classes = read_json(run / 'loso.json').get('classes') or pooled.get('classes')
+        if classes:
+            said['classes'].add(tuple(classes))
+        state = read_json(fold / 'fold.json')
+        selection = state.get('selection') or pooled.get('selection')
+        if selection:
+            said['selection'].add(selection)
+        said['seeds'] |= (
+            {state['seed']} if 'seed' in state else {*pooled.get('seeds', ())}
+        )
+    return said
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise MERDataError(f'{path}: not a JSON file: {error}') from error
+
+
+def choose(what: str, given: Any, said: set[Any]) -> Any:
+    """Take what was given; refuse what contradicts the runs or one another."""
+    if len(said) > 1:
+        raise MERDataError(
+            f'{what} differs between these folds, score them apart: {said}'
+        )
+    if given is not None and said and given not in said:
+        raise MERDataError(f'{what} is given as {given}, but the run says {said.pop()}')
+    return given if given is not None else next(iter(said), None)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, pool, print."""
+    files: dict[str, Path] = {}
+    for path in args.paths:
+        for fold, file in find_files(path).items():
+            if fold in files:
+                raise MERDataError(f'fold {fold}: is both {files[fold]} and {file}')
+            files[fold] = file
+    said = what_runs_say(files.values())
+    selection = choose('selection', args.selection, said['selection'])
+    if selection is None:
+        raise MERDataError(
+            'these predictions do not say how the iteration was chosen: add '
+            f'--selection, one of {", ".join(SELECTIONS)}'
+        )
+    by_fold = {fold: read_predictions(file) for fold, file in files.items()}
+    given = args.classes
+    if args.annotation:
+        given = read_annotation(args.annotation)['metainfo']['classes']
+    classes = choose('classes', tuple(given) if given else None, said['classes'])
+    if classes is None:
+        count = len(next(iter(by_fold.values()))[0]['probabilities'])
+        classes = tuple(f'class {index}' for index in range(count))
+    results = pool(by_fold, classes, selection, sorted(said['seeds']))
+    print(format_report(results))
+    if args.out:
+        print(f'written: {save_results(args.out, results)}')
+    if args.megc_log:
+        lines = [line for lines in by_fold.values() for line in lines]
+        print(f'written: {write_megc_log(args.megc_log, lines)}')
+
+
+def main() -> None:
+    """Run; an error in the data is one message, not a traceback."""
+    try:
+        run(parse_args())
+    except MERDataError as error:
+        raise SystemExit(str(error)) from error
+
+
+if __name__ == '__main__':
+    main()
