@@ -1,0 +1,45 @@
+"""Loading of any MER data set at 224 pixels; a data set names its folder."""
+
+train_pipeline = [
+    dict(type='LoadMERFrames', max_frames=16),
+    dict(type='StandardizeLength', length=16),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='PackMERInputs'),
+]
+test_pipeline = [
+    dict(type='LoadMERFrames', max_frames=16),
+    dict(type='StandardizeLength', length=16),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='PackMERInputs'),
+]
+
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='MERDataset',
+        ann_file='annotations.json',
+        data_root='',
+        data_prefix=dict(img='frames'),
+        pipeline=train_pipeline,
+    ),
+)
+test_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='MERDataset',
+        ann_file='annotations.json',
+        data_root='',
+        data_prefix=dict(img='frames'),
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_evaluator = dict(type='MERMetric')
+test_cfg = dict(type='TestLoop')

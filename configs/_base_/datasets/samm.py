@@ -1,0 +1,7 @@
+"""SAMM, five classes, 200 fps; prepared files go to data/samm."""
+
+_base_ = './mer_224.py'
+
+data_root = 'data/samm'
+train_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root))

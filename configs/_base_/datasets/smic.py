@@ -1,0 +1,7 @@
+"""SMIC-HS, three classes, 100 fps; prepared files go to data/smic."""
+
+_base_ = './mer_224.py'
+
+data_root = 'data/smic'
+train_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root))

@@ -1,0 +1,23 @@
+"""MODEL: motion prompts, adapters, the tuned ViT and the recognizer."""
+
+from .adapters import Bottleneck, GroupAdapter, PrimitiveAdapter
+from .complexity import count_by_part, count_multiply_adds, count_parameters
+from .data_preprocessor import MERDataPreprocessor
+from .motion_prompt import MotionPrompt
+from .mpt_recognizer import MPTRecognizer
+from .pretrained import load_pretrained
+from .tuned_vit import MPTViT
+
+__all__ = [
+    'Bottleneck',
+    'GroupAdapter',
+    'MERDataPreprocessor',
+    'MPTRecognizer',
+    'MPTViT',
+    'MotionPrompt',
+    'PrimitiveAdapter',
+    'count_by_part',
+    'count_multiply_adds',
+    'count_parameters',
+    'load_pretrained',
+]

@@ -1,0 +1,72 @@
+"""Loading of pre-trained backbones: everything used, or an error that says what."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
+from torch import nn
+
+PACKAGE_SCHEME = 'mmaction_mer://'
+WEIGHTS_DIR = Path(__file__).parent / 'weights'
+
+
+@CheckpointLoader.register_scheme(prefixes=PACKAGE_SCHEME)
+def _load_from_package(filename: str, map_location: str | None = None) -> dict:
+    path = WEIGHTS_DIR / filename.removeprefix(PACKAGE_SCHEME)
+    return CheckpointLoader.load_checkpoint(str(path), map_location)
+
+
+def load_pretrained(
+    module: nn.Module, checkpoint: str, prefix: str | None = None
+) -> None:
+    """Load a backbone's weights from a path, a URL or this package.
+
+    Args:
+        module: The backbone to fill.
+        checkpoint: A path, a URL, or ``mmaction_mer://NAME`` for weights that ship
+            with the package.
+        prefix: The part of the checkpoint's keys to strip, e.g. ``'backbone'``; what
+            lies outside is left alone.
+
+    Raises:
+        FileNotFoundError: The file is not there or cannot be fetched; the message
+            says which file to put where.
+        KeyError: The checkpoint lacks weights of the backbone.
+    """
+    try:
+        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    except (FileNotFoundError, URLError, OSError) as error:
+        raise FileNotFoundError(_where_to_put(checkpoint, error)) from error
+    state = content.get('state_dict', content)
+    if prefix:
+        start = prefix.rstrip('.') + '.'
+        state = {
+            k.removeprefix(start): v for k, v in state.items() if k.startswith(start)
+        }
+    wanted = module.state_dict().keys()
+    missing = [key for key in wanted if key not in state]
+    if missing:
+        raise KeyError(
+            f'{checkpoint}: {len(missing)} of {len(wanted)} weights are missing '
+            f'(prefix={prefix!r}), first {missing[:3]}; check the prefix and the arch'
+        )
+    load_state_dict(module, {k: state[k].float() for k in wanted}, strict=True)
+    print_log(f'{checkpoint}: {len(wanted)} weights loaded', logger='current')
+
+
+def _where_to_put(checkpoint: str, error: Exception) -> str:
+    if '://' not in checkpoint or checkpoint.startswith(PACKAGE_SCHEME):
+        return (
+            f'the pre-trained weights {checkpoint} cannot be read ({error}); check '
+            'init_cfg.checkpoint of the backbone'
+        )
+    import torch
+
+    name = checkpoint.rsplit('/', 1)[-1]
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    return (
+        f'the pre-trained weights {checkpoint} could not be fetched ({error}). Without '
+        f'a network, download {name} elsewhere and put it at {folder / name}, or set '
+        'init_cfg.checkpoint of the backbone to the path where you keep it'
+    )
