@@ -1,0 +1,27 @@
+"""Training: protocols run fold by fold, slim checkpoints, what stands on disk."""
+
+from .errors import MERRunError
+from .fold_runner import FoldRunner
+from .hooks import SlimCheckpointHook
+from .loso_runner import LOSORunner
+from .slim_checkpoint import (
+    checkpoint_state_dict,
+    enable_slim_loading,
+    frozen_fingerprint,
+    load_slim,
+    slim_state_dict,
+)
+from .strategies import STRATEGIES
+
+__all__ = [
+    'STRATEGIES',
+    'FoldRunner',
+    'LOSORunner',
+    'MERRunError',
+    'SlimCheckpointHook',
+    'checkpoint_state_dict',
+    'enable_slim_loading',
+    'frozen_fingerprint',
+    'load_slim',
+    'slim_state_dict',
+]

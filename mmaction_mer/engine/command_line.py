@@ -1,0 +1,90 @@
+"""What the command-line tools share."""
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from ..datasets.annotation import MERDataError
+from .errors import MERRunError
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that training and scoring share with mmaction's tools."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='change settings of the config, as in model.cls_head.num_classes=3; lists '
+        'as key="[a,b]" or key=a,b, nested ones as key="[(a,b),(c,d)]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started this process among others',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def default_work_dir(config: str) -> str:
+    """Name the work directory after the config, as mmaction does.
+
+    >>> default_work_dir('configs/mpt_vit-tiny_synthme.py')
+    './work_dirs/mpt_vit-tiny_synthme'
+    """
+    return f'./work_dirs/{Path(config).stem}'
+
+
+def is_protocol(cfg: Config) -> bool:
+    """Tell whether a config names a runner of its own, such as LOSORunner."""
+    return cfg.get('runner_type') is not None
+
+
+def loso_option(cfg: Config, name: str, value: Any) -> None:
+    """Set an option of the protocol; without a protocol it is a mistake."""
+    if value is None:
+        return
+    if not is_protocol(cfg):
+        raise SystemExit(
+            f"--{name} is for protocols, but the config has no runner_type='LOSORunner'"
+        )
+    cfg.loso = {**(cfg.get('loso') or {}), name: value}
+
+
+def report_errors(main: Callable[..., None]) -> Callable[..., int]:
+    """Turn a user's mistake into one message and exit status 1.
+
+    Any other error keeps its traceback: it is ours.
+    """
+
+    @functools.wraps(main)
+    def run(*args: Any, **kwargs: Any) -> int:
+        try:
+            main(*args, **kwargs)
+        except (MERDataError, MERRunError) as error:
+            rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID')
+            where = f' (rank {rank})' if rank is not None else ''
+            print(f'error{where}: {shortened(error)}', file=sys.stderr, flush=True)
+            return 1
+        except KeyboardInterrupt:
+            print('interrupted; --resume goes on from here', file=sys.stderr)
+            return 130
+        return 0
+
+    return run
+
+
+def shortened(error: Exception) -> str:
+    r"""Write an error without the traceback that a loader's worker puts around it.
+
+    >>> text = 'Caught in worker 0.\nTraceback:\n  x\nmm.MERDataError: clip a: bad'
+    >>> shortened(MERDataError(text))
+    'clip a: bad'
+    """
+    return str(error).rpartition(f'{type(error).__name__}: ')[2].strip()

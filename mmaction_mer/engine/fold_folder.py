@@ -1,0 +1,124 @@
+"""What one fold leaves on disk, and what can be read from it after a crash."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..utils import write_json
+from .errors import MERRunError
+
+LAST = 'last.pth'
+
+
+@dataclass(frozen=True)
+class FoldFolder:
+    """The folder of one fold: its files, and where the fold stands.
+
+    Files are written in the order in which a crash between any two of them does
+    no harm: ``fold.json`` (running), ``last.pth`` (again and again),
+    ``model.pth``, ``predictions.jsonl``, ``fold.json`` (done); then
+    ``last.pth`` goes.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the fold."""
+        return self.path.name
+
+    @property
+    def state_file(self) -> Path:
+        """Status, held-out subjects, fingerprint, seed, selection, times."""
+        return self.path / 'fold.json'
+
+    @property
+    def predictions(self) -> Path:
+        """One JSON line per held-out clip."""
+        return self.path / 'predictions.jsonl'
+
+    @property
+    def model(self) -> Path:
+        """Slim checkpoint, weights only."""
+        return self.path / 'model.pth'
+
+    @property
+    def last(self) -> Path:
+        """Rolling training state of a fold that is not done."""
+        return self.path / LAST
+
+    def state(self) -> dict[str, Any]:
+        """Read ``fold.json``.
+
+        Returns:
+            Its content, empty if the fold was never started.
+
+        Raises:
+            MERRunError: The file is not JSON.
+        """
+        try:
+            return json.loads(self.state_file.read_text(encoding='utf-8'))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except ValueError as error:
+            raise MERRunError(
+                f'{self.state_file}: not a JSON file ({error}); delete the folder '
+                f'{self.path}, the fold starts again'
+            ) from error
+
+    def done(self) -> bool:
+        """Tell whether the fold is finished and its results are there."""
+        finished = self.state().get('status') == 'done'
+        return finished and self.predictions.is_file() and self.model.is_file()
+
+    def begin(self, details: dict[str, Any]) -> bool:
+        """Mark the fold as running and clear what an interrupted write left.
+
+        Args:
+            details: What ``fold.json`` shall say besides the status.
+
+        Returns:
+            Whether there is a ``last.pth`` to resume from.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        for half_written in self.path.glob('.*.*'):
+            if half_written.is_file():
+                half_written.unlink()
+        write_json(self.state_file, {'status': 'running', **details})
+        return self.last.is_file()
+
+    def finish(self, details: dict[str, Any]) -> None:
+        """Mark the fold as done and drop its training state.
+
+        Args:
+            details: Added to what ``fold.json`` says already.
+        """
+        write_json(self.state_file, {**self.state(), **details, 'status': 'done'})
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop the training state, of a fold that is done."""
+        for name in (self.last, self.path / 'last_checkpoint'):
+            name.unlink(missing_ok=True)
+
+
+def check_fold_name(name: str) -> None:
+    """Refuse a fold name that cannot be a folder.
+
+    >>> check_fold_name('sub01')
+
+    Raises:
+        MERRunError: The name holds a path, is empty or begins with a dot.
+    """
+    if not name or name.startswith('.') or Path(name).name != name or '\\' in name:
+        raise MERRunError(
+            f'fold {name!r} cannot be the name of a folder; rename the subject in the '
+            f'annotation file'
+        )
+
+
+def find_folds(work_dir: str | Path) -> list[FoldFolder]:
+    """List the fold folders of a work directory that were ever started, sorted."""
+    states = sorted(Path(work_dir, 'folds').glob('*/fold.json'))
+    return [FoldFolder(state.parent) for state in states]

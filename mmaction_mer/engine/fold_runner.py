@@ -1,0 +1,228 @@
+"""One fold: train, choose, test, leave a complete folder."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from ..evaluation.report import SELECTIONS
+from .draws import seed_draws
+from .errors import MERRunError
+from .fold_folder import FoldFolder
+from .hooks import BestIterationHook, SlimCheckpointHook, SubjectGuardHook
+from .slim_checkpoint import (
+    checkpoint_state_dict,
+    load_slim,
+    read_checkpoint,
+    write_checkpoint,
+)
+
+
+class FoldRunner(Runner):
+    """mmengine's runner for a process that runs many folds.
+
+    It differs in four things: the console stays quiet (the log file says all),
+    draws are numbered and seeded (``draws.py``), checkpoints are read as weights
+    only and strictly, and :meth:`close` leaves nothing of it in the process.
+    """
+
+    # Logs lie in the fold's folder itself rather than in one folder per start.
+    @property
+    def _log_dir(self) -> str:
+        return self._work_dir
+
+    @_log_dir.setter
+    def _log_dir(self, _: str) -> None: ...
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build mmengine's logger; only warnings reach the console."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(self.cfg.get('console_level', 'WARNING'))
+                handler.addFilter(say_once)
+                handler.setStream(_AboveTheBar())
+        return logger
+
+    def build_dataloader(
+        self, dataloader: DataLoader | dict, seed: int, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Build a data loader whose draws are numbered and seeded."""
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        return seed_draws(loader, seed, dataloader is self._train_dataloader)
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: Any = 'cpu',
+        strict: bool = True,
+        revise_keys: list = [(r'^module\.', '')],  # noqa: B006, as in mmengine
+    ) -> dict[str, Any]:
+        """Read a checkpoint of ours; or, not ``strict``, any that mmengine reads."""
+        if not strict:
+            return super().load_checkpoint(filename, map_location, False, revise_keys)
+        path = Path(filename)
+        ours = FoldFolder(path.parent).state_file.is_file()
+        remedy = 'delete this file; with --resume the fold starts again' if ours else ''
+        checkpoint = read_checkpoint(path, map_location, remedy)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        _load_strictly(self.model, checkpoint, path)
+        self._has_loaded = True
+        self.logger.info(f'loaded {path}')
+        return checkpoint
+
+    def load_or_resume(self) -> None:
+        """Resume the fold, or start it from weights that the user names."""
+        if self._has_loaded or self._load_from is None:
+            return
+        if self._resume:
+            self.resume(self._load_from)
+        else:
+            self.load_checkpoint(self._load_from, strict=False)
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Resume training; draws that were trained on are counted, not loaded."""
+        super().resume(filename, *args, **kwargs)
+        draws = self.train_dataloader.batch_sampler
+        if isinstance(self.train_loop, IterBasedTrainLoop):
+            draws.skip_before = self.iter
+        else:
+            draws.batch = self.iter
+
+    def hook(self, kind: type) -> Any:
+        """Find a hook by its class; None if there is none."""
+        return next((hook for hook in self.hooks if isinstance(hook, kind)), None)
+
+    def close(self) -> None:
+        """Stop the workers, close the log, and forget mmengine's global objects."""
+        self._train_loop = self._val_loop = self._test_loop = None
+        for handler in self.logger.handlers:
+            handler.close()
+        for part in (
+            self.logger, self.message_hub, self.visualizer, self.default_scope
+        ):  # fmt: skip
+            for kind in type(part).__mro__:
+                vars(kind).get('_instance_dict', {}).pop(part.instance_name, None)
+
+
+def train_fold(
+    cfg: Config, folder: FoldFolder, details: dict[str, Any], select: str
+) -> None:
+    """Train and test a fold, or finish one that was cut.
+
+    Args:
+        cfg: The fold's config (``fold_config``).
+        folder: Its folder.
+        details: What ``fold.json`` shall say: ``held_out``, ``fingerprint``, ...
+        select: Which iteration counts: ``'last'``, or the best on the validation
+            that ``cfg`` describes.
+
+    Raises:
+        MERRunError: The training state cannot be read.
+        MERDataError: The data cannot be used.
+    """
+    if folder.begin(details):
+        cfg.update(resume=True, load_from=str(folder.last))
+    runner = FoldRunner.from_cfg(cfg)
+    try:
+        runner.register_hook(SubjectGuardHook(details['held_out']))
+        if select != 'last':
+            runner.register_hook(BestIterationHook())
+        runner.train()
+        iteration, chosen = runner.iter, {}
+        if select != 'last':
+            best = runner.hook(BestIterationHook).best
+            if best is None:
+                raise MERRunError(
+                    f'selection {select!r} needs a validation, but train_cfg never '
+                    f'came to one: check val_begin and val_interval'
+                )
+            load_slim(runner.model, best['state_dict'])
+            iteration = best['iteration']
+            chosen = {'chosen_by_uf1': best['value'], 'chosen_on': SELECTIONS[select]}
+        checkpoint = runner.hook(SlimCheckpointHook)
+        weights = checkpoint_state_dict(runner.model, checkpoint.fingerprints)
+        metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+        meta = dict(details, iteration=iteration, dataset_meta=metainfo)
+        write_checkpoint(folder.model, dict(meta=meta, state_dict=weights))
+        runner.test()
+        folder.finish({
+            'iteration': iteration,
+            **chosen,
+            'wall_time_s': round(checkpoint.seconds, 3),
+            'finished': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
+            'parameters': count_parameters(runner.model),
+        })  # fmt: skip
+    finally:
+        runner.close()
+
+
+def score_fold(cfg: Config, model: Path, held_out: list[str]) -> None:
+    """Score a fold's checkpoint again.
+
+    Args:
+        cfg: The fold's config, without its training part.
+        model: The checkpoint.
+        held_out: Subjects the fold tests on.
+
+    Raises:
+        MERRunError: The checkpoint cannot be read or does not fit the model.
+    """
+    runner = FoldRunner.from_cfg(cfg)
+    try:
+        runner.register_hook(SubjectGuardHook(held_out))
+        runner.load_checkpoint(str(model))
+        runner.test()
+    finally:
+        runner.close()
+
+
+def count_parameters(model: nn.Module) -> dict[str, int]:
+    """Count parameters, each once.
+
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    >>> _ = model[0].requires_grad_(False)
+    >>> count_parameters(model)
+    {'trainable': 4, 'total': 13}
+    """
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {
+        'trainable': sum(size for size, learns in sizes if learns),
+        'total': sum(size for size, _ in sizes),
+    }
+
+
+def _load_strictly(model: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:
+    if 'state_dict' not in checkpoint:
+        raise MERRunError(f'{path}: holds no state_dict; give a model.pth')
+    try:
+        load_slim(model, checkpoint['state_dict'])
+    except MERRunError as error:
+        raise MERRunError(f'{path}: {error}') from error
+
+
+_said: set[str] = set()
+
+
+def say_once(record: logging.LogRecord) -> bool:
+    """Let a message onto the console once per process, not once per fold."""
+    message = record.getMessage()
+    return message not in _said and not _said.add(message)
+
+
+class _AboveTheBar:
+    """A stream that writes above the progress bar instead of through it."""
+
+    def write(self, text: str) -> None:
+        tqdm.write(text, file=sys.stdout, end='')
+
+    def flush(self) -> None:
+        sys.stdout.flush()

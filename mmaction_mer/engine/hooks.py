@@ -1,0 +1,239 @@
+"""Hooks of a training run: its rolling checkpoint, its best iteration, its guard."""
+
+import random
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import numpy as np
+import torch
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
+from mmengine.utils import apply_to
+
+from ..datasets.annotation import MERDataError
+from ..utils import atomic_write
+from .errors import MERRunError
+from .slim_checkpoint import (
+    checkpoint_state_dict,
+    frozen_fingerprints,
+    slim_state_dict,
+    write_checkpoint,
+)
+
+
+@HOOKS.register_module()
+class SlimCheckpointHook(Hook):
+    """Keep one rolling training state, ``last.pth``, from which a run resumes.
+
+    It holds the slim model, optimizer, schedulers, log and random streams, and is
+    replaced atomically. It is written between two iterations, after a validation
+    that was due; with a loop over epochs, between two epochs, since mmengine
+    resumes such a loop at no other place. Checkpoints of mmengine's own
+    ``CheckpointHook`` become slim beside it.
+
+    Args:
+        interval: Iterations between two writes, at least.
+        filename: Name of the file in the work directory.
+
+    Raises:
+        MERRunError: What was frozen changed during training.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, interval: int = 100, filename: str = 'last.pth') -> None:
+        self.interval = interval
+        self.filename = filename
+        self.fingerprints: dict[str, torch.Tensor] | None = None
+        self._rng: dict[str, Any] | None = None
+        self._saved = 0
+        self._seconds = 0.0
+        self._started = 0.0
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take up the clock and the random streams of the run that was cut."""
+        if runner._resume:
+            self._rng = checkpoint.get('rng')
+            self._seconds = checkpoint['meta'].get('seconds', 0.0)
+
+    def before_train(self, runner) -> None:
+        """Note what is frozen, and where the run stands."""
+        self.fingerprints = frozen_fingerprints(runner.model)
+        self._saved = runner.iter
+        self._started = time.monotonic()
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Restore the random streams after a resume; save when it is time."""
+        if self._rng is not None:
+            set_rng_state(self._rng)
+            self._rng = None
+        may_save = isinstance(runner.train_loop, IterBasedTrainLoop) or batch_idx == 0
+        if may_save and runner.iter - self._saved >= self.interval:
+            self._save(runner)
+
+    def after_train(self, runner) -> None:
+        """Save the end state, and see that frozen stayed frozen."""
+        now = frozen_fingerprints(runner.model)
+        for key, before in (self.fingerprints or {}).items():
+            if key not in now or not torch.equal(before, now[key]):
+                raise MERRunError(
+                    f'what is frozen in {type(runner.model).__name__} changed during '
+                    f'training ({key}): a layer keeps statistics, or something was '
+                    f'frozen or unfrozen on the way; keep frozen layers in eval mode'
+                )
+        self._save(runner)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Make the model's part of any checkpoint slim."""
+        checkpoint['state_dict'] = checkpoint_state_dict(
+            runner.model, self.fingerprints
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, over all sittings."""
+        return self._seconds + time.monotonic() - self._started
+
+    def _save(self, runner) -> None:
+        state = training_state(runner)
+        state['meta']['seconds'] = self.seconds
+        path = Path(runner.work_dir, self.filename)
+        write_checkpoint(path, state)
+        # Where mmengine's own --resume looks for the latest checkpoint.
+        atomic_write(path.with_name('last_checkpoint'), str(path))
+        self._saved = runner.iter
+
+
+class BestIterationHook(Hook):
+    """Keep the weights of the iteration that validates best.
+
+    The first of equals wins. What is kept travels in the training state, so that
+    a resumed run picks the same iteration.
+
+    The measure is UF1, of whatever prefix.
+    """
+
+    def __init__(self) -> None:
+        self.best: dict[str, Any] | None = None
+
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Compare this validation with the best so far."""
+        metrics = metrics or {}
+        key = next((key for key in metrics if key.endswith('/uf1')), None)
+        if key is None:
+            raise MERRunError(f'validation gives no uf1, only {sorted(metrics)}')
+        value = float(metrics[key])
+        if self.best is None or value > self.best['value']:
+            weights = slim_state_dict(runner.model)
+            self.best = dict(value=value, iteration=runner.iter, state_dict=weights)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Put the best into the training state."""
+        checkpoint['best'] = self.best
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take the best out of the training state."""
+        if runner._resume:
+            self.best = checkpoint.get('best')
+
+
+class SubjectGuardHook(Hook):
+    """See on the data sets themselves that no subject is on both sides.
+
+    Args:
+        held_out: The subjects that the fold tests on.
+    """
+
+    def __init__(self, held_out: Collection[str]) -> None:
+        self.held_out = set(held_out)
+
+    def before_train(self, runner) -> None:
+        """Compare what is trained on with what is tested and validated on."""
+        training = set(clip_subjects(runner.train_dataloader.dataset))
+        self._refuse(training & self.held_out, 'trained on and held out')
+        if runner.val_loop is not None:
+            validation = set(clip_subjects(runner.val_dataloader.dataset))
+            self._refuse(training & validation, 'trained on and validated on')
+
+    def before_test(self, runner) -> None:
+        """Compare what is tested on with what is held out."""
+        tested = set(clip_subjects(runner.test_dataloader.dataset))
+        self._refuse(tested - self.held_out, 'tested on and not held out')
+
+    def _refuse(self, subjects: set[str], what: str) -> None:
+        if subjects:
+            raise MERDataError(
+                f'subject(s) {", ".join(sorted(subjects))} would be {what}: the data '
+                f'set of the config does not follow held_out, inner and side'
+            )
+
+
+def clip_subjects(dataset: Any) -> list[str]:
+    """List the subject of each clip that a data set really holds."""
+    return [dataset.get_data_info(index)['subject'] for index in range(len(dataset))]
+
+
+def training_state(runner) -> dict[str, Any]:
+    """Collect all that a training run needs to go on, in mmengine's own form.
+
+    Args:
+        runner: An mmengine runner between two iterations.
+
+    Returns:
+        A checkpoint that ``runner.resume`` reads.
+    """
+    schedulers = runner.param_schedulers
+    if isinstance(schedulers, dict):
+        schedulers = {
+            name: [scheduler.state_dict() for scheduler in group]
+            for name, group in schedulers.items()
+        }
+    else:
+        schedulers = [scheduler.state_dict() for scheduler in schedulers or []]
+    meta = dict(
+        epoch=runner.epoch,
+        iter=runner.iter,
+        seed=runner.seed,
+        experiment_name=runner.experiment_name,
+        mmengine_version=mmengine.__version__,
+        dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', None),
+    )
+    state = dict(
+        meta=meta,
+        state_dict=runner.model.state_dict(),
+        message_hub=runner.message_hub.state_dict(),
+        optimizer=runner.optim_wrapper.state_dict(),
+        param_schedulers=schedulers,
+        rng=rng_state(),
+    )
+    runner.call_hook('before_save_checkpoint', checkpoint=state)
+    return apply_to(state, lambda value: hasattr(value, 'cpu'), lambda x: x.cpu())
+
+
+def rng_state() -> dict[str, Any]:
+    """Read every random stream of this process, as tensors and plain numbers."""
+    version, numbers, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    state = dict(
+        python=(version, list(numbers), gauss),
+        numpy=(name, keys.tolist(), position, has_gauss, cached),
+        torch=torch.get_rng_state(),
+    )
+    if torch.cuda.is_available():
+        state['cuda'] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Set every random stream of this process to what :func:`rng_state` read."""
+    version, numbers, gauss = state['python']
+    random.setstate((version, tuple(numbers), gauss))
+    name, keys, *rest = state['numpy']
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    torch.set_rng_state(state['torch'].cpu())
+    if 'cuda' in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'].cpu())

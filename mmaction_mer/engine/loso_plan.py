@@ -1,0 +1,294 @@
+"""The plan of a run: its folds, its fingerprint, and what stands on disk already."""
+
+import copy
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
+from ..datasets.protocols import Fold, assert_disjoint, make_folds
+from ..evaluation.report import SELECTIONS
+from ..utils import atomic_write, write_json
+from .errors import MERRunError
+from .fingerprint import canonical_config, differences, file_digest, fingerprint
+from .fold_config import annotation_path, mer_dataset, plan_seed
+from .fold_folder import FoldFolder, check_fold_name, find_folds
+from .fold_runner import say_once
+from .hooks import clip_subjects
+
+OPTIONS = {
+    'protocol': 'loso',
+    'strategy': 'sequential',
+    'select': 'last',
+    'folds': None,
+}
+# What must be the same for folds to be scored again; the rest is only named.
+_TIES = ('annotation', 'loso.protocol')
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a config asks for, with its data looked at.
+
+    Attributes:
+        folds: All folds of the protocol.
+        wanted: The folds asked for.
+        subjects: The subject of each clip.
+        classes: Names of the classes.
+        annotation: Digest of the annotation file.
+        config: The canonical config.
+        select: Which iteration counts.
+        strategy: How the folds are trained.
+        seed: Seed of the run.
+    """
+
+    folds: list[Fold]
+    wanted: list[Fold]
+    subjects: list[str]
+    classes: list[str]
+    annotation: str
+    config: dict[str, Any]
+    select: str
+    strategy: str
+    seed: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the config and of the annotation file's content."""
+        return fingerprint(self.config)
+
+
+def make_plan(cfg: Config) -> Plan:
+    """Read a config and its annotation file.
+
+    Args:
+        cfg: The config of the protocol.
+
+    Returns:
+        The plan.
+
+    Raises:
+        MERDataError: The annotation or the protocol cannot be used.
+        MERRunError: An option is not known.
+    """
+    given = dict(cfg.get('loso') or {})
+    if unknown := sorted(given.keys() - OPTIONS.keys()):
+        raise MERRunError(
+            f'loso.{unknown[0]} is not an option; the options are {", ".join(OPTIONS)}'
+        )
+    options = {**OPTIONS, **given}
+    if options['select'] not in SELECTIONS:
+        raise MERRunError(
+            f'loso.select is {options["select"]!r}, not one of {", ".join(SELECTIONS)}'
+        )
+    for key in ('train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper'):
+        if cfg.get(key) is None:
+            raise MERRunError(f'the config has no {key}, which every fold needs')
+    data = mer_dataset(cfg.train_dataloader, 'train_dataloader')
+    tested = mer_dataset(cfg.test_dataloader, 'test_dataloader')
+    path = annotation_path(data)
+    if path != annotation_path(tested):
+        raise MERRunError(
+            f'training reads {path} and testing {annotation_path(tested)}: the folds '
+            f'of a protocol are cut from one annotation file'
+        )
+    # The data set itself says who is left once filters and missing frames are seen.
+    for handler in MMLogger.get_current_instance().handlers:
+        handler.addFilter(say_once)
+    whole = DATASETS.build({**copy.deepcopy(data), 'side': 'all', 'pipeline': []})
+    subjects = clip_subjects(whole)
+    folds = make_folds(options['protocol'], subjects)
+    for fold in folds:
+        check_fold_name(fold.name)
+        assert_disjoint(fold, subjects)
+    config = {**canonical_config(cfg), 'annotation': file_digest(path)}
+    if start := cfg.get('load_from'):
+        config['initial_weights'] = (
+            file_digest(start) if Path(start).is_file() else str(start)
+        )
+    return Plan(
+        folds=folds,
+        wanted=pick_folds(folds, options['folds']),
+        subjects=subjects,
+        classes=list(whole.metainfo['classes']),
+        annotation=config['annotation'],
+        config=config,
+        select=options['select'],
+        strategy=options['strategy'],
+        seed=plan_seed(cfg),
+    )
+
+
+def pick_folds(folds: list[Fold], names: str | Iterable[str] | None) -> list[Fold]:
+    """Pick folds by name.
+
+    >>> folds = make_folds('loso', ['s1', 's2', 's3'])
+    >>> [fold.name for fold in pick_folds(folds, ['s3', 's1'])]
+    ['s1', 's3']
+
+    Raises:
+        MERRunError: A name is not known; the message lists those that are.
+    """
+    if names is None:
+        return folds
+    asked = [names] if isinstance(names, str) else [str(name) for name in names]
+    known = [fold.name for fold in folds]
+    if unknown := [name for name in asked if name not in known]:
+        raise MERRunError(
+            f'no such fold: {", ".join(unknown)}; the folds are {", ".join(known)}'
+        )
+    if not asked:
+        raise MERRunError(f'no fold is asked for; the folds are {", ".join(known)}')
+    return [fold for fold in folds if fold.name in asked]
+
+
+def claim_work_dir(cfg: Config, plan: Plan) -> list[str]:
+    """See that a work directory is new or fits the plan, and say what is to be done.
+
+    Args:
+        cfg: The config of the protocol.
+        plan: Its plan.
+
+    Returns:
+        Names of the wanted folds that are not done.
+
+    Raises:
+        MERRunError: The directory holds folds and ``resume`` was not asked for, or
+            they come from another config.
+    """
+    work_dir = Path(cfg.work_dir)
+    started = find_folds(work_dir)
+    if started and not cfg.get('resume'):
+        raise MERRunError(
+            f'{work_dir} already holds {len(started)} fold(s) of a run: go on with it '
+            f'by --resume, choose another --work-dir, or delete {work_dir}'
+        )
+    if started:
+        refuse_other_run(work_dir, started, plan)
+    facts = {
+        'format': 1,
+        'fingerprint': plan.fingerprint,
+        'classes': plan.classes,
+        'folds': {fold.name: list(fold.held_out) for fold in plan.folds},
+        'load_from': cfg.get('load_from'),
+        'config': plan.config,
+    }
+    write_json(work_dir / 'loso.json', facts)
+    atomic_write(work_dir / 'config.py', cfg.pretty_text)
+    return [
+        fold.name
+        for fold in plan.wanted
+        if not FoldFolder(work_dir / 'folds' / fold.name).done()
+    ]
+
+
+def resumed_config(cfg: Config) -> Config:
+    """Copy a config; a resumed run keeps the weights that it first started from.
+
+    Raises:
+        MERRunError: ``resume`` comes with a checkpoint.
+    """
+    cfg = copy.deepcopy(cfg)
+    if cfg.get('resume'):
+        if cfg.get('load_from'):
+            raise MERRunError(
+                f'a run over folds resumes from its work directory, not from '
+                f'{cfg.load_from}: give --work-dir and a plain --resume'
+            )
+        cfg.load_from = stored_run(Path(cfg.work_dir)).get('load_from')
+    return cfg
+
+
+def refuse_other_run(work_dir: Path, started: list[FoldFolder], plan: Plan) -> None:
+    """Refuse folds that another config or another annotation file made."""
+    stored = stored_run(work_dir)
+    other = [
+        folder
+        for folder in started
+        if folder.state().get('fingerprint') != plan.fingerprint
+    ]
+    if not other and stored.get('fingerprint', plan.fingerprint) == plan.fingerprint:
+        return
+    changed = differences(stored.get('config', {}), plan.config) if stored else []
+    shown = ''.join(f'\n  {line}' for line in changed[:20])
+    if len(changed) > 20:
+        shown += f'\n  ... and {len(changed) - 20} more'
+    raise MERRunError(
+        f'{work_dir} holds folds of another config, which cannot be mixed with this '
+        f'one: use the config it was made with ({work_dir / "config.py"}) or another '
+        f'--work-dir. What differs:{shown or " (no loso.json to compare with)"}'
+    )
+
+
+def stored_run(work_dir: Path) -> dict[str, Any]:
+    """Read ``loso.json``; empty if there is none."""
+    path = work_dir / 'loso.json'
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise MERRunError(
+            f'{path}: not a JSON file ({error}); delete it to go on without its check'
+        ) from error
+
+
+def trained_folds(source: Path) -> tuple[list[FoldFolder], dict[str, Any]]:
+    """Find the finished folds that a path stands for.
+
+    Args:
+        source: The work directory of a run, the folder of a fold or its
+            ``model.pth``.
+
+    Returns:
+        The fold folders, and the ``loso.json`` of their run if it is there.
+
+    Raises:
+        MERRunError: There is no finished fold.
+    """
+    alone = FoldFolder(source if source.is_dir() else source.parent)
+    if alone.state_file.is_file():
+        if not source.is_dir() and source != alone.model:
+            raise MERRunError(
+                f'{source}: give the checkpoint of the fold, {alone.model}'
+            )
+        found, work_dir = [alone], alone.path.parent.parent
+    else:
+        found, work_dir = find_folds(source), source
+    trained = [folder for folder in found if folder.state().get('status') == 'done']
+    if not trained:
+        raise MERRunError(
+            f'{source}: no finished fold here; give the work directory of a run, or '
+            f'the folder or model.pth of one of its folds (beside its fold.json), or '
+            f'train first'
+        )
+    return trained, stored_run(work_dir)
+
+
+def compare_for_test(stored: dict[str, Any], plan: Plan) -> list[str]:
+    """Name what differs between the config that trained and the one that scores.
+
+    Raises:
+        MERRunError: The annotation or the protocol differs, so that a subject
+            might be scored by a model that was trained on it.
+    """
+    if 'config' not in stored:
+        return []
+    ignored = ('initial_weights', 'randomness', 'loso.select', 'train_', 'optim_',
+               'param_', 'default_hooks', 'custom_hooks', 'auto_scale_lr')  # fmt: skip
+    found = [
+        line
+        for line in differences(stored['config'], plan.config)
+        if not line.startswith(ignored)
+    ]
+    if tied := [line for line in found if line.startswith(_TIES)]:
+        raise MERRunError(
+            f'the folds were made with other data or another protocol, so that a '
+            f'model could be scored on subjects it was trained on: {"; ".join(tied)}'
+        )
+    return found

@@ -1,0 +1,126 @@
+"""What a run ends with: pooled results, printed, saved and drawn."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import torch
+
+from ..evaluation.functional import scores
+from ..evaluation.predictions import read_predictions
+from ..evaluation.report import SELECTIONS, format_report, pool, save_results
+from ..version import __version__, installed_versions
+from .fold_folder import FoldFolder
+from .loso_plan import Plan
+
+
+def pooled_so_far(done: Sequence[FoldFolder], plan: Plan) -> str:
+    """Score the predictions of the folds that are done, for a progress bar."""
+    lines = [line for folder in done for line in read_predictions(folder.predictions)]
+    pooled = scores(
+        [line['label'] for line in lines],
+        [line['prediction'] for line in lines],
+        len(plan.classes),
+    )
+    text = f'acc {100 * pooled["acc"]:.1f} %, uf1 {100 * pooled["uf1"]:.1f} %'
+    return f'{text}, {SELECTIONS["test"]}' if plan.select == 'test' else text
+
+
+def conclude(
+    plan: Plan,
+    trained: Sequence[FoldFolder],
+    scored: Sequence[FoldFolder],
+    path: Path,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Pool the predictions of folds; print, save and draw the result.
+
+    Args:
+        plan: The plan of the run.
+        trained: The folders of the folds as they were trained.
+        scored: The folders with their predictions: the same ones, or others.
+        path: Where the results go, as JSON; the picture goes beside it.
+        facts: Added to the results.
+
+    Returns:
+        The results as saved.
+    """
+    states = [folder.state() for folder in trained]
+    names = [folder.name for folder in trained]
+    seconds = [state.get('wall_time_s') for state in states]
+    extra = {
+        **facts,
+        'folds': {'done': names, 'of': len(plan.folds)},
+        'fold_seconds': dict(zip(names, seconds, strict=True)),
+        'protocol': plan.config['loso']['protocol'],
+        'fingerprint': states[0]['fingerprint'],
+        'parameters': states[0]['parameters'],
+        'versions': versions(),
+    }
+    results = pool(
+        {folder.name: read_predictions(folder.predictions) for folder in scored},
+        plan.classes,
+        selection=states[0]['selection'],
+        seeds=sorted({state['seed'] for state in states}),
+        extra=extra,
+    )
+    save_results(path, results)
+    picture = draw(results, path)
+    print(format_report(results))
+    print(f'{len(names)} of {len(plan.folds)} folds')
+    learned = extra['parameters']
+    print(
+        f'trainable parameters: {learned["trainable"]:,} of {learned["total"]:,}\n'
+        f'wall time: {facts["wall_time_s"]:.0f} s\n'
+        f'results: {path}\nconfusion matrix: {picture}',
+        flush=True,
+    )
+    return results
+
+
+def draw(results: Mapping[str, Any], path: Path) -> Path:
+    """Draw the confusion matrix beside the results file."""
+    # Imported here: matplotlib takes a second that few processes need to spend.
+    from ..visualization import plot_confusion, save_figure
+
+    picture = path.with_name(path.stem.replace('results', 'confusion') + '.png')
+    title = SELECTIONS['test'] if results['selection'] == 'test' else ''
+    figure = plot_confusion(results['confusion'], results['classes'], title)
+    save_figure(figure, picture)
+    return picture
+
+
+def versions() -> dict[str, Any]:
+    """Name what a result was computed with."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
+    return {
+        'mmaction_mer': __version__,
+        'python': platform.python_version(),
+        **installed_versions(),
+        'device': device,
+        # Sums taken by other numbers of threads differ in their last digits.
+        'threads': torch.get_num_threads(),
+    }
+
+
+def join_dumps(
+    evaluators: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    scored: Sequence[FoldFolder],
+) -> None:
+    """Join what mmengine's ``DumpResults`` wrote per fold into the file asked for.
+
+    Args:
+        evaluators: ``test_evaluator`` of the config.
+        scored: The folders that hold the parts, which are removed.
+    """
+    listed = [evaluators] if isinstance(evaluators, Mapping) else evaluators or []
+    for metric in listed:
+        if metric.get('type') != 'DumpResults':
+            continue
+        parts = [folder.path / 'dump.pkl' for folder in scored]
+        # Written by this very run a moment ago.
+        mmengine.dump(sum(map(mmengine.load, parts), []), metric['out_file_path'])
+        for part in parts:
+            part.unlink()

@@ -1,0 +1,110 @@
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmaction_mer.datasets import write_annotation
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+# Here and in the tools' processes it is a module that configs import.
+sys.path.insert(0, str(HERE))
+
+# Registers classes: it must not be imported a second time as a file of tests.
+collect_ignore = ['engine_toy.py']
+
+
+@pytest.fixture(scope='session')
+def toy_data(tmp_path_factory):
+    """Frame folders of 4 subjects with 4 clips each, 8 x 8 pixels, 6 frames."""
+    root = tmp_path_factory.mktemp('toy')
+    generator = np.random.default_rng(0)
+    rows = []
+    for subject in range(1, 5):
+        for number in range(4):
+            clip, label = f's{subject}_c{number}', (subject + number) % 3
+            folder = root / 'frames' / clip
+            folder.mkdir(parents=True)
+            still = generator.integers(0, 100, (8, 8, 3))
+            for frame in range(1, 7):
+                still[2 * label : 2 * label + 2] += 10
+                cv2.imwrite(str(folder / f'img{frame}.png'), still.astype(np.uint8))
+            rows.append({
+                'dataset': 'toy', 'subject': f's{subject}', 'clip': clip,
+                'frame_dir': clip, 'filename_tmpl': 'img{}.png', 'onset': 1,
+                'apex': None, 'offset': 6, 'fps': 100.0, 'label': label,
+            })  # fmt: skip
+    classes = ['negative', 'positive', 'surprise']
+    metainfo = {'dataset': 'toy', 'classes': classes, 'format': 1}
+    write_annotation(root / 'annotations.json', dict(metainfo=metainfo, data_list=rows))
+    return root
+
+
+def write_config(folder, toy_data):
+    from engine_toy import CONFIG
+
+    path = folder / 'toy_config.py'
+    path.write_text(CONFIG.replace('{root}', str(toy_data)))
+    return path
+
+
+@pytest.fixture(scope='module')
+def module_config(toy_data, tmp_path_factory):
+    """A config file for the run that a module's tests share."""
+    return write_config(tmp_path_factory.mktemp('shared'), toy_data)
+
+
+@pytest.fixture
+def config_file(toy_data, tmp_path):
+    """The toy's config file; the work directory is the test's to choose."""
+    return write_config(tmp_path, toy_data)
+
+
+@pytest.fixture
+def make_config(config_file, tmp_path):
+    """Make a config with changes, as in ``make_config('run', model__width=8)``."""
+
+    def make(work_dir='run', **changes):
+        cfg = Config.fromfile(config_file)
+        cfg.work_dir = str(tmp_path / work_dir)
+        # Merging takes the _delete_ keys out of what it is given.
+        changes = copy.deepcopy(changes)
+        cfg.merge_from_dict(
+            {key.replace('__', '.'): value for key, value in changes.items()}
+        )
+        return cfg
+
+    return make
+
+
+@pytest.fixture(scope='session')
+def tool(tmp_path_factory):
+    """Start one of the tools in a process of its own."""
+
+    folder = tmp_path_factory.mktemp('here')
+
+    def start(*command, wait=True, **environment):
+        paths = [str(REPOSITORY), str(HERE), os.environ.get('PYTHONPATH', '')]
+        values = os.environ | {
+            'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+            'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'Agg',
+        } | environment  # fmt: skip
+        command = [str(part) for part in command]
+        if command[0].endswith('.py'):
+            command.insert(0, sys.executable)
+        process = subprocess.Popen(
+            command, env=values, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=folder, start_new_session=True,
+        )  # fmt: skip
+        if not wait:
+            return process
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    return start

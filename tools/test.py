@@ -1,0 +1,114 @@
+"""Score checkpoints: the folds of a protocol again, or any one checkpoint.
+
+All options of mmaction's ``tools/test.py`` with the same meaning. For a config
+with a protocol the checkpoint may be left out (the run in the work directory is
+scored), or be the work directory of a run, the folder of a fold or its model.pth.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# First of all: it repairs the host stack and registers this package's parts.
+import mmaction_mer  # noqa: F401
+
+# isort: split
+from mmaction.registry import RUNNERS
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmaction_mer.engine.command_line import (
+    add_common_options,
+    default_work_dir,
+    is_protocol,
+    loso_option,
+    report_errors,
+)
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint', nargs='?', help='checkpoint file; for a protocol, see above'
+    )
+    parser.add_argument('--work-dir', help='folder for the results')
+    parser.add_argument(
+        '--folds', nargs='+', metavar='NAME', help='score these folds of the protocol'
+    )
+    parser.add_argument('--dump', help='write all predictions to this pickle file')
+    parser.add_argument('--show-dir', help='folder for drawn predictions')
+    parser.add_argument(
+        '--show', action='store_true', help='show drawn predictions in a window'
+    )
+    parser.add_argument(
+        '--interval', type=int, default=1, help='draw every so many clips'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds a window stays'
+    )
+    add_common_options(parser)
+    args = parser.parse_args(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    """Read the config file and merge the command line into it."""
+    cfg = Config.fromfile(args.config)
+    if args.show or args.show_dir is not None:
+        hook = cfg.get('default_hooks', {}).get('visualization')
+        if hook is None:
+            raise SystemExit(
+                '--show and --show-dir need default_hooks.visualization = '
+                "dict(type='VisualizationHook') in the config"
+            )
+        hook.update(
+            enable=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            out_dir=args.show_dir,
+            interval=args.interval,
+        )
+    if args.dump is not None:
+        if not args.dump.endswith(('.pkl', '.pickle')):
+            raise SystemExit(f'--dump {args.dump}: the file must end in .pkl')
+        given = cfg.test_evaluator
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        dump = dict(type='DumpResults', out_file_path=args.dump)
+        cfg.test_evaluator = [*given, dump]
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    named = args.work_dir or cfg.get('work_dir')
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if is_protocol(cfg):
+        # The results of a run that is scored again belong beside it.
+        run = (
+            args.checkpoint
+            if Path(args.checkpoint or '', 'loso.json').is_file()
+            else ''
+        )
+        cfg.work_dir = args.work_dir or run or named or default_work_dir(args.config)
+        loso_option(cfg, 'folds', args.folds)
+    else:
+        if args.checkpoint is None:
+            raise SystemExit('a checkpoint is needed for a config without a protocol')
+        cfg.work_dir = named or default_work_dir(args.config)
+    return cfg
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Score."""
+    cfg = build_config(parse_args(arguments))
+    runner = RUNNERS.build(cfg) if is_protocol(cfg) else Runner.from_cfg(cfg)
+    runner.test()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Train by a config: a whole protocol, or any ordinary mmaction config.
+
+All options of mmaction's ``tools/train.py`` with the same meaning, and three
+more for protocols: ``--folds``, ``--select`` and a plain ``--resume`` that goes
+on with what was cut.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+# First of all: it repairs the host stack and registers this package's parts.
+import mmaction_mer  # noqa: F401
+
+# isort: split
+from mmaction.registry import RUNNERS
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmaction_mer.engine.command_line import (
+    add_common_options,
+    default_work_dir,
+    is_protocol,
+    loso_option,
+    report_errors,
+)
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for folds, checkpoints and results')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on with the run in the work directory; for an ordinary config a '
+        'checkpoint may be named',
+    )
+    parser.add_argument(
+        '--folds', nargs='+', metavar='NAME', help='run these folds of the protocol'
+    )
+    parser.add_argument(
+        '--select',
+        choices=['last', 'inner', 'test'],
+        help='which iteration of a fold counts: the last (default), the best on inner '
+        'validation subjects, or the best on the held-out subjects themselves (every '
+        'number is then labelled so)',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='train with automatic mixed precision'
+    )
+    parser.add_argument(
+        '--no-validate', action='store_true', help='do not validate during training'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the batch size',
+    )
+    parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument(
+        '--diff-rank-seed', action='store_true', help='another seed on every rank'
+    )
+    parser.add_argument(
+        '--deterministic', action='store_true', help='deterministic algorithms only'
+    )
+    add_common_options(parser)
+    args = parser.parse_args(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    """Read the config file and merge the command line into it."""
+    cfg = Config.fromfile(args.config)
+    if args.no_validate:
+        cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
+        if args.select not in (None, 'last'):
+            raise SystemExit('--no-validate contradicts --select ' + args.select)
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
+    if args.amp:
+        kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise SystemExit(f'--amp does not work with the optimizer wrapper {kind}')
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr.enable = True
+    randomness = dict(cfg.get('randomness') or {})
+    # mmaction drops --seed without a word where the config names one.
+    if args.seed is not None:
+        randomness['seed'] = args.seed
+    for name in ('diff_rank_seed', 'deterministic'):
+        if getattr(args, name):
+            randomness[name] = True
+    cfg.randomness = dict(seed=randomness.pop('seed', None), **randomness)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    loso_option(cfg, 'folds', args.folds)
+    loso_option(cfg, 'select', args.select)
+    return cfg
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train."""
+    cfg = build_config(parse_args(arguments))
+    runner = RUNNERS.build(cfg) if is_protocol(cfg) else Runner.from_cfg(cfg)
+    runner.train()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
