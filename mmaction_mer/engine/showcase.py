@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DefaultScope
 
 from ..evaluation.predictions import read_predictions
+from .fold_config import testing_config
 from .fold_folder import FoldFolder
-from .slim_checkpoint import load_slim, read_checkpoint
+from .fold_runner import FoldRunner
 
 
 def draw_clip(cfg: Config, folder: FoldFolder, path: Path) -> Path | None:
@@ -24,13 +23,19 @@ def draw_clip(cfg: Config, folder: FoldFolder, path: Path) -> Path | None:
     Returns:
         The picture's path, or ``None`` for a model that has no ``explain``.
     """
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
-        model = MODELS.build(cfg.model)
-        if not hasattr(model, 'explain'):
+    runner = FoldRunner.from_cfg(testing_config(cfg))
+    try:
+        if not hasattr(runner.model, 'explain'):
             return None
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    load_slim(model, read_checkpoint(folder.model)['state_dict'])
-    model.eval()
+        runner.load_checkpoint(str(folder.model))
+        return _draw(runner, folder, path)
+    finally:
+        runner.close()
+
+
+def _draw(runner: FoldRunner, folder: FoldFolder, path: Path) -> Path | None:
+    model = runner.model.eval()
+    dataset = runner.test_loop.dataloader.dataset.dataset
     chosen = max(read_predictions(folder.predictions), key=_surely_right)
     clips = [dataset.get_data_info(i)['clip'] for i in range(len(dataset))]
     data = pseudo_collate([dataset[clips.index(chosen['clip'])]])

@@ -5,23 +5,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-
-def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Numbers of parameters by whether they learn.
-
-    Returns:
-        ``trainable`` and ``total``.
-
-    Example:
-        >>> layer = nn.Linear(768, 3)
-        >>> count_parameters(layer)
-        {'trainable': 2307, 'total': 2307}
-    """
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    return dict(
-        trainable=sum(size for size, learns in sizes if learns),
-        total=sum(size for size, _ in sizes),
-    )
+from ..engine.fold_runner import count_parameters
 
 
 def count_by_part(model: nn.Module) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """MPT as an mmaction recognizer."""
 
+import numpy as np
+import torch
 from mmaction.models import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor
@@ -51,3 +53,36 @@ class MPTRecognizer(BaseRecognizer):
         if stage == 'head':
             features = self.cls_head(features)
         return features, {}
+
+    @torch.no_grad()
+    def explain(self, data: dict) -> dict[str, np.ndarray | None] | None:
+        """What the model is shown of the first clip of a batch, for figures.
+
+        Args:
+            data: A collated batch of :class:`PackMERInputs`.
+
+        Returns:
+            ``frames (T, H, W, 3)`` uint8, ``rank_image (H, W, 3)`` in grey levels,
+            ``motion (T, H, W, 3)`` in grey levels times alpha and ``gaussians (K, T)``
+            or ``None`` without prompts. ``None`` where the pipeline itself computed
+            the streams and no frames are left to show.
+        """
+        clips = data['inputs'].get('clip')
+        if clips is None:
+            return None
+        pre = self.data_preprocessor
+        inputs = pre(data)['inputs']
+        image = inputs['image'][0] * pre.std + pre.mean
+        motion = inputs['motion'][:1]
+        prompt = self.backbone.prompt
+        weights = None
+        if prompt is not None:
+            weights = (
+                prompt.gaussians(prompt.frame_features(motion))[2][0].cpu().numpy()
+            )
+        return dict(
+            frames=clips[0].permute(0, 2, 3, 1).cpu().numpy(),
+            rank_image=image.permute(1, 2, 0).cpu().numpy(),
+            motion=(motion[0] * pre.motion_std).permute(0, 2, 3, 1).cpu().numpy(),
+            gaussians=weights,
+        )
