@@ -14,7 +14,7 @@ from .identity import sample_identity
 from .nuisance import Nuisance
 
 NAMES = tuple(side + action for action in ACTIONS for side in 'LR')
-AMPLITUDE = (3.0, 12.0)
+AMPLITUDE = (2.0, 12.0)  # pixels at 224, drawn on a log scale
 # Heads of people who move their faces a lot move too.
 MOVING = Nuisance(
     drift=4.0, rotation=1.6, scale=0.016, turn=2.0, flicker=0.03, noise=4.5, twitch=2.0
@@ -62,7 +62,8 @@ def macro_faces(
         if rng.random() < neutral_share:
             return NEUTRAL, {}
         label = int(rng.integers(len(CLASSES)))
-        return label, sample_expression(label, rng, rng.uniform(*AMPLITUDE))
+        amplitude = np.exp(rng.uniform(*np.log(AMPLITUDE)))
+        return label, sample_expression(label, rng, amplitude)
 
     still_rows, clip_rows = [], []
     for _ in range(stills):

@@ -1,0 +1,55 @@
+# Two commands, each alone on a fresh machine: `make demo` and `make test`.
+# Python 3.11 or newer and a package index are all they need; what is installed
+# already is not installed again.
+
+SUITABLE := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c '$(SUITABLE)' 2>/dev/null && { command -v $$p; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+CONSTRAINTS := requirements/constraints.txt
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint style clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## Make .venv with the pinned versions and this package in it
+
+# setuptools first: a new environment has none since Python 3.12, and building
+# with the pinned one keeps the whole installation within the constraints.
+$(INSTALLED): setup.py mmaction_mer/version.py $(CONSTRAINTS)
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.14 was found on PATH.' \
+		'Install one, or say where it is: make demo PYTHON=/path/to/python3'; exit 1; }
+	@echo 'Installing into $(VENV): about 5 GB, some minutes the first time.'
+	$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) setuptools
+	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) \
+		--no-build-isolation -e '.[lite,test]'
+	@touch $@
+
+demo: $(INSTALLED) ## Make SynthME, train and score MPT on every subject of it
+	$(BIN)/python tools/data/make_synthme.py --out data/synthme
+	$(BIN)/python tools/train.py configs/mpt_vit-tiny_synthme.py --resume
+
+test: lint ## Run every check: style, types, tests, doctests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## Check style and types, change nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+style: $(INSTALLED) ## Put the style right where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove what was built and cached; .venv, data and work_dirs stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find mmaction_mer tests tools configs benchmarks -name __pycache__ \
+		-prune -exec rm -rf {} + 2>/dev/null || true

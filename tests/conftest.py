@@ -1,0 +1,30 @@
+import os
+
+# Before anything loads numpy, torch or matplotlib: small tests are fastest with few
+# threads, and no window may open.
+os.environ.setdefault('OMP_NUM_THREADS', '2')
+os.environ.setdefault('MPLBACKEND', 'Agg')
+
+import cv2
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+import mmaction_mer  # noqa: F401  (registers, and repairs the host stack)
+
+torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
+cv2.setNumThreads(1)
+
+
+@pytest.fixture(autouse=True)
+def mmaction_scope():
+    """Names without a prefix mean mmaction's, whatever an earlier test has built."""
+    init_default_scope('mmaction')
+
+
+def pytest_collection_modifyitems(items):
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker('gpu'):
+            item.add_marker(pytest.mark.skip(reason='needs a CUDA device'))
