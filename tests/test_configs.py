@@ -1,8 +1,12 @@
 """Every config trains and tests, with a tiny backbone and two iterations."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import mmaction
 import pytest
 from mmengine.config import Config
 
@@ -40,6 +44,8 @@ def shrink(cfg, root, work_dir):
         for step in loader.dataset.pipeline:
             if step.type == 'Resize':
                 step.scale = (64, 64)
+            if step.type in ('RandomCrop', 'CenterCrop'):
+                step.update({'size' if 'size' in step else 'crop_size': 56})
     if cfg.model.type == 'MPTRecognizer':
         cfg.model.backbone.vit.pop('init_cfg')
         cfg.model.backbone.vit.pop('arch')
@@ -87,3 +93,34 @@ def test_the_video_stream_mixes_in_too(release, tmp_path):
     cfg.loso.folds = ['sub02']
     results = LOSORunner.from_cfg(cfg).train()
     assert results['extra']['folds']['done'] == ['sub02']
+
+
+@pytest.mark.slow
+def test_mmactions_own_tools_run_the_demo_config(release, tmp_path):
+    """The host's tools know nothing of folds; the config brings the runner."""
+    tools = Path(mmaction.__file__).parent / '.mim' / 'tools'
+    config = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
+    options = ['train_cfg.max_iters=2', 'train_dataloader.num_workers=0']
+    options += ['train_dataloader.persistent_workers=False']
+    options += [
+        f'{x}_dataloader.dataset.data_root={release}' for x in ('train', 'test')
+    ]
+    options += ['train_dataloader.batch_size=4']
+
+    def run(tool, *args):
+        command = [sys.executable, tools / tool, config, *args]
+        command += ['--work-dir', tmp_path, '--cfg-options', *options]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    run('train.py')
+    run('test.py', tmp_path)
+    trained, tested = (
+        json.loads((tmp_path / name).read_text())
+        for name in ('results.json', 'results_test.json')
+    )
+    assert trained['clips'] == 9
+    assert trained['scores'] == tested['scores']
+    assert trained['confusion'] == tested['confusion']

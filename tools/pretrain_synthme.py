@@ -26,6 +26,7 @@ from mmaction_mer.utils import atomic_write
 ARCH = dict(embed_dims=128, num_layers=6, num_heads=4, feedforward_channels=512)
 SIZE = 112
 PATCH = 16
+SAVE_EVERY = 250
 # Mirroring a face swaps the sides of every action.
 MIRROR = [NAMES.index({'L': 'R', 'R': 'L'}[name[0]] + name[1:]) for name in NAMES]
 
@@ -175,7 +176,7 @@ def main() -> None:
         optimizer.step()
         schedule.step()
         progress.set_postfix(still=losses[0].item(), pooled=losses[1].item())
-        if (step + 1) % 250 == 0 or step + 1 == args.iters:
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == args.iters:
             state = {name: part.state_dict() for name, part in parts.items()}
             _save(dict(state, step=step + 1), state_file)
             progress.write(f'{step + 1}: {report(model, *kept)}')

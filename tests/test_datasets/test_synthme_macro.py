@@ -1,10 +1,11 @@
 """Faces to pre-train on, and the tool that does it."""
 
-import subprocess
+import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from mmaction_mer.datasets.synthme.macro import NAMES, NEUTRAL, macro_faces
@@ -39,17 +40,44 @@ def test_the_weights_that_ship_are_small_and_read_as_weights_only():
     assert sum(value.numel() for value in state.values()) == 1_294_848
 
 
-def test_the_pretraining_tool_repeats_and_resumes(tmp_path):
-    command = [sys.executable, str(ROOT / 'tools' / 'pretrain_synthme.py')]
-    size = '--identities 2 --stills 2 --pooled 2 --workers 1'.split()
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location(
+        'pretrain_synthme', ROOT / 'tools' / 'pretrain_synthme.py'
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def run(name, iters):
+
+def test_the_pretraining_tool_repeats_and_resumes(tool, tmp_path, monkeypatch):
+    # The faces are drawn in this process: a pool would start a new one each time.
+    parts = [macro_faces(i, size=tool.SIZE, stills=2, clips=2) for i in range(2)]
+    faces = [part[kind] for part in parts for kind in (0, 1)]
+    monkeypatch.setattr(tool, 'make_faces', lambda args: faces)
+    monkeypatch.setattr(tool, 'SAVE_EVERY', 1)
+
+    def run(name):
         out = tmp_path / name
-        subprocess.run(
-            [*command, '--out', out, '--iters', str(iters), *size], check=True
-        )
+        options = f'tool --out {out} --iters 3 --stills 2 --pooled 2'.split()
+        monkeypatch.setattr(sys, 'argv', options)
+        tool.main()
         return torch.load(out, weights_only=True)['state_dict']
 
-    whole, again = run('a.pth', 2), run('b.pth', 2)
-    assert all(torch.equal(whole[key], again[key]) for key in whole)
-    assert not (tmp_path / 'a.state').exists()
+    whole = run('a.pth')
+    clip, calls = tool.nn.utils.clip_grad_norm_, []
+
+    def killed(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return clip(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tool.nn.utils, 'clip_grad_norm_', killed)
+        with pytest.raises(KeyboardInterrupt):
+            run('b.pth')
+    assert (tmp_path / 'b.state').exists()
+    resumed = run('b.pth')
+    assert not (tmp_path / 'b.state').exists()
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)

@@ -5,12 +5,16 @@ _base_ = './mer_224.py'
 train_pipeline = [
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
+    dict(type='Resize', scale=(118, 118), keep_ratio=False),
+    dict(type='RandomCrop', size=112),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='PackMERInputs'),
 ]
 test_pipeline = [
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
+    dict(type='Resize', scale=(118, 118), keep_ratio=False),
+    dict(type='CenterCrop', crop_size=112),
     dict(type='PackMERInputs'),
 ]
 
