@@ -9,4 +9,4 @@ _base_ = [
 
 # Heads drift in SynthME: their own motion is taken out (not part of the paper).
 model = dict(data_preprocessor=dict(steady=True))
-train_cfg = dict(max_iters=120)
+train_cfg = dict(max_iters=80)

@@ -12,6 +12,7 @@ pack = dict(
 load = [
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
+    dict(type='StabilizeHead'),
 ]
 pool = [
     dict(type='RankPooling', steady=True, output='imgs'),

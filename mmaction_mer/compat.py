@@ -25,12 +25,14 @@ import torch
 from mmengine.device import is_mlu_available, is_musa_available, is_npu_available
 from mmengine.logging import HistoryBuffer
 from mmengine.model import MMDistributedDataParallel
+from mmengine.runner import checkpoint as mmengine_checkpoint
 
 
 def apply() -> None:
     """Make every repair that this installation needs."""
     provide_drn()
     allow_checkpoint_globals()
+    read_urls_as_weights()
     start_without_gpu()
     wrap_without_gpu()
     provide_find_loader()
@@ -118,6 +120,18 @@ def _history_statistic(owner: Any, name: Any, *default: Any) -> Callable:
         "statistics of mmengine's HistoryBuffer may be asked for. The file was not "
         'written by a training run of mmengine; do not load it.'
     )
+
+
+# torch.hub, through which mmengine 0.10.7 reads checkpoints given as a URL, unpickles
+# anything by default, also from the folder where it keeps what it has fetched.
+
+
+def read_urls_as_weights() -> None:
+    """Read checkpoints given as a URL with ``weights_only``, like all others."""
+    if not isinstance(mmengine_checkpoint.load_url, functools.partial):
+        mmengine_checkpoint.load_url = functools.partial(
+            mmengine_checkpoint.load_url, weights_only=True
+        )
 
 
 # mmengine 0.10.7, mmengine/dist/utils.py: every launcher calls torch.cuda.set_device,

@@ -62,9 +62,8 @@ class MERDataPreprocessor(BaseDataPreprocessor):
             image, motion = self._front_end(_batch(inputs['clip']), samples)
         else:
             image, motion = (_batch(inputs[key]) for key in ('image', 'motion'))
-        inputs = dict(
-            image=(image - self.mean) / self.std, motion=motion / self.motion_std
-        )
+            motion = motion / self.motion_std
+        inputs = dict(image=(image - self.mean) / self.std, motion=motion)
         return dict(inputs=inputs, data_samples=samples)
 
     def _front_end(self, clips: Tensor, samples: list) -> tuple[Tensor, Tensor]:
@@ -81,9 +80,9 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         if len(rates) != len(clips):
             raise ValueError(f'{len(clips)} clips came with {len(rates)} frame rates')
         matrices = front_end_matrices(clips.shape[1], rates, **self.band)
-        return motion_front_end(
-            clips, matrices.to(clips.device), self.alpha, self.steady
-        )
+        # One gain for both, rather than another pass over the largest tensor.
+        gain = self.alpha / self.motion_std
+        return motion_front_end(clips, matrices.to(clips.device), gain, self.steady)
 
 
 def _batch(tensors: Tensor | Sequence[Tensor]) -> Tensor:

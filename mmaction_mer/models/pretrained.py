@@ -1,6 +1,7 @@
 """Loading of pre-trained backbones: everything used, or an error that says what."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 
 from mmengine.logging import print_log
@@ -13,8 +14,10 @@ WEIGHTS_DIR = Path(__file__).parent / 'weights'
 
 @CheckpointLoader.register_scheme(prefixes=PACKAGE_SCHEME)
 def _load_from_package(filename: str, map_location: str | None = None) -> dict:
-    path = WEIGHTS_DIR / filename.removeprefix(PACKAGE_SCHEME)
-    return CheckpointLoader.load_checkpoint(str(path), map_location)
+    name = filename.removeprefix(PACKAGE_SCHEME)
+    if Path(name).name != name:
+        raise FileNotFoundError(f'{filename}: names no file of {WEIGHTS_DIR.name}/')
+    return CheckpointLoader.load_checkpoint(str(WEIGHTS_DIR / name), map_location)
 
 
 def load_pretrained(
@@ -33,12 +36,18 @@ def load_pretrained(
         FileNotFoundError: The file is not there or cannot be fetched; the message
             says which file to put where.
         KeyError: The checkpoint lacks weights of the backbone.
+        ValueError: The file cannot be read as weights, or holds NaN.
     """
     try:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    except (FileNotFoundError, URLError, OSError) as error:
+    except (URLError, OSError) as error:
         raise FileNotFoundError(_where_to_put(checkpoint, error)) from error
-    state = content.get('state_dict', content)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise ValueError(
+            f'{checkpoint}: not a file of weights that can be read, or cut short '
+            f'({str(error).splitlines()[0]}); fetch or convert it again'
+        ) from error
+    state = content.get('state_dict', content) if isinstance(content, dict) else {}
     if prefix:
         start = prefix.rstrip('.') + '.'
         state = {
@@ -51,7 +60,11 @@ def load_pretrained(
             f'{checkpoint}: {len(missing)} of {len(wanted)} weights are missing '
             f'(prefix={prefix!r}), first {missing[:3]}; check the prefix and the arch'
         )
-    load_state_dict(module, {k: state[k].float() for k in wanted}, strict=True)
+    state = {key: state[key].float() for key in wanted}
+    broken = [key for key, value in state.items() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(f'{checkpoint}: weights that are no numbers in {broken[:3]}')
+    load_state_dict(module, state, strict=True)
     print_log(f'{checkpoint}: {len(wanted)} weights loaded', logger='current')
 
 

@@ -9,6 +9,7 @@ from .magnification import (
     to_video,
 )
 from .rank_pooling import rank_pool, rank_pooling_weights, to_grey_levels
+from .stabilize import stabilize
 from .steady import head_columns, remove_head_motion, remove_head_motion_numpy
 from .temporal import (
     bandpass_matrix,
@@ -21,6 +22,7 @@ from .transforms import (
     EulerianMagnification,
     PackMERInputs,
     RankPooling,
+    StabilizeHead,
     StandardizeLength,
 )
 
@@ -29,6 +31,7 @@ __all__ = [
     'EulerianMagnification',
     'PackMERInputs',
     'RankPooling',
+    'StabilizeHead',
     'StandardizeLength',
     'bandpass_matrix',
     'clamp_band',
@@ -45,6 +48,7 @@ __all__ = [
     'rank_pooling_weights',
     'remove_head_motion',
     'remove_head_motion_numpy',
+    'stabilize',
     'to_grey_levels',
     'to_video',
 ]

@@ -3,7 +3,7 @@
 import torch
 
 from .rank_pooling import rank_pooling_weights, to_grey_levels
-from .steady import remove_head_motion
+from .steady import fit_columns, head_columns
 from .temporal import bandpass_matrix
 
 
@@ -66,7 +66,16 @@ def motion_front_end(
         (torch.Size([2, 3, 4, 4]), torch.Size([2, 16, 3, 4, 4]))
     """
     frames = clips.float()
-    product = torch.bmm(matrices, frames.flatten(2)).unflatten(2, frames.shape[2:])
+    flat = frames.flatten(2)
+    gains = matrices.new_full((matrices.shape[1], 1), alpha)
+    gains[-1] = 1.0  # the row of rank pooling
+    matrices = gains * matrices
+    product = torch.bmm(matrices, flat)
     if steady:
-        product = remove_head_motion(product, frames.mean(dim=1))
-    return to_grey_levels(product[:, -1]), alpha * product[:, :-1]
+        # The fit of every output frame follows from that of the T frames, so that
+        # the large product is corrected in place and never copied.
+        columns = head_columns(frames.mean(dim=1)).flatten(2)
+        weights = fit_columns(columns, torch.bmm(flat, columns.transpose(1, 2)))
+        product.baddbmm_(torch.bmm(matrices, weights), columns, alpha=-1)
+    product = product.unflatten(2, frames.shape[2:])
+    return to_grey_levels(product[:, -1]), product[:, :-1]

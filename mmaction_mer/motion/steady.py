@@ -41,24 +41,56 @@ def head_columns(frame: Tensor) -> Tensor:
     return columns / norm[..., None, None, None]
 
 
-def remove_head_motion(changes: Tensor, frame: Tensor, ridge: float = 1e-4) -> Tensor:
+def fit_columns(columns: Tensor, products: Tensor, ridge: float = 1e-4) -> Tensor:
+    """Least-squares weights of the columns.
+
+    Args:
+        columns: ``(B, 8, P)`` from :func:`head_columns`, pixels flattened.
+        products: ``(B, L, 8)``: inner products of L pictures with the columns.
+        ridge: Keeps the fit of a flat picture finite.
+
+    Returns:
+        ``(B, L, 8)``.
+    """
+    gram = columns @ columns.transpose(1, 2)
+    gram = gram + ridge * torch.eye(8, device=gram.device)
+    return torch.linalg.solve(gram, products.transpose(1, 2)).transpose(1, 2)
+
+
+def remove_head_motion(changes: Tensor, frame: Tensor) -> Tensor:
     """Subtract what a moving head and a changing light explain.
 
     Args:
         changes: Temporally filtered or pooled frames ``(B, L, C, H, W)``: linear
             combinations of frames whose weights sum to zero.
         frame: Mean frames ``(B, C, H, W)`` of the same clips.
-        ridge: Keeps the fit of a flat picture finite.
 
     Returns:
         ``(B, L, C, H, W)``: the residuals of the fits.
     """
     columns = head_columns(frame).flatten(2)
-    target = changes.flatten(2)
-    gram = columns @ columns.transpose(1, 2)
-    gram = gram + ridge * torch.eye(8, device=gram.device)
-    weights = torch.linalg.solve(gram, columns @ target.transpose(1, 2))
-    return changes - (weights.transpose(1, 2) @ columns).view_as(changes)
+    weights = fit_columns(columns, changes.flatten(2) @ columns.transpose(1, 2))
+    return changes - (weights @ columns).view_as(changes)
+
+
+def head_columns_numpy(frame: np.ndarray) -> np.ndarray:
+    """:func:`head_columns` of one grey frame, gradients to scale.
+
+    Args:
+        frame: ``(H, W)`` float32.
+
+    Returns:
+        ``(H * W, 8).T``: how the frame changes with each of the six numbers of an
+        affine map in coordinates from -1 to 1, with its gain, and with an offset.
+    """
+    height, width = frame.shape
+    gy, gx = np.gradient(frame)
+    gx, gy = gx * (width - 1) / 2, gy * (height - 1) / 2
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)
+    ones = np.ones_like(frame)
+    columns = [gx, gy, x * gx, y * gx, x * gy, y * gy, frame, ones]
+    return np.stack(columns).reshape(8, -1)
 
 
 def remove_head_motion_numpy(changes: np.ndarray, clip: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from .magnification import magnify, magnify_pyramid, to_video
 from .rank_pooling import rank_pool
+from .stabilize import stabilize
 from .temporal import clamp_band, effective_fps, interpolation_matrix
 
 # What mmaction's geometric transforms leave behind in the results.
@@ -107,6 +108,22 @@ class StandardizeLength(BaseTransform):
                 mixed = to_video(mixed)
             results['imgs'] = list(mixed)
         results['clip_len'] = self.length
+        return results
+
+
+@TRANSFORMS.register_module()
+class StabilizeHead(BaseTransform):
+    """Hold the head still, see :func:`~mmaction_mer.motion.stabilize.stabilize`.
+
+    Required and changed: ``imgs``. Not part of the paper. Place it before flips and
+    crops or after them, but before magnification and pooling.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Register the frames of each clip of ``results['imgs']`` to its first."""
+        results['imgs'] = [
+            frame for clip in _clips(results) for frame in stabilize(clip)
+        ]
         return results
 
 

@@ -21,7 +21,7 @@ def test_truth_goes_with_the_pictures():
     assert stills.units.shape == (8, len(NAMES))
     neutral = stills.labels == NEUTRAL
     assert (stills.units[neutral] == 0).all()
-    assert (stills.units[~neutral].max(axis=1) * 8 >= 2 - 1e-6).all()
+    assert (stills.units[~neutral].max(axis=1) * 8 >= 3 - 1e-6).all()
     assert (pooled.labels != NEUTRAL).all()
 
 

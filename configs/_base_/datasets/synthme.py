@@ -5,6 +5,7 @@ _base_ = './mer_224.py'
 train_pipeline = [
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
+    dict(type='StabilizeHead'),
     dict(type='Resize', scale=(118, 118), keep_ratio=False),
     dict(type='RandomCrop', size=112),
     dict(type='Flip', flip_ratio=0.5),
@@ -13,6 +14,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
+    dict(type='StabilizeHead'),
     dict(type='Resize', scale=(118, 118), keep_ratio=False),
     dict(type='CenterCrop', crop_size=112),
     dict(type='PackMERInputs'),

@@ -12,15 +12,14 @@ from .clip import render_clip, render_still, sample_timing
 from .face import render_texture
 from .identity import sample_identity
 from .nuisance import Nuisance
+from .plan import MACRO_STREAM
 
 NAMES = tuple(side + action for action in ACTIONS for side in 'LR')
-AMPLITUDE = (2.0, 12.0)  # pixels at 224, drawn on a log scale
+AMPLITUDE = (3.0, 12.0)
 # Heads of people who move their faces a lot move too.
 MOVING = Nuisance(
     drift=4.0, rotation=1.6, scale=0.016, turn=2.0, flicker=0.03, noise=4.5, twitch=2.0
 )
-# No seed of a release begins like this, so that no subject of one is met here.
-_STREAM = 0x3ACC0
 NEUTRAL = len(CLASSES)
 
 
@@ -55,15 +54,14 @@ def macro_faces(
     Returns:
         The stills and the pooled clips.
     """
-    rng = np.random.default_rng([_STREAM, seed, identity])
+    rng = np.random.default_rng([MACRO_STREAM, seed, identity])
     face = render_texture(sample_identity(rng))
 
     def expression(neutral_share: float) -> tuple[int, dict[str, float]]:
         if rng.random() < neutral_share:
             return NEUTRAL, {}
         label = int(rng.integers(len(CLASSES)))
-        amplitude = np.exp(rng.uniform(*np.log(AMPLITUDE)))
-        return label, sample_expression(label, rng, amplitude)
+        return label, sample_expression(label, rng, rng.uniform(*AMPLITUDE))
 
     still_rows, clip_rows = [], []
     for _ in range(stills):

@@ -9,6 +9,8 @@ from .nuisance import Nuisance
 
 # Part of a release's arguments: raise it when the same arguments draw otherwise.
 VERSION = 1
+# First number of the seeds that faces to pre-train on are drawn from.
+MACRO_STREAM = 0x3ACC0
 AMPLITUDES = {'micro': (0.3, 2.0), 'macro': (4.0, 12.0)}
 
 
@@ -54,6 +56,8 @@ class Release:
             if not least <= getattr(self, name) <= most:
                 value = getattr(self, name)
                 raise ValueError(f'{name} must be {least} to {most}, not {value}')
+        if self.seed == MACRO_STREAM:
+            raise ValueError(f'seed {MACRO_STREAM} is kept for faces to pre-train on')
         low, high = self.span
         # Farther than this some fields would fold the face over itself.
         if not 0 < low <= high <= 14:
