@@ -24,6 +24,7 @@ from mmaction_mer.engine.command_line import (
     default_work_dir,
     is_protocol,
     loso_option,
+    read_config,
     report_errors,
 )
 
@@ -58,7 +59,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """Read the config file and merge the command line into it."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     if args.show or args.show_dir is not None:
         hook = cfg.get('default_hooks', {}).get('visualization')
         if hook is None:

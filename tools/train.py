@@ -23,6 +23,7 @@ from mmaction_mer.engine.command_line import (
     default_work_dir,
     is_protocol,
     loso_option,
+    read_config,
     report_errors,
 )
 
@@ -75,7 +76,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """Read the config file and merge the command line into it."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     if args.no_validate:
         cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
         if args.select not in (None, 'last'):
@@ -92,6 +93,11 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
+        if (cfg.get('auto_scale_lr') or {}).get('base_batch_size') is None:
+            raise SystemExit(
+                '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=N) in the '
+                'config, N being the batch size that its learning rate is meant for'
+            )
         cfg.auto_scale_lr.enable = True
     randomness = dict(cfg.get('randomness') or {})
     # mmaction drops --seed without a word where the config names one.

@@ -4,6 +4,7 @@ import argparse
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,34 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         help='what started this process among others',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def read_config(path: str) -> Config:
+    """Read a config file.
+
+    Raises:
+        MERRunError: It is not there or broken; the message names the line.
+    """
+    if not Path(path).is_file():
+        raise MERRunError(f'{path}: there is no such config file')
+    try:
+        return Config.fromfile(path)
+    except Exception as error:
+        # A config is code: anything can go wrong in it.
+        where = next(
+            (
+                f'{frame.filename}, line {frame.lineno}: '
+                for frame in reversed(traceback.extract_tb(error.__traceback__))
+                if frame.name == '<module>' and frame.filename.endswith('.py')
+            ),
+            '',
+        )
+        if Path(where.partition(', line ')[0]).resolve() == Path(sys.argv[0]).resolve():
+            where = ''
+        raise MERRunError(
+            f'{path}: this config cannot be read: {where}{type(error).__name__}: '
+            f'{error}'
+        ) from error
 
 
 def default_work_dir(config: str) -> str:

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from ..models.pretrained import PACKAGE_SCHEME, WEIGHTS_DIR
 
 # What a fold reads from a config and what can change its numbers. Where and how
 # loudly it runs is left out, and so are validation, which the LOSO runner builds
 # itself, and metrics, which do not change predictions.
 RUN_KEYS = frozenset({
     'model', 'data_preprocessor', 'train_dataloader', 'test_dataloader', 'train_cfg',
-    'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'default_hooks',
+    'test_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'default_hooks',
     'custom_hooks', 'randomness', 'loso', 'compile', 'activation_checkpointing',
     'efficient_conv_bn_eval',
 })  # fmt: skip
@@ -40,6 +43,14 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
     for key in ('train_dataloader', 'test_dataloader'):
         if isinstance(kept.get(key), dict):
             kept[key] = {k: v for k, v in kept[key].items() if k not in LOADER_KEYS}
+    if isinstance(kept.get('test_cfg'), dict):
+        # What mmengine assumes where it is not said.
+        assumed = {'type': 'TestLoop', 'fp16': False}
+        kept['test_cfg'] = {
+            key: value
+            for key, value in kept['test_cfg'].items()
+            if key not in assumed or value != assumed[key]
+        }
     hooks = kept.pop('default_hooks', None) or {}
     hooks = {key: hook for key, hook in hooks.items() if key not in LOOKING_HOOKS}
     if hooks:
@@ -77,6 +88,47 @@ def file_digest(path: str | Path) -> str:
         return hashlib.file_digest(
             file, lambda: hashlib.blake2b(digest_size=16)
         ).hexdigest()
+
+
+def pretrained_digests(model: Any, field: str = 'model') -> dict[str, str]:
+    """Hash the pre-trained weights that a model's config names as files.
+
+    These are the ``checkpoint`` of any ``init_cfg`` and mmaction's ``pretrained``:
+    local paths, and ``mmaction_mer://NAME``. URLs and files that are not there are
+    left out; the config has their names.
+
+    Args:
+        model: ``cfg.model``, or a part of it.
+        field: Where it stands in the config.
+
+    Returns:
+        Digest of each file by the field that names it.
+
+    >>> pretrained_digests(dict(backbone=dict(pretrained='https://x.org/r18.pth')))
+    {}
+    """
+    if isinstance(model, list | tuple):
+        parts = {f'{field}[{number}]': part for number, part in enumerate(model)}
+    elif isinstance(model, Mapping):
+        parts = {f'{field}.{key}': part for key, part in model.items()}
+    else:
+        return {}
+    found: dict[str, str] = {}
+    for name, part in parts.items():
+        last = name.rpartition('.')[2]
+        if isinstance(part, str) and last in ('checkpoint', 'pretrained'):
+            path = _weights_path(part)
+            if path.is_file():
+                found[name] = file_digest(path)
+        else:
+            found |= pretrained_digests(part, name)
+    return found
+
+
+def _weights_path(name: str) -> Path:
+    if name.startswith(PACKAGE_SCHEME):
+        return WEIGHTS_DIR / name.removeprefix(PACKAGE_SCHEME)
+    return Path(os.path.expanduser(name))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

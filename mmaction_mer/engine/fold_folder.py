@@ -55,16 +55,15 @@ class FoldFolder:
             Its content, empty if the fold was never started.
 
         Raises:
-            MERRunError: The file is not JSON.
+            MERRunError: The file is not a JSON object.
         """
         try:
-            return json.loads(self.state_file.read_text(encoding='utf-8'))
+            return read_object(self.state_file)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError as error:
             raise MERRunError(
-                f'{self.state_file}: not a JSON file ({error}); delete the folder '
-                f'{self.path}, the fold starts again'
+                f'{error}; delete the folder {self.path}, the fold starts again'
             ) from error
 
     def done(self) -> bool:
@@ -101,6 +100,24 @@ class FoldFolder:
         """Drop the training state, of a fold that is done."""
         for name in (self.last, self.path / 'last_checkpoint'):
             name.unlink(missing_ok=True)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        FileNotFoundError: There is no file.
+        ValueError: It holds something else; the message names it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: not a JSON file ({error})') from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f'{path}: holds a {type(content).__name__}, not a JSON object'
+        )
+    return content
 
 
 def check_fold_name(name: str) -> None:

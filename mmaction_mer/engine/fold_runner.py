@@ -18,6 +18,7 @@ from .draws import seed_draws
 from .errors import MERRunError
 from .fold_folder import FoldFolder
 from .hooks import BestIterationHook, SlimCheckpointHook, SubjectGuardHook
+from .names import check_predictions
 from .slim_checkpoint import (
     checkpoint_state_dict,
     load_slim,
@@ -126,7 +127,8 @@ def train_fold(
             that ``cfg`` describes.
 
     Raises:
-        MERRunError: The training state cannot be read.
+        MERRunError: The training state cannot be read, or predictions do not name
+            their clips.
         MERDataError: The data cannot be used.
     """
     if folder.begin(details):
@@ -154,6 +156,7 @@ def train_fold(
         meta = dict(details, iteration=iteration, dataset_meta=metainfo)
         write_checkpoint(folder.model, dict(meta=meta, state_dict=weights))
         runner.test()
+        check_predictions(folder, details['held_out'])
         folder.finish({
             'iteration': iteration,
             **chosen,

@@ -1,7 +1,6 @@
 """The plan of a run: its folds, its fingerprint, and what stands on disk already."""
 
 import copy
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,15 @@ from ..datasets.protocols import Fold, assert_disjoint, make_folds
 from ..evaluation.report import SELECTIONS
 from ..utils import atomic_write, write_json
 from .errors import MERRunError
-from .fingerprint import canonical_config, differences, file_digest, fingerprint
+from .fingerprint import (
+    canonical_config,
+    differences,
+    file_digest,
+    fingerprint,
+    pretrained_digests,
+)
 from .fold_config import annotation_path, mer_dataset, plan_seed
-from .fold_folder import FoldFolder, check_fold_name, find_folds
+from .fold_folder import FoldFolder, check_fold_name, find_folds, read_object
 from .fold_runner import say_once
 from .hooks import clip_subjects
 
@@ -74,7 +79,8 @@ def make_plan(cfg: Config) -> Plan:
 
     Raises:
         MERDataError: The annotation or the protocol cannot be used.
-        MERRunError: An option is not known.
+        MERRunError: An option is not known, or the model has another number of
+            classes than the annotation.
     """
     given = dict(cfg.get('loso') or {})
     if unknown := sorted(given.keys() - OPTIONS.keys()):
@@ -101,6 +107,7 @@ def make_plan(cfg: Config) -> Plan:
     for handler in MMLogger.get_current_instance().handlers:
         handler.addFilter(say_once)
     whole = DATASETS.build({**copy.deepcopy(data), 'side': 'all', 'pipeline': []})
+    check_classes(cfg, list(whole.metainfo['classes']), path)
     subjects = clip_subjects(whole)
     folds = make_folds(options['protocol'], subjects)
     for fold in folds:
@@ -111,6 +118,8 @@ def make_plan(cfg: Config) -> Plan:
         config['initial_weights'] = (
             file_digest(start) if Path(start).is_file() else str(start)
         )
+    if weights := pretrained_digests(cfg.get('model')):
+        config['pretrained_weights'] = weights
     return Plan(
         folds=folds,
         wanted=pick_folds(folds, options['folds']),
@@ -122,6 +131,44 @@ def make_plan(cfg: Config) -> Plan:
         strategy=options['strategy'],
         seed=plan_seed(cfg),
     )
+
+
+def check_classes(cfg: Config, classes: list[str], path: Path) -> None:
+    """Compare the classes of the model's head with those of the annotation.
+
+    Raises:
+        MERRunError: Their numbers differ.
+    """
+    head = (cfg.get('model') or {}).get('cls_head') or {}
+    given = head.get('num_classes')
+    if given is not None and given != len(classes):
+        raise MERRunError(
+            f'model.cls_head.num_classes is {given}, but {path} has {len(classes)} '
+            f'classes ({", ".join(classes)}): set model.cls_head.num_classes='
+            f'{len(classes)}, or name the annotation file that the model is meant for'
+        )
+
+
+def check_one_run(folders: Iterable[FoldFolder]) -> None:
+    """See that folds that shall be pooled were trained in one and the same way.
+
+    Raises:
+        MERRunError: They differ in selection or fingerprint.
+    """
+    states = {folder.name: folder.state() for folder in folders}
+    for key in ('selection', 'fingerprint'):
+        groups: dict[str, list[str]] = {}
+        for name, state in states.items():
+            groups.setdefault(str(state.get(key)), []).append(name)
+        if len(groups) > 1:
+            shown = '; '.join(
+                f'{value}: {", ".join(names)}' for value, names in groups.items()
+            )
+            raise MERRunError(
+                f'these folds are not of one run, their {key} in fold.json differs, and '
+                f'they cannot be pooled ({shown}): choose some of them by --folds, or '
+                f'train all in one --work-dir'
+            )
 
 
 def pick_folds(folds: list[Fold], names: str | Iterable[str] | None) -> list[Fold]:
@@ -229,13 +276,11 @@ def stored_run(work_dir: Path) -> dict[str, Any]:
     """Read ``loso.json``; empty if there is none."""
     path = work_dir / 'loso.json'
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        return read_object(path)
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise MERRunError(
-            f'{path}: not a JSON file ({error}); delete it to go on without its check'
-        ) from error
+        raise MERRunError(f'{error}; delete it to go on without its check') from error
 
 
 def trained_folds(source: Path) -> tuple[list[FoldFolder], dict[str, Any]]:

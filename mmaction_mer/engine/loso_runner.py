@@ -13,8 +13,10 @@ from .errors import MERRunError
 from .fold_config import fold_config, testing_config
 from .fold_folder import FoldFolder
 from .fold_runner import score_fold
+from .names import check_names
 from .loso_plan import (
     Plan,
+    check_one_run,
     claim_work_dir,
     compare_for_test,
     make_plan,
@@ -100,10 +102,13 @@ class LOSORunner:
 
         Returns:
             The pooled results on the first rank, nothing on the others.
+
+        Raises:
+            MERRunError: A fold that was asked for is not done after all.
         """
         started = time.monotonic()
         self.ranks.take_device()
-        todo = self.ranks.from_first(lambda: claim_work_dir(self.cfg, self.plan))
+        todo = self.ranks.from_first(self._claim)
         pending = [fold for fold in self.plan.wanted if fold.name in todo]
         skipped = len(self.plan.wanted) - len(pending)
         self._announce('train and test', f'{skipped} done already' if skipped else '')
@@ -116,6 +121,13 @@ class LOSORunner:
         if not self.ranks.first:
             return {}
         done = self._done()
+        names = {folder.name for folder in done}
+        if missing := [one.name for one in self.plan.wanted if one.name not in names]:
+            raise MERRunError(
+                f'{self.work_dir}: {len(missing)} of {len(self.plan.wanted)} folds are '
+                f'not done: {", ".join(missing)}. Nothing was pooled; start again with '
+                f'--resume'
+            )
         for folder in done:
             folder.clear()
         seconds = round(time.monotonic() - started, 3)
@@ -148,6 +160,8 @@ class LOSORunner:
             )
         for folder in folders:
             self._check_fold(folder, wanted[folder.name])
+        check_one_run(folders)
+        check_names(self.cfg)
         self._announce('test', f'checkpoints of {source}')
         if changed and self.ranks.first:
             print(
@@ -170,6 +184,12 @@ class LOSORunner:
         }
         path = self.work_dir / 'results_test.json'
         return conclude(self.plan, folders, again, path, facts)
+
+    def _claim(self) -> list[str]:
+        todo = claim_work_dir(self.cfg, self.plan)
+        if todo:
+            check_names(self.cfg)
+        return todo
 
     def _done(self) -> list[FoldFolder]:
         """List the finished folds of the work directory, in the protocol's order."""

@@ -13,7 +13,7 @@ from ..evaluation.predictions import read_predictions
 from ..evaluation.report import SELECTIONS, format_report, pool, save_results
 from ..version import __version__, installed_versions
 from .fold_folder import FoldFolder
-from .loso_plan import Plan
+from .loso_plan import Plan, check_one_run
 
 
 def pooled_so_far(done: Sequence[FoldFolder], plan: Plan) -> str:
@@ -46,7 +46,11 @@ def conclude(
 
     Returns:
         The results as saved.
+
+    Raises:
+        MERRunError: The folds are not of one run.
     """
+    check_one_run(trained)
     states = [folder.state() for folder in trained]
     names = [folder.name for folder in trained]
     seconds = [state.get('wall_time_s') for state in states]

@@ -8,8 +8,21 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import nn
 
+from ..engine.errors import MERRunError
+
 PACKAGE_SCHEME = 'mmaction_mer://'
 WEIGHTS_DIR = Path(__file__).parent / 'weights'
+
+
+class WeightsNotFoundError(MERRunError, FileNotFoundError):
+    """Pre-trained weights are not there or cannot be read."""
+
+
+class WeightsMissingError(MERRunError, KeyError):
+    """Pre-trained weights lack what the backbone needs."""
+
+    # A KeyError would put its message into quotes.
+    __str__ = Exception.__str__
 
 
 @CheckpointLoader.register_scheme(prefixes=PACKAGE_SCHEME)
@@ -33,15 +46,15 @@ def load_pretrained(
             lies outside is left alone.
 
     Raises:
-        FileNotFoundError: The file is not there or cannot be fetched; the message
+        WeightsNotFoundError: The file is not there or cannot be fetched; the message
             says which file to put where.
-        KeyError: The checkpoint lacks weights of the backbone.
+        WeightsMissingError: The checkpoint lacks weights of the backbone.
         ValueError: The file cannot be read as weights, or holds NaN.
     """
     try:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     except (URLError, OSError) as error:
-        raise FileNotFoundError(_where_to_put(checkpoint, error)) from error
+        raise WeightsNotFoundError(_where_to_put(checkpoint, error)) from error
     except (RuntimeError, EOFError, UnpicklingError) as error:
         raise ValueError(
             f'{checkpoint}: not a file of weights that can be read, or cut short '
@@ -56,7 +69,7 @@ def load_pretrained(
     wanted = module.state_dict().keys()
     missing = [key for key in wanted if key not in state]
     if missing:
-        raise KeyError(
+        raise WeightsMissingError(
             f'{checkpoint}: {len(missing)} of {len(wanted)} weights are missing '
             f'(prefix={prefix!r}), first {missing[:3]}; check the prefix and the arch'
         )

@@ -51,13 +51,16 @@ def test_rows_sum_to_zero(kind, order, fps, length):
     assert abs(matrix.sum(axis=1)).max() < 1e-9
 
 
-@pytest.mark.parametrize('kind', FILTERS)
-@pytest.mark.parametrize(('hertz', 'gain'), [(1.5, 1.0), (20.0, 0.0)])
-def test_sinusoids_in_the_band_pass_and_others_do_not(kind, hertz, gain):
+@pytest.mark.parametrize(
+    ('kind', 'order'),
+    [('zero-phase', 1), ('zero-phase', 2), ('causal', 2), ('ideal', 1)],
+)
+@pytest.mark.parametrize(('hertz', 'gain'), [(1.5, 1.0), (25.0, 0.0)])
+def test_sinusoids_in_the_band_pass_and_others_do_not(kind, order, hertz, gain):
     fps, length = 100.0, 1000
     t = np.arange(length) / fps
     wave = np.sin(2 * np.pi * hertz * t)
-    filtered = bandpass_matrix(length, fps, order=2, kind=kind) @ wave
+    filtered = bandpass_matrix(length, fps, order=order, kind=kind) @ wave
     inner = slice(300, 700)  # away from the ends, where start-up plays no part
     amplitude = np.sqrt(2 * np.mean(filtered[inner] ** 2))
     assert amplitude == pytest.approx(gain, abs=0.05)
