@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mmaction
@@ -30,7 +32,7 @@ TINY = dict(
 @pytest.fixture(scope='module')
 def release(tmp_path_factory):
     root = tmp_path_factory.mktemp('data') / 'synthme'
-    make_release(root, Release(subjects=3, clips=3, size=64, seed=1), workers=1)
+    make_release(root, Release(subjects=3, clips=3, size=112, seed=1), workers=1)
     return root
 
 
@@ -95,28 +97,59 @@ def test_the_video_stream_mixes_in_too(release, tmp_path):
     assert results['extra']['folds']['done'] == ['sub02']
 
 
+def demo_command(tool, release, work_dir, *more):
+    """The demo's config on the small release, by a command line tool."""
+    options = [f'{x}_dataloader.dataset.data_root={release}' for x in ('train', 'test')]
+    options += ['train_cfg.max_iters=12', 'default_hooks.checkpoint.interval=2']
+    options += ['train_dataloader.batch_size=4']
+    config = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
+    command = [sys.executable, tool, config, *more, '--work-dir', work_dir]
+    return [*map(str, command), '--cfg-options', *options]
+
+
+def run_tool(command, work_dir):
+    done = subprocess.run(command, cwd=work_dir, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_the_demo_killed_in_a_fold_and_resumed_ends_in_the_same(release, tmp_path):
+    tool = ROOT / 'tools' / 'train.py'
+    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+    run_tool(demo_command(tool, release, whole), tmp_path)
+    process = subprocess.Popen(
+        demo_command(tool, release, cut),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    state = cut / 'folds' / 'sub02' / 'last.pth'
+    deadline = time.monotonic() + 300
+    while not state.exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    fold = json.loads((cut / 'folds' / 'sub02' / 'fold.json').read_text())
+    assert fold['status'] == 'running'
+    run_tool(demo_command(tool, release, cut, '--resume'), tmp_path)
+    first, second = (
+        json.loads((path / 'results.json').read_text()) for path in (whole, cut)
+    )
+    assert first['scores'] == second['scores']
+    for name in ('sub01', 'sub02', 'sub03'):
+        lines = Path('folds', name, 'predictions.jsonl')
+        assert (whole / lines).read_text() == (cut / lines).read_text()
+
+
 @pytest.mark.slow
 def test_mmactions_own_tools_run_the_demo_config(release, tmp_path):
     """The host's tools know nothing of folds; the config brings the runner."""
     tools = Path(mmaction.__file__).parent / '.mim' / 'tools'
-    config = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
-    options = ['train_cfg.max_iters=2', 'train_dataloader.num_workers=0']
-    options += ['train_dataloader.persistent_workers=False']
-    options += [
-        f'{x}_dataloader.dataset.data_root={release}' for x in ('train', 'test')
-    ]
-    options += ['train_dataloader.batch_size=4']
-
-    def run(tool, *args):
-        command = [sys.executable, tools / tool, config, *args]
-        command += ['--work-dir', tmp_path, '--cfg-options', *options]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=os.environ, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-
-    run('train.py')
-    run('test.py', tmp_path)
+    run_tool(demo_command(tools / 'train.py', release, tmp_path), tmp_path)
+    run_tool(demo_command(tools / 'test.py', release, tmp_path, tmp_path), tmp_path)
     trained, tested = (
         json.loads((tmp_path / name).read_text())
         for name in ('results.json', 'results_test.json')

@@ -53,8 +53,6 @@ def read_config(path: str) -> Config:
             ),
             '',
         )
-        if Path(where.partition(', line ')[0]).resolve() == Path(sys.argv[0]).resolve():
-            where = ''
         raise MERRunError(
             f'{path}: this config cannot be read: {where}{type(error).__name__}: '
             f'{error}'

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..models.pretrained import PACKAGE_SCHEME, WEIGHTS_DIR
-
 # What a fold reads from a config and what can change its numbers. Where and how
 # loudly it runs is left out, and so are validation, which the LOSO runner builds
 # itself, and metrics, which do not change predictions.
@@ -126,6 +124,9 @@ def pretrained_digests(model: Any, field: str = 'model') -> dict[str, str]:
 
 
 def _weights_path(name: str) -> Path:
+    # Imported here: the models import parts of this package.
+    from ..models.pretrained import PACKAGE_SCHEME, WEIGHTS_DIR
+
     if name.startswith(PACKAGE_SCHEME):
         return WEIGHTS_DIR / name.removeprefix(PACKAGE_SCHEME)
     return Path(os.path.expanduser(name))

@@ -114,9 +114,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: not a JSON file ({error})') from error
     if not isinstance(content, dict):
-        raise ValueError(
-            f'{path}: holds a {type(content).__name__}, not a JSON object'
-        )
+        raise ValueError(f'{path}: holds a {type(content).__name__}, not a JSON object')
     return content
 
 

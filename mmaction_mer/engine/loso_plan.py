@@ -165,9 +165,9 @@ def check_one_run(folders: Iterable[FoldFolder]) -> None:
                 f'{value}: {", ".join(names)}' for value, names in groups.items()
             )
             raise MERRunError(
-                f'these folds are not of one run, their {key} in fold.json differs, and '
-                f'they cannot be pooled ({shown}): choose some of them by --folds, or '
-                f'train all in one --work-dir'
+                f'these folds are not of one run, their {key} in fold.json differs, '
+                f'and they cannot be pooled ({shown}): choose some by --folds, '
+                f'or train all in one --work-dir'
             )
 
 

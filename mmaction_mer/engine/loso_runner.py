@@ -13,7 +13,6 @@ from .errors import MERRunError
 from .fold_config import fold_config, testing_config
 from .fold_folder import FoldFolder
 from .fold_runner import score_fold
-from .names import check_names
 from .loso_plan import (
     Plan,
     check_one_run,
@@ -23,6 +22,7 @@ from .loso_plan import (
     resumed_config,
     trained_folds,
 )
+from .names import check_names
 from .outcome import conclude, join_dumps, pooled_so_far
 from .ranks import Ranks
 from .showcase import draw_clip
