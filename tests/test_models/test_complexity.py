@@ -1,9 +1,13 @@
 """The figures a right build shows, for ViT-B/16 (and MPT's table V)."""
 
+import io
+
 import pytest
+import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
+from mmaction_mer.engine import slim_state_dict
 from mmaction_mer.models import count_multiply_adds, count_parameters
 
 PROMPT = dict(type='MotionPrompt', num_prompts=5)
@@ -38,3 +42,8 @@ def test_mpt_learns_5_5_million_of_91_and_takes_18_69_g():
     assert count_parameters(model.backbone.prompt)['trainable'] == 217_994
     assert count_parameters(model.backbone.adapters)['trainable'] == 5_308_416
     assert count_multiply_adds(model) / 1e9 == pytest.approx(18.69, abs=0.005)
+    slim, full = io.BytesIO(), io.BytesIO()
+    torch.save(slim_state_dict(model), slim)
+    torch.save(model.state_dict(), full)
+    assert len(slim.getvalue()) / 1e6 == pytest.approx(22, abs=0.5)
+    assert len(full.getvalue()) / 1e6 == pytest.approx(365, abs=1)
