@@ -65,7 +65,6 @@ setup(
     install_requires=[
         *(name + wanted for name, wanted in VERSION['SUPPORTED'].items()),
         'decord>=0.6.0',
-        'einops>=0.8',
         'matplotlib>=3.8',
         'numpy>=1.26',
         'packaging>=23',

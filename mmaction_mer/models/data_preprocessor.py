@@ -75,7 +75,11 @@ class MERDataPreprocessor(BaseDataPreprocessor):
                     'sample; the pass band is in Hz, so keep fps in the meta_keys of '
                     'PackMERInputs'
                 )
-            self._notice(sample.fps, sample.get('dataset', 'this dataset'))
+            names = (
+                sample.get('dataset', 'this dataset'),
+                sample.get('clip', '(unnamed)'),
+            )
+            self._notice(sample.fps, *names)
             rates.append(float(sample.fps))
         if len(rates) != len(clips):
             raise ValueError(f'{len(clips)} clips came with {len(rates)} frame rates')

@@ -80,7 +80,7 @@ def head_columns_numpy(frame: np.ndarray) -> np.ndarray:
         frame: ``(H, W)`` float32.
 
     Returns:
-        ``(H * W, 8).T``: how the frame changes with each of the six numbers of an
+        ``(8, H * W)``: how the frame changes with each of the six numbers of an
         affine map in coordinates from -1 to 1, with its gain, and with an offset.
     """
     height, width = frame.shape

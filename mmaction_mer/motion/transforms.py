@@ -42,9 +42,18 @@ class BandNotice:
         self.low, self.high = low, high
         self._told: set[str] = set()
 
-    def __call__(self, fps: float, dataset: str = 'this dataset') -> None:
-        """Check one clip's effective frame rate in Hz."""
-        _, change = clamp_band(fps, self.low, self.high)
+    def __call__(
+        self, fps: float, dataset: str = 'this dataset', clip: str = '(unnamed)'
+    ) -> None:
+        """Check one clip's effective frame rate in Hz.
+
+        Raises:
+            ValueError: The rate cannot hold the band at all; the clip is named.
+        """
+        try:
+            _, change = clamp_band(fps, self.low, self.high)
+        except ValueError as error:
+            raise ValueError(f'clip {clip} of {dataset}: {error}') from error
         if change is not None and dataset not in self._told:
             self._told.add(dataset)
             print_log(
@@ -182,7 +191,7 @@ class EulerianMagnification(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Magnify ``results['imgs']``, each clip of it by itself."""
         fps = self.fps if self.fps is not None else frame_rate(results)
-        self._notice(fps, results.get('dataset', 'this dataset'))
+        self._notice(fps, results.get('dataset', 'this dataset'), _name(results))
         video = self.output == 'imgs'
         if self.cutoff_wavelength is None:
             parts = [

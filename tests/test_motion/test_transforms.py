@@ -192,3 +192,8 @@ def test_clamped_bands_are_said_once_per_dataset(caplog):
 def test_unknown_output_is_refused(transform):
     with pytest.raises(ValueError, match='output'):
         transform(output='video')
+
+
+def test_a_band_that_a_clip_cannot_hold_names_the_clip():
+    with pytest.raises(ValueError, match='clip c001 of toy: .*0.4-4 Hz'):
+        EulerianMagnification()(make_results(16, fps=0.5))
