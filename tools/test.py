@@ -24,6 +24,7 @@ from mmaction_mer.engine.command_line import (
     default_work_dir,
     is_protocol,
     loso_option,
+    merge_options,
     read_config,
     report_errors,
 )
@@ -82,8 +83,7 @@ def build_config(args: argparse.Namespace) -> Config:
         dump = dict(type='DumpResults', out_file_path=args.dump)
         cfg.test_evaluator = [*given, dump]
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     named = args.work_dir or cfg.get('work_dir')
     cfg.load_from = args.checkpoint
     cfg.resume = False

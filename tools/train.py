@@ -23,6 +23,7 @@ from mmaction_mer.engine.command_line import (
     default_work_dir,
     is_protocol,
     loso_option,
+    merge_options,
     read_config,
     report_errors,
 )
@@ -107,8 +108,7 @@ def build_config(args: argparse.Namespace) -> Config:
         if getattr(args, name):
             randomness[name] = True
     cfg.randomness = dict(seed=randomness.pop('seed', None), **randomness)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     loso_option(cfg, 'folds', args.folds)
     loso_option(cfg, 'select', args.select)
     return cfg

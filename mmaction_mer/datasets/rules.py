@@ -6,7 +6,6 @@ person with a broken file sees all of them at once.
 
 import re
 import string
-import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -16,6 +15,8 @@ from typing import Any, NamedTuple
 MAX_NUMBER = 2**31 - 1
 # Eight minutes at 200 fps: a longer clip is a digit too many.
 MAX_FRAMES = 100_000
+# No camera is as fast, and filters stay finite.
+MAX_FPS = 1e5
 
 
 class Problem(NamedTuple):
@@ -191,10 +192,10 @@ def _number_problem(value: Any) -> str | None:
 def _fps_problem(value: Any) -> str | None:
     # Comparisons are False for NaN, and exact for integers beyond float's range.
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value <= sys.float_info.max:
+    if not number or not 0 < value <= MAX_FPS:
         return (
-            f'must be a finite number above 0, but is {show(value)}: give the frame '
-            f'rate of the release'
+            f'must be a number above 0 and at most {MAX_FPS:g}, but is '
+            f'{show(value)}: give the frame rate of the release'
         )
     return None
 

@@ -15,12 +15,30 @@ from ..datasets.annotation import MERDataError
 from .errors import MERRunError
 
 
+class CfgOptions(DictAction):
+    """mmengine's reader of ``key=value``; what is neither is a usage error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Read the pairs."""
+        for pair in values:
+            key, equals, _ = pair.partition('=')
+            if not key or not equals:
+                parser.error(f'{option_string}: {pair!r} is not of the form key=value')
+        super().__call__(parser, namespace, values, option_string)
+
+
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that training and scoring share with mmaction's tools."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         help='change settings of the config, as in model.cls_head.num_classes=3; lists '
         'as key="[a,b]" or key=a,b, nested ones as key="[(a,b),(c,d)]"',
     )
@@ -59,6 +77,20 @@ def read_config(path: str) -> Config:
         ) from error
 
 
+def merge_options(cfg: Config, options: dict[str, Any] | None) -> None:
+    """Merge what ``--cfg-options`` gave into a config.
+
+    Raises:
+        MERRunError: An option reaches into something that is not there.
+    """
+    try:
+        cfg.merge_from_dict(options or {})
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MERRunError(
+            f'--cfg-options {", ".join(options or {})}: {shortened(error)[:300]}'
+        ) from error
+
+
 def default_work_dir(config: str) -> str:
     """Name the work directory after the config, as mmaction does.
 
@@ -94,10 +126,15 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
     def run(*args: Any, **kwargs: Any) -> int:
         try:
             main(*args, **kwargs)
+            sys.stdout.flush()
         except (MERDataError, MERRunError) as error:
             rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID')
             where = f' (rank {rank})' if rank is not None else ''
             print(f'error{where}: {shortened(error)}', file=sys.stderr, flush=True)
+            return 1
+        except BrokenPipeError:
+            # Whoever read our output has had enough; Python would complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except KeyboardInterrupt:
             print('interrupted; --resume goes on from here', file=sys.stderr)

@@ -41,6 +41,8 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
     for key in ('train_dataloader', 'test_dataloader'):
         if isinstance(kept.get(key), dict):
             kept[key] = {k: v for k, v in kept[key].items() if k not in LOADER_KEYS}
+            if isinstance(kept[key].get('dataset'), dict):
+                kept[key]['dataset'].pop('cache', None)
     if isinstance(kept.get('test_cfg'), dict):
         # What mmengine assumes where it is not said.
         assumed = {'type': 'TestLoop', 'fp16': False}

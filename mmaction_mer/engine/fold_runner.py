@@ -3,6 +3,8 @@
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ..datasets.annotation import MERDataError
 from ..evaluation.report import SELECTIONS
 from .draws import seed_draws
 from .errors import MERRunError
@@ -53,11 +56,22 @@ class FoldRunner(Runner):
                 handler.setStream(_AboveTheBar())
         return logger
 
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build the model; what the config gets wrong is named."""
+        with _building('model'):
+            return super().build_model(model)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Build the optimizer; what the config gets wrong is named."""
+        with _building('optim_wrapper'):
+            return super().build_optim_wrapper(optim_wrapper)
+
     def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int, diff_rank_seed: bool = False
     ) -> DataLoader:
         """Build a data loader whose draws are numbered and seeded."""
-        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        with _building('dataloader'):
+            loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
         return seed_draws(loader, seed, dataloader is self._train_dataloader)
 
     def load_checkpoint(
@@ -210,6 +224,19 @@ def _load_strictly(model: nn.Module, checkpoint: dict[str, Any], path: Path) -> 
         load_slim(model, checkpoint['state_dict'])
     except MERRunError as error:
         raise MERRunError(f'{path}: {error}') from error
+
+
+@contextmanager
+def _building(part: str) -> Iterator[None]:
+    """Name the part of the config that cannot be built."""
+    try:
+        yield
+    except (MERDataError, MERRunError):
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MERRunError(
+            f"the config's {part} cannot be built: {type(error).__name__}: {error}"
+        ) from error
 
 
 _said: set[str] = set()

@@ -95,6 +95,7 @@ def make_plan(cfg: Config) -> Plan:
     for key in ('train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise MERRunError(f'the config has no {key}, which every fold needs')
+    check_counts(cfg)
     data = mer_dataset(cfg.train_dataloader, 'train_dataloader')
     tested = mer_dataset(cfg.test_dataloader, 'test_dataloader')
     path = annotation_path(data)
@@ -131,6 +132,22 @@ def make_plan(cfg: Config) -> Plan:
         strategy=options['strategy'],
         seed=plan_seed(cfg),
     )
+
+
+def check_counts(cfg: Config) -> None:
+    """See that the numbers of iterations and of clips in a batch are numbers.
+
+    Raises:
+        MERRunError: One of them is not a positive integer.
+    """
+    places = [
+        ('train_cfg', 'max_iters'), ('train_cfg', 'max_epochs'),
+        ('train_dataloader', 'batch_size'), ('test_dataloader', 'batch_size'),
+    ]  # fmt: skip
+    for part, field in places:
+        value = cfg[part].get(field)
+        if value is not None and (type(value) is not int or value < 1):
+            raise MERRunError(f'{part}.{field} is {value!r}, not a positive integer')
 
 
 def check_classes(cfg: Config, classes: list[str], path: Path) -> None:

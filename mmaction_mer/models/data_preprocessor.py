@@ -7,6 +7,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from ..datasets.annotation import MERDataError
 from ..motion.front_end import front_end_matrices, motion_front_end
 from ..motion.transforms import BandNotice
 
@@ -59,9 +60,11 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         inputs, samples = data['inputs'], data.get('data_samples')
         if 'clip' in inputs:
-            image, motion = self._front_end(_batch(inputs['clip']), samples)
+            image, motion = self._front_end(_batch(inputs['clip'], samples), samples)
         else:
-            image, motion = (_batch(inputs[key]) for key in ('image', 'motion'))
+            image, motion = (
+                _batch(inputs[key], samples) for key in ('image', 'motion')
+            )
             motion = motion / self.motion_std
         inputs = dict(image=(image - self.mean) / self.std, motion=motion)
         return dict(inputs=inputs, data_samples=samples)
@@ -89,13 +92,17 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         return motion_front_end(clips, matrices.to(clips.device), gain, self.steady)
 
 
-def _batch(tensors: Tensor | Sequence[Tensor]) -> Tensor:
+def _batch(tensors: Tensor | Sequence[Tensor], samples: list | None) -> Tensor:
     if isinstance(tensors, Tensor):
         return tensors
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) > 1:
-        raise ValueError(
-            f'clips of one batch differ in shape: {sorted(shapes)}; add '
-            'StandardizeLength and Resize to the pipeline'
-        )
+    names = [sample.get('clip', '(unnamed)') for sample in samples or []]
+    first = tuple(tensors[0].shape)
+    for index, tensor in enumerate(tensors):
+        if tuple(tensor.shape) != first:
+            pair = f'{names[0]} and {names[index]}: ' if names else ''
+            raise MERDataError(
+                f'{pair}clips of one batch differ in shape, {first} and '
+                f'{tuple(tensor.shape)}; add StandardizeLength and Resize to the '
+                'pipeline'
+            )
     return torch.stack(list(tensors))

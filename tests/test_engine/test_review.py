@@ -222,3 +222,38 @@ def test_how_it_is_tested_is_part_of_the_fingerprint(make_config):
     assert make_plan(make_config(test_cfg=dict(fp16=True))).fingerprint != plain
     assert make_plan(make_config(test_cfg=dict(type='TestLoop'))).fingerprint == plain
     assert 'test_cfg' not in canonical_config(dict(test_cfg=dict(fp16=False)))
+
+
+MISTAKES = [
+    ('model.scal=1', r"the config's model cannot be built: TypeError: .*'scal'"),
+    ('optim_wrapper.optimizer.lr=abc', r"the config's optim_wrapper cannot be built"),
+    ('train_cfg.max_iters=0', r'train_cfg\.max_iters is 0, not a positive integer'),
+    ('train_cfg.max_iters=x', r"train_cfg\.max_iters is 'x', not a positive integer"),
+    ('test_dataloader.batch_size=0', r'test_dataloader\.batch_size is 0, not a'),
+    ('train_dataloader.dataset.pipeline.9.type=X', r'--cfg-options .*Index 9 exceeds'),
+]
+
+
+@pytest.mark.parametrize(('option', 'message'), MISTAKES)
+def test_a_mistaken_option_is_one_message(
+    option, message, config_file, tmp_path, capsys
+):
+    command = [str(config_file), '--work-dir', str(tmp_path / 'run')]
+    assert load('train.py').main([*command, '--cfg-options', option]) == 1
+    shown = capsys.readouterr().err
+    assert re.search(message, shown)
+    assert 'Traceback' not in shown
+
+
+def test_an_option_without_a_value_is_a_usage_error(config_file, capsys):
+    with pytest.raises(SystemExit) as stop:
+        load('train.py').main([str(config_file), '--cfg-options', 'model.scale'])
+    assert stop.value.code == 2
+    assert "'model.scale' is not of the form key=value" in capsys.readouterr().err
+
+
+def test_whether_clips_are_kept_in_memory_is_not_part_of_the_fingerprint(make_config):
+    plain, kept = make_config(), make_config()
+    kept.train_dataloader.dataset.cache = True
+    assert canonical_config(plain) == canonical_config(kept)
+    assert kept.train_dataloader.dataset.cache

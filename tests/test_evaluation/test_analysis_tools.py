@@ -31,7 +31,7 @@ def run(tool, *arguments):
     failure = None
     try:
         with redirect_stdout(output), redirect_stderr(errors):
-            module.main()
+            failure = errors.getvalue() if module.main() else None
     except SystemExit as error:
         failure = str(error)
     finally:
@@ -160,3 +160,22 @@ def test_unfinished_folds_are_named_and_selection_comes_from_the_folds(
     assert '12 clips · 2 subjects · 2 folds · seed 5' in done.stdout
     assert 'selected on the test subject' in done.stdout
     assert 'right' in done.stdout
+
+
+def test_the_grid_has_at_least_one_cell(release, tmp_path):
+    done = run(
+        'flow_baseline.py', release / 'annotations.json', '--data-root', release,
+        '--out', tmp_path / 'out', '--grid', '0',
+    )  # fmt: skip
+    assert done.failure == '2'
+    assert '--grid' in done.stderr
+
+
+def test_complexity_is_of_models_around_a_vit(tmp_path):
+    config = TOOLS.parents[1] / 'configs' / 'tsn_r18_rank-pooling_synthme.py'
+    for path, message in (
+        (config, 'has no model.backbone.vit'),
+        (tmp_path / 'nothing.py', 'there is no such config file'),
+    ):
+        done = run('complexity.py', path)
+        assert message in (done.failure or '')

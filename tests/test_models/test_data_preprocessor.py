@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.dataset import Compose, pseudo_collate
 
+from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.models import MERDataPreprocessor
 from mmaction_mer.motion import (
     EulerianMagnification,
@@ -69,5 +70,6 @@ def test_missing_rates_and_unequal_shapes_are_named():
         preprocessor(batch)
     batch = clips([])
     batch['inputs']['clip'][1] = batch['inputs']['clip'][1][..., :8]
-    with pytest.raises(ValueError, match='differ in shape'):
+    batch['data_samples'][1].set_metainfo(dict(clip='c8'))
+    with pytest.raises(MERDataError, match='and c8: clips of one batch differ in'):
         preprocessor(batch)

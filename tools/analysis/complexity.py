@@ -1,12 +1,19 @@
 """Print what a config's model costs: parameters that learn, and multiply-adds."""
 
 import argparse
+import sys
 
 from mmaction.registry import MODELS
-from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.engine.command_line import (
+    CfgOptions,
+    merge_options,
+    read_config,
+    report_errors,
+)
+from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.models import count_by_part, count_multiply_adds, count_parameters
 
 
@@ -20,16 +27,21 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='load the pre-trained weights too; they do not change the figures',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
     return parser.parse_args()
 
 
+@report_errors
 def main() -> None:
     """Build the model and print its table."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    if 'vit' not in cfg.get('model', {}).get('backbone', {}):
+        raise MERRunError(
+            f'{args.config}: has no model.backbone.vit; this table is of models '
+            'around an MPTViT'
+        )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
         cfg.model.backbone.vit.pop('init_cfg', None)
@@ -51,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ predictions of each fold and the pooled results, as training does.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmaction_mer.datasets.annotation import MERDataError, clip_name, read_annotation
+from mmaction_mer.datasets.annotation import clip_name, read_annotation
 from mmaction_mer.datasets.clips import load_clip, usable_clips
 from mmaction_mer.datasets.protocols import assert_disjoint, make_folds
+from mmaction_mer.engine.command_line import report_errors
 from mmaction_mer.evaluation import (
     format_report,
     pool,
@@ -37,7 +39,14 @@ def parse_args() -> argparse.Namespace:
         '--k', type=int, help='group k-fold with so many folds; default: LOSO'
     )
     parser.add_argument('--seed', type=int, default=0, help='seed of group k-fold')
-    parser.add_argument('--grid', type=int, default=14, help='cells along a side')
+    parser.add_argument(
+        '--grid',
+        type=int,
+        default=14,
+        choices=range(1, SIDE + 1),
+        metavar='N',
+        help='cells along a side',
+    )
     parser.add_argument(
         '--max-missing', type=int, default=0, help='so many clips may lack frames'
     )
@@ -58,8 +67,10 @@ def features_of(row: dict[str, Any], grid: int) -> np.ndarray:
     return flow_features(*frames, grid=grid)
 
 
-def run(args: argparse.Namespace) -> None:
+@report_errors
+def main() -> None:
     """Predict every fold, pool, print."""
+    args = parse_args()
     annotation = read_annotation(args.annotation)
     classes = annotation['metainfo']['classes']
     usable = usable_clips(
@@ -114,13 +125,5 @@ def run(args: argparse.Namespace) -> None:
     print(f'\nwritten: {save_results(out / "results.json", results)}')
 
 
-def main() -> None:
-    """Run; an error in the data is one message, not a traceback."""
-    try:
-        run(parse_args())
-    except MERDataError as error:
-        raise SystemExit(str(error)) from error
-
-
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
+from mmaction_mer.engine.command_line import report_errors
 from mmaction_mer.evaluation import (
     SELECTIONS,
     format_report,
@@ -101,8 +102,10 @@ def choose(what: str, given: Any, said: set[Any]) -> Any:
     return given if given is not None else next(iter(said), None)
 
 
-def run(args: argparse.Namespace) -> None:
+@report_errors
+def main() -> None:
     """Read, pool, print."""
+    args = parse_args()
     files: dict[str, Path] = {}
     for path in args.paths:
         for fold, file in find_files(path).items():
@@ -133,13 +136,5 @@ def run(args: argparse.Namespace) -> None:
         print(f'written: {write_megc_log(args.megc_log, lines)}')
 
 
-def main() -> None:
-    """Run; an error in the data is one message, not a traceback."""
-    try:
-        run(parse_args())
-    except MERDataError as error:
-        raise SystemExit(str(error)) from error
-
-
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -140,7 +140,10 @@ def _alive(pid: int) -> bool:
 
 
 def _refuse_other(out: Path) -> None:
-    """Raise if ``out`` holds anything at all."""
+    """Raise if ``out`` holds anything at all, or lies below a file."""
+    for parent in out.parents:
+        if parent.exists() and not parent.is_dir():
+            raise MERDataError(f'{out}: {parent} is a file; choose another --out')
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:
