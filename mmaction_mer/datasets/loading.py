@@ -26,6 +26,8 @@ class LoadMERFrames(BaseTransform):
         MERDataError: A frame cannot be read; the message names file and clip.
     """
 
+    deterministic = True
+
     def __init__(self, max_frames: int | None = 16) -> None:
         if max_frames is not None and max_frames < 2:
             raise MERDataError(f'max_frames is {max_frames}, but motion needs two')

@@ -9,6 +9,7 @@ from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
 from .annotation import MERDataError, clip_name, read_annotation
+from .clip_cache import CachedPipeline
 from .clips import usable_clips
 from .protocols import Fold, assert_disjoint, check_known
 
@@ -48,6 +49,8 @@ class MERDataset(BaseActionDataset):
         max_missing: So many clips may lack their frames.
         filter_cfg: Values to keep, by field of the annotation, such as
             ``dict(dataset=['casme2', 'samm'])``.
+        cache: Keep every clip in memory once it is read and standardised, see
+            :class:`~mmaction_mer.datasets.clip_cache.CachedPipeline`.
         test_mode: Whether the pipeline may return None (it may in training).
         **kwargs: Further arguments of ``BaseActionDataset``: ``metainfo``,
             ``indices``, ``serialize_data``, ``lazy_init``...
@@ -68,6 +71,7 @@ class MERDataset(BaseActionDataset):
         side: str = 'all',
         max_missing: int = 0,
         filter_cfg: Mapping[str, Any] | None = None,
+        cache: bool = False,
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -75,6 +79,7 @@ class MERDataset(BaseActionDataset):
         self.inner = _as_subjects(inner, 'inner')
         self.side = side
         self.max_missing = max_missing
+        self.cache = CachedPipeline(pipeline) if cache else None
         data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
         if set(data_prefix) != {'img'}:
             raise MERDataError(
@@ -137,6 +142,12 @@ class MERDataset(BaseActionDataset):
                 f'filter_cfg={self.filter_cfg}'
             )
         return rows
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on a clip, or only its random part where clips are kept."""
+        if self.cache is None:
+            return super().prepare_data(idx)
+        return self.cache(self.get_data_info(idx), self.pipeline.transforms)
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a clip, for mmengine's ``ClassBalancedDataset``."""
