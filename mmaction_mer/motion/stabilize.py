@@ -14,6 +14,8 @@ from .steady import head_columns_numpy
 
 # Side in pixels at which the maps are estimated: noise averages out, and it is fast.
 _SIDE = 56
+# Standard deviation in pixels of the blur that hides where frames were interpolated.
+SOFTNESS = 0.7
 
 
 def stabilize(clip: np.ndarray, steps: int = 3) -> np.ndarray:
@@ -28,7 +30,8 @@ def stabilize(clip: np.ndarray, steps: int = 3) -> np.ndarray:
         steps: Gauss-Newton steps.
 
     Returns:
-        The same shape and type; the first frame is unchanged.
+        The same shape and type, every frame slightly softened; the first one stays
+        where it is.
 
     Raises:
         ValueError: Not four axes.
@@ -46,7 +49,7 @@ def stabilize(clip: np.ndarray, steps: int = 3) -> np.ndarray:
     # einsum rather than BLAS: its threads would fight those of the training process.
     gram = np.einsum('in,jn->ij', columns, columns) + 1e-3 * np.eye(8)
     solve = np.einsum('ij,jn->in', np.linalg.inv(gram), columns)
-    steadied = [clip[0]]
+    steadied = [_soften(clip[0])]
     for frame, little in zip(clip[1:], small[1:], strict=True):
         total = np.eye(3)
         current = little
@@ -54,8 +57,17 @@ def stabilize(clip: np.ndarray, steps: int = 3) -> np.ndarray:
             fit = np.einsum('in,n->i', solve, (current - small[0]).ravel())
             total = total @ np.linalg.inv(_affine(fit))
             current = _warp(little, total)
-        steadied.append(_warp(frame, total).reshape(height, width, -1))
+        steadied.append(_soften(_warp(frame, total, cv2.INTER_CUBIC)))
     return np.stack(steadied).astype(clip.dtype)
+
+
+def _soften(frame: np.ndarray) -> np.ndarray:
+    """Blur slightly, the first frame too.
+
+    Interpolated frames are less sharp than the first, which is not interpolated: that
+    alone would draw every edge of the face into a difference of the two.
+    """
+    return cv2.GaussianBlur(frame, (0, 0), SOFTNESS).reshape(*frame.shape[:2], -1)
 
 
 def _shrink(frame: np.ndarray) -> np.ndarray:
@@ -75,11 +87,13 @@ def _affine(fit: np.ndarray) -> np.ndarray:
     return np.array([[1 + ux, uy, u], [vx, 1 + vy, v], [0, 0, 1]])
 
 
-def _warp(image: np.ndarray, normalised: np.ndarray) -> np.ndarray:
+def _warp(
+    image: np.ndarray, normalised: np.ndarray, interpolation: int = cv2.INTER_LINEAR
+) -> np.ndarray:
     height, width = image.shape[:2]
     to_unit = np.array([[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]])
     matrix = np.linalg.inv(to_unit) @ normalised @ to_unit
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flags = interpolation | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(
         image, matrix[:2], (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )

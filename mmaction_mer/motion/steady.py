@@ -2,10 +2,12 @@
 
 To first order a moving picture changes by ``I_x u + I_y v`` (optical flow's
 constraint). A head that drifts, rolls or comes nearer moves as a whole, so that its
-``(u, v)`` is affine in the position: six columns of gradients times 1, x and y. Light
-adds two more, the picture itself and a constant. What these eight columns explain of
-a change is the head and the lamp; what they leave is the face. This is ours, not the
-paper's: a least-squares fit of eight numbers for every filtered frame.
+``(u, v)`` is affine in the position: six columns of gradients times 1, x and y. Where
+it turns or nods, what is nearer to the camera moves farther; a face is round, so that
+its depth is nearly quadratic in the position, which gives six columns more. Light adds
+two, the picture itself and a constant. What these fourteen columns explain of a change
+is the head and the lamp; what they leave is the face. This is ours, not the paper's: a
+least-squares fit of fourteen numbers for every filtered frame.
 """
 
 import numpy as np
@@ -18,13 +20,13 @@ _SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
 def head_columns(frame: Tensor) -> Tensor:
-    """The eight ways in which a whole head and its light change a picture.
+    """The fourteen ways in which a whole head and its light change a picture.
 
     Args:
         frame: Mean frames ``(B, C, H, W)`` in grey levels.
 
     Returns:
-        ``(B, 8, C, H, W)``, each column of unit length.
+        ``(B, 14, C, H, W)``, each column of unit length.
     """
     batch, channels, height, width = frame.shape
     kernel = frame.new_tensor(_SOBEL)
@@ -36,7 +38,9 @@ def head_columns(frame: Tensor) -> Tensor:
     y = torch.linspace(-1, 1, height, device=frame.device)[:, None]
     x = torch.linspace(-1, 1, width, device=frame.device)
     one = torch.ones_like(frame)
-    columns = torch.stack([gx, gy, x * gx, y * gx, x * gy, y * gy, frame, one], dim=1)
+    shapes = (1, x, y, x * x, x * y, y * y)
+    moves = [shape * gradient for gradient in (gx, gy) for shape in shapes]
+    columns = torch.stack([*moves, frame, one], dim=1)
     norm = columns.flatten(2).norm(dim=2).clamp_min(1e-6)
     return columns / norm[..., None, None, None]
 
@@ -45,15 +49,15 @@ def fit_columns(columns: Tensor, products: Tensor, ridge: float = 1e-4) -> Tenso
     """Least-squares weights of the columns.
 
     Args:
-        columns: ``(B, 8, P)`` from :func:`head_columns`, pixels flattened.
-        products: ``(B, L, 8)``: inner products of L pictures with the columns.
+        columns: ``(B, N, P)`` from :func:`head_columns`, pixels flattened.
+        products: ``(B, L, N)``: inner products of L pictures with the columns.
         ridge: Keeps the fit of a flat picture finite.
 
     Returns:
-        ``(B, L, 8)``.
+        ``(B, L, N)``.
     """
     gram = columns @ columns.transpose(1, 2)
-    gram = gram + ridge * torch.eye(8, device=gram.device)
+    gram = gram + ridge * torch.eye(columns.shape[1], device=gram.device)
     return torch.linalg.solve(gram, products.transpose(1, 2)).transpose(1, 2)
 
 
@@ -74,7 +78,7 @@ def remove_head_motion(changes: Tensor, frame: Tensor) -> Tensor:
 
 
 def head_columns_numpy(frame: np.ndarray) -> np.ndarray:
-    """:func:`head_columns` of one grey frame, gradients to scale.
+    """The affine ones of :func:`head_columns` and light's, gradients to scale.
 
     Args:
         frame: ``(H, W)`` float32.

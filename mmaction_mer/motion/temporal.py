@@ -45,16 +45,22 @@ def effective_fps(fps: float, num_frames: int, length: int) -> float:
 
 
 @lru_cache(maxsize=512)
-def interpolation_matrix(num_frames: int, length: int = 16) -> np.ndarray:
+def interpolation_matrix(
+    num_frames: int, length: int = 16, average: bool = False
+) -> np.ndarray:
     """Linear interpolation in time from ``num_frames`` to ``length`` frames.
 
     Args:
         num_frames: Frames in, at least 2.
         length: Frames out, at least 2.
+        average: Where frames go in faster than they come out, weight all of them by
+            a triangle as wide as the step between frames out, rather than the two
+            nearest: no frame is dropped, and noise averages out.
 
     Returns:
-        Matrix of shape ``(length, num_frames)``; every row sums to one, the first
-        and the last frame are kept. Read-only, since it is cached.
+        Matrix of shape ``(length, num_frames)``; every row sums to one. The first
+        and the last frame are kept, or start and end the first and last average.
+        Read-only, since it is cached.
 
     Raises:
         ValueError: One frame or none: there is no motion to interpolate.
@@ -69,6 +75,13 @@ def interpolation_matrix(num_frames: int, length: int = 16) -> np.ndarray:
             f'got {num_frames} -> {length}'
         )
     position = np.linspace(0, num_frames - 1, length)
+    step = (num_frames - 1) / (length - 1)
+    if average and step > 1:
+        distance = np.abs(np.arange(num_frames) - position[:, None])
+        matrix = np.maximum(0, 1 - distance / step)
+        matrix /= matrix.sum(axis=1, keepdims=True)
+        matrix.setflags(write=False)
+        return matrix
     left = np.minimum(position.astype(int), num_frames - 2)
     share = position - left
     matrix = np.zeros((length, num_frames))

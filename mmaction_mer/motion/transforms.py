@@ -91,13 +91,19 @@ class StandardizeLength(BaseTransform):
 
     Args:
         length: Frames T after; the paper's 16.
+        average: Average neighbouring frames of a longer clip rather than dropping
+            them, which lowers the camera's noise. Not part of the paper; give
+            ``LoadMERFrames`` ``max_frames=None`` with it.
 
     Raises:
         ValueError: The clip has one frame or none.
     """
 
-    def __init__(self, length: int = 16) -> None:
+    deterministic = True
+
+    def __init__(self, length: int = 16, average: bool = False) -> None:
         self.length = length
+        self.average = average
 
     def transform(self, results: dict) -> dict:
         """Standardise ``results['imgs']``: N frames ``(H, W, C)`` become T."""
@@ -111,8 +117,8 @@ class StandardizeLength(BaseTransform):
             results['fps'] = effective_fps(results['fps'], len(frames), self.length)
         if len(frames) != self.length:
             clip = np.stack(frames)
-            matrix = interpolation_matrix(len(frames), self.length).astype(np.float32)
-            mixed = np.tensordot(matrix, clip.astype(np.float32), axes=1)
+            matrix = interpolation_matrix(len(frames), self.length, self.average)
+            mixed = np.einsum('tn,n...->t...', matrix.astype(np.float32), clip)
             if clip.dtype == np.uint8:
                 mixed = to_video(mixed)
             results['imgs'] = list(mixed)
@@ -127,6 +133,8 @@ class StabilizeHead(BaseTransform):
     Required and changed: ``imgs``. Not part of the paper. Place it before flips and
     crops or after them, but before magnification and pooling.
     """
+
+    deterministic = True
 
     def transform(self, results: dict) -> dict:
         """Register the frames of each clip of ``results['imgs']`` to its first."""

@@ -40,23 +40,40 @@ def test_the_head_comes_back(texture, moved):
     inner = (slice(8, -8), slice(8, -8))
     out = stabilize(np.stack([still, gone]))
     assert out.dtype == np.uint8
-    assert (out[0] == still).all()
+    assert np.abs(out[0][inner].astype(float) - still[inner]).mean() < 1
     before = np.abs(gone[inner].astype(float) - still[inner]).mean()
-    after = np.abs(out[1][inner].astype(float) - still[inner]).mean()
+    after = np.abs(out[1][inner].astype(float) - out[0][inner]).mean()
     assert after < 0.2 * before
 
 
 def test_an_expression_stays_when_the_head_is_held(texture):
     still = view(texture)
-    expression = view(texture, bump=1.0).astype(float) - still
-    both = view(texture, dx=1.5, dy=-1.0, bump=1.0)
-    left = stabilize(np.stack([still, both]))[1].astype(float) - still
+    expression = view(texture, bump=2.0).astype(float) - still
+    both = view(texture, dx=1.5, dy=-1.0, bump=2.0)
+    held = stabilize(np.stack([still, both])).astype(float)
+    left = held[1] - held[0]
     inner = (slice(8, -8), slice(8, -8))
     match = np.corrcoef(left[inner].ravel(), expression[inner].ravel())[0, 1]
     raw = np.corrcoef(
         (both[inner].astype(float) - still[inner]).ravel(), expression[inner].ravel()
     )[0, 1]
     assert match > raw + 0.3
+
+
+def test_interpolation_leaves_no_edges():
+    """A sharp picture that only drifts is nearly nothing once it is held."""
+    noise = np.random.default_rng(0).uniform(0, 255, (900, 900)).astype(np.float32)
+    scene = np.where(cv2.GaussianBlur(noise, (0, 0), 25) > 127.5, 200.0, 60.0)
+    frames = []
+    for shift in (0, 3, 5):
+        camera = scene[50 + shift : 722 + shift, 50:722].astype(np.float32)
+        frames.append(cv2.resize(camera, (112, 112), interpolation=cv2.INTER_AREA))
+    clip = np.stack(frames)[..., None].repeat(3, axis=3).round().astype(np.uint8)
+    inner = (slice(8, -8), slice(8, -8))
+    held = stabilize(clip)
+    moved = np.abs(clip[2][inner].astype(float) - clip[0][inner]).mean()
+    left = np.abs(held[2][inner].astype(float) - held[0][inner]).mean()
+    assert left < 0.1 * moved
 
 
 def test_transform_and_bad_shapes(texture):

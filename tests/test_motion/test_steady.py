@@ -55,6 +55,20 @@ def test_a_head_that_moves_as_a_whole_is_removed(moved):
     assert left[inner].norm() < 0.2 * change_t[inner].norm()
 
 
+def test_a_round_head_that_turns_is_removed():
+    image = textured()
+    y, x = (np.mgrid[:96, :96].astype(np.float32) - 47.5) / 47.5
+    depth = 1.2 - 0.6 * x**2 - 0.4 * y**2 + 0.2 * x * y
+    rows, columns = np.mgrid[:96, :96].astype(np.float32)
+    turned = cv2.remap(
+        image, columns + 0.4 * depth, rows - 0.2 * depth, cv2.INTER_CUBIC
+    )
+    inner = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    change, frame = tensors(turned - image, image)
+    left = remove_head_motion(change[:, None], frame)[:, 0]
+    assert left[inner].norm() < 0.2 * change[inner].norm()
+
+
 def test_light_is_removed():
     image = textured()
     change_t, frame = tensors(0.05 * image + 4, image)

@@ -27,6 +27,29 @@ def test_interpolation_rows_sum_to_one_and_keep_the_ends(frames, length):
     )
 
 
+@given(st.integers(2, 200), st.integers(2, 40))
+@settings(max_examples=50, deadline=None)
+def test_averaging_drops_no_frame_and_keeps_time(frames, length):
+    matrix = interpolation_matrix(frames, length, average=True)
+    np.testing.assert_allclose(matrix.sum(axis=1), 1)
+    if frames <= length:
+        np.testing.assert_array_equal(matrix, interpolation_matrix(frames, length))
+        return
+    assert (matrix.sum(axis=0) > 0).all()
+    # All frames out but the ends stand for the time that interpolation gives them.
+    centres = matrix @ np.arange(frames)
+    np.testing.assert_allclose(
+        centres[1:-1], np.linspace(0, frames - 1, length)[1:-1], atol=0.5
+    )
+
+
+def test_averaging_lowers_noise():
+    noise = np.random.default_rng(0).standard_normal((91, 4000))
+    dropped = (interpolation_matrix(91) @ noise).std()
+    averaged = (interpolation_matrix(91, average=True) @ noise).std()
+    assert averaged < 0.6 * dropped
+
+
 @pytest.mark.parametrize('frames', [0, 1])
 def test_interpolation_of_one_frame_or_none_is_an_error(frames):
     with pytest.raises(ValueError, match='at least two frames'):
