@@ -106,8 +106,8 @@ def read_annotation(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding='utf-8-sig')
     except FileNotFoundError as error:
         raise MERDataError(
-            f'{path}: annotation file not found; check ann_file and data_root, or '
-            f"make it with the dataset's script in tools/data"
+            f'{path}: annotation file not found; check ann_file and data_root; '
+            'docs/annotation.md says how to write one'
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise MERDataError(f'{path}: annotation file not readable: {error}') from error

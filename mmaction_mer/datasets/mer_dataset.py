@@ -79,7 +79,6 @@ class MERDataset(BaseActionDataset):
         self.inner = _as_subjects(inner, 'inner')
         self.side = side
         self.max_missing = max_missing
-        self.cache = CachedPipeline(pipeline) if cache else None
         data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
         if set(data_prefix) != {'img'}:
             raise MERDataError(
@@ -100,6 +99,8 @@ class MERDataset(BaseActionDataset):
             test_mode=test_mode,
             **kwargs,
         )
+        parts = self.pipeline.transforms
+        self.cache = CachedPipeline(pipeline, parts) if cache else None
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file and pick the clips of this side."""
@@ -147,7 +148,7 @@ class MERDataset(BaseActionDataset):
         """Run the pipeline on a clip, or only its random part where clips are kept."""
         if self.cache is None:
             return super().prepare_data(idx)
-        return self.cache(self.get_data_info(idx), self.pipeline.transforms)
+        return self.cache(self.get_data_info(idx))
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a clip, for mmengine's ``ClassBalancedDataset``."""
@@ -181,7 +182,10 @@ class MERDataset(BaseActionDataset):
 
 def _as_subjects(value: str | Iterable[str] | None, field: str) -> tuple[str, ...]:
     """Read a setting that names one subject, several or none."""
-    subjects = (value,) if isinstance(value, str) else tuple(value or ())
+    if value is None or isinstance(value, str) or not isinstance(value, Iterable):
+        subjects = () if value is None else (value,)
+    else:
+        subjects = tuple(value)
     if wrong := [subject for subject in subjects if not isinstance(subject, str)]:
         raise MERDataError(
             f'{field}: subjects are texts as in the annotation file, but {wrong[0]!r} '

@@ -83,12 +83,11 @@ def merge_options(cfg: Config, options: dict[str, Any] | None) -> None:
     Raises:
         MERRunError: An option reaches into something that is not there.
     """
-    try:
-        cfg.merge_from_dict(options or {})
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MERRunError(
-            f'--cfg-options {", ".join(options or {})}: {shortened(error)[:300]}'
-        ) from error
+    for key, value in (options or {}).items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as err:
+            raise MERRunError(f'--cfg-options {key}: {shortened(err)[:300]}') from err
 
 
 def default_work_dir(config: str) -> str:
@@ -133,9 +132,13 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
             print(f'error{where}: {shortened(error)}', file=sys.stderr, flush=True)
             return 1
         except BrokenPipeError:
-            # Whoever read our output has had enough; Python would complain at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            try:
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # Whoever read our output has had enough; Python complains at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 1
+            raise  # another pipe broke, of a worker for instance
         except KeyboardInterrupt:
             print('interrupted; --resume goes on from here', file=sys.stderr)
             return 130

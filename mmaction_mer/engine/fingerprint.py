@@ -16,6 +16,9 @@ RUN_KEYS = frozenset({
     'custom_hooks', 'randomness', 'loso', 'compile', 'activation_checkpointing',
     'efficient_conv_bn_eval',
 })  # fmt: skip
+# Part of every fingerprint: raise it when the same config gives other numbers, so that
+# folds of an older version are not pooled with new ones.
+NUMERICS = 2
 # Hooks that only look: the clock, the log, the checkpoints, the pictures.
 LOOKING_HOOKS = frozenset({
     'timer', 'logger', 'checkpoint', 'visualization', 'sampler_seed', 'runtime_info',
@@ -41,8 +44,10 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
     for key in ('train_dataloader', 'test_dataloader'):
         if isinstance(kept.get(key), dict):
             kept[key] = {k: v for k, v in kept[key].items() if k not in LOADER_KEYS}
-            if isinstance(kept[key].get('dataset'), dict):
-                kept[key]['dataset'].pop('cache', None)
+            inner = kept[key].get('dataset')
+            while isinstance(inner, dict):
+                inner.pop('cache', None)
+                inner = inner.get('dataset')
     if isinstance(kept.get('test_cfg'), dict):
         # What mmengine assumes where it is not said.
         assumed = {'type': 'TestLoop', 'fp16': False}

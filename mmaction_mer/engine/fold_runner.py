@@ -66,6 +66,26 @@ class FoldRunner(Runner):
         with _building('optim_wrapper'):
             return super().build_optim_wrapper(optim_wrapper)
 
+    def build_train_loop(self, loop: Any) -> Any:
+        """Build the training loop; what the config gets wrong is named."""
+        with _building('train_cfg'):
+            return super().build_train_loop(loop)
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        """Build an evaluator; what the config gets wrong is named."""
+        with _building('evaluator'):
+            return super().build_evaluator(evaluator)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the schedule; what the config gets wrong is named."""
+        with _building('param_scheduler'):
+            return super().build_param_scheduler(scheduler)
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """Register the hooks; what the config gets wrong is named."""
+        with _building('hooks'):
+            super().register_hooks(*args, **kwargs)
+
     def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int, diff_rank_seed: bool = False
     ) -> DataLoader:
@@ -226,6 +246,13 @@ def _load_strictly(model: nn.Module, checkpoint: dict[str, Any], path: Path) -> 
         raise MERRunError(f'{path}: {error}') from error
 
 
+# What building a part from a mistaken config raises.
+_MISTAKES = (
+    AssertionError, AttributeError, ImportError, KeyError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+
+
 @contextmanager
 def _building(part: str) -> Iterator[None]:
     """Name the part of the config that cannot be built."""
@@ -233,9 +260,10 @@ def _building(part: str) -> Iterator[None]:
         yield
     except (MERDataError, MERRunError):
         raise
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except _MISTAKES as error:
         raise MERRunError(
-            f"the config's {part} cannot be built: {type(error).__name__}: {error}"
+            f"the config's {part} cannot be built: {type(error).__name__}: {error}; "
+            'check its types and their arguments'
         ) from error
 
 

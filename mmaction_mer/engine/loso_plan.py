@@ -15,6 +15,7 @@ from ..evaluation.report import SELECTIONS
 from ..utils import atomic_write, write_json
 from .errors import MERRunError
 from .fingerprint import (
+    NUMERICS,
     canonical_config,
     differences,
     file_digest,
@@ -114,7 +115,11 @@ def make_plan(cfg: Config) -> Plan:
     for fold in folds:
         check_fold_name(fold.name)
         assert_disjoint(fold, subjects)
-    config = {**canonical_config(cfg), 'annotation': file_digest(path)}
+    config = {
+        **canonical_config(cfg),
+        'annotation': file_digest(path),
+        'numerics': NUMERICS,
+    }
     if start := cfg.get('load_from'):
         config['initial_weights'] = (
             file_digest(start) if Path(start).is_file() else str(start)
@@ -142,9 +147,12 @@ def check_counts(cfg: Config) -> None:
     """
     places = [
         ('train_cfg', 'max_iters'), ('train_cfg', 'max_epochs'),
+        ('train_cfg', 'val_interval'),
         ('train_dataloader', 'batch_size'), ('test_dataloader', 'batch_size'),
     ]  # fmt: skip
     for part, field in places:
+        if not isinstance(cfg[part], dict):
+            raise MERRunError(f'{part} is {cfg[part]!r}, not a dict of settings')
         value = cfg[part].get(field)
         if value is not None and (type(value) is not int or value < 1):
             raise MERRunError(f'{part}.{field} is {value!r}, not a positive integer')

@@ -22,6 +22,7 @@ from .loso_plan import (
     resumed_config,
     trained_folds,
 )
+from .memory import keep_freed_memory
 from .names import check_names
 from .outcome import conclude, join_dumps, pooled_so_far
 from .ranks import Ranks
@@ -56,6 +57,7 @@ class LOSORunner:
     """
 
     def __init__(self, cfg: Config) -> None:
+        keep_freed_memory()
         self.cfg = resumed_config(cfg)
         self.work_dir = Path(cfg.work_dir)
         self.ranks = Ranks(cfg.get('launcher') or 'none')

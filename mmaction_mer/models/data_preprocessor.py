@@ -73,7 +73,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         rates = []
         for sample in samples or []:
             if 'fps' not in sample:
-                raise KeyError(
+                raise MERDataError(
                     f'clip {sample.get("clip", "(unnamed)")}: no fps in the data '
                     'sample; the pass band is in Hz, so keep fps in the meta_keys of '
                     'PackMERInputs'

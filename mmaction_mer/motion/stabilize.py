@@ -34,7 +34,8 @@ def stabilize(clip: np.ndarray, steps: int = 3) -> np.ndarray:
         where it is.
 
     Raises:
-        ValueError: Not four axes.
+        ValueError: Not four axes, fewer than 16 pixels on a side, more than four
+            channels, or neither bytes nor floats of 32 or 64 bits.
 
     Example:
         >>> frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
@@ -43,6 +44,10 @@ def stabilize(clip: np.ndarray, steps: int = 3) -> np.ndarray:
     """
     if clip.ndim != 4:
         raise ValueError(f'a clip has four axes (T, H, W, C), got {clip.shape}')
+    if min(clip.shape[1:3]) < 16 or clip.shape[3] > 4:
+        raise ValueError(f'frames of {clip.shape[1:]} cannot be registered')
+    if clip.dtype not in (np.uint8, np.float32, np.float64):
+        raise ValueError(f'a clip is uint8, float32 or float64, got {clip.dtype}')
     height, width = clip.shape[1:3]
     small = np.stack([_shrink(frame) for frame in clip])
     columns = head_columns_numpy(small[0])

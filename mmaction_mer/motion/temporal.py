@@ -59,8 +59,8 @@ def interpolation_matrix(
 
     Returns:
         Matrix of shape ``(length, num_frames)``; every row sums to one. The first
-        and the last frame are kept, or start and end the first and last average.
-        Read-only, since it is cached.
+        and the last frame are kept; with ``average`` the first and the last frame
+        out stand for the third of a step at that end. Read-only: it is cached.
 
     Raises:
         ValueError: One frame or none: there is no motion to interpolate.

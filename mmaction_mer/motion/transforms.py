@@ -9,6 +9,7 @@ from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
+from ..datasets.annotation import MERDataError
 from .magnification import magnify, magnify_pyramid, to_video
 from .rank_pooling import rank_pool
 from .stabilize import stabilize
@@ -30,6 +31,10 @@ _META_KEYS = (
 )
 
 
+# Every fold builds its transforms anew; a dataset is told of once per process.
+_told: set[tuple[str, float, float]] = set()
+
+
 class BandNotice:
     """Says once per dataset that a pass band was narrowed, and never says nothing.
 
@@ -40,7 +45,6 @@ class BandNotice:
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
-        self._told: set[str] = set()
 
     def __call__(
         self, fps: float, dataset: str = 'this dataset', clip: str = '(unnamed)'
@@ -48,14 +52,15 @@ class BandNotice:
         """Check one clip's effective frame rate in Hz.
 
         Raises:
-            ValueError: The rate cannot hold the band at all; the clip is named.
+            MERDataError: The rate cannot hold the band at all; the clip is named.
         """
         try:
             _, change = clamp_band(fps, self.low, self.high)
         except ValueError as error:
-            raise ValueError(f'clip {clip} of {dataset}: {error}') from error
-        if change is not None and dataset not in self._told:
-            self._told.add(dataset)
+            raise MERDataError(f'clip {clip} of {dataset}, fps: {error}') from error
+        case = (dataset, self.low, self.high)
+        if change is not None and case not in _told:
+            _told.add(case)
             print_log(
                 f'{dataset}: {change}. Other clips of {dataset} may be affected; this '
                 'is said once.',
@@ -96,7 +101,8 @@ class StandardizeLength(BaseTransform):
             ``LoadMERFrames`` ``max_frames=None`` with it.
 
     Raises:
-        ValueError: The clip has one frame or none.
+        MERDataError: The clip has one frame or none, or ``average`` is asked for and
+            not all frames were read.
     """
 
     deterministic = True
@@ -109,16 +115,23 @@ class StandardizeLength(BaseTransform):
         """Standardise ``results['imgs']``: N frames ``(H, W, C)`` become T."""
         frames = results['imgs']
         if len(frames) < 2:
-            raise ValueError(
+            raise MERDataError(
                 f'clip {_name(results)}: {len(frames)} frame(s); motion needs at least '
                 'two, check onset and offset'
+            )
+        if self.average and len(frames) < results.get('total_frames', 0):
+            raise MERDataError(
+                f'clip {_name(results)}: only {len(frames)} of its '
+                f'{results["total_frames"]} frames were read, so that average=True has '
+                'nothing to average: set max_frames=None in LoadMERFrames'
             )
         if 'fps' in results:
             results['fps'] = effective_fps(results['fps'], len(frames), self.length)
         if len(frames) != self.length:
             clip = np.stack(frames)
             matrix = interpolation_matrix(len(frames), self.length, self.average)
-            mixed = np.einsum('tn,n...->t...', matrix.astype(np.float32), clip)
+            clip32 = clip.astype(np.float32)
+            mixed = np.tensordot(matrix.astype(np.float32), clip32, axes=1)
             if clip.dtype == np.uint8:
                 mixed = to_video(mixed)
             results['imgs'] = list(mixed)

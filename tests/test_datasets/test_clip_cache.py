@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
 
 from mmaction_mer.datasets import clip_cache
 from mmaction_mer.datasets.annotation import write_annotation
 from mmaction_mer.datasets.mer_dataset import MERDataset
+from mmaction_mer.motion import StandardizeLength
 
 PIPELINE = [
     dict(type='mmaction.LoadMERFrames', max_frames=None),
@@ -37,7 +39,7 @@ def test_the_same_clip_every_time(release, monkeypatch):
     kept = MERDataset('ann.json', PIPELINE, str(release), cache=True)
     wanted = [plain[0], plain[1]]
     same(kept[0], wanted[0])
-    for part in kept.pipeline.transforms[:2]:
+    for part in kept.cache.transforms[:2]:
         monkeypatch.setattr(part, 'transform', None)  # not called again
     # Flipping works in place: what is kept must not have been flipped.
     for _ in range(2):
@@ -49,7 +51,7 @@ def test_folds_share_clips_under_their_own_numbers(release, monkeypatch):
     _ = whole[1]
     fold = dict(held_out='sub02', side='test')
     one = MERDataset('ann.json', PIPELINE, str(release), cache=True, **fold)
-    for part in one.pipeline.transforms[:2]:
+    for part in one.cache.transforms[:2]:
         monkeypatch.setattr(part, 'transform', None)
     assert one[0]['clip'] == 'c2'
     assert one[0]['sample_idx'] == 0
@@ -63,6 +65,27 @@ def test_another_beginning_is_another_clip(release):
 
 
 def test_only_what_always_gives_the_same_is_kept():
-    random_first = [PIPELINE[0], PIPELINE[2], PIPELINE[1]]
-    assert len(clip_cache.CachedPipeline(PIPELINE).names) == 2
-    assert len(clip_cache.CachedPipeline(random_first).names) == 1
+    class Jitter(StandardizeLength):
+        """A child of a deterministic transform need not be one."""
+
+    load, length, flip = (TRANSFORMS.build(part) for part in PIPELINE)
+    for parts, count in (
+        ([load, length, flip], 2),
+        ([load, flip, length], 1),
+        ([load, Jitter(4), flip], 1),
+    ):
+        assert clip_cache.CachedPipeline(parts, parts).count == count
+
+
+def test_what_a_transform_changes_is_not_kept(release):
+    def count_up(results):
+        results['frame_inds'] += 1000
+        results['aus'].append('99')
+        return results
+
+    pipeline = [*PIPELINE[:2], count_up]
+    plain = MERDataset('ann.json', pipeline, str(release))
+    kept = MERDataset('ann.json', pipeline, str(release), cache=True)
+    wanted = plain[0]
+    for _ in range(3):
+        same(kept[0], wanted)

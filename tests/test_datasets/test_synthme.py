@@ -25,7 +25,6 @@ from mmaction_mer.datasets.synthme import (
     landmarks,
     make_release,
     render_clip,
-    render_still,
     render_texture,
     sample_expression,
     sample_identity,
@@ -288,14 +287,15 @@ def test_a_blink_closes_the_eyes_and_moves_nothing_below(face):
     assert (never == never[0]).all()
 
 
-def test_stills_repeat_and_show_the_expression(face):
-    one, two = (
-        render_still(face, {'12': 8.0}, np.random.default_rng(4), 112) for _ in range(2)
-    )
-    np.testing.assert_array_equal(one, two)
-    assert one.shape == (112, 112, 3) and one.dtype == np.uint8
-    plain = render_still(face, {}, np.random.default_rng(4), 112)
-    assert np.abs(one.astype(int) - plain)[75:100].mean() > 1.0
+def test_chosen_frames_are_drawn_alone(face):
+    whole, some = (
+        render_clip(
+            face, {'12': 2.0}, Timing(30, 3, 12, 26), np.random.default_rng(1), 64,
+            STILL_WORLD, chosen,
+        )
+        for chosen in (None, [3, 12])
+    )  # fmt: skip
+    np.testing.assert_array_equal(whole[[3, 12]], some)
 
 
 # The release

@@ -8,27 +8,25 @@ import numpy as np
 import pytest
 import torch
 
-from mmaction_mer.datasets.synthme.macro import NAMES, NEUTRAL, macro_faces
+from mmaction_mer.datasets.synthme.macro import NAMES, macro_faces
 from mmaction_mer.models.pretrained import WEIGHTS_DIR
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_truth_goes_with_the_pictures():
-    stills, pooled = macro_faces(3, seed=1, size=64, stills=8, clips=2)
-    assert stills.images.shape == (8, 64, 64, 3)
-    assert pooled.images.dtype == np.uint8
-    assert stills.units.shape == (8, len(NAMES))
-    neutral = stills.labels == NEUTRAL
-    assert (stills.units[neutral] == 0).all()
-    assert (stills.units[~neutral].max(axis=1) * 8 >= 3 - 1e-6).all()
-    assert (pooled.labels != NEUTRAL).all()
+    pooled = macro_faces(3, seed=1, size=64, clips=6)
+    # Pooled clips are cut and not yet stretched: noise is added first.
+    assert pooled.images.shape == (6, 56, 56, 3)
+    assert pooled.images.dtype == np.float16
+    assert np.abs(pooled.images.mean(axis=(1, 2), dtype=np.float64)).max() < 40
+    assert pooled.units.shape == (6, len(NAMES))
+    assert (pooled.units.max(axis=1) * 8 >= 2 - 1e-6).all()
+    assert set(pooled.labels) <= {0, 1, 2}
 
 
 def test_faces_repeat_and_differ():
-    first, again, other = (
-        macro_faces(i, size=48, stills=2, clips=1)[0] for i in (0, 0, 1)
-    )
+    first, again, other = (macro_faces(i, size=48, clips=1) for i in (0, 0, 1))
     assert (first.images == again.images).all()
     assert (first.images != other.images).any()
 
@@ -50,18 +48,18 @@ def tool():
     return module
 
 
-def test_the_pretraining_tool_repeats_and_resumes(tool, tmp_path, monkeypatch):
+def test_the_pretraining_tool_repeats_and_resumes(tool, tmp_path, monkeypatch, capsys):
     # The faces are drawn in this process: a pool would start a new one each time.
-    parts = [macro_faces(i, size=tool.SIZE, stills=2, clips=2) for i in range(2)]
-    faces = [part[kind] for part in parts for kind in (0, 1)]
+    faces = [macro_faces(i, size=tool.SIZE, clips=2) for i in range(2)]
     monkeypatch.setattr(tool, 'make_faces', lambda args: faces)
     monkeypatch.setattr(tool, 'SAVE_EVERY', 1)
 
-    def run(name):
+    def run(name, seed=0):
         out = tmp_path / name
-        options = f'tool --out {out} --iters 3 --stills 2 --pooled 2'.split()
-        monkeypatch.setattr(sys, 'argv', options)
-        tool.main()
+        options = f'tool --out {out} --iters 3 --batch 2 --seed {seed}'
+        monkeypatch.setattr(sys, 'argv', options.split())
+        if tool.main():
+            return None
         return torch.load(out, weights_only=True)['state_dict']
 
     whole = run('a.pth')
@@ -75,9 +73,40 @@ def test_the_pretraining_tool_repeats_and_resumes(tool, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(tool.nn.utils, 'clip_grad_norm_', killed)
-        with pytest.raises(KeyboardInterrupt):
-            run('b.pth')
+        assert run('b.pth') is None
     assert (tmp_path / 'b.state').exists()
+    state = (tmp_path / 'b.state').read_bytes()
+    assert run('b.pth', seed=1) is None
+    assert 'was started with' in capsys.readouterr().err
+    (tmp_path / 'b.state').write_bytes(state[:1000])
+    assert run('b.pth') is None
+    assert 'b.state' in capsys.readouterr().err
+    (tmp_path / 'b.state').write_bytes(state)
     resumed = run('b.pth')
     assert not (tmp_path / 'b.state').exists()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_noise_is_as_strong_as_it_would_be_in_the_frames(tool):
+    torch.manual_seed(0)
+    noise = np.array([2.0, 8.0])
+    pooled = tool.exposed(torch.zeros(2, 3, 64, 64), noise)
+    frames = noise[:, None, None, None, None] * np.random.default_rng(0).normal(
+        size=(2, 16, 3, 64, 64)
+    )
+    weights = tool.rank_pooling_weights(16)
+    straight = np.einsum('t,btchw->bchw', weights, frames)
+    soft = tool.gaussian_blur(
+        torch.from_numpy(straight), [5, 5], [tool.SOFTNESS, tool.SOFTNESS]
+    )
+    for index in range(2):
+        assert float(pooled[index].std()) == pytest.approx(
+            float(soft[index].std()), rel=0.05
+        )
+
+
+def test_wrong_numbers_are_usage_errors(tool, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['tool', '--identities', '1'])
+    with pytest.raises(SystemExit):
+        tool.parse_args()
+    assert '--identities must be at least 2' in capsys.readouterr().err

@@ -66,7 +66,7 @@ def test_missing_rates_and_unequal_shapes_are_named():
     for sample in batch['data_samples']:
         sample.set_metainfo(dict(clip='c7'))
         del sample.fps
-    with pytest.raises(KeyError, match='no fps'):
+    with pytest.raises(MERDataError, match='no fps'):
         preprocessor(batch)
     batch = clips([])
     batch['inputs']['clip'][1] = batch['inputs']['clip'][1][..., :8]

@@ -3,12 +3,15 @@
 Examples:
     >>> import numpy as np
     >>> from mmaction_mer.datasets.synthme import (
-    ...     render_still, render_texture, sample_expression, sample_identity)
+    ...     render_clip, render_texture, sample_expression, sample_identity,
+    ...     sample_timing)
     >>> rng = np.random.default_rng(0)
     >>> face = render_texture(sample_identity(rng))
-    >>> weights = sample_expression('surprise', rng, amplitude=6.0)
-    >>> render_still(face, weights, rng, size=112).shape
-    (112, 112, 3)
+    >>> weights = sample_expression('surprise', rng, amplitude=1.0)
+    >>> timing = sample_timing(rng)
+    >>> clip = render_clip(face, weights, timing, rng, size=112)
+    >>> clip.shape == (timing.length, 112, 112, 3)
+    True
 """
 
 from .actions import (
@@ -20,10 +23,10 @@ from .actions import (
     sample_expression,
     true_field,
 )
-from .clip import Timing, render_clip, render_still, sample_timing
+from .clip import Timing, render_clip, sample_timing
 from .face import Face, render_texture
 from .identity import Identity, landmarks, sample_identity
-from .nuisance import FPS, STILL, Nuisance
+from .nuisance import FPS, Nuisance
 from .plan import Release
 from .release import clip_field, is_complete, make_release
 
@@ -31,7 +34,6 @@ __all__ = [
     'ACTIONS',
     'CLASSES',
     'FPS',
-    'STILL',
     'Face',
     'Identity',
     'Nuisance',
@@ -45,7 +47,6 @@ __all__ = [
     'landmarks',
     'make_release',
     'render_clip',
-    'render_still',
     'render_texture',
     'sample_expression',
     'sample_identity',

@@ -1,6 +1,6 @@
-"""Moving a face: stills and clips, with what disturbs a camera's view of it."""
+"""Moving a face: clips, with what disturbs a camera's view of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +10,6 @@ from .actions import EXTENT, MARGIN, displacement
 from .face import Face
 from .identity import CENTRE, SIDES, lids
 from .nuisance import (
-    STILL,
     Nuisance,
     Pose,
     blink_course,
@@ -56,35 +55,6 @@ def sample_timing(
     return Timing(before + span + after, before, before + rise, before + span - 1)
 
 
-def render_still(
-    face: Face,
-    action_weights: Mapping[str, float],
-    rng: np.random.Generator,
-    size: int,
-    nuisance: Nuisance = STILL,
-) -> np.ndarray:
-    """One picture of a face at the height of an expression.
-
-    Args:
-        face: Who.
-        action_weights: Action -> pixels at 224; ``{}`` is a neutral face.
-        rng: Source of pose, light and noise.
-        size: Side of the picture in pixels.
-        nuisance: Strengths of pose, light and noise.
-
-    Returns:
-        (size, size, 3) uint8 RGB.
-    """
-    n = nuisance
-    draw = rng.standard_normal(6) * strengths(n)
-    closed = rng.uniform(0.2, 1.0) if rng.random() < n.blink else 0.0
-    gain = 1 + n.flicker * rng.standard_normal()
-    field = _unit_field(face, action_weights)
-    field += np.float32(n.twitch * rng.standard_normal()) * twitch_field(rng)
-    frame = _view(face, field, Pose(*draw), closed, size)
-    return _expose(frame, gain, n.noise, rng)
-
-
 def render_clip(
     face: Face,
     action_weights: Mapping[str, float],
@@ -92,6 +62,7 @@ def render_clip(
     rng: np.random.Generator,
     size: int,
     nuisance: Nuisance | None = None,
+    chosen: Sequence[int] | None = None,
 ) -> np.ndarray:
     """A clip from rest through the expression back to rest, at 200 frames a second.
 
@@ -102,9 +73,10 @@ def render_clip(
         rng: Source of all nuisances.
         size: Side of a frame in pixels.
         nuisance: Their strengths; the defaults of :class:`Nuisance` if None.
+        chosen: Positions of the frames to draw, in order; all of them if None.
 
     Returns:
-        (timing.length, size, size, 3) uint8 RGB.
+        (timing.length or len(chosen), size, size, 3) uint8 RGB.
     """
     n = nuisance or Nuisance()
     count = timing.length
@@ -117,12 +89,13 @@ def render_clip(
         closed = blink_course(rng, count)
     field = _unit_field(face, action_weights)
     twitch, push = twitch_field(rng), slow_path(rng, count, n.twitch)
-    frames = np.empty((count, size, size, 3), np.uint8)
-    for i, amount in enumerate(timing.course()):
-        moved = field * np.float32(amount) + twitch * np.float32(push[i])
+    course = timing.course()
+    frames = []
+    for i in range(count) if chosen is None else chosen:
+        moved = field * np.float32(course[i]) + twitch * np.float32(push[i])
         frame = _view(face, moved, Pose(*poses[i]), closed[i], size)
-        frames[i] = _expose(frame, gains[i], n.noise, rng)
-    return frames
+        frames.append(_expose(frame, gains[i], n.noise, rng))
+    return np.stack(frames)
 
 
 def _unit_field(face: Face, weights: Mapping[str, float]) -> np.ndarray:

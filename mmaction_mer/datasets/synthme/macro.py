@@ -1,36 +1,41 @@
-"""Macroscopic expressions to pre-train on: stills and rank-pooled clips."""
+"""Macroscopic expressions to pre-train on, as rank-pooled clips."""
 
+from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ...motion.rank_pooling import rank_pooling_weights, to_grey_levels
+from ...motion.rank_pooling import rank_pooling_weights
+from ...motion.stabilize import stabilize
 from ...motion.steady import remove_head_motion
 from .actions import ACTIONS, CLASSES, sample_expression
-from .clip import render_clip, render_still, sample_timing
+from .clip import render_clip, sample_timing
 from .face import render_texture
 from .identity import sample_identity
 from .nuisance import Nuisance
 from .plan import MACRO_STREAM
 
 NAMES = tuple(side + action for action in ACTIONS for side in 'LR')
-AMPLITUDE = (3.0, 12.0)
-# Heads of people who move their faces a lot move too.
+AMPLITUDE = (2.0, 12.0)
+# Heads of people who move their faces a lot move too. Most of a sensor's noise comes
+# later, drawn anew each time a picture is seen.
 MOVING = Nuisance(
-    drift=4.0, rotation=1.6, scale=0.016, turn=2.0, flicker=0.03, noise=4.5, twitch=2.0
+    drift=4.0, rotation=1.6, scale=0.016, turn=2.0, flicker=0.03, noise=2.0, twitch=2.4
 )
-NEUTRAL = len(CLASSES)
+# Share of a clip's side that is cut off on each side before pooling.
+MARGIN = 1 / 16
 
 
 class MacroFaces(NamedTuple):
-    """Images with their truth.
+    """Rank-pooled clips with their truth.
 
     Attributes:
-        images: ``(N, size, size, 3)`` uint8 RGB.
+        images: ``(N, S, S, 3)`` float16 RGB in grey levels around zero, not yet
+            stretched: noise is added first.
         units: ``(N, 16)`` float32: displacement of every sided action in
             :data:`NAMES`, in units of 8 pixels at 224.
-        labels: ``(N,)`` int64: class, or :data:`NEUTRAL`.
+        labels: ``(N,)`` int64: class.
     """
 
     images: np.ndarray
@@ -39,56 +44,53 @@ class MacroFaces(NamedTuple):
 
 
 def macro_faces(
-    identity: int, seed: int = 0, size: int = 112, stills: int = 20, clips: int = 12
-) -> tuple[MacroFaces, MacroFaces]:
-    """Stills and rank-pooled clips of one synthetic person.
+    identity: int, seed: int = 0, size: int = 112, clips: int = 24
+) -> MacroFaces:
+    """Clips of one synthetic person, each pooled into one image.
 
     Args:
         identity: Number of the person.
         seed: Seed of the whole population.
-        size: Side of the images in pixels.
-        stills: Single pictures, a quarter of them neutral.
-        clips: Clips of 16 frames from onset to offset, pooled into images (MPT,
-            Eq. 1) after the head's own motion is taken out.
+        size: Side of the frames in pixels; images are :data:`MARGIN` smaller on
+            each side.
+        clips: Clips of 16 frames from onset to offset, pooled (MPT, Eq. 1) after
+            the head was held and what was left of its motion taken out.
 
     Returns:
-        The stills and the pooled clips.
+        The pooled clips.
     """
     rng = np.random.default_rng([MACRO_STREAM, seed, identity])
     face = render_texture(sample_identity(rng))
-
-    def expression(neutral_share: float) -> tuple[int, dict[str, float]]:
-        if rng.random() < neutral_share:
-            return NEUTRAL, {}
-        label = int(rng.integers(len(CLASSES)))
-        return label, sample_expression(label, rng, rng.uniform(*AMPLITUDE))
-
-    still_rows, clip_rows = [], []
-    for _ in range(stills):
-        label, weights = expression(0.25)
-        still_rows.append((render_still(face, weights, rng, size), weights, label))
+    low, high = AMPLITUDE
+    edge = round(size * MARGIN)
+    images, units, labels = [], [], []
     for _ in range(clips):
-        label, weights = expression(0.0)
+        label = int(rng.integers(len(CLASSES)))
+        weights = sample_expression(label, rng, low * (high / low) ** rng.random())
         timing = sample_timing(rng, longest=48)
-        clip = render_clip(face, weights, timing, rng, size, MOVING)
         chosen = np.linspace(timing.onset, timing.offset, 16).round().astype(int)
-        image = _pool(clip[chosen])
-        clip_rows.append((image, weights, label))
-    return _stack(still_rows), _stack(clip_rows)
-
-
-def _stack(rows: list[tuple[np.ndarray, dict[str, float], int]]) -> MacroFaces:
-    units = [[weights.get(name, 0.0) / 8 for name in NAMES] for _, weights, _ in rows]
+        moving = _restless(MOVING, rng.uniform(0.3, 1.0))
+        clip = render_clip(face, weights, timing, rng, size, moving, list(chosen))
+        images.append(_pool(stabilize(clip)[:, edge:-edge, edge:-edge]))
+        units.append([weights.get(name, 0.0) / 8 for name in NAMES])
+        labels.append(label)
     return MacroFaces(
-        np.stack([image for image, _, _ in rows]),
+        np.stack(images),
         np.array(units, dtype=np.float32),
-        np.array([label for _, _, label in rows], dtype=np.int64),
+        np.array(labels, dtype=np.int64),
     )
+
+
+def _restless(nuisance: Nuisance, share: float) -> Nuisance:
+    """A head that moves by a share of what the strengths say."""
+    scaled = {name: share * value for name, value in asdict(nuisance).items()}
+    same = {name: getattr(nuisance, name) for name in ('noise', 'blink', 'twitch')}
+    return Nuisance(**{**scaled, **same})
 
 
 def _pool(clip: np.ndarray) -> np.ndarray:
     frames = torch.from_numpy(clip).permute(0, 3, 1, 2)[None].float()
     weights = torch.tensor(rank_pooling_weights(len(clip)), dtype=torch.float32)
     pooled = torch.einsum('t,btchw->bchw', weights, frames)[:, None]
-    image = to_grey_levels(remove_head_motion(pooled, frames.mean(1))[:, 0])
-    return image[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+    image = remove_head_motion(pooled, frames.mean(1))[0, 0]
+    return image.permute(1, 2, 0).half().numpy()

@@ -22,7 +22,7 @@ class Nuisance:
         turn: Slow turn and nod of the head, standard deviation in degrees.
         flicker: Relative change of brightness, standard deviation.
         noise: Sensor noise per channel, standard deviation in grey levels.
-        blink: Probability that a clip holds a blink (a still: closing lids).
+        blink: Probability that a clip holds a blink.
         twitch: Slow push of a random spot of the face that no class has, standard
             deviation in pixels at 224.
     """
@@ -35,18 +35,6 @@ class Nuisance:
     noise: float = 4.5
     blink: float = 0.12
     twitch: float = 0.6
-
-
-STILL = Nuisance(
-    drift=4.0,
-    rotation=4.0,
-    scale=0.03,
-    turn=5.0,
-    flicker=0.12,
-    noise=2.5,
-    blink=0.08,
-    twitch=0.7,
-)
 
 
 class Pose(NamedTuple):

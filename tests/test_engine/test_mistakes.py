@@ -1,4 +1,4 @@
-"""What a review found: mistakes that must be refused instead of pooled or traced."""
+"""Mistakes that are refused, each with one message, instead of pooled or traced."""
 
 import importlib.util
 import json
@@ -12,7 +12,7 @@ from mmaction.registry import MODELS, RUNNERS
 from mmengine.config import Config
 
 from mmaction_mer.datasets import MERDataError
-from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine import MERRunError, loso_plan
 from mmaction_mer.engine.fingerprint import canonical_config
 from mmaction_mer.engine.loso_plan import make_plan
 from mmaction_mer.engine.outcome import conclude
@@ -28,7 +28,7 @@ def train(cfg):
 
 def load(name):
     """Load a tool as a module, to call its main()."""
-    spec = importlib.util.spec_from_file_location(f'review_{name}', TOOLS / name)
+    spec = importlib.util.spec_from_file_location(f'mistakes_{name}', TOOLS / name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -229,6 +229,9 @@ MISTAKES = [
     ('optim_wrapper.optimizer.lr=abc', r"the config's optim_wrapper cannot be built"),
     ('train_cfg.max_iters=0', r'train_cfg\.max_iters is 0, not a positive integer'),
     ('train_cfg.max_iters=x', r"train_cfg\.max_iters is 'x', not a positive integer"),
+    ('train_cfg=5', r'train_cfg is 5, not a dict of settings'),
+    ('train_cfg.type=Nope', r"the config's train_cfg cannot be built"),
+    ('test_evaluator.type=Nope', r"the config's evaluator cannot be built"),
     ('test_dataloader.batch_size=0', r'test_dataloader\.batch_size is 0, not a'),
     ('train_dataloader.dataset.pipeline.9.type=X', r'--cfg-options .*Index 9 exceeds'),
 ]
@@ -257,3 +260,20 @@ def test_whether_clips_are_kept_in_memory_is_not_part_of_the_fingerprint(make_co
     kept.train_dataloader.dataset.cache = True
     assert canonical_config(plain) == canonical_config(kept)
     assert kept.train_dataloader.dataset.cache
+    for cfg in (plain, kept):
+        inner = cfg.train_dataloader.dataset
+        cfg.train_dataloader.dataset = dict(
+            type='RepeatDataset', times=2, dataset=inner
+        )
+    assert canonical_config(plain) == canonical_config(kept)
+
+
+def test_folds_of_older_numerics_are_refused(make_config, tmp_path, monkeypatch):
+    cfg = make_config()
+    cfg.update(work_dir=str(tmp_path / 'run'), loso=dict(folds=['s1']))
+    train(cfg)
+    monkeypatch.setattr(loso_plan, 'NUMERICS', loso_plan.NUMERICS + 1)
+    again = make_config()
+    again.update(work_dir=str(tmp_path / 'run'), resume=True)
+    with pytest.raises(MERRunError, match='numerics'):
+        train(again)
