@@ -34,7 +34,8 @@ class BuildWithMim(build_py):
         for name in ('configs', 'tools'):
             ignore = shutil.ignore_patterns('__pycache__', '*.py[cod]')
             shutil.copytree(name, mim / name, ignore=ignore)
-        shutil.copy('model-index.yml', mim)
+        for name in ('model-index.yml', 'README.md'):
+            shutil.copy(name, mim)
 
 
 setup(

@@ -31,6 +31,10 @@ FORMS = {
     'prompts alone (no adapter)': {'model.backbone.adapter': None},
     'head alone': {'model.backbone.prompt': None, 'model.backbone.adapter': None},
     # A clip of 16 frames standardised to 16 again is itself: StabilizeHead is gone.
+    'frames dropped, not averaged': {
+        'train_dataloader.dataset.pipeline.1.average': False,
+        'test_dataloader.dataset.pipeline.1.average': False,
+    },
     "the head's motion left in": {
         'model.data_preprocessor.steady': False,
         'train_dataloader.dataset.pipeline.2.type': 'StandardizeLength',
