@@ -82,3 +82,7 @@ def test_transform_and_bad_shapes(texture):
     np.testing.assert_array_equal(np.stack(out['imgs']), stabilize(np.stack(clip)))
     with pytest.raises(ValueError, match='four axes'):
         stabilize(clip[0])
+    with pytest.raises(ValueError, match='cannot be registered'):
+        stabilize(np.zeros((2, 8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match='uint8, float32 or float64'):
+        stabilize(np.zeros((2, 32, 32, 3), np.float16))

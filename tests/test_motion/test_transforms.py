@@ -7,6 +7,7 @@ import pytest
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
+from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.motion import (
     BandNotice,
     EulerianMagnification,
@@ -176,10 +177,12 @@ def test_clamped_bands_are_said_once_per_dataset(caplog):
     logger.addHandler(caplog.handler)
     try:
         with caplog.at_level(logging.WARNING):
-            notice = BandNotice(0.4, 4.0)
-            for dataset in ('mmew', 'mmew', 'casme3', 'mmew'):
-                notice(5.0, dataset)
-            notice(50.0, 'casme2')
+            # Every fold builds its transforms anew and meets another clip first.
+            for fps in (5.0, 6.0):
+                notice = BandNotice(0.4, 4.0)
+                for dataset in ('mmew', 'mmew', 'casme3', 'mmew'):
+                    notice(fps, dataset)
+                notice(50.0, 'casme2')
     finally:
         logger.removeHandler(caplog.handler)
     said = [record.getMessage() for record in caplog.records]
@@ -195,5 +198,12 @@ def test_unknown_output_is_refused(transform):
 
 
 def test_a_band_that_a_clip_cannot_hold_names_the_clip():
-    with pytest.raises(ValueError, match='clip c001 of toy: .*0.4-4 Hz'):
+    with pytest.raises(MERDataError, match='clip c001 of toy, fps: .*0.4-4 Hz'):
         EulerianMagnification()(make_results(16, fps=0.5))
+
+
+def test_averaging_wants_all_frames():
+    results = make_results(16, fps=50.0)
+    results['total_frames'] = 60
+    with pytest.raises(MERDataError, match='max_frames=None in LoadMERFrames'):
+        StandardizeLength(16, average=True)(results)
