@@ -143,7 +143,7 @@ def read_urls_as_weights() -> None:
 # Sleeping at exit lets them through. Closing the group is no cure, since a wrapped
 # model still holds it, and may wait for a rank that has died.
 
-GLOO_EXIT_SECONDS = 0.2
+GLOO_EXIT_SECONDS = 0.5
 
 
 def start_without_gpu() -> None:
