@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
 
     Every iteration on a CPU frees and asks again for the same tens of megabytes. By
     default glibc maps such blocks anew each time, and the kernel clears every page of
-    them: about half of a training step of the demo (``benchmarks/allocator.py``). The
+    them: a third of a training step of the demo (``benchmarks/allocator.py``). The
     process then keeps the memory of its largest step until it ends.
 
     Returns:
