@@ -10,15 +10,16 @@ import argparse
 import logging
 import multiprocessing
 import statistics
+import sys
 import time
 
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.engine.command_line import read_config, report_errors
 from mmaction_mer.engine.memory import keep_freed_memory
 
 
@@ -27,7 +28,7 @@ def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
     if keep and not keep_freed_memory():
         raise SystemExit('this machine has another C library than glibc')
     logging.disable(logging.INFO)  # mmengine would print every tensor
-    cfg = Config.fromfile(config)
+    cfg = read_config(config)
     init_default_scope('mmaction')
     model = MODELS.build(cfg.model)
     model.init_weights()
@@ -50,6 +51,7 @@ def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
     return statistics.median(times[2:])
 
 
+@report_errors
 def main() -> None:
     """Measure in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,4 +74,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -18,6 +18,7 @@ from mmengine.config import Config
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine import LOSORunner
+from mmaction_mer.engine.command_line import read_config, report_errors
 from mmaction_mer.utils import atomic_write, write_json
 
 ROOT = Path(__file__).parents[1]
@@ -118,10 +119,11 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+@report_errors
 def main() -> None:
     """Run what is missing and print the table."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     cfg.merge_from_dict(args.options)
     baseline = run_baseline(cfg.test_dataloader.dataset, args.out / 'baseline')
     rows = [row(BASELINE, [baseline])]
@@ -136,4 +138,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -182,10 +182,10 @@ class MERDataset(BaseActionDataset):
 
 def _as_subjects(value: str | Iterable[str] | None, field: str) -> tuple[str, ...]:
     """Read a setting that names one subject, several or none."""
-    if value is None or isinstance(value, str) or not isinstance(value, Iterable):
-        subjects = () if value is None else (value,)
-    else:
-        subjects = tuple(value)
+    if value is None:
+        return ()
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    subjects = tuple(value) if several else (value,)
     if wrong := [subject for subject in subjects if not isinstance(subject, str)]:
         raise MERDataError(
             f'{field}: subjects are texts as in the annotation file, but {wrong[0]!r} '

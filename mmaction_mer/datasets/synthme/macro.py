@@ -1,6 +1,6 @@
 """Macroscopic expressions to pre-train on, as rank-pooled clips."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -83,9 +83,10 @@ def macro_faces(
 
 def _restless(nuisance: Nuisance, share: float) -> Nuisance:
     """A head that moves by a share of what the strengths say."""
-    scaled = {name: share * value for name, value in asdict(nuisance).items()}
-    same = {name: getattr(nuisance, name) for name in ('noise', 'blink', 'twitch')}
-    return Nuisance(**{**scaled, **same})
+    names = ('drift', 'rotation', 'scale', 'turn', 'flicker')
+    return replace(
+        nuisance, **{name: share * getattr(nuisance, name) for name in names}
+    )
 
 
 def _pool(clip: np.ndarray) -> np.ndarray:
