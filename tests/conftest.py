@@ -1,4 +1,7 @@
+import importlib.util
 import os
+import sys
+from pathlib import Path
 
 # Before anything loads numpy, torch or matplotlib: small tests are fastest with few
 # threads, and no window may open.
@@ -15,11 +18,25 @@ import mmaction_mer  # noqa: F401  (registers, and repairs the host stack)
 torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 cv2.setNumThreads(1)
 
+# A package of its own, which the fixture below loads.
+collect_ignore = ['fake_releases']
+
 
 @pytest.fixture(autouse=True)
 def mmaction_scope():
     """Names without a prefix mean mmaction's, whatever an earlier test has built."""
     init_default_scope('mmaction')
+
+
+@pytest.fixture(scope='session')
+def fake_releases():
+    """The writers of ``fake_releases/``, since tests cannot import each other here."""
+    name, folder = 'fake_releases', Path(__file__).with_name('fake_releases')
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, folder / '__init__.py')
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]
 
 
 def pytest_collection_modifyitems(items):

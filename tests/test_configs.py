@@ -42,7 +42,8 @@ def shrink(cfg, root, work_dir):
     cfg.train_cfg.max_iters = 2
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.update(num_workers=0, persistent_workers=False, batch_size=4)
-        loader.dataset.data_root = str(root)
+        loader.dataset.update(data_root=str(root), ann_file='annotations.json')
+        loader.dataset.data_prefix = dict(img='')
         for step in loader.dataset.pipeline:
             if step.type == 'Resize':
                 step.scale = (64, 64)

@@ -110,6 +110,62 @@ def holdout(subjects: Iterable[str], held_out: str | Iterable[str]) -> list[Fold
     return [_fold('holdout', listed, known)]
 
 
+def cross_dataset(
+    subjects_per_clip: Sequence[str],
+    datasets_per_clip: Sequence[str],
+    test: str | Iterable[str] | None = None,
+) -> list[Fold]:
+    """Hold out whole data sets, and train on all others.
+
+    Args:
+        subjects_per_clip: The subject of each clip.
+        datasets_per_clip: The data set of each clip.
+        test: The data set or sets to test on, in a single fold; None holds out each
+            data set once.
+
+    Returns:
+        Folds named after the data sets they test on, such as ``samm`` or
+        ``casme2+samm``.
+
+    Raises:
+        MERDataError: A data set does not exist, none is listed or all are, or a
+            subject would be on both sides because two data sets know one of this name.
+
+    >>> cross_dataset(['a1', 'a1', 'b1', 'c1'], ['a', 'a', 'b', 'c'], test=['b'])
+    [Fold(name='b', held_out=('b1',), train=('a1', 'c1'))]
+    """
+    known = _subjects(subjects_per_clip, at_least=2)
+    sets: dict[str, set[str]] = {}
+    for subject, dataset in zip(subjects_per_clip, datasets_per_clip, strict=True):
+        sets.setdefault(dataset, set()).add(subject)
+    names = sorted(sets)
+    listed = [test] if isinstance(test, str) else test
+    rounds = [[name] for name in names] if listed is None else [sorted(set(listed))]
+    if unknown := [name for name in rounds[0] if name not in sets]:
+        raise MERDataError(
+            f'cross-dataset: data set(s) {", ".join(map(repr, unknown))} not in the '
+            f'data; it holds {", ".join(names)}'
+        )
+    if len(names) < 2 or not 0 < len(rounds[0]) < len(names):
+        raise MERDataError(
+            f'cross-dataset: needs data sets to test on and others to train on, but '
+            f'tests on {", ".join(rounds[0]) or "none"} of {", ".join(names)}'
+        )
+    folds = []
+    for tested in rounds:
+        held_out = set().union(*(sets[name] for name in tested))
+        others = set().union(*(sets[name] for name in names if name not in tested))
+        if both := sorted(held_out & others):
+            raise MERDataError(
+                f'cross-dataset: fold {"+".join(tested)!r}: subject(s) '
+                f'{", ".join(both)} are in a tested data set and in another: two '
+                f'people of one name must be told apart (tools/data/compose.py writes '
+                f'casme2_sub01), and one person in two data sets cannot be tested so'
+            )
+        folds.append(_fold('+'.join(tested), held_out, known))
+    return folds
+
+
 def inner_split(
     train_subjects: Iterable[str], fraction: float = 0.2, seed: int = 0
 ) -> tuple[str, ...]:
@@ -140,15 +196,19 @@ def inner_split(
 
 
 def make_folds(
-    protocol: str | Mapping[str, Any], subjects_per_clip: Sequence[str]
+    protocol: str | Mapping[str, Any],
+    subjects_per_clip: Sequence[str],
+    datasets_per_clip: Sequence[str] | None = None,
 ) -> list[Fold]:
     """Build the folds of a protocol and assert that they are sound.
 
     Args:
         protocol: ``'loso'``, ``dict(type='loso')``,
-            ``dict(type='group-kfold', k=5, seed=0)`` or
-            ``dict(type='holdout', subjects=[...])``.
+            ``dict(type='group-kfold', k=5, seed=0)``,
+            ``dict(type='holdout', subjects=[...])``, ``'cross-dataset'`` (each data
+            set held out once) or ``dict(type='cross-dataset', test=['samm'])``.
         subjects_per_clip: The subject of each clip.
+        datasets_per_clip: The data set of each clip, for ``cross-dataset``.
 
     Returns:
         The folds.
@@ -158,25 +218,44 @@ def make_folds(
 
     >>> [fold.name for fold in make_folds('loso', ['s1', 's1', 's2'])]
     ['s1', 's2']
+    >>> [fold.name for fold in make_folds('cross-dataset', ['s1', 's2'], ['a', 'b'])]
+    ['a', 'b']
     """
-    options = {'type': protocol} if isinstance(protocol, str) else dict(protocol)
+    options: dict[str, Any] = (
+        {'type': protocol} if isinstance(protocol, str) else dict(protocol)
+    )
     kind = options.pop('type', None)
     makers: dict[str, tuple[Callable[..., list[Fold]], set[str], set[str]]] = {
         # The function, what it needs, what it can take besides.
         'loso': (leave_one_subject_out, set(), set()),
         'group-kfold': (group_kfold, {'k'}, {'seed'}),
         'holdout': (holdout, {'subjects'}, set()),
+        'cross-dataset': (cross_dataset, set(), {'test'}),
     }
     if not isinstance(kind, str) or kind not in makers:
         raise MERDataError(f'protocol {kind!r} is not one of {", ".join(makers)}')
     make, needed, possible = makers[kind]
     if not needed <= set(options) <= needed | possible:
+        # Training on some of the other data sets is a matter of the data, not of the
+        # folds: a subject in neither side of a fold would be trained on.
+        hint = (
+            '; filter_cfg=dict(dataset=[...]) of the data set says which take part'
+            if kind == 'cross-dataset'
+            else ''
+        )
         raise MERDataError(
             f'protocol {kind!r} takes {sorted(needed | possible) or "no options"}, but '
-            f'got {sorted(options)}'
+            f'got {sorted(options)}{hint}'
         )
     if 'subjects' in options:
         options['held_out'] = options.pop('subjects')
+    if kind == 'cross-dataset':
+        if datasets_per_clip is None:
+            raise MERDataError(
+                "protocol 'cross-dataset' needs the field 'dataset' of every clip, "
+                'which this data set does not give'
+            )
+        options['datasets_per_clip'] = datasets_per_clip
     folds = make(subjects_per_clip, **options)
     for fold in folds:
         assert_disjoint(fold, subjects_per_clip)

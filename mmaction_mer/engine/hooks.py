@@ -177,6 +177,13 @@ def clip_subjects(dataset: Any) -> list[str]:
     return [dataset.get_data_info(index)['subject'] for index in range(len(dataset))]
 
 
+def clip_datasets(dataset: Any) -> list[str] | None:
+    """List the data set that each clip is from; None where clips do not say it."""
+    rows = [dataset.get_data_info(index) for index in range(len(dataset))]
+    names = [row.get('dataset') for row in rows]
+    return None if None in names else names
+
+
 def training_state(runner) -> dict[str, Any]:
     """Collect all that a training run needs to go on, in mmengine's own form.
 

@@ -25,7 +25,7 @@ from .fingerprint import (
 from .fold_config import annotation_path, mer_dataset, plan_seed
 from .fold_folder import FoldFolder, check_fold_name, find_folds, read_object
 from .fold_runner import say_once
-from .hooks import clip_subjects
+from .hooks import clip_datasets, clip_subjects
 
 OPTIONS = {
     'protocol': 'loso',
@@ -111,7 +111,7 @@ def make_plan(cfg: Config) -> Plan:
     whole = DATASETS.build({**copy.deepcopy(data), 'side': 'all', 'pipeline': []})
     check_classes(cfg, list(whole.metainfo['classes']), path)
     subjects = clip_subjects(whole)
-    folds = make_folds(options['protocol'], subjects)
+    folds = make_folds(options['protocol'], subjects, clip_datasets(whole))
     for fold in folds:
         check_fold_name(fold.name)
         assert_disjoint(fold, subjects)

@@ -157,6 +157,15 @@ def write_predictions(path: str | Path, predictions: Iterable[Mapping]) -> Path:
     return atomic_write(path, ''.join(f'{row}\n' for row in rows))
 
 
+def plain_subject(dataset: str, subject: str) -> str:
+    """Return a subject as its own data set calls it, also out of a composite.
+
+    >>> plain_subject('casme2', 'casme2_sub01'), plain_subject('casme2', 'sub01')
+    ('sub01', 'sub01')
+    """
+    return subject.removeprefix(f'{dataset}_') or subject
+
+
 def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
     """Write predictions in the log format of the MEGC 2019 challenge.
 
@@ -165,6 +174,9 @@ def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
 
         casme2 sub01
         EP02_01f 1 1
+
+    The name of the data set that a composite puts before its subjects
+    (``casme2_sub01``) is left out of the header.
 
     Raises:
         MERDataError: A prediction is wrong, or a name holds white space, which
@@ -177,6 +189,7 @@ def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
     validate_predictions(lines, str(path))
     text: list[str] = []
     subject: tuple[str, str] | None = None
+    people = {(line['dataset'], line['subject']) for line in lines}
     for line in lines:
         for field in NAMES:
             if len(line[field].split()) != 1:
@@ -187,6 +200,10 @@ def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
                 )
         if (line['dataset'], line['subject']) != subject:
             subject = line['dataset'], line['subject']
-            text.append(' '.join(subject))
+            name = plain_subject(*subject)
+            if (line['dataset'], name) in people:
+                # Its own name, or that of somebody else who must stay apart.
+                name = line['subject']
+            text.append(f'{line["dataset"]} {name}')
         text.append(f'{line["clip"]} {line["label"]} {line["prediction"]}')
     return atomic_write(path, ''.join(f'{row}\n' for row in text))

@@ -17,7 +17,7 @@ from .functional import (
     scores_from_confusion,
     subject_interval,
 )
-from .predictions import validate_predictions
+from .predictions import plain_subject, validate_predictions
 
 #: How the iteration that is scored was chosen, in words.
 SELECTIONS = {
@@ -55,7 +55,8 @@ def pool(
         class) and its ``majority_class``; also ``selection``, ``classes``,
         ``clips``, ``seeds``, ``confusion``, ``absent_classes`` (no clip, no
         prediction), ``classes_without_clips`` (predicted, but no clip), and
-        the rows ``folds`` and ``subjects``.
+        the rows ``datasets`` (the scores of each data set's clips alone), ``folds``
+        and ``subjects``.
 
     Raises:
         MERDataError: There is no prediction, one is wrong, or a clip is in two
@@ -74,7 +75,7 @@ def pool(
     guesses = [line['prediction'] for line in lines]
 
     matrix = confusion_matrix(labels, guesses, len(classes))
-    clips, absent = matrix.sum(axis=1), absent_classes(matrix)
+    clips = matrix.sum(axis=1)
     intervals = None
     if len(set(people)) > 1:
         ends = subject_interval(
@@ -94,7 +95,10 @@ def pool(
         'seeds': list(seeds),
         'classes': list(classes),
         'clips': len(lines),
-        'datasets': sorted({dataset for dataset, _ in people}),
+        'datasets': [
+            {'dataset': name, **_dataset_row(lines, name, classes), **note}
+            for name in sorted({dataset for dataset, _ in people})
+        ],
         'chance': 1 / len(classes),
         'majority': float(clips.max() / clips.sum()),
         'majority_class': classes[int(clips.argmax())],
@@ -107,12 +111,7 @@ def pool(
             **note,
         },
         'confusion': matrix.tolist(),
-        'absent_classes': [classes[index] for index in absent],
-        'classes_without_clips': [
-            classes[index]
-            for index in np.flatnonzero(clips == 0).tolist()
-            if index not in absent
-        ],
+        **_unscored(matrix, classes),
         'folds': [
             {'fold': name, **_fold_row(lines, len(classes)), **note}
             for name, lines in predictions_by_fold.items()
@@ -139,8 +138,9 @@ def format_report(results: Mapping[str, Any]) -> str:
     classes, selection = results['classes'], results['selection']
     mark = f'   {SELECTIONS["test"]}' if selection == 'test' else ''
     seeds = results['seeds']
+    names = [row['dataset'] for row in results['datasets']]
     counted = [
-        ', '.join(results['datasets']),
+        ', '.join(names),
         _count(results['clips'], 'clip'),
         _count(len(results['subjects']), 'subject'),
         _count(len(results['folds']), 'fold'),
@@ -158,17 +158,30 @@ def format_report(results: Mapping[str, Any]) -> str:
         rows.append([name, *map(str, row), str(row.sum()), recall])
     blocks.append(['Confusion matrix (clips)', *_table(rows, mark)])
 
+    if len(names) > 1:
+        rows = [['data set', 'subjects', 'clips', 'acc', 'uf1', 'uar']]
+        notes = []
+        for row in results['datasets']:
+            counts = [str(row['subjects']), str(row['clips'])]
+            values = [_percent(row[name]) for name in ('acc', 'uf1', 'uar')]
+            rows.append([row['dataset'], *counts, *values])
+            notes += [f'{row["dataset"]}: {line}' for line in _unusual_classes(row)]
+        blocks.append(['Data sets, each alone', *_table(rows, mark), *notes])
+
     rows = [['subject', 'clips', 'acc']]
     for row in results['subjects']:
-        several = len(results['datasets']) > 1
-        name = f'{row["dataset"]}/{row["subject"]}' if several else row['subject']
+        name = row['subject']
+        if len(names) > 1:
+            name = f'{row["dataset"]}/{plain_subject(row["dataset"], name)}'
         rows.append([name, str(row['clips']), _percent(row['acc'])])
     blocks.append(['Subjects', *_table(rows, mark)])
 
-    # Under leave-one-subject-out the folds are the subjects: one table is enough.
-    if [row['fold'] for row in results['folds']] != [
-        row['subject'] for row in results['subjects']
-    ]:
+    # Where the folds are the subjects or the data sets, one table is enough.
+    folds = _clips_by(results['folds'], 'fold')
+    if folds not in (
+        _clips_by(results['subjects'], 'subject'),
+        _clips_by(results['datasets'], 'dataset'),
+    ):
         rows = [['fold', 'subjects', 'clips', 'acc', 'uf1']]
         for row in results['folds']:
             counts = [str(row['subjects']), str(row['clips'])]
@@ -194,6 +207,36 @@ def _check_folds(folds: Mapping[str, Sequence[Mapping]], num_classes: int) -> No
                     f'{name}: each clip is held out once; score them apart'
                 )
             owner[clip] = name
+
+
+def _unscored(matrix: np.ndarray, classes: Sequence[str]) -> dict[str, list[str]]:
+    """Name the classes that lack a clip."""
+    absent = absent_classes(matrix)
+    empty = np.flatnonzero(matrix.sum(axis=1) == 0).tolist()
+    return {
+        'absent_classes': [classes[index] for index in absent],
+        'classes_without_clips': [
+            classes[index] for index in empty if index not in absent
+        ],
+    }
+
+
+def _dataset_row(
+    lines: Sequence[Mapping], dataset: str, classes: Sequence[str]
+) -> dict[str, Any]:
+    mine = [line for line in lines if line['dataset'] == dataset]
+    matrix = confusion_matrix(
+        [line['label'] for line in mine],
+        [line['prediction'] for line in mine],
+        len(classes),
+    )
+    values = scores_from_confusion(matrix)
+    return {
+        'subjects': len({line['subject'] for line in mine}),
+        'clips': len(mine),
+        **{name: values[name] for name in ('acc', 'uf1', 'uar')},
+        **_unscored(matrix, classes),
+    }
 
 
 def _fold_row(lines: Sequence[Mapping], num_classes: int) -> dict[str, Any]:
@@ -244,6 +287,10 @@ def _score_lines(results: Mapping[str, Any], mark: str) -> list[str]:
         f'acc of always saying {results["majority_class"]!r}'
     )
     return lines
+
+
+def _clips_by(rows: Iterable[Mapping[str, Any]], name: str) -> list[tuple[str, int]]:
+    return sorted((row[name], row['clips']) for row in rows)
 
 
 def _unusual_classes(results: Mapping[str, Any]) -> list[str]:

@@ -1,37 +1,24 @@
 """SEE: figures, made without matplotlib's global state.
 
-Every function returns a :class:`matplotlib.figure.Figure` that belongs to no
+Every drawing function returns a :class:`matplotlib.figure.Figure` that belongs to no
 window, so they work on servers and in several threads.
 """
 
-import io
-from pathlib import Path
-
-from matplotlib.figure import Figure
-
-from ..utils import atomic_write
 from .clip_figure import plot_clip
+from .clip_sheets import clip_sheets, write_clip_sheets
 from .confusion import plot_confusion
 from .contact_sheet import contact_sheet
+from .dataset_figures import plot_classes, plot_subjects, plot_times
+from .saving import save_figure
 
-__all__ = ['contact_sheet', 'plot_clip', 'plot_confusion', 'save_figure']
-
-
-def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> Path:
-    """Write a figure atomically; the ending (.png, .pdf, .svg) says the format.
-
-    Args:
-        figure: The figure.
-        path: Where to; missing parent folders are made.
-        dpi: Pixels per inch.
-
-    Returns:
-        The path written.
-
-    Raises:
-        ValueError: matplotlib does not know the ending.
-    """
-    path = Path(path)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:] or 'png', dpi=dpi, facecolor='white')
-    return atomic_write(path, buffer.getvalue())
+__all__ = [
+    'clip_sheets',
+    'contact_sheet',
+    'plot_classes',
+    'plot_clip',
+    'plot_confusion',
+    'plot_subjects',
+    'plot_times',
+    'save_figure',
+    'write_clip_sheets',
+]

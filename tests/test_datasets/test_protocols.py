@@ -8,6 +8,7 @@ from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.protocols import (
     Fold,
     assert_disjoint,
+    cross_dataset,
     group_kfold,
     holdout,
     inner_split,
@@ -94,6 +95,74 @@ def test_holdout_refuses_an_empty_side(held_out):
 def test_holdout_lists_the_subjects_it_knows():
     with pytest.raises(MERDataError, match="'x' not in the data; it holds a, b"):
         holdout(['a', 'b'], ['x'])
+
+
+people = st.tuples(st.sampled_from('abcd'), st.integers(1, 4))
+
+
+def of(clips):
+    """Subjects and data sets of clips, as a composite names them."""
+    names = [name for name, _ in clips]
+    return [f'{name}_s{number}' for name, number in clips], names
+
+
+@given(st.lists(people, min_size=2).filter(lambda x: len({n for n, _ in x}) > 1))
+def test_every_data_set_is_held_out_once(clips):
+    subjects, datasets = of(clips)
+    folds = make_folds('cross-dataset', subjects, datasets)
+    check_folds(folds, subjects)
+    assert [fold.name for fold in folds] == sorted(set(datasets))
+    for fold in folds:
+        assert {subject[0] for subject in fold.held_out} == {fold.name}
+        (alone,) = cross_dataset(subjects, datasets, fold.name)
+        assert alone == fold
+
+
+def test_several_data_sets_can_be_tested_at_once():
+    subjects, datasets = of([('c', 1), ('a', 2), ('b', 1), ('a', 1), ('b', 1)])
+    wanted = [Fold('a+c', ('a_s1', 'a_s2', 'c_s1'), ('b_s1',))]
+    protocol = {'type': 'cross-dataset', 'test': ['c', 'a', 'c']}
+    assert make_folds(protocol, subjects, datasets) == wanted
+    assert protocol == {'type': 'cross-dataset', 'test': ['c', 'a', 'c']}
+
+
+@pytest.mark.parametrize(
+    ('test', 'message'),
+    [
+        ('x', "'x' not in the data; it holds a, b"),
+        (['a', 'x', 'y'], "'x', 'y' not in the data"),
+        ([], 'tests on none of a, b'),
+        (['b', 'a'], 'tests on a, b of a, b'),
+    ],
+)
+def test_cross_dataset_refuses(test, message):
+    with pytest.raises(MERDataError, match=message):
+        cross_dataset(*of([('a', 1), ('a', 2), ('b', 1)]), test)
+
+
+def test_cross_dataset_needs_two_data_sets():
+    with pytest.raises(MERDataError, match='tests on a of a'):
+        cross_dataset(['s1', 's2'], ['a', 'a'])
+    with pytest.raises(MERDataError, match="needs the field 'dataset'"):
+        make_folds('cross-dataset', ['s1', 's2'])
+
+
+def test_a_person_in_two_data_sets_is_refused():
+    subjects, datasets = ['s1', 's2', 's2', 's3'], ['a', 'a', 'b', 'c']
+    for protocol in ('cross-dataset', {'type': 'cross-dataset', 'test': ['b']}):
+        with pytest.raises(MERDataError, match=r'subject\(s\) s2 are in a tested'):
+            make_folds(protocol, subjects, datasets)
+    # Both on one side is no harm.
+    (fold,) = cross_dataset(subjects, datasets, ['c'])
+    assert fold == Fold('c', ('s3',), ('s1', 's2'))
+    (fold,) = cross_dataset(subjects, datasets, ['a', 'b'])
+    assert fold == Fold('a+b', ('s1', 's2'), ('s3',))
+
+
+def test_which_data_sets_take_part_is_for_the_filter_to_say():
+    protocol = {'type': 'cross-dataset', 'test': ['a'], 'train': ['b']}
+    with pytest.raises(MERDataError, match=r'filter_cfg=dict\(dataset'):
+        make_folds(protocol, *of([('a', 1), ('b', 1), ('c', 1)]))
 
 
 @given(

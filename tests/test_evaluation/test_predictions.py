@@ -121,6 +121,27 @@ def test_megc_log_has_a_header_per_subject(tmp_path):
     )
 
 
+def test_megc_log_calls_the_subjects_of_a_composite_by_their_own_names(tmp_path):
+    lines = [
+        line(dataset='samm', subject='samm_006', clip='006_1_2', label=0),
+        line(subject='casme2_sub01'),
+        line(subject='casme2_sub01', clip='EP01_02', label=0, prediction=1),
+        line(dataset='smic', subject='casme2_s01', clip='s1_ne_01'),
+        line(dataset='x', subject='x_'),
+    ]
+    path = write_megc_log(tmp_path / 'log.txt', lines)
+    assert path.read_text() == (
+        'casme2 sub01\nEP01_02 0 1\nEP02_01f 1 2\nsamm 006\n006_1_2 0 2\n'
+        'smic casme2_s01\ns1_ne_01 1 2\nx x_\nEP02_01f 1 2\n'
+    )
+
+
+def test_megc_log_keeps_two_people_apart(tmp_path):
+    lines = [line(), line(subject='casme2_sub01')]
+    text = write_megc_log(tmp_path / 'log.txt', lines).read_text()
+    assert text == 'casme2 casme2_sub01\nEP02_01f 1 2\ncasme2 sub01\nEP02_01f 1 2\n'
+
+
 def test_megc_log_refuses_names_with_white_space(tmp_path):
     with pytest.raises(MERDataError, match="EP 1.*field 'clip'.*white space"):
         write_megc_log(tmp_path / 'log.txt', [line(clip='EP 1')])

@@ -78,6 +78,75 @@ def test_the_same_subject_name_in_two_datasets_is_two_people(by_fold):
     assert '4 subjects' in text
 
 
+@pytest.fixture
+def composite():
+    """Two data sets under leave-one-subject-out, subjects as compose.py names them."""
+    return {
+        'casme2_sub01': lines('casme2_sub01', [(0, 0), (0, 0), (1, 0), (2, 2)]),
+        'casme2_sub02': lines('casme2_sub02', [(0, 0), (0, 1)]),
+        'samm_006': lines('samm_006', [(2, 2), (2, 2), (0, 2)], 'samm'),
+    }
+
+
+def test_each_data_set_is_scored_alone_too(composite):
+    results = pool(composite, CLASSES)
+    casme2, samm = results['datasets']
+    truth, guess = [0, 0, 1, 2, 0, 0], [0, 0, 0, 2, 0, 1]
+    wanted = scores(truth, guess, 3)
+    assert casme2 == {
+        'dataset': 'casme2', 'subjects': 2, 'clips': 6,
+        **{name: pytest.approx(wanted[name]) for name in ('acc', 'uf1', 'uar')},
+        'absent_classes': [], 'classes_without_clips': [],
+    }  # fmt: skip
+    wanted = scores([2, 2, 0], [2, 2, 2], 3)
+    assert [samm['acc'], samm['uf1'], samm['uar']] == pytest.approx(
+        [wanted['acc'], wanted['uf1'], wanted['uar']]
+    )
+    assert samm['absent_classes'] == ['positive']
+    # The result itself is that of all clips together.
+    assert results['scores'] == pytest.approx(
+        scores(truth + [2, 2, 0], guess + [2, 2, 2], 3)
+    )
+
+
+def test_the_report_of_a_composite_stays_readable(composite):
+    text = format_report(pool(composite, CLASSES))
+    rows = [line.split() for line in text.splitlines()]
+    assert ['casme2', '2', '6', '66.67', '58.33', '58.33'] in rows
+    assert ['samm', '1', '3', '66.67', '40.00', '50.00'] in rows
+    assert ['samm/006', '3', '66.67'] in rows and 'samm_006' not in text
+    assert 'samm: No clip and no prediction, left out of every mean: positive' in text
+    assert 'Folds' not in text.splitlines()  # they are the subjects
+
+
+def test_one_data_set_gets_no_table_of_data_sets(by_fold):
+    results = pool(by_fold, CLASSES)
+    (row,) = results['datasets']
+    for name in ('acc', 'uf1', 'uar'):
+        assert row[name] == results['scores'][name]
+    assert 'Data sets' not in format_report(results)
+
+
+def test_folds_that_are_data_sets_are_told_once(composite):
+    by_dataset = {
+        'casme2': composite['casme2_sub01'] + composite['casme2_sub02'],
+        'samm': composite['samm_006'],
+    }
+    text = format_report(pool(by_dataset, CLASSES))
+    assert 'Data sets, each alone' in text and 'Folds' not in text.splitlines()
+    both = {'casme2+samm': by_dataset['casme2'] + by_dataset['samm']}
+    text = format_report(pool(both, CLASSES))
+    assert 'Data sets, each alone' in text and 'Folds' in text.splitlines()
+
+
+def test_a_data_sets_scores_say_how_they_were_selected(composite):
+    results = pool(composite, CLASSES, selection='test')
+    assert [row['note'] for row in results['datasets']] == [LABEL, LABEL]
+    rows = [line.split() for line in format_report(results).splitlines()]
+    found = [row for row in rows if row and row[0] in ('casme2', 'samm')]
+    assert all(' '.join(row).endswith(LABEL) for row in found) and len(found) == 2
+
+
 def test_the_report_shows_what_it_must(by_fold):
     text = format_report(pool(by_fold, CLASSES, seeds=[0]))
     for part in ('9 clips', '3 subjects', '3 folds', 'seed 0', 'last iteration'):

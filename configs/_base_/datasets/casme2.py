@@ -1,4 +1,4 @@
-"""CASME II, five classes, 200 fps; prepared files go to data/casme2."""
+"""CASME II, five classes, 200 fps; tools/data/prepare.py makes data/casme2."""
 
 _base_ = './mer_224.py'
 

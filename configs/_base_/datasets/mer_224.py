@@ -23,6 +23,7 @@ train_dataloader = dict(
         type='MERDataset',
         ann_file='annotations.json',
         data_root='',
+        data_prefix=dict(img='frames'),
         pipeline=train_pipeline,
     ),
 )
@@ -35,6 +36,7 @@ test_dataloader = dict(
         type='MERDataset',
         ann_file='annotations.json',
         data_root='',
+        data_prefix=dict(img='frames'),
         pipeline=test_pipeline,
         test_mode=True,
     ),

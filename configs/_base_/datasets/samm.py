@@ -1,4 +1,4 @@
-"""SAMM, five classes, 200 fps; prepared files go to data/samm."""
+"""SAMM, five classes, 200 fps; tools/data/prepare.py makes data/samm."""
 
 _base_ = './mer_224.py'
 

@@ -1,4 +1,4 @@
-"""SMIC-HS, three classes, 100 fps; prepared files go to data/smic."""
+"""SMIC-HS, three classes, 100 fps; tools/data/prepare.py makes data/smic."""
 
 _base_ = './mer_224.py'
 

@@ -26,10 +26,20 @@ data_root = 'data/synthme'
 train_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline, cache=True),
+    dataset=dict(
+        data_root=data_root,
+        data_prefix=dict(img=''),
+        pipeline=train_pipeline,
+        cache=True,
+    ),
 )
 test_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline, cache=True),
+    dataset=dict(
+        data_root=data_root,
+        data_prefix=dict(img=''),
+        pipeline=test_pipeline,
+        cache=True,
+    ),
 )

@@ -1,0 +1,7 @@
+"""MEGC 2019: CASME II, SAMM and SMIC, three classes (tools/data/compose.py)."""
+
+_base_ = './mer_224.py'
+
+data_root = 'data/megc2019'
+train_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root))

@@ -1,0 +1,10 @@
+"""MPT on MMEW, four classes, leave one subject out."""
+
+_base_ = [
+    './_base_/datasets/mmew.py',
+    './_base_/models/mpt_vit-b16.py',
+    './_base_/schedules/mpt.py',
+    './_base_/default_runtime.py',
+]
+
+model = dict(cls_head=dict(num_classes=4))

@@ -1,0 +1,153 @@
+"""What an annotation file holds, and whether its clips can be used on this machine.
+
+Pure but for reading files: ``tools/data/check.py`` prints what is found here.
+"""
+
+import os
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .annotation import MERDataError, clip_name
+from .clips import load_clip, locate, usable_clips
+
+
+@dataclass
+class ClipCheck:
+    """What :func:`check_clips` found.
+
+    Attributes:
+        problems: The reason, by name of each clip that cannot be used.
+        notes: One line per usable clip that lacks some frames.
+        sizes: Number of usable clips by ``'<width>x<height>'`` of their frames.
+    """
+
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Find the folder that the paths in an annotation file start from.
+
+    Args:
+        annotation: The annotation file.
+        rows: Its rows.
+
+    Returns:
+        ``frames/`` beside the file, as in a prepared folder, or the file's own
+        folder, as in SynthME: where the first clip that is on disk lies. If none is,
+        ``frames/`` where there is such a folder.
+    """
+    folder = Path(annotation).parent
+    nested = folder / 'frames'
+    for row in rows:
+        path = row['frame_dir'] if row.get('video') is None else row['video']
+        for root in (nested, folder):
+            if (root / path).exists():
+                return root
+    return nested if nested.is_dir() else folder
+
+
+def check_clips(
+    rows: Iterable[Mapping[str, Any]], root: str | Path, source: str = 'annotation'
+) -> ClipCheck:
+    """Look at the frames of every clip, and decode the first and the last one.
+
+    Args:
+        rows: Valid rows of an annotation file; a progress bar may go around them.
+        root: The folder that their paths start from.
+        source: The annotation file, for messages.
+
+    Returns:
+        Every clip that cannot be used, none left out of the list, and more.
+
+    Raises:
+        MERDataError: The root is not a folder.
+    """
+    if not os.path.isdir(root):
+        raise MERDataError(
+            f'{source}: the frames should be in {root}, which is not a folder on this '
+            f'machine: say where they are by --frames'
+        )
+    found, usable, sizes = ClipCheck(), [], Counter[str]()
+    for row in rows:
+        name = clip_name(row)
+        try:
+            # The same two steps as in training, and the same errors.
+            frames = load_clip(locate(row, str(root)), max_frames=2)['imgs']
+        except MERDataError as error:
+            text = str(error)
+            found.problems[name] = text if name in text else f'clip {name}: {text}'
+            continue
+        height, width = frames[0].shape[:2]
+        sizes[f'{width}x{height}'] += 1
+        usable.append(row)
+    if usable:
+        found.notes = usable_clips(usable, str(root), source).notes
+    found.sizes = dict(sizes.most_common())
+    return found
+
+
+def summarise(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict:
+    """Count what an annotation holds.
+
+    Args:
+        rows: Valid rows of an annotation file, at least one.
+        classes: Names of the classes.
+
+    Returns:
+        A dict that fits into JSON: ``clips``, ``subjects``, ``without_apex``;
+        ``classes`` and ``datasets`` (rows with ``clips`` and ``subjects``),
+        ``frame_rates`` (clips by Hz); ``length`` with ``min``, ``median`` and ``max``
+        of the clips' ``frames`` (onset and offset included) and ``ms`` (from onset to
+        offset).
+
+    >>> row = dict(dataset='samm', subject='006', onset=1, apex=None, offset=41,
+    ...            fps=200.0, label=0)
+    >>> found = summarise([row, {**row, 'offset': 61}], ['negative', 'positive'])
+    >>> found['length']['frames'], found['length']['ms']['max']
+    ({'min': 41, 'median': 51.0, 'max': 61}, 300.0)
+    >>> found['classes'][1]
+    {'class': 'positive', 'clips': 0, 'subjects': 0}
+    """
+    frames = [row['offset'] - row['onset'] + 1 for row in rows]
+    times = [clip_ms(row) for row in rows]
+    rates = Counter(float(row['fps']) for row in rows)
+    datasets = sorted({row['dataset'] for row in rows})
+    return {
+        **_counts(rows),
+        'without_apex': sum(row['apex'] is None for row in rows),
+        'classes': [
+            {'class': name, **_counts([row for row in rows if row['label'] == index])}
+            for index, name in enumerate(classes)
+        ],
+        'datasets': [
+            {'dataset': name, **_counts([r for r in rows if r['dataset'] == name])}
+            for name in datasets
+        ],
+        'frame_rates': {f'{rate:g}': rates[rate] for rate in sorted(rates)},
+        'length': {'frames': _spread(frames), 'ms': _spread(times)},
+    }
+
+
+def clip_ms(row: Mapping[str, Any]) -> float:
+    """Return the time from onset to offset, in milliseconds.
+
+    >>> clip_ms({'onset': 1, 'offset': 41, 'fps': 200.0})
+    200.0
+    """
+    return 1000 * (row['offset'] - row['onset']) / row['fps']
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    people = {(row['dataset'], row['subject']) for row in rows}
+    return {'clips': len(rows), 'subjects': len(people)}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    middle = statistics.median(values)
+    return {'min': min(values), 'median': middle, 'max': max(values)}

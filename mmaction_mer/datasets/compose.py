@@ -1,0 +1,223 @@
+"""Several prepared data sets as one, such as the composite of MEGC 2019.
+
+Subjects get their data set's name in front (``casme2_sub01``), so that a protocol by
+subject takes nobody for somebody else's clips. The new folder stands on its own: its
+frames are hard links, or copies where there can be none.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tqdm import tqdm
+
+from ..utils import atomic_write, write_json
+from .annotation import (
+    MERDataError,
+    read_annotation,
+    validate_annotation,
+    write_annotation,
+)
+from .checking import frames_root
+from .clips import locate, usable_clips
+from .composite_report import as_markdown, report_on
+from .frames import list_frames
+from .linking import link_or_copy
+
+
+@dataclass(frozen=True)
+class Part:
+    """One prepared data set.
+
+    Attributes:
+        dataset: Its name, as its rows say.
+        file: The annotation file in the prepared folder.
+        root: The folder that the paths of the rows start from.
+        classes: Names of the classes.
+        rows: Rows of the annotation.
+        task_name: What the labels are about.
+    """
+
+    dataset: str
+    file: Path
+    root: Path
+    classes: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    task_name: str
+
+
+def make_composite(
+    folders: Sequence[Path], out: Path, labels: str = '3class', store: bool = False
+) -> dict[str, Any]:
+    """Make one folder of several prepared ones.
+
+    The annotation is written last, so that a folder with one is complete; after a
+    kill, running again completes the rest.
+
+    Args:
+        folders: The prepared folders, two or more, each of another data set.
+        out: The folder to make.
+        labels: Which of their annotations: the one with this ``metainfo.labels``.
+        store: Write a store of whole clips too.
+
+    Returns:
+        What ``report.json`` holds, see ``composite_report.py``.
+
+    Raises:
+        MERDataError: A folder has no such annotation, classes differ, a data set
+            comes twice, frames are missing, or ``out`` holds something else.
+    """
+    if len(folders) < 2:
+        raise MERDataError('a composite needs two or more prepared folders')
+    for folder in folders:
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise MERDataError(f'{out}: lies in {folder}, a part: choose another --out')
+    parts = [read_part(folder, labels) for folder in folders]
+    content = join_parts(parts, labels)
+    validate_annotation(content, str(out / 'annotations.json'))
+    for part in parts:
+        usable_clips(part.rows, str(part.root), str(part.file))
+    link_frames(parts, out / 'frames')
+    if store:
+        from .clip_store import write_store
+
+        rows = content['data_list']
+        write_store(folder=out / 'store', rows=rows, root=out / 'frames')
+    report = report_on(content)
+    write_json(out / 'report.json', report)
+    atomic_write(out / 'report.md', as_markdown(report))
+    write_annotation(out / 'annotations.json', content)
+    return report
+
+
+def read_part(folder: Path, labels: str) -> Part:
+    """Find and read the annotation of a prepared folder that has certain labels.
+
+    Raises:
+        MERDataError: There is none, or more than one; the message lists what there
+            is. Or it holds several data sets already.
+    """
+    if not folder.is_dir():
+        raise MERDataError(
+            f'{folder}: there is no such folder; tools/data/prepare.py makes it'
+        )
+    contents = {
+        path: read_annotation(path) for path in sorted(folder.glob('annotations*.json'))
+    }
+    known = {
+        path: content['metainfo'].get('labels') for path, content in contents.items()
+    }
+    fitting = [path for path, name in known.items() if name == labels]
+    if len(fitting) != 1:
+        there = [f'{name!r} ({path.name})' for path, name in known.items()]
+        raise MERDataError(
+            f'{folder}: {len(fitting) or "no"} annotation files with the labels '
+            f'{labels!r}; there is {", ".join(there) or "no annotations*.json"}'
+        )
+    (path,) = fitting
+    metainfo, rows = contents[path]['metainfo'], contents[path]['data_list']
+    names = sorted({row['dataset'] for row in rows})
+    if len(names) > 1:
+        raise MERDataError(
+            f'{path}: is a composite already, of {", ".join(names)}: name the folders '
+            f'that it was made of'
+        )
+    classes = tuple(metainfo['classes'])
+    task = metainfo.get('task_name', 'micro-expression recognition')
+    root = frames_root(path, rows)
+    return Part(names[0], path, root, classes, rows, task)
+
+
+def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
+    """Join the rows of prepared data sets into one annotation.
+
+    Args:
+        parts: The data sets, in order.
+        labels: Name of their labels.
+
+    Returns:
+        The content of the new annotation file: subjects and paths begin with the
+        name of the data set.
+
+    Raises:
+        MERDataError: A data set comes twice, or the classes differ.
+    """
+    first = parts[0]
+    seen: dict[str, Path] = {}
+    for part in parts:
+        name = part.dataset.casefold()
+        if name in seen:
+            raise MERDataError(
+                f'{part.file}: holds {part.dataset}, and so does {seen[name]}: its '
+                f'clips would count twice; name each data set once'
+            )
+        seen[name] = part.file
+        if part.classes != first.classes:
+            raise MERDataError(
+                f'{part.file}: its classes are {", ".join(part.classes)}, but those of '
+                f'{first.file} are {", ".join(first.classes)}: one label would mean '
+                f'two things; give the files the same classes in the same order'
+            )
+    return {
+        'metainfo': {
+            'dataset': '+'.join(part.dataset for part in parts),
+            'labels': labels,
+            'task_name': first.task_name,
+            'classes': list(first.classes),
+            'format': 1,
+        },
+        'data_list': [
+            {
+                **row,
+                'subject': f'{part.dataset}_{row["subject"]}',
+                _source(row): f'{part.dataset}/{PurePosixPath(row[_source(row)])}',
+            }
+            for part in parts
+            for row in part.rows
+        ],
+    }
+
+
+def link_frames(parts: Sequence[Part], root: Path) -> None:
+    """Link or copy the frames of every clip to ``root/<data set>/<its own path>``.
+
+    Raises:
+        MERDataError: A file cannot be linked, or a folder holds other frames already.
+    """
+    clips = [(part, row) for part in parts for row in part.rows]
+    linked: dict[Path, set[str]] = {}
+    for part, row in tqdm(clips, desc='linking frames', unit='clip'):
+        found = locate(row, str(part.root))
+        target = root / part.dataset / row[_source(row)]
+        if _source(row) == 'video':
+            link_or_copy(Path(found['video']), target)
+            continue
+        # Clips may share a folder, and a release may hold more than the clip.
+        files = list_frames(found['frame_dir'], row['filename_tmpl'])
+        names = linked.setdefault(target, set())
+        for file in map(Path, files.values()):
+            if file.name not in names:
+                link_or_copy(file, target / file.name)
+                names.add(file.name)
+    for folder, names in linked.items():
+        _refuse_others(folder, names)
+
+
+def _source(row: Mapping[str, Any]) -> str:
+    return 'frame_dir' if row.get('video') is None else 'video'
+
+
+def _refuse_others(folder: Path, names: set[str]) -> None:
+    """Sweep up what a cut copy left; refuse frames of another composite."""
+    for entry in os.scandir(folder):
+        if not entry.is_file(follow_symlinks=False) or entry.name in names:
+            continue
+        if any(entry.name.startswith(f'.{name}.') for name in names):
+            os.unlink(entry.path)
+        else:
+            raise MERDataError(
+                f'{entry.path}: is not among the frames to be linked, but of an '
+                f'earlier composite: delete {folder}, or choose another --out'
+            )

@@ -1,0 +1,152 @@
+"""What was found in a release: clips to be, and what is wrong with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from .cells import CellError
+from .sheets import Row
+
+Action = Literal['repaired', 'skipped', 'noted']
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a person should know about a clip.
+
+    Attributes:
+        row: Row of the spreadsheet, from 1; None where no row is to blame.
+        clip: ``'subject/clip'``, or as much of it as is known.
+        field: What is wrong: ``'onset'``, ``'apex'``, ``'frames'``, ``'face'``...
+        action: ``'repaired'``, ``'skipped'`` (the clip is left out) or ``'noted'``.
+        reason: What is wrong and what was done about it.
+    """
+
+    row: int | None
+    clip: str
+    field: str
+    action: Action
+    reason: str
+
+    def __str__(self) -> str:
+        """Write the finding on one line."""
+        row = '' if self.row is None else f'row {self.row}, '
+        return f'{row}clip {self.clip}, {self.field}: {self.action}: {self.reason}'
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as a release describes it, before the disk was asked.
+
+    Attributes:
+        subject: Canonical name of the subject.
+        name: Name of the clip, unique for its subject.
+        emotion: The release's word for it.
+        path: Folder of its frames, or its video; None where there is none.
+        onset: First frame as the release says it; None where it does not.
+        apex: Frame of the strongest expression, likewise.
+        offset: Last frame, likewise.
+        aus: Action units.
+        row: Row of the spreadsheet it comes from.
+        fps: Frame rate in Hz, where it is the clip's own.
+        whole: Whether the release means the whole folder, and gives no frames.
+    """
+
+    subject: str
+    name: str
+    emotion: str
+    path: Path | None
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    aus: tuple[str, ...] = ()
+    row: int | None = None
+    fps: float | None = None
+    whole: bool = False
+
+    @property
+    def title(self) -> str:
+        """Name for messages."""
+        return f'{self.subject}/{self.name}'
+
+    def finding(self, what: str, action: Action, reason: str) -> Finding:
+        """Say something about this clip."""
+        return Finding(self.row, self.title, what, action, reason)
+
+
+@dataclass
+class Reading:
+    """What a reader has read.
+
+    Attributes:
+        clips: The clips, in the order of the release.
+        findings: Rows that could not become clips, and the like.
+        rows: Number of rows (or folders, where there is no sheet).
+        source: The spreadsheet's name, empty where folders are the labels.
+        variant: The edition of the release, recognised from its rows.
+    """
+
+    clips: list[Clip] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    rows: int = 0
+    source: str = ''
+    variant: str = ''
+
+
+class CellReader:
+    """Reads the cells of one row and remembers what was wrong with them.
+
+    Args:
+        row: The row.
+        findings: List to add to.
+    """
+
+    def __init__(self, row: Row, findings: list[Finding]) -> None:
+        self.row = row
+        self.findings = findings
+        self.clip = '?'
+        self.sound = True
+
+    def must(self, field: str, read: Callable[[Any], Any]) -> Any:
+        """Read a cell without which there is no clip."""
+        try:
+            return read(self.row.cells[field])
+        except CellError as error:
+            self.note(field, 'skipped', str(error))
+            self.sound = False
+            return None
+
+    def may(self, field: str, read: Callable[[Any], Any]) -> Any:
+        """Read a cell that a clip can do without; None where it is wrong."""
+        try:
+            return read(self.row.cells[field])
+        except CellError as error:
+            self.note(field, 'repaired', f'{error}: taken as not known')
+            return None
+
+    def note(self, field: str, action: Action, reason: str) -> None:
+        """Add a finding about this row."""
+        self.findings.append(Finding(self.row.number, self.clip, field, action, reason))
+
+
+def drop_repeated(reading: Reading) -> None:
+    """Keep the first of several rows with one subject and clip; list the others."""
+    first: dict[str, Clip] = {}
+    kept = []
+    for clip in reading.clips:
+        known = first.setdefault(clip.title, clip)
+        if known is clip:
+            kept.append(clip)
+            continue
+        same = (clip.onset, clip.apex, clip.offset, clip.emotion) == (
+            known.onset,
+            known.apex,
+            known.offset,
+            known.emotion,
+        )
+        what = 'repeats' if same else 'contradicts'
+        reading.findings.append(
+            clip.finding('clip', 'skipped', f'{what} row {known.row}, which came first')
+        )
+    reading.clips[:] = kept

@@ -1,0 +1,33 @@
+"""4DME: ``gray_micro/<sub_ID>/<fold_name>/``, 60 Hz."""
+
+from . import cells
+from .findings import Reading
+from .folders import Place
+from .reader import Key, Reader, Source, read_rows
+
+NEEDED = {
+    'subject': ('sub_ID',),
+    'clip': ('fold_name',),
+    'onset': ('Onset',),
+    'apex': ('Apex',),
+    'offset': ('Offset',),
+    'aus': ('AUs',),
+    'emotion': ('Emotion',),
+}
+
+
+def read(source: Source) -> Reading:
+    """Read the grey micro-expressions."""
+    table = source.table(NEEDED)
+    places = source.places(_key, 'gray_micro/<sub_ID>/<fold_name>')
+    return read_rows(table, places, cells.name, lambda who, clip: (who, clip))
+
+
+def _key(place: Place) -> Key | None:
+    kinds = [part for part in place.parts if part.lower().endswith('_micro')]
+    if len(place.parts) < 2 or (kinds and kinds[-1].lower() != 'gray_micro'):
+        return None
+    return place.parts[-2], place.parts[-1]
+
+
+READER = Reader('4dme', '4dme', 60.0, read, '4DME, grey micro-expressions')

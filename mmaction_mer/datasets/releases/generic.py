@@ -1,0 +1,154 @@
+"""Any other release: a folder of clips with a table, or folders named by emotion."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..rules import MAX_FPS, path_problem
+from . import cells
+from .findings import CellReader, Clip, Finding, Reading, drop_repeated
+from .folders import Place
+from .reader import Key, Reader, Source
+
+NEEDED = {
+    'subject': ('subject',),
+    'clip': ('clip', 'filename', 'name'),
+    'emotion': ('emotion', 'label', 'class'),
+}
+BESIDES = {
+    'path': ('path', 'folder', 'video'),
+    'onset': ('onset', 'onset frame', 'onsetf'),
+    'apex': ('apex', 'apex frame', 'apexf'),
+    'offset': ('offset', 'offset frame', 'offsetf'),
+    'aus': ('aus', 'au', 'action units'),
+    'fps': ('fps', 'frame rate'),
+}
+# Whose clips these are is not known here.
+_TASK = 'facial expression recognition'
+
+
+def read_table_of_clips(source: Source) -> Reading:
+    """Read a table with a row per clip.
+
+    Without a path, a clip is the folder or video that is called ``<subject>/<clip>``
+    or ``<clip>``, wherever it lies. Without onset and offset it is all of it.
+    """
+    table = source.table(NEEDED, BESIDES)
+    reading = Reading(rows=len(table.rows), source=table.path.name)
+    places = _by_ending(_all_places(source, '<subject>/<clip>').values())
+    for row in table.rows:
+        cell = CellReader(row, reading.findings)
+        who, name = cell.must('subject', cells.name), cell.must('clip', cells.name)
+        cell.clip = f'{who or "?"}/{name or "?"}'
+        emotion = cell.must('emotion', cells.name)
+        path = cell.may('path', cells.text)
+        if not cell.sound:
+            continue
+        if path and (problem := path_problem(path)):
+            cell.note('path', 'skipped', problem)
+            continue
+        endings = _endings(path) if path else [(who, name), (name,)]
+        found = next(filter(None, map(places.get, endings)), [])
+        if path and source.root / path in found:
+            found = [source.root / path]
+        if len(found) > 1:
+            cell.note('path', 'skipped', f'{found[0]} or {found[1]}? Add a path')
+            continue
+        clip = Clip(
+            subject=who,
+            name=name,
+            emotion=emotion,
+            path=found[0] if found else None,
+            aus=cell.may('aus', cells.action_units) or (),
+            row=row.number,
+            fps=cell.may('fps', _rate),
+        )
+        onset, apex, offset = (
+            cell.may(field, cells.frame) for field in ('onset', 'apex', 'offset')
+        )
+        whole = onset is None and offset is None
+        reading.clips.append(
+            replace(clip, onset=onset, apex=apex, offset=offset, whole=whole)
+        )
+    drop_repeated(reading)
+    return reading
+
+
+def read_tree(source: Source) -> Reading:
+    """Read folders named by emotion: ``<emotion>/<clip>``, as macro sets often are.
+
+    Who is seen is known where a folder above is the subject's:
+    ``<subject>/<emotion>/<clip>``; else every clip is its own subject.
+    """
+    reading = Reading()
+    for place in _all_places(source, '<emotion>/<clip>').values():
+        name = '_'.join(place.parts)
+        if len(place.parts) not in (2, 3):
+            reading.findings.append(
+                Finding(
+                    None,
+                    name,
+                    'frames',
+                    'skipped',
+                    f'{place.path} is neither <emotion>/<clip> nor '
+                    f'<subject>/<emotion>/<clip>',
+                )
+            )
+            continue
+        subject = place.parts[0] if len(place.parts) == 3 else name
+        reading.clips.append(
+            Clip(subject, name, place.parts[-2], place.path, whole=True)
+        )
+    reading.rows = len(reading.clips) + len(reading.findings)
+    return reading
+
+
+def _endings(path: str) -> list[Key]:
+    parts = Path(path).parts
+    return [parts, (*parts[:-1], os.path.splitext(parts[-1])[0])]
+
+
+def _by_ending(places: Iterable[Place]) -> dict[Key, list[Path]]:
+    """Places by every ending of their path, so that a part of it can name them."""
+    found: dict[Key, list[Path]] = defaultdict(list)
+    for place in places:
+        for start in range(len(place.parts)):
+            found[place.parts[start:]].append(place.path)
+    return found
+
+
+def _all_places(source: Source, example: str) -> dict[Key, Place]:
+    found: dict[Key, Place] = {}
+
+    def key(place: Place) -> Key:
+        # A video beside a folder of its name is another clip.
+        name = (*place.parts, os.path.splitext(place.path.name)[1])
+        found[name] = place
+        return name
+
+    source.places(key, example)
+    return found
+
+
+def _rate(value: Any) -> float | None:
+    plain = cells.text(value)
+    if not plain:
+        return None
+    try:
+        rate = float(plain)
+    except ValueError as error:
+        raise cells.CellError(f'is {plain!r}, not a frame rate in Hz') from error
+    if not 0 < rate <= MAX_FPS:
+        raise cells.CellError(f'is {plain!r}, not a frame rate in Hz')
+    return rate
+
+
+READERS = {
+    'generic': Reader(
+        '', '', None, read_table_of_clips, 'any clips with a table', _TASK
+    ),
+    'folders': Reader('', '', None, read_tree, 'any folders named by emotion', _TASK),
+}

@@ -1,0 +1,170 @@
+"""What the readers of all releases share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..annotation import MERDataError
+from . import cells
+from .findings import CellReader, Clip, Finding, Reading, drop_repeated
+from .folders import Place, find_clips
+from .sheets import Columns, Row, Table, find_tables, read_table
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A release on disk.
+
+    Attributes:
+        root: Its folder.
+        sheet: Its spreadsheet, where the user has named one.
+    """
+
+    root: Path
+    sheet: Path | None = None
+
+    def table(
+        self, needed: Columns, besides: Columns | None = None, sheet: str | None = None
+    ) -> Table:
+        """Find the release's table (see :func:`.sheets.find_tables`)."""
+        if self.sheet is not None:
+            return read_table(self.sheet, needed, besides, sheet)
+        return find_tables(self.root, needed, besides, sheet)
+
+    def places(
+        self, key: Callable[[Place], Key | None], example: str
+    ) -> dict[Key, Path]:
+        """Find the folders of the clips.
+
+        Args:
+            key: Gives the name of a clip from where it lies, None for what is no clip.
+            example: How a clip's path looks, for the message.
+
+        Raises:
+            MERDataError: There is none, or a clip lies in two places.
+        """
+        found: dict[Key, Path] = {}
+        for place in find_clips(self.root):
+            name = key(place)
+            if name is None:
+                continue
+            if name in found:
+                raise MERDataError(
+                    f'{self.root}: clip {"/".join(name)} lies in {found[name]} and in '
+                    f'{place.path}: give one copy as --root'
+                )
+            found[name] = place.path
+        if not found:
+            raise MERDataError(
+                f'{self.root}: no clip of this release here; expected folders such as '
+                f'{example}'
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one release is read.
+
+    Attributes:
+        labels: Its name in ``LABEL_MAPS``, empty where its emotions are its classes.
+        dataset: Its name in annotations. Releases of the same people share it, so
+            that nobody is trained and tested on.
+        fps: Frame rate in Hz; None where clips bring their own.
+        read: Reads the release.
+        title: What it is.
+        task: What its clips are for, for ``metainfo.task_name``.
+    """
+
+    labels: str
+    dataset: str
+    fps: float | None
+    read: Callable[[Source], Reading]
+    title: str
+    task: str = 'micro-expression recognition'
+
+
+def read_rows(
+    table: Table,
+    places: Mapping[Key, Path],
+    subject: Callable[[Any], str],
+    key: Callable[[str, str], Key],
+    label: Callable[[CellReader], str | None] | None = None,
+    name: Callable[[Clip], str] = lambda clip: clip.name,
+) -> Reading:
+    """Read the rows of a table whose fields are named as in an annotation.
+
+    Args:
+        table: Fields ``subject``, ``clip``, ``emotion``, ``onset``, ``offset``, and
+            ``apex`` and ``aus`` where the release has them.
+        places: Folder by key.
+        subject: Makes a subject's one name of its cell; CellError where it cannot.
+        key: Key of a clip from its subject and name.
+        label: Reads the emotion where it is not simply the cell's text.
+        name: Name of the clip in the annotation, where the release's is not unique.
+
+    Returns:
+        One clip per row that names subject and clip, and a finding for each other.
+    """
+    reading = Reading(rows=len(table.rows), source=table.path.name)
+    used: set[Key] = set()
+    for row in table.rows:
+        clip = _read_row(row, reading.findings, subject, label)
+        if clip is None:
+            continue
+        place = key(clip.subject, clip.name)
+        used.add(place)
+        named = Clip(**{**vars(clip), 'path': places.get(place)})
+        reading.clips.append(Clip(**{**vars(named), 'name': name(named)}))
+    drop_repeated(reading)
+    for place in sorted(places.keys() - used):
+        reading.findings.append(
+            Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
+        )
+    return reading
+
+
+def _read_row(
+    row: Row,
+    findings: list[Finding],
+    subject: Callable[[Any], str],
+    label: Callable[[CellReader], str | None] | None,
+) -> Clip | None:
+    reader = CellReader(row, findings)
+    who = reader.must('subject', subject)
+    clip = reader.must('clip', cells.name)
+    reader.clip = f'{who or "?"}/{clip or "?"}'
+    emotion = label(reader) if label else reader.must('emotion', cells.name)
+    if not reader.sound or emotion is None:
+        return None
+    onset, offset = (reader.may(field, cells.frame) for field in ('onset', 'offset'))
+    apex = None
+    if 'apex' in row.cells:
+        before = len(findings)
+        apex = reader.may('apex', cells.frame)
+        if apex is None and len(findings) == before:
+            reader.note('apex', 'repaired', 'not given: taken as not known')
+    aus = reader.may('aus', cells.action_units) if 'aus' in row.cells else ()
+    return Clip(
+        subject=who,
+        name=clip,
+        emotion=emotion,
+        path=None,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        aus=aus or (),
+        row=row.number,
+    )
+
+
+def numbered(form: str) -> Callable[[Any], str]:
+    """Make the one name of a subject from the number in its cell.
+
+    >>> numbered('sub{:02d}')(1.0)
+    'sub01'
+    """
+    return lambda value: form.format(cells.one_number(value))

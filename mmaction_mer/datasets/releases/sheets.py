@@ -1,0 +1,272 @@
+"""Tables of a release: the sheet and its header are found, whatever stands around.
+
+Reading is left to python-calamine (.xls, .xlsx) and the csv module. Here it is
+decided which of a workbook's sheets is meant and in which row its header stands.
+"""
+
+import csv
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import python_calamine
+
+from ..annotation import MERDataError
+
+ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
+# Headers stand below a title and some notes, not below a page of them.
+_SEARCHED_ROWS = 100
+
+Columns = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        number: Its number as a spreadsheet program shows it, from 1.
+        cells: Value by field; every field of the table is there, None where empty.
+    """
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that was found in a file.
+
+    Attributes:
+        path: The file.
+        sheet: Name of the sheet, empty in a CSV file.
+        rows: Its rows below the header; blank ones are left out.
+    """
+
+    path: Path
+    sheet: str
+    rows: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        return f'{self.path}, sheet {self.sheet}' if self.sheet else str(self.path)
+
+
+def read_table(
+    path: Path,
+    needed: Columns,
+    besides: Columns | None = None,
+    sheet: str | None = None,
+) -> Table:
+    """Find the table with the columns asked for, in any sheet and row of a file.
+
+    Args:
+        path: The file.
+        needed: Accepted headings by field; letters' case, blanks and signs in a
+            heading do not count.
+        besides: The same for columns that may be missing.
+        sheet: Sheet to take where several fit.
+
+    Returns:
+        The table.
+
+    Raises:
+        MERDataError: The file cannot be read, no sheet has these columns, several
+            have, or a heading stands there twice.
+    """
+    found = []
+    reasons = []
+    for name, grid in _grids(path):
+        header = _find_header(grid, needed)
+        if header is None:
+            reasons.append(f'{name or "the table"} lacks {_lacking(grid, needed)}')
+            continue
+        fields = {**needed, **(besides or {})}
+        where = f'{path}, sheet {name}' if name else str(path)
+        places = _places(grid[header], fields, f'{where}, row {header + 1}')
+        rows = tuple(_rows(grid, header, fields, places))
+        found.append(Table(path, name, rows))
+    if len(found) > 1 and sheet is not None:
+        found = [one for one in found if one.sheet.casefold() == sheet.casefold()]
+    if len(found) > 1:
+        raise MERDataError(
+            f'{path}: sheets {", ".join(repr(one.sheet) for one in found)} all have '
+            f'the columns: remove all but one of them from a copy'
+        )
+    if not found:
+        wanted = ', '.join(repr(names[0]) for names in needed.values())
+        raise MERDataError(
+            f'{path}: no sheet has a header with the columns {wanted}: '
+            f'{"; ".join(reasons) or "the file is empty"}'
+        )
+    return found[0]
+
+
+def find_tables(
+    root: Path,
+    needed: Columns,
+    besides: Columns | None = None,
+    sheet: str | None = None,
+) -> Table:
+    """Find the one spreadsheet of a release that has the columns asked for.
+
+    Looked for in the release's folder, two levels down, and in the folder above it.
+
+    Raises:
+        MERDataError: There is none, or more than one; the message lists them.
+    """
+    found: list[Table] = []
+    reasons = []
+    for path in candidates(root):
+        try:
+            found.append(read_table(path, needed, besides, sheet))
+        except MERDataError as error:
+            reasons.append(f'  {error}')
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = '\n'.join(f'  {table.path}' for table in found)
+        raise MERDataError(
+            f'{root}: {len(found)} spreadsheets fit: say which is meant with --sheet\n'
+            f'{names}'
+        )
+    raise MERDataError(
+        '\n'.join(
+            [
+                f'{root}: no spreadsheet of this release here: put it into the folder '
+                f'or name it with --sheet',
+                *reasons,
+            ]
+        )
+    )
+
+
+def candidates(root: Path) -> list[Path]:
+    """List the spreadsheets in a folder, two levels down, and in the folder above."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = sorted(folders) if depth < 2 else []
+        found += [Path(folder) / name for name in sorted(files)]
+    beside = root.resolve().parent
+    try:
+        found += sorted(path for path in beside.iterdir() if path.is_file())
+    except OSError:
+        pass  # the folder above is a courtesy
+    return [
+        path
+        for path in found
+        # Programs leave locks such as ~$sheet.xlsx, and macOS leaves ._sheet.xlsx.
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(('~$', '.'))
+    ]
+
+
+def heading(value: Any) -> str:
+    """Reduce a heading to what counts in it.
+
+    >>> heading(' Onset Frame '), heading('OnsetFrame'), heading(None)
+    ('onsetframe', 'onsetframe', '')
+    """
+    text = unicodedata.normalize('NFKC', '' if value is None else str(value))
+    return re.sub(r'[^0-9a-z]+', '', text.casefold())
+
+
+def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
+    """Read all sheets of a file as rows of values, from the first row on."""
+    if path.suffix.lower() == '.csv':
+        yield '', _read_csv(path)
+        return
+    try:
+        workbook = python_calamine.load_workbook(path)
+        for name in workbook.sheet_names:
+            sheet = workbook.get_sheet_by_name(name)
+            yield name, sheet.to_python(skip_empty_area=False)
+    except FileNotFoundError as error:
+        raise MERDataError(f'{path}: there is no such spreadsheet') from error
+    except Exception as error:
+        # calamine's errors have no common parent, and a broken file raises any.
+        raise MERDataError(
+            f'{path}: this spreadsheet cannot be read: {error}; save it again'
+        ) from error
+
+
+def _read_csv(path: Path) -> list[list[Any]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MERDataError(f'{path}: cannot be read: {error.strerror}') from error
+    for encoding in ('utf-8-sig', 'gb18030'):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        lines = text.splitlines()
+        # Where a comma is the decimal sign, programs part columns by semicolons.
+        part = max(',;\t', key=lambda sign: sum(map(str.count, lines[:20], sign * 20)))
+        try:
+            return list(csv.reader(lines, delimiter=part, strict=True))
+        except csv.Error as error:
+            raise MERDataError(f'{path}: not a CSV file: {error}') from error
+    raise MERDataError(f'{path}: not text in UTF-8 or GB 18030: save it as UTF-8')
+
+
+def _find_header(grid: list[list[Any]], needed: Columns) -> int | None:
+    for number, cells in enumerate(grid[:_SEARCHED_ROWS]):
+        held = {heading(cell) for cell in cells}
+        if all(held & {heading(name) for name in names} for names in needed.values()):
+            return number
+    return None
+
+
+def _lacking(grid: list[list[Any]], needed: Columns) -> str:
+    """Name what the row that fits best lacks."""
+    best = min(
+        (
+            [
+                names[0]
+                for names in needed.values()
+                if not {heading(name) for name in names} & set(map(heading, cells))
+            ]
+            for cells in grid[:_SEARCHED_ROWS]
+        ),
+        key=len,
+        default=[names[0] for names in needed.values()],
+    )
+    return ', '.join(map(repr, best))
+
+
+def _places(cells: Sequence[Any], fields: Columns, where: str) -> dict[str, int]:
+    """Find the column of each field; the first accepted heading wins."""
+    headings = [heading(cell) for cell in cells]
+    places = {}
+    for field, names in fields.items():
+        for name in map(heading, names):
+            if headings.count(name) > 1:
+                raise MERDataError(
+                    f'{where}: the heading {cells[headings.index(name)]!r} stands '
+                    f'there {headings.count(name)} times: rename all but one'
+                )
+            if name in headings:
+                places[field] = headings.index(name)
+                break
+    return places
+
+
+def _rows(
+    grid: list[list[Any]], header: int, fields: Columns, places: Mapping[str, int]
+) -> Iterator[Row]:
+    for number, cells in enumerate(grid[header + 1 :], header + 2):
+        values = {
+            field: cells[places[field]]
+            if field in places and places[field] < len(cells)
+            else None
+            for field in fields
+        }
+        # People leave blanks in empty rows.
+        if any(str(value).strip() for value in values.values() if value is not None):
+            yield Row(number, values)

@@ -1,0 +1,155 @@
+"""An annotation against the disk, and tools/data/check.py around it."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from mmaction_mer.datasets.annotation import MERDataError, write_annotation
+from mmaction_mer.datasets.checking import check_clips, frames_root, summarise
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'check.py'
+
+
+@pytest.fixture(scope='module')
+def check():
+    spec = importlib.util.spec_from_file_location('check', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture
+def data(tmp_path, fake):
+    """30 clips of 3 subjects in frames/, and how to write their annotation."""
+    rows = [
+        fake.row(f's{number % 3}', f'c{number}', label=number % 2)
+        for number in range(30)
+    ]
+    for row in rows:
+        fake.write_frames(tmp_path / 'frames' / row['frame_dir'], range(3, 13))
+    path = tmp_path / 'annotations.json'
+
+    def write():
+        return write_annotation(path, fake.content(*rows))
+
+    return rows, tmp_path, write
+
+
+def test_a_sound_data_set(data, check, capsys):
+    rows, root, write = data
+    assert check([str(write()), '--json', str(root / 'out' / 'found.json')]) == 0
+    printed = capsys.readouterr().out
+    assert '30 clips · 3 subjects · 3 classes' in printed
+    assert 'every clip can be used' in printed
+    lines = [line.split() for line in printed.splitlines()]
+    assert ['negative', '15', '3'] in lines and ['surprise', '0', '0'] in lines
+    assert '10 to 10, median 10 frames' in printed
+    assert '200 Hz (30 clips)' in printed and '8x8 (30 clips)' in printed
+    found = json.loads((root / 'out' / 'found.json').read_text())
+    assert found['usable'] is True and found['problems'] == {}
+    assert found['frames'] == str(root / 'frames')
+    assert found['length']['ms'] == {'min': 45.0, 'median': 45.0, 'max': 45.0}
+
+
+def test_every_problem_is_listed_by_clip(data, check, capsys, fake):
+    rows, root, write = data
+    frames = root / 'frames'
+    for row in rows[:25]:
+        (frames / row['frame_dir'] / 'img3.jpg').write_bytes(b'no image')
+    broken = {row['clip'] for row in rows[:25]}
+    # Only opening them shows these two.
+    (frames / rows[25]['frame_dir'] / 'img12.jpg').write_bytes(b'')
+    fake.write_frames(frames / rows[26]['frame_dir'], [12], size=10)
+    (frames / rows[27]['frame_dir'] / 'img7.jpg').unlink()
+    rows[28]['onset'] = rows[28]['apex'] = 12
+    rows[28]['offset'] = 20
+    broken |= {'c25', 'c26', 'c28'}
+    assert check([str(write()), '--json', str(root / 'found.json')]) == 1
+    out, err = capsys.readouterr()
+    assert '28 of 30 clips cannot be used' in err
+    for clip in broken:
+        assert f'/{clip}: ' in out, clip
+    assert 'c26: frame is 10x10 but' in out
+    assert 'Frames missing: 1' in out
+    assert 'c27: 1 of 10 frames are missing (first: 7)' in out
+    found = json.loads((root / 'found.json').read_text())
+    assert {name.split('/')[-1] for name in found['problems']} == broken
+    assert found['usable'] is False and found['sizes'] == {'8x8': 2}
+
+
+def test_nothing_on_disk_is_a_list_too(data, check, capsys):
+    rows, root, write = data
+    assert check([str(write()), '--frames', str(root)]) == 1
+    out, err = capsys.readouterr()
+    assert out.count('frame folder cannot be read') == 30
+    assert '30 of 30' in err
+    assert check([str(write()), '--frames', str(root / 'none')]) == 1
+    assert 'not a folder on this machine' in capsys.readouterr().err
+
+
+def test_a_broken_file_is_said_in_json_too(data, check, capsys, fake):
+    _, root, _ = data
+    path = root / 'annotations.json'
+    path.write_text(json.dumps(fake.content(fake.row(onset=9, fps=float('nan')))))
+    assert check([str(path), '--json', str(root / 'found.json')]) == 1
+    err = capsys.readouterr().err
+    assert "field 'apex'" in err and "field 'fps'" in err
+    found = json.loads((root / 'found.json').read_text())
+    assert found['usable'] is False and "field 'fps'" in found['error']
+
+
+def test_a_link_out_of_the_folder_is_a_problem(data, tmp_path_factory, fake):
+    rows, root, _ = data
+    outside = fake.write_frames(tmp_path_factory.mktemp('o'), range(3, 13))
+    (root / 'frames' / 's9').symlink_to(outside)
+    row = {**rows[0], 'subject': 's9', 'frame_dir': 's9'}
+    found = check_clips([row, rows[1]], root / 'frames')
+    assert list(found.problems) == ['fake/s9/c0']
+    assert 'leads out of' in found.problems['fake/s9/c0']
+
+
+def test_videos_are_opened(tmp_path, fake):
+    fake.write_video(tmp_path / 'v.avi', 13)
+    row = fake.row(frame_dir=..., filename_tmpl=..., video='v.avi')
+    assert check_clips([row], tmp_path).sizes == {'64x48': 1}
+    (tmp_path / 'v.avi').write_bytes(b'no video')
+    with pytest.raises(MERDataError, match='not a folder'):
+        check_clips([row], tmp_path / 'v.avi')
+    assert 'cannot be opened' in check_clips([row], tmp_path).problems['fake/sub01/c1']
+
+
+def test_frames_are_beside_the_file_or_below_it(tmp_path, fake):
+    path, row = tmp_path / 'annotations.json', fake.row()
+    assert frames_root(path, [row]) == tmp_path
+    fake.write_frames(tmp_path / 'frames' / row['frame_dir'], [3])
+    assert frames_root(path, [fake.row('s9'), row]) == tmp_path / 'frames'
+    # As in SynthME, whose paths begin with frames/.
+    below = fake.row(frame_dir=f'frames/{row["frame_dir"]}')
+    assert frames_root(path, [fake.row('s9'), below]) == tmp_path
+    assert frames_root(path, [fake.row('s9')]) == tmp_path / 'frames'
+
+
+def test_counts_are_per_class_and_data_set(fake):
+    rows = [
+        fake.row('a', 'c1', dataset='x', fps=100, apex=None),
+        fake.row('b', 'c2', dataset='x', label=2, offset=52, fps=100.0),
+        # The same name in another data set is another person.
+        fake.row('a', 'c3', dataset='y', label=2, offset=22),
+    ]
+    found = summarise(rows, fake.classes)
+    assert found['clips'] == 3 and found['subjects'] == 3
+    assert found['without_apex'] == 1
+    assert found['classes'] == [
+        {'class': 'negative', 'clips': 1, 'subjects': 1},
+        {'class': 'positive', 'clips': 0, 'subjects': 0},
+        {'class': 'surprise', 'clips': 2, 'subjects': 2},
+    ]
+    assert found['datasets'] == [
+        {'dataset': 'x', 'clips': 2, 'subjects': 2},
+        {'dataset': 'y', 'clips': 1, 'subjects': 1},
+    ]
+    assert found['frame_rates'] == {'100': 2, '200': 1}
+    assert found['length']['frames'] == {'min': 10, 'median': 20, 'max': 50}
+    assert found['length']['ms'] == {'min': 90.0, 'median': 95.0, 'max': 490.0}

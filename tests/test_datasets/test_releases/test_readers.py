@@ -1,0 +1,339 @@
+"""Every release at full size, with every quirk, through its reader."""
+
+from collections import Counter
+
+import cv2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets.labels import LABEL_MAPS, emotion_key
+from mmaction_mer.datasets.releases import READERS, Source
+from mmaction_mer.datasets.releases.report import compare
+from mmaction_mer.datasets.releases.settle import settle
+
+# Reader, writer, its options, the part of the release that is read.
+RELEASES = {
+    'casme2': ('casme2', 'write_casme2', {}, None),
+    'casme2 raw': ('casme2', 'write_casme2', {'cropped': False}, None),
+    'casme2 numbers': ('casme2', 'write_casme2', {'subject_numbers': True}, None),
+    'casme2 xls': ('casme2', 'write_casme2', {'sheet': 'coding.xls'}, None),
+    'casme2 mpt': ('casme2', 'write_casme2', {'variant': 'mpt'}, None),
+    'casme2 third': ('casme2', 'write_casme2', {'variant': 'third'}, None),
+    'casme2 third added': (
+        'casme2',
+        'write_casme2',
+        {'variant': 'third', 'added': True},
+        None,
+    ),
+    'samm': ('samm', 'write_samm', {}, None),
+    'samm numbers': ('samm', 'write_samm', {'subject_numbers': True}, None),
+    'smic': ('smic', 'write_smic', {}, None),
+    'smic raw': ('smic', 'write_smic', {'cropped': False}, None),
+    'smic-vis': ('smic-vis', 'write_smic', {'kind': 'VIS'}, None),
+    'smic-nir': ('smic-nir', 'write_smic', {'kind': 'NIR'}, None),
+    'smic-long': ('smic-long', 'write_smic', {'form': 'long'}, None),
+    'casme': ('casme', 'write_casme', {}, None),
+    'casme loose': ('casme', 'write_casme', {'trimmed': False}, None),
+    'mmew': ('mmew', 'write_mmew', {}, 'micro'),
+    'mmew emotion': ('mmew', 'write_mmew', {'layout': 'emotion'}, 'micro'),
+    'mmew absolute': ('mmew', 'write_mmew', {'numbering': 'absolute'}, 'micro'),
+    'mmew-macro': ('mmew-macro', 'write_mmew', {}, 'macro'),
+    'mmew-macro emotion': ('mmew-macro', 'write_mmew', {'layout': 'emotion'}, 'macro'),
+    'cas3': ('cas3', 'write_cas3', {}, None),
+    'cas3-c': ('cas3-c', 'write_cas3', {'part': 'C'}, None),
+    '4dme': ('4dme', 'write_4dme', {}, None),
+    'dfew': ('dfew', 'write_dfew', {}, None),
+    'dfew videos': ('dfew', 'write_dfew', {'layout': 'mp4'}, None),
+    'ckplus': ('ckplus', 'write_ckplus', {}, None),
+    'generic': ('generic', 'write_generic', {}, None),
+    'generic videos': ('generic', 'write_generic', {'video': True}, None),
+    'generic semicolons': ('generic', 'write_generic', {'delimiter': ';'}, None),
+}
+
+
+@pytest.fixture(scope='module')
+def written(fake_releases, tmp_path_factory):
+    """Each release is written once."""
+    truths = {}
+
+    def write(name):
+        if name not in truths:
+            reader, writer, options, part = RELEASES[name]
+            root = tmp_path_factory.mktemp('release')
+            truth = getattr(fake_releases, writer)(root, **options)
+            truths[name] = reader, truth if part is None else truth.only(part)
+        return truths[name]
+
+    return write
+
+
+def read(reader, truth):
+    reading = READERS[reader].read(Source(truth.root))
+    settled, findings, habits = settle(reading.clips)
+    return reading, [one.clip for one in settled], reading.findings + findings, habits
+
+
+def counts(clips, labels):
+    found = [labels.class_of(clip.emotion, clip.title) for clip in clips]
+    return dict(sorted(Counter(filter(None, found)).items()))
+
+
+@pytest.mark.parametrize('name', RELEASES)
+def test_every_row_comes_out_as_it_must(written, name):
+    reader, truth = written(name)
+    _, clips, findings, _ = read(reader, truth)
+    by_path = {}
+    for clip in clips:
+        by_path.setdefault(clip.path, []).append(clip)
+    said = {}
+    for finding in findings:
+        said.setdefault(finding.row, set()).add(finding.action)
+    for row in truth.rows:
+        if row.outcome == 'absent':
+            continue
+        found = [
+            clip
+            for clip in by_path.get(truth.root / row.folder, [])
+            if clip.row in (None, row.line)
+            and (row.part != 'second' or clip.onset == row.onset)
+        ]
+        actions = said.get(row.line, set()) if row.line else set()
+        if row.outcome == 'skipped':
+            assert not found and 'skipped' in actions, row
+            continue
+        assert found, row
+        clip = found[0]
+        assert clip.subject == row.subject
+        assert emotion_key(clip.emotion) == emotion_key(row.emotion)
+        if not clip.whole and row.outcome == 'kept':
+            assert (clip.onset, clip.apex, clip.offset) == (
+                row.onset,
+                row.apex,
+                row.offset,
+            ), row
+            assert 'skipped' not in actions and 'repaired' not in actions, row
+        if row.outcome in ('noted', 'repaired'):
+            assert actions & {'noted', 'repaired'}, row
+        assert 'skipped' not in actions, row
+    labelled = [clip for clip in clips if clip.emotion != 'unlabelled']
+    assert len(labelled) == len(truth.came_out())
+
+
+@pytest.mark.parametrize('name', RELEASES)
+def test_counts_of_every_label_map(written, name):
+    reader, truth = written(name)
+    _, clips, _, _ = read(reader, truth)
+    for labels in LABEL_MAPS.get(READERS[reader].labels, ()):
+        if labels.name not in truth.label_maps or labels.exclude:
+            continue
+        wanted, people = truth.expected(labels.name)
+        merged = Counter()
+        for emotion, count in wanted.items():
+            merged[emotion_key(emotion)] += count
+        assert counts(clips, labels) == dict(sorted(merged.items()))
+        classes = [clip for clip in clips if labels.class_of(clip.emotion)]
+        assert len({clip.subject for clip in classes}) == people
+
+
+FIVE = dict(disgust=63, happiness=32, others=99, repression=27, surprise=25)
+
+
+@pytest.mark.parametrize(
+    ('name', 'edition', 'five', 'clips'),
+    [
+        ('casme2', '20140508', FIVE, 246),
+        ('casme2 xls', '20140508', FIVE, 246),
+        ('casme2 raw', '20140508', FIVE, 246),
+        ('casme2 mpt', 'with EP02_07', FIVE | {'disgust': 64}, 247),
+        ('casme2 third', 'with EP07_01', FIVE | {'surprise': 28}, 249),
+        ('casme2 third added', 'with EP07_01', FIVE | {'surprise': 28}, 249),
+    ],
+)
+def test_the_three_editions_of_casme2(written, name, edition, five, clips):
+    reader, truth = written(name)
+    reading, used, findings, _ = read(reader, truth)
+    assert reading.variant == edition
+    labels = LABEL_MAPS['casme2']
+    done = [
+        compare(one, reading.variant, reading.clips, used, findings) for one in labels
+    ]
+    assert done[0].clips == five
+    assert sum(done[0].clips.values()) == clips
+    assert (done[0].subjects, done[0].differences) == (26, [])
+    # The part of the composite is the same in every edition.
+    assert done[1].clips == dict(negative=88, positive=32, surprise=25)
+    assert (done[1].subjects, done[1].differences) == (24, [])
+
+
+@pytest.mark.parametrize('name', ['samm', 'samm numbers'])
+def test_samm(written, name):
+    reader, truth = written(name)
+    reading, used, findings, _ = read(reader, truth)
+    five, three, _ = (
+        compare(one, '', reading.clips, used, findings) for one in LABEL_MAPS['samm']
+    )
+    assert five.clips == dict(
+        anger=57, contempt=12, happiness=26, others=26, surprise=15
+    )
+    assert (sum(five.clips.values()), five.subjects) == (136, 27)
+    assert three.clips == dict(negative=92, positive=26, surprise=15)
+    assert (sum(three.clips.values()), three.subjects) == (133, 28)
+    assert five.differences == three.differences == []
+    bad = {finding.clip for finding in findings if finding.field == 'apex'}
+    assert bad == {'028/028_4_1', '032/032_3_1', '032/032_3_2'}
+    assert any('(R6 or R12)' in clip.aus for clip in used)
+
+
+@pytest.mark.parametrize('name', ['smic', 'smic raw', 'smic-long'])
+def test_smic(written, name):
+    reader, truth = written(name)
+    reading, used, findings, _ = read(reader, truth)
+    (three,) = LABEL_MAPS['smic']
+    done = compare(three, '', reading.clips, used, findings)
+    assert done.clips == dict(negative=70, positive=51, surprise=43)
+    assert (done.subjects, done.differences) == (16, [])
+    assert {clip.subject for clip in used}.isdisjoint({'s07', 's10', 's16', 's17'})
+    assert all(clip.apex is None for clip in used)
+
+
+def test_cas3_keeps_duplicates_apart(written):
+    reader, truth = written('cas3')
+    reading, _, _, _ = read(reader, truth)
+    assert reading.rows == 860
+    assert len({clip.title for clip in reading.clips}) == 860
+    shared = Counter((row.subject, row.clip) for row in truth.rows)
+    assert sum(n for n in shared.values() if n > 1) == 588
+    assert sum(n > 1 for n in shared.values()) == 191
+
+
+def test_mmew_numbers_both_ways(written):
+    relative = read(*written('mmew'))
+    absolute = read(*written('mmew absolute'))
+    assert relative[3].relative and not absolute[3].relative
+    assert {clip.onset for clip in relative[1]} == {1}
+    assert min(clip.onset for clip in absolute[1]) > 1
+    assert [clip.title for clip in relative[1]] == [clip.title for clip in absolute[1]]
+    # Where absolute numbers happen to lie in the folder too, they are not believed.
+    _, truth = written('mmew')
+    assert len(truth.quirk('numbers overlap')) >= 5
+
+
+def test_frames_are_in_natural_order(written, fake_releases):
+    for name in ('casme2', 'smic', 'cas3', 'samm'):
+        reader, truth = written(name)
+        reading = READERS[reader].read(Source(truth.root))
+        settled, _, _ = settle(reading.clips)
+        for one in settled[::7]:
+            numbers = list(one.frames.files)
+            assert numbers == sorted(numbers)
+            for number in numbers[:3]:
+                path = one.frames.folder / one.frames.files[number]
+                image = cv2.imread(str(path))
+                assert fake_releases.number_modulo_64(image) == number % 64
+
+
+@pytest.mark.parametrize('name', ['casme2', 'samm', 'cas3', 'mmew', '4dme', 'generic'])
+def test_missing_clips_are_named_and_the_rest_goes_on(fake_releases, tmp_path, name):
+    reader, writer, options, part = RELEASES[name]
+    whole = getattr(fake_releases, writer)(tmp_path / 'a', **options)
+    names = [(row.subject, row.clip) for row in whole.rows if row.outcome == 'kept']
+    gone = set(names[3:40:9])
+    truth = getattr(fake_releases, writer)(tmp_path / 'b', missing=gone, **options)
+    if part:
+        truth, whole = truth.only(part), whole.only(part)
+    _, before, _, _ = read(reader, whole)
+    _, after, findings, _ = read(reader, truth)
+    lost = {clip.title for clip in before} - {clip.title for clip in after}
+    assert lost
+    skipped = {one.clip for one in findings if one.action == 'skipped'}
+    assert lost <= skipped
+    assert {clip.title for clip in after} <= {clip.title for clip in before}
+
+
+@pytest.mark.parametrize('name', ['casme2', 'samm', 'smic', 'cas3', '4dme', 'ckplus'])
+def test_a_folder_without_the_release_is_one_message(tmp_path, name):
+    with pytest.raises(MERDataError, match=str(tmp_path)):
+        READERS[name].read(Source(tmp_path))
+
+
+def test_two_copies_of_the_frames_are_refused(fake_releases, tmp_path):
+    fake_releases.write_casme2(tmp_path, cropped=True)
+    fake_releases.write_casme2(tmp_path, cropped=False)
+    with pytest.raises(MERDataError, match='lies in .* one copy as --root'):
+        READERS['casme2'].read(Source(tmp_path))
+    # One of the copies is the release; the sheet lies above it.
+    copies = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert len(copies) == 2
+    for copy in copies:
+        assert READERS['casme2'].read(Source(copy)).rows == 255
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.integers(-5, 300),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.sampled_from(['/', '0', '', 'x', '12.5', '1-2', 'others', 'sub01', '９']),
+    st.text('ab/.,+ 01', max_size=6),
+)
+COLUMNS = (
+    'Subject',
+    'Filename',
+    'Onset Frame',
+    'Apex Frame',
+    'Offset Frame',
+    'Action Units',
+    'Estimated Emotion',
+)
+
+
+@pytest.fixture(scope='module')
+def samm(fake_releases, tmp_path_factory):
+    truth = fake_releases.write_samm(tmp_path_factory.mktemp('samm'))
+    return truth, truth.sheet.read_bytes(), read('samm', truth)[1]
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    broken=st.dictionaries(
+        st.tuples(st.integers(0, 158), st.sampled_from(COLUMNS)), CELLS, max_size=6
+    )
+)
+def test_a_malformed_sheet_never_changes_a_count_in_silence(
+    samm, fake_releases, broken
+):
+    truth, sheet, sound = samm
+    truth.sheet.write_bytes(sheet)
+    lines = [row.line for row in truth.rows]
+
+    def change(grid):
+        header = next(row for row in grid if 'Filename' in row)
+        for (row, column), value in broken.items():
+            grid[lines[row] - 1][header.index(column)] = value
+
+    fake_releases.edit_sheet(truth.sheet, change, 'MICRO_ONLY')
+    reading, clips, findings, _ = read('samm', truth)
+    touched = {lines[row] for row, _ in broken}
+    used = {clip.row: clip for clip in clips}
+    skipped = {one.row for one in findings if one.action == 'skipped'}
+    emptied = set(lines) - set(used) - skipped
+    # A row whose every cell was taken away is no row any more; no other is lost.
+    assert len(emptied) <= len(broken) // len(COLUMNS)
+    assert not set(used) & {one.row for one in findings if one.action == 'skipped'}
+    for clip in sound:
+        if clip.row not in touched and clip.row in used:
+            assert used[clip.row] == clip
+        elif clip.row not in touched:
+            # A broken row above has taken its name.
+            reasons = [one.reason for one in findings if one.row == clip.row]
+            assert any('row' in reason for reason in reasons)
+    for labels in LABEL_MAPS['samm'][:2]:
+        done = compare(labels, '', reading.clips, clips, findings)
+        if done.clips != labels.expected[0].clips:
+            assert done.differences
+            assert done.lost or done.unexplained

@@ -1,0 +1,137 @@
+import csv
+
+import openpyxl
+import pytest
+import xlwt
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets.releases.sheets import (
+    candidates,
+    find_tables,
+    heading,
+    read_table,
+)
+
+NEEDED = {'subject': ('Subject',), 'onset': ('OnsetFrame', 'OnsetF')}
+
+
+def write(path, *grids, names=('one', 'two', 'three')):
+    if path.suffix == '.csv':
+        with open(path, 'w', newline='', encoding='utf-8') as file:
+            csv.writer(file).writerows(grids[0])
+        return path
+    if path.suffix == '.xls':
+        book = xlwt.Workbook()
+        for name, grid in zip(names, grids, strict=False):
+            sheet = book.add_sheet(name)
+            for y, cells in enumerate(grid):
+                for x, cell in enumerate(cells):
+                    if cell is not None:
+                        sheet.write(y, x, cell)
+        book.save(path)
+        return path
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, grid in zip(names, grids, strict=False):
+        sheet = book.create_sheet(name)
+        for y, cells in enumerate(grid, 1):
+            for x, cell in enumerate(cells, 1):
+                sheet.cell(y, x, cell)
+    book.save(path)
+    return path
+
+
+GRID = [
+    [None, 'A title', None],
+    [],
+    ['Notes', 'Subject ', 'Onset frame'],
+    [None, '01', 46],
+    [],
+    [None, None, None],
+    ['note', 2, '/'],
+]
+
+
+@pytest.mark.parametrize('ending', ['.xlsx', '.xls', '.csv'])
+def test_header_and_rows_are_found_with_their_numbers(tmp_path, ending):
+    table = read_table(write(tmp_path / f'a{ending}', GRID), NEEDED)
+    assert [row.number for row in table.rows] == [4, 7]
+    assert [str(row.cells['subject']).strip('.0') for row in table.rows] == ['1', '2']
+    assert table.rows[1].cells['onset'] == '/'
+
+
+def test_headings_that_count_as_one():
+    assert (
+        heading('On-set\nFrame') == heading('onsetframe') == heading('ＯｎｓｅｔFrame')
+    )
+
+
+def test_a_column_that_may_be_missing_is_none(tmp_path):
+    path = write(tmp_path / 'a.xlsx', GRID)
+    assert read_table(path, NEEDED, {'au': ('AU',)}).rows[0].cells['au'] is None
+
+
+def test_of_several_sheets_the_named_one_is_taken(tmp_path):
+    other = [['Subject', 'OnsetF'], ['09', 9]]
+    path = write(tmp_path / 'a.xlsx', GRID, other, [['x']])
+    assert len(read_table(path, NEEDED, sheet='TWO').rows) == 1
+    with pytest.raises(MERDataError, match="'one', 'two'"):
+        read_table(path, NEEDED)
+
+
+def test_what_is_missing_is_named(tmp_path):
+    path = write(tmp_path / 'a.xlsx', [['Subject', 'Apex'], [1, 2]])
+    with pytest.raises(MERDataError, match=r"a\.xlsx.*one lacks 'OnsetFrame'"):
+        read_table(path, NEEDED)
+
+
+def test_a_heading_twice_is_refused(tmp_path):
+    path = write(tmp_path / 'a.csv', [['Subject', 'OnsetF', 'onset_f'], [1, 2, 3]])
+    with pytest.raises(MERDataError, match=r'row 1.*2 times'):
+        read_table(path, NEEDED)
+
+
+@pytest.mark.parametrize('name', ['a.xlsx', 'a.xls', 'a.csv'])
+@pytest.mark.parametrize('data', [b'', b'PK\x03\x04broken', b'\xff\xfe\x00,\x81', b'x'])
+def test_broken_files_are_one_message(tmp_path, name, data):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(MERDataError, match=name):
+        read_table(path, NEEDED)
+
+
+@given(st.binary(max_size=300), st.sampled_from(['.xlsx', '.xls', '.csv']))
+def test_any_bytes_give_a_table_or_a_message(tmp_path_factory, data, ending):
+    path = tmp_path_factory.mktemp('x') / f'a{ending}'
+    path.write_bytes(data)
+    with pytest.raises(MERDataError, match='a' + ending):
+        read_table(path, NEEDED)
+
+
+def test_chinese_csv_files_are_read(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_bytes('Subject,OnsetF\n01,"4，5"\n'.encode('gb18030'))
+    assert read_table(path, NEEDED).rows[0].cells['onset'] == '4，5'
+
+
+def test_the_one_sheet_that_fits_is_found(tmp_path):
+    root = tmp_path / 'set' / 'frames'
+    (root / 'a' / 'b' / 'c').mkdir(parents=True)
+    write(root / 'a' / 'other.xlsx', [['x', 'y']])
+    write(root / 'a' / 'b' / 'c' / 'deep.xlsx', GRID)
+    (root / '~$lock.xlsx').write_bytes(b'x')
+    with pytest.raises(MERDataError, match=r'(?s)no spreadsheet.*other\.xlsx.*lacks'):
+        find_tables(root, NEEDED)
+    above = write(tmp_path / 'set' / 'real.xls', GRID)
+    assert find_tables(root, NEEDED).path == above
+    second = write(root / 'copy.csv', GRID)
+    assert {path.name for path in candidates(root)} == {
+        'other.xlsx',
+        'real.xls',
+        'copy.csv',
+    }
+    with pytest.raises(MERDataError, match=r'(?s)--sheet.*copy\.csv.*real\.xls'):
+        find_tables(root, NEEDED)
+    assert second.exists()

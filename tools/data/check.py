@@ -1,0 +1,117 @@
+"""Check an annotation file against the disk, and count what it holds.
+
+    python tools/data/check.py data/casme2/annotations.json
+
+Every clip's first and last frame are decoded. The exit status is 0 if every clip can
+be used, else 1.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mmaction_mer.datasets.annotation import MERDataError, read_annotation
+from mmaction_mer.datasets.checking import check_clips, frames_root, summarise
+from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.utils import write_json
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
+    parser.add_argument('annotation', type=Path, help='annotation file')
+    parser.add_argument(
+        '--frames',
+        type=Path,
+        help='folder that its paths start from; default: frames/ beside it, or its own',
+    )
+    parser.add_argument('--json', type=Path, help='write what is found there')
+    return parser.parse_args(argv)
+
+
+def check(args: argparse.Namespace) -> dict[str, Any]:
+    """Read the file and look at its clips.
+
+    Raises:
+        MERDataError: The file itself, or the folder of the frames, cannot be used.
+    """
+    content = read_annotation(args.annotation)
+    metainfo, rows = content['metainfo'], content['data_list']
+    root = args.frames or frames_root(args.annotation, rows)
+    bar = tqdm(rows, desc='checking', unit='clip')
+    found = check_clips(bar, root, str(args.annotation))
+    return {
+        'annotation': str(args.annotation),
+        'frames': str(root),
+        'labels': metainfo.get('labels'),
+        'usable': not found.problems,
+        **summarise(rows, metainfo['classes']),
+        'sizes': found.sizes,
+        'notes': found.notes,
+        'problems': found.problems,
+    }
+
+
+def describe(found: Mapping[str, Any]) -> str:
+    """Write what was found as text to print."""
+    labels = f' · {found["labels"]}' if found['labels'] else ''
+    lines = [
+        f'{found["annotation"]}, frames in {found["frames"]}',
+        f'{found["clips"]} clips · {found["subjects"]} subjects · '
+        f'{len(found["classes"])} classes{labels}',
+        '',
+    ]
+    tables = [('class', found['classes'])]
+    if len(found['datasets']) > 1:
+        tables.append(('dataset', found['datasets']))
+    width = max(12, *(len(row[key]) for key, rows in tables for row in rows))
+    for key, rows in tables:
+        lines += [f'{key:<{width}}  {"clips":>6}  {"subjects":>8}']
+        for row in rows:
+            lines += [f'{row[key]:<{width}}  {row["clips"]:>6}  {row["subjects"]:>8}']
+        lines += ['']
+    for what, unit in (('frames', 'frames'), ('ms', 'ms from onset to offset')):
+        low, middle, high = found['length'][what].values()
+        lines += [f'length      {low:.0f} to {high:.0f}, median {middle:.0f} {unit}']
+    rates = {f'{rate} Hz': number for rate, number in found['frame_rates'].items()}
+    for what, counts in (('frame rate', rates), ('frame size', found['sizes'])):
+        parts = [f'{value} ({number} clips)' for value, number in counts.items()]
+        lines += [f'{what}  {", ".join(parts) or "not known"}']
+    lines += [f'apex        missing in {found["without_apex"]} clips']
+    for what, texts in (
+        ('Frames missing', found['notes']),
+        ('Clips that cannot be used', list(found['problems'].values())),
+    ):
+        if texts:
+            lines += ['', f'{what}: {len(texts)}', *(f'  {text}' for text in texts)]
+    return '\n'.join(lines)
+
+
+@report_errors
+def main(argv: list[str] | None = None) -> None:
+    """Check, print, and say by the exit status whether all is well."""
+    args = parse_args(argv)
+    try:
+        found = check(args)
+    except MERDataError as error:
+        if args.json:
+            outcome = {'annotation': str(args.annotation), 'usable': False}
+            write_json(args.json, {**outcome, 'error': str(error)})
+        raise
+    if args.json:
+        write_json(args.json, found)
+    print(describe(found))
+    if not found['usable']:
+        raise MERDataError(
+            f'{args.annotation}: {len(found["problems"])} of {found["clips"]} clips '
+            f'cannot be used, see above'
+        )
+    print('\nevery clip can be used')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
