@@ -68,17 +68,17 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @cache
 def _video(count: int) -> bytes:
-    """A video of frames 0 to count - 1, 48 pixels wide (codecs refuse less).
+    """A video of frames 0 to count - 1, 64 pixels wide (decord fails on less).
 
     Its brightness is 20 times the frame's number: a codec drops smaller changes.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/video.mp4'
         code = cv2.VideoWriter_fourcc(*'mp4v')
-        writer = cv2.VideoWriter(path, code, 25, (48, 48))
+        writer = cv2.VideoWriter(path, code, 25, (64, 48))
         assert writer.isOpened()
         for number in range(count):
-            writer.write(np.full((48, 48, 3), 20 * number, np.uint8))
+            writer.write(np.full((48, 64, 3), 20 * number, np.uint8))
         writer.release()
         return Path(path).read_bytes()
 
