@@ -107,7 +107,7 @@ def read_annotation(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise MERDataError(
             f'{path}: annotation file not found; check ann_file and data_root; '
-            'docs/annotation.md says how to write one'
+            'tools/data/prepare.py makes one from a release (docs/datasets.md)'
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise MERDataError(f'{path}: annotation file not readable: {error}') from error
