@@ -12,6 +12,7 @@ from .mer_dataset import MERDataset
 from .protocols import (
     Fold,
     assert_disjoint,
+    cross_dataset,
     group_kfold,
     holdout,
     inner_split,
@@ -26,6 +27,7 @@ __all__ = [
     'MERDataset',
     'UsableClips',
     'assert_disjoint',
+    'cross_dataset',
     'group_kfold',
     'holdout',
     'inner_split',

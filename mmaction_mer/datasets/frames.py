@@ -7,7 +7,8 @@ video the number is the index, counted from 0. Sorting file names as text puts
 
 import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
 
 import cv2
 import decord
@@ -187,7 +188,7 @@ def read_images(paths: Sequence[str], clip: str = '') -> list[np.ndarray]:
                 f'frames of a clip must have one size'
             )
         frames[path] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return [frames[path] for path in paths]
+    return _each_its_own(frames, paths)
 
 
 def open_video(path: str, clip: str = '') -> decord.VideoReader:
@@ -239,7 +240,17 @@ def read_video(
         raise MERDataError(
             f'{path}: clip {clip}: frames cannot be decoded; restore the file'
         ) from error
-    return [frames[place] for place in places]
+    return _each_its_own(frames, places)
+
+
+def _each_its_own(images: Any, places: Iterable[Any]) -> list[np.ndarray]:
+    """Copy images that repeat: transforms that write into them would do so twice."""
+    seen: set[Any] = set()
+    own = []
+    for place in places:
+        own.append(images[place].copy() if place in seen else images[place])
+        seen.add(place)
+    return own
 
 
 def missing_frames(

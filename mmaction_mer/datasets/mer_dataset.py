@@ -6,14 +6,18 @@ from typing import Any
 
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS
+from mmengine.dataset import Compose
 from mmengine.logging import print_log
 
 from .annotation import MERDataError, clip_name, read_annotation
-from .clip_cache import CachedPipeline
+from .clip_cache import CachedPipeline, beginning
+from .clip_store import ClipStore, find_store
 from .clips import usable_clips
 from .protocols import Fold, assert_disjoint, check_known
 
 SIDES = ('all', 'train', 'val', 'test')
+# Every fold builds its data sets anew; a store that does not fit is told of once.
+_told: set[str] = set()
 
 
 @DATASETS.register_module()
@@ -51,13 +55,17 @@ class MERDataset(BaseActionDataset):
             ``dict(dataset=['casme2', 'samm'])``.
         cache: Keep every clip in memory once it is read and standardised, see
             :class:`~mmaction_mer.datasets.clip_cache.CachedPipeline`.
+        store: Read clips from ``<data_root>/store`` where one stands that was made by
+            the same beginning of the pipeline, see
+            :mod:`~mmaction_mer.datasets.clip_store`. What comes out is the same.
         test_mode: Whether the pipeline may return None (it may in training).
         **kwargs: Further arguments of ``BaseActionDataset``: ``metainfo``,
             ``indices``, ``serialize_data``, ``lazy_init``...
 
     Raises:
         MERDataError: The annotation is broken, too many clips lack frames, a
-            subject does not exist or is on two sides, or this side is empty.
+            subject does not exist or is on two sides, this side is empty, or the
+            store is stale.
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class MERDataset(BaseActionDataset):
         max_missing: int = 0,
         filter_cfg: Mapping[str, Any] | None = None,
         cache: bool = False,
+        store: bool = True,
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -79,6 +88,10 @@ class MERDataset(BaseActionDataset):
         self.inner = _as_subjects(inner, 'inner')
         self.side = side
         self.max_missing = max_missing
+        self._configs, self._keep, self._store = pipeline, cache, store
+        # What stands in for the pipeline, chosen when the clips are known.
+        self.cache: CachedPipeline | None = None
+        self.stored: Compose | None = None
         data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
         if set(data_prefix) != {'img'}:
             raise MERDataError(
@@ -99,8 +112,6 @@ class MERDataset(BaseActionDataset):
             test_mode=test_mode,
             **kwargs,
         )
-        parts = self.pipeline.transforms
-        self.cache = CachedPipeline(pipeline, parts) if cache else None
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file and pick the clips of this side."""
@@ -123,6 +134,7 @@ class MERDataset(BaseActionDataset):
             print_log(f'skipped: {reason}', 'current', logging.WARNING)
         for note in usable.notes:
             print_log(note, 'current', logging.WARNING)
+        self._choose_reading(usable.rows)
         chosen = self._subjects_of_side({row['subject'] for row in usable.rows})
         return [row for row in usable.rows if row['subject'] in chosen]
 
@@ -146,9 +158,8 @@ class MERDataset(BaseActionDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on a clip, or only its random part where clips are kept."""
-        if self.cache is None:
-            return super().prepare_data(idx)
-        return self.cache(self.get_data_info(idx))
+        run = self.cache or self.stored or self.pipeline
+        return run(self.get_data_info(idx))
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a clip, for mmengine's ``ClassBalancedDataset``."""
@@ -163,6 +174,37 @@ class MERDataset(BaseActionDataset):
     def clips(self) -> list[str]:
         """The name of each clip of this side, ``dataset/subject/clip``, in order."""
         return [clip_name(self.get_data_info(i)) for i in range(len(self))]
+
+    def _choose_reading(self, rows: list[dict]) -> None:
+        """Let a store, memory or both stand in for the pipeline's beginning."""
+        configs, transforms = list(self._configs), list(self.pipeline.transforms)
+        store = self._fitting_store()
+        if store is not None:
+            store.check(rows, self.data_prefix['img'])
+            count = len(store.pipeline)
+            configs[:count] = transforms[:count] = [store]
+            self.stored = Compose(transforms)
+        if self._keep:
+            cache = CachedPipeline(configs, transforms)
+            # A store is a memory map already; only what comes after it may be kept.
+            self.cache = cache if store is None or cache.count > 1 else None
+
+    def _fitting_store(self) -> ClipStore | None:
+        """Find the store, if it was made by the beginning of this pipeline."""
+        names = beginning(self.pipeline.transforms)
+        if not self._store or not self.data_root or not names:
+            return None
+        store = find_store(self.data_root)
+        if store is None or names[: len(store.pipeline)] == store.pipeline:
+            return store
+        note = (
+            f'{store.folder}: not used: it was made by {store.pipeline}, but this '
+            f'pipeline begins with {names}'
+        )
+        if note not in _told:
+            _told.add(note)
+            print_log(note, 'current', logging.INFO)
+        return None
 
     def _subjects_of_side(self, known: set[str]) -> set[str]:
         """Choose the subjects, after asserting that nobody is on two sides."""

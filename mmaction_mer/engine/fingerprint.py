@@ -47,6 +47,7 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
             inner = kept[key].get('dataset')
             while isinstance(inner, dict):
                 inner.pop('cache', None)
+                inner.pop('store', None)
                 inner = inner.get('dataset')
     if isinstance(kept.get('test_cfg'), dict):
         # What mmengine assumes where it is not said.

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from mmaction.datasets.transforms import CenterCrop, Resize
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
@@ -143,16 +144,8 @@ def test_the_standard_is_the_beginning_of_the_config():
     path = Path(__file__).parents[2] / 'configs/_base_/datasets/mer_224.py'
     config = Config.fromfile(path)
     for pipeline in (config.train_pipeline, config.test_pipeline):
-        parts = clip_cache.CachedPipeline(
-            pipeline, dataset_transforms([dict(part) for part in pipeline])
-        )
-        assert [dict(part) for part in pipeline[: parts.count]] == list(STANDARD)
-
-
-def dataset_transforms(pipeline):
-    from mmengine.dataset import Compose
-
-    return Compose(pipeline).transforms
+        count = len(clip_cache.beginning(Compose(pipeline).transforms))
+        assert [dict(part) for part in pipeline[:count]] == list(STANDARD)
 
 
 @pytest.mark.parametrize('cache', [False, True])
@@ -421,9 +414,7 @@ def test_a_store_that_stands_is_left_and_a_stale_one_replaced(root, rows, made):
     change_content(root)
     store(root, rows)
     assert sorted(made) == ['film', 'holes', 'long', 'short']
-    assert sorted(path.name for path in root.iterdir() if 'store' in path.name) == [
-        'store'
-    ]
+    assert {path.name for path in root.iterdir()} == {'ann.json', 'frames', 'store'}
     _ = data[0]  # who reads the old one goes on
     made.clear()
     store(root, rows[:2])
@@ -486,7 +477,7 @@ def test_a_killed_run_goes_on(tmp_path, many, made):
         file.write('{"place": 19, "facts"')  # a line that the kill cut short
     # One of them changes meanwhile.
     os.utime(tmp_path / 'frames/sub01/c02/img4.jpg', (1, 1))
-    store(tmp_path, many)
+    store(tmp_path, many[::-1])
     assert sorted(made) == sorted({row['clip'] for row in many} - {*done} | {'c02'})
     found = content(tmp_path / 'store')
     assert found.keys() == wanted.keys() == {'clips.npy', 'index.json'}
@@ -495,6 +486,26 @@ def test_a_killed_run_goes_on(tmp_path, many, made):
     store(tmp_path, many)
     assert content(tmp_path / 'store') == found
     assert not (tmp_path / '.store.partial').exists()
+
+
+def test_killed_between_the_old_store_and_the_new(root, rows, made, monkeypatch):
+    change_content(root)
+    rename = Path.rename
+
+    def killed(self, target):
+        if Path(target).name == 'store':
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, 'rename', killed)
+        store(root, rows)
+    assert not (root / 'store').exists() and len(made) == 4
+    made.clear()
+    store(root, rows)
+    assert not made and dataset(root).stored is not None
+    left = {path.name for path in root.iterdir()}
+    assert left == {'ann.json', 'frames', 'store'}
 
 
 @pytest.mark.parametrize('change', ['pipeline', 'clips', 'pixels'])

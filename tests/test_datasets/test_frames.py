@@ -282,3 +282,17 @@ def test_a_video_that_changed_is_counted_anew(tmp_path, fake):
     assert usable_clips([row], str(tmp_path)).notes == []
     fake.write_video(tmp_path / 'v.avi', 7)
     assert '3 of 10' in usable_clips([row], str(tmp_path)).notes[0]
+
+
+def test_a_frame_that_repeats_is_an_array_of_its_own(fake, tmp_path):
+    """Or a transform that writes into its frames would do so twice."""
+    folder = fake.write_frames(tmp_path / 'c', [1, 2])
+    paths = [str(folder / f'img{n}.jpg') for n in (1, 1, 2, 1)]
+    images = read_images(paths)
+    images[0][:] = 99
+    assert (images[1] == 10).all() and (images[3] == 10).all()
+    video = str(fake.write_video(tmp_path / 'v.avi', 4))
+    images = read_video(video, [1, 1, 2])
+    before = images[1].copy()
+    images[0][:] = 99
+    assert (images[1] == before).all()

@@ -6,25 +6,21 @@ others; all share ``frames/``. Nothing is guessed: what cannot be used is listed
 """
 
 import itertools
-import multiprocessing
-import os
 import re
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 from ...utils import atomic_write, write_json
 from ..annotation import MERDataError, write_annotation
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
+from ..parallel import in_processes
 from ..rules import name_problem
 from . import report
 from .findings import Clip, Finding, Reading
@@ -230,30 +226,13 @@ def _write_frames(
     what = 'linking frames' if crop is None else 'cropping faces'
     return list(
         tqdm(
-            _in_parallel(write_clip, jobs, 1 if crop is None else options.workers),
+            in_processes(write_clip, jobs, 1 if crop is None else options.workers),
             total=len(jobs),
             desc=what,
             unit='clip',
             disable=not options.progress,
         )
     )
-
-
-def _in_parallel(
-    work: Callable[[Job], dict[str, Any]], jobs: Sequence[Job], workers: int
-) -> Iterator[dict[str, Any]]:
-    if workers <= 1 or len(jobs) < 2:
-        yield from map(work, jobs)
-        return
-    method = 'fork' if sys.platform == 'linux' else None
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context(method),
-        initializer=cv2.setNumThreads,
-        initargs=(threads,),
-    ) as pool:
-        yield from pool.map(work, jobs, chunksize=2)
 
 
 def _remove_strangers(out: Path, jobs: Sequence[Job]) -> None:

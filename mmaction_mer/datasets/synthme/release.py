@@ -6,15 +6,12 @@ can have: per clip the actions' weights, the apex and the seeds, from which
 """
 
 import json
-import multiprocessing
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from tqdm import tqdm
 
 from ...utils import write_json
 from ..annotation import MERDataError, write_annotation
+from ..parallel import in_processes
 from .actions import CLASSES, action_units, emotion_of, sample_expression, true_field
 from .clip import render_clip, sample_timing
 from .face import Face, render_texture
@@ -158,23 +156,8 @@ def _refuse_other(out: Path) -> None:
 
 def _draw_all(stage: Path, release: Release, workers: int) -> Iterator[dict[str, Any]]:
     """Draw every clip, in order."""
-    todo = plan(release)
-    if workers <= 1:
-        for item in todo:
-            yield _draw(stage, release, item)
-        return
-    # Forked workers need not import everything again.
-    method = 'fork' if sys.platform == 'linux' else None
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context(method),
-        initializer=cv2.setNumThreads,
-        initargs=(1,),
-    ) as pool:
-        count = len(todo)
-        yield from pool.map(
-            _draw, [stage] * count, [release] * count, todo, chunksize=2
-        )
+    draw = partial(_draw, stage, release)
+    yield from in_processes(draw, plan(release), workers)
 
 
 @lru_cache(maxsize=1)

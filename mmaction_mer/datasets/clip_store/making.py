@@ -1,0 +1,146 @@
+"""Making the clips of a store, on several cores."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from ..annotation import MERDataError, clip_name
+from ..clips import locate
+from .layout import encode
+from .sources import content_digest, source_files, source_state
+
+Clip = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes clips and puts them at their places in a file.
+
+    Attributes:
+        transforms: The beginning of the pipeline.
+        root: The folder that the paths of the clips start from.
+        pixels: The ``.npy`` file, whole in size.
+        shape: (N, T, H, W, 3), the file's.
+    """
+
+    transforms: Sequence[Callable]
+    root: str
+    pixels: Path
+    shape: tuple[int, ...]
+
+    def __call__(self, place: int, facts: Clip) -> Clip | str:
+        """Make one clip, down to the disk.
+
+        Returns:
+            Its entry of the index, or what is wrong with it.
+        """
+        name = clip_name(facts)
+        try:
+            row = locate(facts, self.root)
+            files = source_files(row)
+            # Before the frames are read: what changes meanwhile is found stale later.
+            sources = {**source_state(files), 'content': content_digest(files)}
+            clip, rest = make_clip(self.transforms, row)
+            if clip.shape != self.shape[1:]:
+                raise MERDataError(
+                    f'comes out as {clip.shape}, others as {self.shape[1:]}: a store '
+                    f'holds clips of one shape, so its pipeline needs a Resize'
+                )
+        except MERDataError as error:
+            text = str(error)
+            return text if name in text else f'clip {name}: {text}'
+        # Not through a memory map: there a full disk would kill the process.
+        with open(self.pixels, 'r+b') as file:
+            file.seek((place - self.shape[0]) * clip.nbytes, os.SEEK_END)
+            file.write(clip.data)
+            file.flush()
+            os.fsync(file.fileno())
+        return {'place': place, 'facts': facts, 'sources': sources, 'rest': rest}
+
+
+def make_clip(
+    transforms: Sequence[Callable], row: Mapping[str, Any]
+) -> tuple[np.ndarray, Any]:
+    """Run transforms on a located row.
+
+    Returns:
+        The frames (T, H, W, 3) uint8, and what else the transforms said, encoded.
+
+    Raises:
+        MERDataError: The clip cannot be read, or comes out as something else.
+    """
+    results: Any = dict(row)
+    for transform in transforms:
+        results = transform(results)
+    frames = results.pop('imgs')
+    kinds = {(frame.shape, str(frame.dtype)) for frame in frames}
+    pictures = len(kinds) == 1 and frames[0].ndim == 3 and frames[0].dtype == np.uint8
+    if not pictures or not isinstance(frames, list):
+        raise MERDataError(f'its frames are {kinds}, not uint8 pictures of one size')
+    given = {name: encode(value) for name, value in row.items()}
+    rest = {name: encode(value) for name, value in results.items()}
+    rest = {name: value for name, value in rest.items() if given.get(name) != value}
+    return np.stack(frames), {'dict': rest}
+
+
+def make_clips(
+    maker: Maker, todo: Sequence[tuple[int, Clip]], workers: int | None
+) -> Iterator[Clip | str]:
+    """Make clips, and give what ``maker`` says of them as they get done.
+
+    Args:
+        maker: Makes one.
+        todo: The place of each clip, and its facts.
+        workers: Processes, which share the cores; None takes one per core.
+
+    Raises:
+        MERDataError: A process was killed.
+    """
+    cores = len(os.sched_getaffinity(0))
+    workers = min(workers or cores, len(todo))
+    if workers <= 1:
+        yield from (maker(place, facts) for place, facts in todo)
+        return
+    # A plain fork may hang: thread pools of OpenCV and torch do not survive it.
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload([__name__])
+    threads = max(1, cores // workers)
+    with ProcessPoolExecutor(workers, context, _begin_worker, (threads,)) as pool:
+        futures = [pool.submit(maker, place, facts) for place, facts in todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise MERDataError(
+                'a process that makes clips was killed, perhaps for memory: start '
+                'again, with fewer workers; what was done stays'
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker(threads: int) -> None:
+    """Share out the cores, leave Ctrl-C to the parent, and end when it ends."""
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
