@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import fourier_shift
 from skimage import data
 
-from mmaction_mer.datasets import faces
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.faces import (
     TEMPLATE,
@@ -101,7 +100,10 @@ def package(tmp_path, monkeypatch):
     """A package that must not be imported, in place of those that carry the model."""
     monkeypatch.delenv('MER_FACE_MODEL', raising=False)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(faces, 'MODEL_PACKAGES', ('no_such_package', 'fake_carrier'))
+    monkeypatch.setattr(
+        'mmaction_mer.datasets.faces.model.MODEL_PACKAGES',
+        ('no_such_package', 'fake_carrier'),
+    )
     folder = tmp_path / 'fake_carrier'
     folder.mkdir()
     (folder / '__init__.py').write_text('raise RuntimeError("imported")')

@@ -3,8 +3,8 @@
 ``READERS`` has one reader per release, by the name that ``tools/data/prepare.py``
 takes. A reader is small: where clips lie, which columns the sheet has. The shared
 pieces find sheets and headers (``sheets``), read cells (``cells``), list folders
-(``folders``), compare frame ranges with the disk (``settle``) and write the prepared
-folder (``prepare``) with its report (``report``).
+(``folders``), compare frame ranges with the disk (``settle``, by ``habits`` and
+``ranges``) and write the prepared folder (``prepare``) with its report (``report``).
 """
 
 from collections.abc import Mapping

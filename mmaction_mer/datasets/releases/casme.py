@@ -1,6 +1,6 @@
 """CASME: ``sub01/<Filename>/``, 60 Hz; two apex columns."""
 
-from .casme2 import _key, _subject
+from .casme2 import clip_key, subject
 from .findings import Reading
 from .reader import Reader, Source, read_rows
 
@@ -19,8 +19,8 @@ NEEDED = {
 def read(source: Source) -> Reading:
     """Read the release."""
     table = source.table(NEEDED)
-    places = source.places(_key, 'sub01/EP01_12')
-    return read_rows(table, places, _subject, lambda who, clip: (who, clip.lower()))
+    places = source.places(clip_key, 'sub01/EP01_12')
+    return read_rows(table, places, subject, lambda who, clip: (who, clip.lower()))
 
 
 READER = Reader('casme', 'casme', 60.0, read, 'CASME')

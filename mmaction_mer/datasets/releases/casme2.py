@@ -16,14 +16,14 @@ NEEDED = {
     'aus': ('Action Units',),
     'emotion': ('Estimated Emotion',),
 }
-_subject = numbered('sub{:02d}')
+subject = numbered('sub{:02d}')
 
 
 def read(source: Source) -> Reading:
     """Read the release, and recognise which edition of the sheet it has."""
     table = source.table(NEEDED)
-    places = source.places(_key, 'sub01/EP02_01f')
-    reading = read_rows(table, places, _subject, lambda who, clip: (who, clip.lower()))
+    places = source.places(clip_key, 'sub01/EP02_01f')
+    reading = read_rows(table, places, subject, lambda who, clip: (who, clip.lower()))
     reading.variant = recognise(
         {clip.title: emotion_key(clip.emotion) for clip in reading.clips}
     )
@@ -51,10 +51,11 @@ def recognise(emotions: dict[str, str]) -> str:
     return 'with EP07_01' if True in surprised else '20140508'
 
 
-def _key(place: Place) -> Key | None:
+def clip_key(place: Place) -> Key | None:
+    """Name the clip that lies in a place; None where that is no clip's."""
     if len(place.parts) < 2 or not re.fullmatch(r'(?i)sub[0-9]+', place.parts[-2]):
         return None
-    return _subject(place.parts[-2]), place.parts[-1].lower()
+    return subject(place.parts[-2]), place.parts[-1].lower()
 
 
 READER = Reader('casme2', 'casme2', 200.0, read, 'CASME II')

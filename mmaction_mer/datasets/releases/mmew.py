@@ -8,19 +8,11 @@ through the recording, the files of a clip count from 1.
 import re
 
 from ..labels import LABEL_MAPS, emotion_key
+from .casme2 import NEEDED
 from .findings import Clip, Reading
 from .folders import Place
 from .reader import Key, Reader, Source, numbered, read_rows
 
-NEEDED = {
-    'subject': ('Subject',),
-    'clip': ('Filename',),
-    'onset': ('OnsetFrame',),
-    'apex': ('ApexFrame',),
-    'offset': ('OffsetFrame',),
-    'aus': ('Action Units',),
-    'emotion': ('Estimated Emotion',),
-}
 _subject = numbered('S{:02d}')
 _EMOTIONS = frozenset(LABEL_MAPS['mmew-macro'][0].emotions) | {'others', 'contempt'}
 

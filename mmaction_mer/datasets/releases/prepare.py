@@ -25,8 +25,9 @@ from ..rules import name_problem
 from . import report
 from .findings import Clip, Finding, Reading
 from .frame_writer import Crop, Job, write_clip
+from .habits import describe
 from .reader import Reader, Source
-from .settle import Settled, describe, settle
+from .settle import Settled, settle
 
 RECEIPTS = '.receipts'
 

@@ -339,7 +339,7 @@ def test_two_workers_write_what_one_writes(faces, tmp_path):
 
 
 def test_without_a_model_the_error_says_what_to_do(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr('mmaction_mer.datasets.faces.MODEL_PACKAGES', ())
+    monkeypatch.setattr('mmaction_mer.datasets.faces.model.MODEL_PACKAGES', ())
     monkeypatch.delenv('MER_FACE_MODEL', raising=False)
     with pytest.raises(MERDataError, match='--face-model'):
         prepare(READERS['generic'], Source(faces), tmp_path / 'out', CROP)

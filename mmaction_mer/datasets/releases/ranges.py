@@ -1,0 +1,169 @@
+"""The frame range of one clip against the disk.
+
+Repaired where that is certain, by what the release does as a rule; else left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..rules import MAX_FRAMES
+from .findings import Clip, Finding
+from .habits import Habits, renumbered
+
+# Of the frames from onset to offset, so many may be missing on disk.
+MAX_MISSING = 1 / 3
+
+
+def settle_range(
+    clip: Clip, numbers: Sequence[int], habits: Habits, shared: bool = False
+) -> tuple[Clip | None, list[Finding]]:
+    """Compare one clip with the frame numbers on disk.
+
+    Args:
+        clip: The clip as the release describes it.
+        numbers: Frame numbers on disk, rising.
+        habits: What the release does as a rule.
+        shared: Whether other clips lie in the same folder.
+
+    Returns:
+        The clip with numbers as on disk, or None where it cannot be used; and what
+        was found, at least one finding with ``'skipped'`` in the second case.
+
+    >>> numbers = [46, 47, 48, 50]
+    >>> clip = Clip('sub01', 'EP1', 'others', None, onset=46, apex=40, offset=50)
+    >>> mended, found = settle_range(clip, numbers, Habits())
+    >>> mended.onset, mended.apex, mended.offset, [one.field for one in found]
+    (46, None, 50, ['apex', 'frames'])
+    """
+    findings: list[Finding] = []
+
+    if len(numbers) < 2:
+        reason = f'{len(numbers)} frame(s) on disk, and motion needs two'
+        return None, [clip.finding('frames', 'skipped', reason)]
+    if clip.whole:
+        ends = replace(clip, onset=numbers[0], offset=numbers[-1])
+        return _fill(ends, numbers)
+    own = habits.trimmed and not shared
+    wrong = _wrong_end(clip)
+    if wrong is None:
+        settled, findings = _as_said(clip, numbers, habits, shared)
+        if settled is not None or not own or findings[-1].field == 'apex':
+            return settled, findings
+        wrong = findings[-1].field, findings[-1].reason
+    if not own:
+        reason = f'{wrong[1]}; which frame is meant is not known'
+        return None, [clip.finding(wrong[0], 'skipped', reason)]
+    return _as_folder(clip, numbers, habits, *wrong)
+
+
+def _as_said(
+    clip: Clip, numbers: Sequence[int], habits: Habits, shared: bool
+) -> tuple[Clip | None, list[Finding]]:
+    """Take the range of the sheet, in the folder's numbers."""
+    findings: list[Finding] = []
+    first, last, whole = numbers[0], numbers[-1], _folder(numbers)
+    onset, apex, offset = clip.onset, clip.apex, clip.offset
+    assert onset is not None and offset is not None
+    said = f'{onset}..{offset}'
+    shift = 0
+    if not shared and renumbered(numbers, onset, offset):
+        shift = onset - first
+        if not (habits.relative and first <= 1):
+            reason = f'{whole} where the sheet says {said}, which are as many'
+            findings.append(clip.finding('frames', 'repaired', reason))
+    elif not shared and habits.relative and first <= 1 and onset != first:
+        reason = f'{whole}, the sheet has {offset - onset + 1} ({said})'
+        return None, [clip.finding('frames', 'skipped', reason)]
+    onset, offset = onset - shift, offset - shift
+    if apex is not None and not onset <= apex - shift <= offset:
+        one_end = (first == onset) != (last == offset)
+        if habits.trimmed and not shared and one_end and first <= apex <= last:
+            field, end = ('offset', offset) if first == onset else ('onset', onset)
+            reason = f'{end} leaves out the apex {apex}: taken from the folder; {whole}'
+            findings.append(clip.finding(field, 'repaired', reason))
+            onset, offset = first, last
+        else:
+            reason = f'{apex} is outside {said}: taken as not known'
+            findings.append(clip.finding('apex', 'repaired', reason))
+            apex = None
+    apex = None if apex is None else apex - shift
+    settled, found = _fill(
+        replace(clip, onset=onset, apex=apex, offset=offset),
+        numbers,
+        anchored=habits.trimmed and not shared and (first == onset or last == offset),
+    )
+    return settled, findings + found
+
+
+def _as_folder(
+    clip: Clip, numbers: Sequence[int], habits: Habits, field: str, why: str
+) -> tuple[Clip | None, list[Finding]]:
+    """Take the whole folder, which in this release is the clip."""
+    first, last = numbers[0], numbers[-1]
+    apex = clip.apex
+    if habits.relative and apex is not None:
+        # Only an onset without an offset leaves no doubt about which of them is wrong.
+        known = clip.onset is not None and clip.offset in (None, 0)
+        apex = apex - clip.onset + first if known else None  # type: ignore[operator]
+    elif clip.onset != first and clip.offset != last:
+        apex = None
+    if apex is not None and not first <= apex <= last:
+        apex = None
+    lost = ', the apex is taken as not known' if clip.apex and apex is None else ''
+    reason = (
+        f'{why}: taken from the folder, which is the clip{lost}; {_folder(numbers)}'
+    )
+    findings = [clip.finding(field, 'repaired', reason)]
+    settled, found = _fill(replace(clip, onset=first, apex=apex, offset=last), numbers)
+    return settled, findings + found
+
+
+def _fill(
+    clip: Clip, numbers: Sequence[int], anchored: bool = False
+) -> tuple[Clip | None, list[Finding]]:
+    """Cut a range to what is on disk, unless too much of it is missing."""
+    onset, apex, offset = clip.onset, clip.apex, clip.offset
+    assert onset is not None and offset is not None
+    whole = _folder(numbers)
+    length = offset - onset + 1
+    here = [number for number in numbers if onset <= number <= offset]
+    if length > MAX_FRAMES or len(here) < 2:
+        reason = (
+            f'{len(here)} of {length} frames {onset}..{offset} are on disk; {whole}'
+        )
+        return None, [clip.finding('frames', 'skipped', reason)]
+    first, last = here[0], here[-1]
+    gaps = last - first + 1 - len(here)
+    lacking = gaps if anchored else length - len(here)
+    if lacking > MAX_MISSING * length:
+        reason = f'{lacking} of {length} frames {onset}..{offset} are missing; {whole}'
+        return None, [clip.finding('frames', 'skipped', reason)]
+    findings = [
+        clip.finding(
+            field, 'repaired', f'{said} is not on disk: taken as {held}; {whole}'
+        )
+        for field, said, held in (('onset', onset, first), ('offset', offset, last))
+        if said != held
+    ]
+    if apex is not None and not first <= apex <= last:
+        reason = f'{apex} is not on disk; {whole}'
+        return None, [clip.finding('apex', 'skipped', reason)]
+    if gaps:
+        reason = f'{gaps} of {last - first + 1} are missing: the nearest ones stand in'
+        findings.append(clip.finding('frames', 'noted', reason))
+    return replace(clip, onset=first, offset=last), findings
+
+
+def _folder(numbers: Sequence[int]) -> str:
+    return f'the folder holds frames {numbers[0]}..{numbers[-1]}'
+
+
+def _wrong_end(clip: Clip) -> tuple[str, str] | None:
+    """Say which end is certainly wrong, and why; None where none is."""
+    if clip.onset is None:
+        return 'onset', 'is not given'
+    if clip.offset is None:
+        return 'offset', 'is not given'
+    if clip.offset <= clip.onset:
+        return 'offset', f'{clip.offset} is not after onset {clip.onset}'
+    return None
