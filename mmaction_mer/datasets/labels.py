@@ -354,6 +354,7 @@ LABEL_MAPS: Mapping[str, tuple[LabelMap, ...]] = MappingProxyType(
             LabelMap('3class', *_same('negative', 'positive', 'surprise')),
         ),
         'dfew': (_seven('neutral'),),
+        'ferv39k': (_seven('neutral'),),
         'ckplus': (
             _seven('contempt'),
             # Most sequences carry no label; pre-training without labels uses them all.

@@ -1,5 +1,6 @@
 """Any other release: a folder of clips with a table, or folders named by emotion."""
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Iterable
@@ -69,6 +70,8 @@ def read_table_of_clips(source: Source) -> Reading:
         onset, apex, offset = (
             cell.may(field, cells.frame) for field in ('onset', 'apex', 'offset')
         )
+        if apex is None and cells.text(row.cells['apex']):
+            cell.note('apex', 'repaired', 'not given: taken as not known')
         whole = onset is None and offset is None
         reading.clips.append(
             replace(clip, onset=onset, apex=apex, offset=offset, whole=whole)
@@ -77,11 +80,16 @@ def read_table_of_clips(source: Source) -> Reading:
     return reading
 
 
-def read_tree(source: Source) -> Reading:
+def read_tree(source: Source, people: bool = True) -> Reading:
     """Read folders named by emotion: ``<emotion>/<clip>``, as macro sets often are.
 
-    Who is seen is known where a folder above is the subject's:
-    ``<subject>/<emotion>/<clip>``; else every clip is its own subject.
+    Args:
+        source: The release.
+        people: Whether a folder above, as in ``<subject>/<emotion>/<clip>``, is the
+            subject's. Where there is none every clip is its own subject.
+
+    Returns:
+        A clip for each folder of images and each video.
     """
     reading = Reading()
     for place in _all_places(source, '<emotion>/<clip>').values():
@@ -98,7 +106,7 @@ def read_tree(source: Source) -> Reading:
                 )
             )
             continue
-        subject = place.parts[0] if len(place.parts) == 3 else name
+        subject = place.parts[0] if people and len(place.parts) == 3 else name
         reading.clips.append(
             Clip(subject, name, place.parts[-2], place.path, whole=True)
         )
@@ -151,4 +159,13 @@ READERS = {
         '', '', None, read_table_of_clips, 'any clips with a table', _TASK
     ),
     'folders': Reader('', '', None, read_tree, 'any folders named by emotion', _TASK),
+    # Its folders above are scenes; who is seen is not known.
+    'ferv39k': Reader(
+        'ferv39k',
+        'ferv39k',
+        None,
+        functools.partial(read_tree, people=False),
+        'FERV39k',
+        'macro-expression recognition',
+    ),
 }

@@ -121,7 +121,7 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
             )
             continue
         used.append(one.clip)
-        rows.append(_row(reader.dataset or out.name, one.clip, receipt))
+        rows.append(_row(reader.dataset or out.resolve().name, one.clip, receipt))
     maps = LABEL_MAPS.get(reader.labels) or (_own_map(clips),)
     findings += _strange_emotions(used, maps)
     findings.sort(key=lambda one: (one.row is None, one.row or 0, one.clip))
@@ -132,7 +132,7 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
         receipt['face']['how'] for receipt in receipts if receipt.get('face')
     )
     content = report.as_json(
-        reader.title,
+        reader.title if reader.labels else f'{out.resolve().name} ({reader.title})',
         reading.source,
         reading.variant,
         'folders are the clips'
@@ -295,7 +295,7 @@ def _write_annotations(
             path.unlink(missing_ok=True)
             continue
         metainfo = {
-            'dataset': reader.labels or out.name,
+            'dataset': reader.labels or out.resolve().name,
             'labels': labels.name,
             'task_name': reader.task,
             'classes': list(labels.classes),
