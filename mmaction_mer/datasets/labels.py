@@ -86,7 +86,7 @@ class LabelMap:
         >>> LABEL_MAPS['samm'][0].class_of('Other'), MEGC2019.class_of('Fear')
         ('others', 'negative')
         """
-        if clip in self.exclude:
+        if clip.casefold() in map(str.casefold, self.exclude):
             return None
         return self.emotions.get(emotion_key(emotion))
 

@@ -140,7 +140,7 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
                 return 1
             raise  # another pipe broke, of a worker for instance
         except KeyboardInterrupt:
-            print('interrupted; --resume goes on from here', file=sys.stderr)
+            print('interrupted; what is done is kept', file=sys.stderr)
             return 130
         return 0
 

@@ -4,7 +4,6 @@ Several expressions lie in one recording, so subject and file name do not name a
 the frames are added.
 """
 
-from . import cells
 from .findings import Clip, Reading
 from .folders import Place
 from .reader import Key, Reader, Source, numbered, read_rows
@@ -64,10 +63,7 @@ def _key(place: Place, other: str) -> Key | None:
         return None
     if any(part.lower() == other for part in parts):
         return None
-    try:
-        return _subject(parts[-3]), parts[-2].lower()
-    except cells.CellError:
-        return None
+    return _subject(parts[-3]), parts[-2].lower()
 
 
 READERS = {

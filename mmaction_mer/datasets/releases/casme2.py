@@ -25,7 +25,7 @@ def read(source: Source) -> Reading:
     places = source.places(clip_key, 'sub01/EP02_01f')
     reading = read_rows(table, places, subject, lambda who, clip: (who, clip.lower()))
     reading.variant = recognise(
-        {clip.title: emotion_key(clip.emotion) for clip in reading.clips}
+        {clip.title.lower(): emotion_key(clip.emotion) for clip in reading.clips}
     )
     return reading
 
@@ -34,15 +34,15 @@ def recognise(emotions: dict[str, str]) -> str:
     """Name the edition of the sheet by the three places in which they differ.
 
     Args:
-        emotions: Emotion by ``'subject/clip'``.
+        emotions: Emotion by ``'subject/clip'`` in small letters.
 
-    >>> recognise({'sub24/EP02_07': 'disgust'})
+    >>> recognise({'sub24/ep02_07': 'disgust'})
     'with EP02_07'
     """
-    added = emotions.get('sub24/EP02_07') == 'disgust'
+    added = emotions.get('sub24/ep02_07') == 'disgust'
     surprised = {
         emotions.get(f'sub24/{clip}') == 'surprise'
-        for clip in ('EP07_01', 'EP07_04f', 'EP10_03')
+        for clip in ('ep07_01', 'ep07_04f', 'ep10_03')
     }
     if len(surprised) == 2 or (added and True in surprised):
         return 'none that is known'

@@ -1,7 +1,6 @@
 """Cells of a spreadsheet: what people have typed, as names and numbers."""
 
 import datetime
-import math
 import re
 import unicodedata
 from typing import Any
@@ -69,15 +68,12 @@ def frame(value: Any) -> int | None:
     plain = text(value)
     if plain.casefold() in _NOT_GIVEN:
         return None
-    try:
-        number = float(plain)
-    except ValueError as error:
-        raise CellError(f'is {show(plain)}, not a frame number') from error
-    if not math.isfinite(number) or number != int(number):
-        raise CellError(f'is {show(plain)}, not a whole number')
-    if not 0 <= number <= MAX_NUMBER:
+    if not re.fullmatch(r'[0-9]+(\.0*)?', plain):
+        raise CellError(f'is {show(plain)}, not a frame number')
+    number = int(plain.partition('.')[0][:20])
+    if number > MAX_NUMBER:
         raise CellError(f'is {show(plain)}, which no frame is numbered')
-    return int(number)
+    return number
 
 
 def action_units(value: Any) -> tuple[str, ...]:
@@ -108,7 +104,7 @@ def one_number(value: Any) -> int:
     >>> one_number('sub01'), one_number(1.0), one_number('s1')
     (1, 1, 1)
     """
-    found = re.findall(r'[0-9]+', text(value))
-    if len(found) != 1 or len(found[0]) > 9:
+    match = re.fullmatch(r'[A-Za-z ._]*([0-9]{1,9})', text(value))
+    if match is None:
         raise CellError(f'is {show(text(value))}, not a subject with one number')
-    return int(found[0])
+    return int(match[1])

@@ -31,7 +31,15 @@ def read(source: Source) -> Reading:
         (path.parent.parent.name, path.parent.name): path
         for path in sorted(source.root.rglob('*_emotion.txt'))
     }
-    places = source.places(_key, 'cohn-kanade-images/S005/001')
+    others: list[Place] = []
+    places = source.places(_key, 'cohn-kanade-images/S005/001', others)
+    for place in others:
+        name = '/'.join(place.parts)
+        reason = 'not in <subject>/<sequence>, such as S005/001'
+        reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
+    if not labels:
+        reason = 'no file such as Emotion/S005/001/..._emotion.txt: nothing is labelled'
+        reading.findings.append(Finding(None, '', 'emotion', 'noted', reason))
     for key, path in places.items():
         subject, session = key
         name = f'{subject}_{session}'

@@ -6,10 +6,11 @@ Who is seen in a clip is not known, so every clip is its own subject.
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..annotation import MERDataError
 from . import cells
-from .findings import CellReader, Clip, Reading, drop_repeated
+from .findings import CellReader, Clip, Reading
 from .folders import Place
 from .reader import Key, Reader, Source
 from .sheets import read_table
@@ -26,48 +27,63 @@ EMOTIONS = {
 }
 
 
+_FACES = 'clip_224x224'
+
+
 def read(source: Source) -> Reading:
     """Read the clips with one label: one split's two halves are all of them."""
     reading = Reading()
     places = source.places(_key, 'clip_224x224/00001')
+    # The same clips lie there twice, as videos and as cut out faces.
+    faces = {key[1:]: path for key, path in places.items() if key[0] == _FACES}
+    paths = faces or {key[1:]: path for key, path in places.items()}
     for path in [source.sheet] if source.sheet else _lists(source.root):
         table = read_table(path, NEEDED)
         reading.rows += len(table.rows)
         for row in table.rows:
-            cell = CellReader(row, reading.findings)
-            cell.clip = f'{path.parent.name}/{row.cells["clip"]}'
-            clip = cell.must('clip', cells.one_number)
+            clip = f'{path.parent.name}/{row.cells["clip"]}'
+            cell = CellReader(row, reading.findings, clip)
+            number = cell.must('clip', _number)
             label = cell.must('label', cells.frame)
             if not cell.sound:
                 continue
             if label not in EMOTIONS:
                 cell.note('label', 'skipped', f'is {label}, not one of 1 to 7')
                 continue
-            name = f'{clip:05d}'
-            found = Clip(name, name, EMOTIONS[label], places.get((str(clip),)))
+            name = f'{number:05d}'
+            found = Clip(name, name, EMOTIONS[label], paths.get((str(number),)))
             reading.clips.append(replace(found, row=row.number, whole=True))
     reading.source = 'set_1.csv' if source.sheet is None else source.sheet.name
-    drop_repeated(reading)
     return reading
 
 
+def _number(value: Any) -> int:
+    """Read a clip's number: ``1``, ``00001`` or ``00001.mp4``."""
+    return cells.one_number(os.path.splitext(cells.text(value))[0])
+
+
 def _lists(root: Path) -> list[Path]:
-    found = [
-        Path(folder) / 'set_1.csv'
-        for folder, _, files in os.walk(root)
-        if 'set_1.csv' in files and 'single' in Path(folder).name
-    ]
-    if not found:
-        raise MERDataError(
-            f'{root}: no list such as train(single-labeled)/set_1.csv here: put it '
-            f'there or name one with --sheet'
-        )
-    return sorted(found)
+    # The lists lie beside the clips, which may be what the user has named.
+    for base in (root, root.resolve().parent, root.resolve().parent.parent):
+        found = [
+            path
+            for pattern in ('set_1.csv', '*/set_1.csv', '*/*/set_1.csv')
+            for path in base.glob(pattern)
+            if 'single' in path.parent.name
+        ]
+        if found:
+            return sorted(found)
+    raise MERDataError(
+        f'{root}: no list such as train(single-labeled)/set_1.csv here or above: put '
+        f'it there or name one with --sheet'
+    )
 
 
 def _key(place: Place) -> Key | None:
-    name = place.parts[-1]
-    return (str(int(name)),) if name.isascii() and name.isdigit() else None
+    *above, name = place.parts
+    if not (name.isascii() and name.isdigit()):
+        return None
+    return _FACES if _FACES in above else 'videos', str(int(name))
 
 
 READER = Reader(

@@ -1,10 +1,12 @@
 """What was found in a release: clips to be, and what is wrong with them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..annotation import MERDataError
 from .cells import CellError
 from .sheets import Row
 
@@ -82,6 +84,7 @@ class Reading:
     Attributes:
         clips: The clips, in the order of the release.
         findings: Rows that could not become clips, and the like.
+        lost: Rows that could not become clips, as far as they could be read.
         rows: Number of rows (or folders, where there is no sheet).
         source: The spreadsheet's name, empty where folders are the labels.
         variant: The edition of the release, recognised from its rows.
@@ -89,6 +92,7 @@ class Reading:
 
     clips: list[Clip] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    lost: list[Clip] = field(default_factory=list)
     rows: int = 0
     source: str = ''
     variant: str = ''
@@ -100,12 +104,13 @@ class CellReader:
     Args:
         row: The row.
         findings: List to add to.
+        clip: What messages call the row.
     """
 
-    def __init__(self, row: Row, findings: list[Finding]) -> None:
+    def __init__(self, row: Row, findings: list[Finding], clip: str) -> None:
         self.row = row
         self.findings = findings
-        self.clip = '?'
+        self.clip = clip
         self.sound = True
 
     def must(self, field: str, read: Callable[[Any], Any]) -> Any:
@@ -131,11 +136,15 @@ class CellReader:
 
 
 def drop_repeated(reading: Reading) -> None:
-    """Keep the first of several rows with one subject and clip; list the others."""
+    """Keep the first of several clips with one subject and name; list the others.
+
+    Names that differ in the case of letters alone are one: file systems differ in
+    whether they are.
+    """
     first: dict[str, Clip] = {}
     kept = []
     for clip in reading.clips:
-        known = first.setdefault(clip.title, clip)
+        known = first.setdefault(clip.title.casefold(), clip)
         if known is clip:
             kept.append(clip)
             continue
@@ -145,8 +154,28 @@ def drop_repeated(reading: Reading) -> None:
             known.offset,
             known.emotion,
         )
-        what = 'repeats' if same else 'contradicts'
+        what = 'repeats' if same and clip.path == known.path else 'contradicts'
+        where = known.path if known.row is None else f'row {known.row}'
         reading.findings.append(
-            clip.finding('clip', 'skipped', f'{what} row {known.row}, which came first')
+            clip.finding('clip', 'skipped', f'{what} {where}, which came first')
         )
     reading.clips[:] = kept
+
+
+def refuse_spellings(reading: Reading) -> None:
+    """Refuse subjects that are spelled in ways which may be one person's.
+
+    Raises:
+        MERDataError: Two subjects differ in letters' case, blanks or zeros alone.
+    """
+    first: dict[str, Clip] = {}
+    for clip in reading.clips:
+        plain = re.sub(r'[ ._-]|(?<![0-9])0+(?=[0-9])', '', clip.subject.casefold())
+        known = first.setdefault(plain, clip)
+        if known.subject != clip.subject:
+            rows = [one.path if one.row is None else one.row for one in (known, clip)]
+            raise MERDataError(
+                f'{reading.source or "folders"}: subjects {known.subject!r} (row '
+                f'{rows[0]}) and {clip.subject!r} (row {rows[1]}) may be one person, '
+                f'who would be on both sides of a fold: spell each person one way'
+            )

@@ -56,7 +56,9 @@ def list_images(folder: Path) -> Frames:
             carry one number.
     """
     try:
-        names = sorted(os.listdir(folder))
+        with os.scandir(folder) as entries:
+            # A link to nowhere is no frame.
+            names = sorted(entry.name for entry in entries if entry.is_file())
     except OSError as error:
         raise MERDataError(f'{folder}: cannot be read: {error.strerror}') from error
     groups: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)

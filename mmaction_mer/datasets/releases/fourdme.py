@@ -1,7 +1,7 @@
 """4DME: ``gray_micro/<sub_ID>/<fold_name>/``, 60 Hz."""
 
 from . import cells
-from .findings import Reading
+from .findings import Reading, refuse_spellings
 from .folders import Place
 from .reader import Key, Reader, Source, read_rows
 
@@ -20,7 +20,9 @@ def read(source: Source) -> Reading:
     """Read the grey micro-expressions."""
     table = source.table(NEEDED)
     places = source.places(_key, 'gray_micro/<sub_ID>/<fold_name>')
-    return read_rows(table, places, cells.name, lambda who, clip: (who, clip))
+    reading = read_rows(table, places, cells.name, lambda who, clip: (who, clip))
+    refuse_spellings(reading)
+    return reading
 
 
 def _key(place: Place) -> Key | None:

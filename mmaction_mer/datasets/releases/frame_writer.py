@@ -4,6 +4,7 @@ Each clip is a job of its own with a receipt, so that a killed run goes on where
 was, and a changed release or setting is noticed.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -20,10 +21,13 @@ from ..annotation import MERDataError
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
 from ..frames import read_images, read_video
 from ..linking import link_or_copy
+from .out_folder import OutFolder
 from .settle import Settled
 
 # Raised when the same release gives other pictures.
 VERSION = 1
+# A receipt of this says that a folder may be half replaced, but is ours.
+_BEGUN = {'made_from': 'begun'}
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,43 @@ class Job:
 
     Attributes:
         settled: The clip.
-        folder: Where its frames go, below ``frames``.
-        receipt: File that says that it is done, and from what.
+        out: The prepared folder.
         crop: How to crop; None links the frames as they are.
     """
 
     settled: Settled
-    folder: Path
-    receipt: Path
+    out: OutFolder
     crop: Crop | None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Subject and clip, which are also the names of the folders."""
+        return self.settled.clip.subject, self.settled.clip.name
 
-# One per process, since building it reads the model.
-_finders: dict[Path, FaceFinder] = {}
+    @property
+    def folder(self) -> Path:
+        """Where the frames go."""
+        return self.out.frames.joinpath(*self.names)
+
+
+def template(job: Job) -> str | None:
+    """Name of the frame files that a job will write; None for a video."""
+    if job.crop is not None:
+        return 'img{}.png'
+    return job.settled.frames.template if job.settled.frames else None
+
+
+def current_receipt(job: Job) -> dict[str, Any] | None:
+    """Return the receipt of a clip that need not be written again."""
+    receipt = _read_receipt(job)
+    try:
+        if receipt is None or receipt['made_from'] != fingerprint(job):
+            return None
+        if 'error' in receipt or len(os.listdir(job.folder)) == receipt['files']:
+            return receipt
+    except (OSError, LookupError, TypeError):
+        pass
+    return None
 
 
 def write_clip(job: Job) -> dict[str, Any]:
@@ -67,32 +95,41 @@ def write_clip(job: Job) -> dict[str, Any]:
         job: The clip.
 
     Returns:
-        The receipt: ``template`` of the frame files (None for a video), and either
-        ``face`` (how it was found, its score and the matrix of the crop) or ``error``.
+        The receipt: either ``files`` (how many) and ``face`` (how it was found, its
+        score and the matrix of the crop), or ``error`` and the ``field`` it is about.
+
+    Raises:
+        MERDataError: The disk refuses.
     """
-    made_from = fingerprint(job)
+    path, stage = job.out.receipt(*job.names), job.out.stage(*job.names)
+    if job.folder.exists() and _read_receipt(job) is None:
+        reason = (
+            f'{job.folder}: was not made here: move it away, or choose another --out'
+        )
+        return {'error': reason, 'field': 'frames'}
     try:
-        receipt = json.loads(job.receipt.read_text(encoding='utf-8'))
-        if receipt['made_from'] == made_from and _is_there(job, receipt):
-            return receipt
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    stage = job.folder.with_name(f'.{job.folder.name}.partial')
-    shutil.rmtree(stage, ignore_errors=True)
-    shutil.rmtree(job.folder, ignore_errors=True)
-    stage.mkdir(parents=True)
-    receipt = {'made_from': made_from}
-    try:
-        if job.crop is None:
-            receipt |= _link(job, stage)
-        else:
-            receipt |= _crop(job, job.crop, stage)
-        os.replace(stage, job.folder)
-    except MERDataError as error:
-        what = 'face' if isinstance(error, FaceNotFound) else 'frames'
-        receipt |= {'error': str(error), 'field': what}
+        # Whatever happens from here on, the old receipt is not believed.
+        write_json(path, _BEGUN)
+        shutil.rmtree(job.folder, ignore_errors=True)
         shutil.rmtree(stage, ignore_errors=True)
-    write_json(job.receipt, receipt)
+        stage.mkdir(parents=True)
+        made_from = fingerprint(job)
+        made = _link(job, stage) if job.crop is None else _crop(job, job.crop, stage)
+        job.folder.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(stage, job.folder)
+        receipt = {'made_from': made_from, **made}
+        write_json(path, receipt)
+    except FaceNotFound as error:
+        # The same picture would be looked at with the same result.
+        receipt = {'made_from': made_from, 'error': str(error), 'field': 'face'}
+        write_json(path, receipt)
+    except MERDataError as error:
+        receipt = {'error': str(error), 'field': 'frames'}
+    except OSError as error:
+        raise MERDataError(
+            f'{error.filename or job.folder}: cannot be written: {error.strerror}; '
+            f'what is done stays'
+        ) from error
     return receipt
 
 
@@ -106,6 +143,14 @@ def fingerprint(job: Job) -> str:
         facts.append((path.name, status.st_size, status.st_mtime_ns))
     facts.append(held.template if held else None)
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
+
+
+def _read_receipt(job: Job) -> dict[str, Any] | None:
+    try:
+        path = job.out.receipt(*job.names)
+        return dict(json.loads(path.read_text(encoding='utf-8')))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _sources(job: Job) -> list[Path]:
@@ -123,34 +168,31 @@ def _numbers(job: Job) -> list[int]:
     return [n for n in numbers if held is None or n in held.files]
 
 
-def _is_there(job: Job, receipt: dict[str, Any]) -> bool:
-    if 'error' in receipt:
-        return True
-    return job.folder.is_dir() and len(os.listdir(job.folder)) == receipt['files']
+def _read(job: Job) -> list[np.ndarray]:
+    clip = job.settled.clip
+    if job.settled.frames is None:
+        return read_video(str(clip.path), _numbers(job), clip.title)
+    return read_images([str(path) for path in _sources(job)], clip.title)
 
 
 def _link(job: Job, stage: Path) -> dict[str, Any]:
+    _read(job)  # what cannot be decoded is found now, not in the middle of a training
     sources = _sources(job)
     for path in sources:
         link_or_copy(path, stage / path.name)
-    held = job.settled.frames
-    return {
-        'template': held.template if held else None,
-        'video': None if held else sources[0].name,
-        'files': len(sources),
-    }
+    return {'files': len(sources)}
+
+
+@functools.lru_cache(maxsize=1)
+def _finder(model: Path) -> FaceFinder:
+    """One per process, since building it reads the model."""
+    return FaceFinder(model)
 
 
 def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
-    clip, held = job.settled.clip, job.settled.frames
-    numbers = _numbers(job)
-    if held is None:
-        frames = read_video(str(clip.path), numbers, clip.title)
-    else:
-        frames = read_images([str(path) for path in _sources(job)], clip.title)
-    finder = _finders.setdefault(crop.model, FaceFinder(crop.model))
+    frames, numbers = _read(job), _numbers(job)
     try:
-        face = finder(frames[0])
+        face = _finder(crop.model)(frames[0])
     except FaceNotFound as error:
         raise FaceNotFound(f'frame {numbers[0]} (onset): {error}') from error
     matrix = align_matrix(face.points, crop.size)
@@ -161,7 +203,6 @@ def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
         )
         (stage / f'img{number}.png').write_bytes(data.tobytes())
     return {
-        'template': 'img{}.png',
         'files': len(numbers),
         'face': {
             'how': face.how,

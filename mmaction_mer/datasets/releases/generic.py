@@ -1,8 +1,9 @@
 """Any other release: a folder of clips with a table, or folders named by emotion."""
 
+import datetime
 import functools
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 
 from ..rules import MAX_FPS, path_problem
 from . import cells
-from .findings import CellReader, Clip, Finding, Reading, drop_repeated
+from .findings import CellReader, Clip, Finding, Reading, refuse_spellings
 from .folders import Place
-from .reader import Key, Reader, Source
+from .reader import Key, Reader, Source, row_name
 
 NEEDED = {
     'subject': ('subject',),
@@ -27,6 +28,8 @@ BESIDES = {
     'aus': ('aus', 'au', 'action units'),
     'fps': ('fps', 'frame rate'),
 }
+# Folders of this name part a data set; they are nobody's.
+_SIDES = frozenset({'train', 'training', 'test', 'val', 'valid', 'validation'})
 # Whose clips these are is not known here.
 _TASK = 'facial expression recognition'
 
@@ -38,46 +41,72 @@ def read_table_of_clips(source: Source) -> Reading:
     or ``<clip>``, wherever it lies. Without onset and offset it is all of it.
     """
     table = source.table(NEEDED, BESIDES)
-    reading = Reading(rows=len(table.rows), source=table.path.name)
-    places = _by_ending(_all_places(source, '<subject>/<clip>').values())
+    reading = Reading(rows=len(table.rows), source=table.title)
+    all_places = list(_all_places(source, '<subject>/<clip>').values())
+    places = _by_ending(all_places)
+    people = {cells.text(_or_none(row.cells['subject'])) for row in table.rows}
+    names = Counter(cells.text(_or_none(row.cells['clip'])) for row in table.rows)
     for row in table.rows:
-        cell = CellReader(row, reading.findings)
+        cell = CellReader(row, reading.findings, row_name(row))
         who, name = cell.must('subject', cells.name), cell.must('clip', cells.name)
         cell.clip = f'{who or "?"}/{name or "?"}'
         emotion = cell.must('emotion', cells.name)
         path = cell.may('path', cells.text)
-        if not cell.sound:
-            continue
-        if path and (problem := path_problem(path)):
+        clip = Clip(who or '?', name or '?', emotion or '?', None, row=row.number)
+        if cell.sound and path and (problem := path_problem(path)):
             cell.note('path', 'skipped', problem)
+            cell.sound = False
+        if not cell.sound:
+            reading.lost.append(clip)
             continue
-        endings = _endings(path) if path else [(who, name), (name,)]
-        found = next(filter(None, map(places.get, endings)), [])
-        if path and source.root / path in found:
-            found = [source.root / path]
+        if path:
+            found = next(filter(None, map(places.get, _endings(path))), [])
+            if source.root / path in found:
+                found = [source.root / path]
+        else:
+            found = places.get((who, name), [])
+            if not found and names[name] == 1:
+                # A folder below another person's is that person's clip.
+                found = [
+                    one
+                    for one in places.get((name,), [])
+                    if not people.intersection(one.relative_to(source.root).parts[:-1])
+                ]
         if len(found) > 1:
             cell.note('path', 'skipped', f'{found[0]} or {found[1]}? Add a path')
+            reading.lost.append(clip)
             continue
-        clip = Clip(
-            subject=who,
-            name=name,
-            emotion=emotion,
-            path=found[0] if found else None,
-            aus=cell.may('aus', cells.action_units) or (),
-            row=row.number,
-            fps=cell.may('fps', _rate),
-        )
         onset, apex, offset = (
             cell.may(field, cells.frame) for field in ('onset', 'apex', 'offset')
         )
-        if apex is None and cells.text(row.cells['apex']):
+        if apex is None and cells.text(_or_none(row.cells['apex'])):
             cell.note('apex', 'repaired', 'not given: taken as not known')
-        whole = onset is None and offset is None
         reading.clips.append(
-            replace(clip, onset=onset, apex=apex, offset=offset, whole=whole)
+            replace(
+                clip,
+                path=found[0] if found else None,
+                onset=onset,
+                apex=apex,
+                offset=offset,
+                aus=cell.may('aus', cells.action_units) or (),
+                fps=cell.may('fps', _rate),
+                whole=onset is None and offset is None,
+            )
         )
-    drop_repeated(reading)
+    refuse_spellings(reading)
+    used = {clip.path for clip in reading.clips}
+    for place in all_places:
+        if place.path not in used:
+            name = '/'.join(place.parts)
+            reading.findings.append(
+                Finding(None, name, 'frames', 'noted', 'a folder without a row')
+            )
     return reading
+
+
+def _or_none(value: Any) -> Any:
+    """Leave out what :func:`.cells.text` refuses; the row itself says so."""
+    return None if isinstance(value, datetime.date | datetime.time) else value
 
 
 def read_tree(source: Source, people: bool = True) -> Reading:
@@ -106,16 +135,22 @@ def read_tree(source: Source, people: bool = True) -> Reading:
                 )
             )
             continue
-        subject = place.parts[0] if people and len(place.parts) == 3 else name
+        known = (
+            people and len(place.parts) == 3 and place.parts[0].lower() not in _SIDES
+        )
+        subject = place.parts[0] if known else name
         reading.clips.append(
             Clip(subject, name, place.parts[-2], place.path, whole=True)
         )
     reading.rows = len(reading.clips) + len(reading.findings)
+    refuse_spellings(reading)
     return reading
 
 
 def _endings(path: str) -> list[Key]:
-    parts = Path(path).parts
+    parts = tuple(map(cells.text, Path(path).parts))
+    if not parts:
+        return []
     return [parts, (*parts[:-1], os.path.splitext(parts[-1])[0])]
 
 

@@ -9,7 +9,7 @@ import re
 
 from ..labels import LABEL_MAPS, emotion_key
 from .casme2 import NEEDED
-from .findings import Clip, Reading
+from .findings import Clip, Finding, Reading
 from .folders import Place
 from .reader import Key, Reader, Source, numbered, read_rows
 
@@ -30,19 +30,26 @@ def read_micro(source: Source) -> Reading:
 def read_macro(source: Source) -> Reading:
     """Read the macro-expressions: folders are the labels."""
     reading = Reading()
+    others: list[Place] = []
     places = source.places(
         lambda place: _macro_key(place) if _is_macro(source, place) else None,
         'Macro_Expression/happiness/S03-01-002',
+        others,
     )
     for (subject, emotion, clip), path in places.items():
         reading.clips.append(Clip(subject, clip, emotion, path, whole=True))
+    for place in others:
+        if _is_macro(source, place):
+            reason = 'no folder above is called by an emotion, or by a subject'
+            name = '/'.join(place.parts)
+            reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
     reading.rows = len(reading.clips)
     return reading
 
 
 def _is_macro(source: Source, place: Place) -> bool:
     names = (source.root.resolve().name, *place.parts[:-1])
-    return any(name.lower().startswith('macro') for name in names)
+    return any(re.fullmatch(r'(?i)macro([ _-]?expressions?)?', name) for name in names)
 
 
 def _who(place: Place) -> str | None:

@@ -5,9 +5,6 @@ others; all share ``frames/``. Nothing is guessed: what cannot be used is listed
 ``report.md`` and ``report.json`` with its row, clip, field and reason.
 """
 
-import itertools
-import re
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,20 +13,20 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ...utils import atomic_write, write_json
 from ..annotation import MERDataError, write_annotation
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
 from ..parallel import in_processes
-from ..rules import name_problem
-from . import report
-from .findings import Clip, Finding, Reading
-from .frame_writer import Crop, Job, write_clip
-from .habits import describe
+from ..rules import MAX_FPS, name_problem, row_problems
+from .findings import Clip, Finding, Reading, drop_repeated
+from .frame_writer import Crop, Job, current_receipt, template, write_clip
+from .habits import Habits, describe
+from .out_folder import OutFolder, out_folder
 from .reader import Reader, Source
+from .report import Report, make_report, write_report
 from .settle import Settled, settle
 
-RECEIPTS = '.receipts'
+SMALLEST = 32
 
 
 @dataclass(frozen=True)
@@ -41,8 +38,8 @@ class Options:
         size: Side of the cropped pictures in pixels.
         face_model: File of the face finder; found where it is installed.
         fps: Frame rate in Hz for releases that do not say it.
-        max_skipped: So many rows may be left out; None is half of them.
-        workers: Processes that crop.
+        max_skipped: So many clips may be left out; None is half of them.
+        workers: Processes that read frames.
         progress: Show progress bars.
     """
 
@@ -65,18 +62,32 @@ class Prepared:
         files: The annotation files, the usual labels first.
     """
 
-    report: dict[str, Any]
+    report: Report
     rows: list[dict[str, Any]]
     files: list[Path]
 
     @property
     def differences(self) -> list[str]:
-        """Where the counts differ from those of a complete release."""
-        return [
+        """What a complete release would not have: other counts, clips left out."""
+        lines = [
             f'{one["labels"]}: {line}'
             for one in self.report['labels']
             for line in one['differences']
         ]
+        left_out = self.report['skipped']
+        return lines + ([f'{left_out} clips or rows are left out'] if left_out else [])
+
+
+@dataclass
+class _State:
+    """What is known on the way."""
+
+    reader: Reader
+    out: OutFolder
+    reading: Reading
+    habits: Habits
+    settled: list[Settled]
+    findings: list[Finding]
 
 
 def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prepared:
@@ -93,165 +104,181 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
 
     Raises:
         MERDataError: The release cannot be read, holds no clip that can be used, or
-            more rows are left out than the user allows. In the last case the report is
-            written all the same.
+            more is left out than the user allows; the report is written all the same,
+            and what an earlier run has prepared stays.
     """
+    _check(reader, source, out, options)
+    crop = Crop(options.size, find_model(options.face_model)) if options.crop else None
+    reading = reader.read(source)
+    if source.sheet is not None and not reading.source:
+        raise MERDataError(
+            f'{source.sheet}: {reader.title} has no spreadsheet, its folders are its '
+            f'labels: leave out --sheet'
+        )
+    drop_repeated(reading)
+    with out_folder(out, reader.title) as folder:
+        settled, findings, habits = settle(reading.clips)
+        findings = [*reading.findings, *findings]
+        state = _State(reader, folder, reading, habits, settled, findings)
+        jobs = _jobs(state, crop, options.fps)
+        used = [job.settled.clip for job in jobs]
+        _conclude(state, used, {}, options)
+        receipts = _write_frames(jobs, folder, options)
+        done = []
+        for job, receipt in zip(jobs, receipts, strict=True):
+            if 'error' in receipt:
+                clip = job.settled.clip
+                reason = receipt['error']
+                findings.append(clip.finding(receipt['field'], 'skipped', reason))
+            else:
+                done.append(job)
+        used = [job.settled.clip for job in done]
+        faces = [one['face']['how'] for one in receipts if 'face' in one]
+        maps, report = _conclude(
+            state, used, {how: faces.count(how) for how in sorted({*faces})}, options
+        )
+        rows = [_row(job) | {'dataset': _dataset(state)} for job in done]
+        files = _write_annotations(state, maps, rows, used)
+        folder.remove_annotations(but=files)
+        folder.remove_clips(but={job.names for job in jobs})
+    return Prepared(report, rows, files)
+
+
+def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
+    """Refuse what cannot be meant."""
     root = source.root
     if not root.is_dir():
         raise MERDataError(
             f'{root}: there is no such folder: give the release as --root'
         )
-    _refuse_nested(root, out)
-    crop = Crop(options.size, find_model(options.face_model)) if options.crop else None
-    reading = reader.read(source)
-    clips = _nameable(reading)
-    settled, findings, habits = settle(clips)
-    findings = [*reading.findings, *findings]
-    if not (reader.fps or options.fps or any(clip.fps for clip in clips)):
-        raise MERDataError(
-            f'{root}: no frame rate is known: give --fps, or a column fps in Hz'
-        )
-    settled = _with_rates(settled, reader.fps or options.fps, findings)
-    receipts = _write_frames(settled, out, crop, options)
-    rows, used = [], []
-    for one, receipt in zip(settled, receipts, strict=True):
-        if 'error' in receipt:
-            findings.append(
-                one.clip.finding(receipt['field'], 'skipped', receipt['error'])
-            )
-            continue
-        used.append(one.clip)
-        rows.append(_row(reader.dataset or out.resolve().name, one.clip, receipt))
-    maps = LABEL_MAPS.get(reader.labels) or (_own_map(clips),)
-    findings += _strange_emotions(used, maps)
-    findings.sort(key=lambda one: (one.row is None, one.row or 0, one.clip))
-    comparisons = [
-        report.compare(one, reading.variant, clips, used, findings) for one in maps
-    ]
-    faces = Counter(
-        receipt['face']['how'] for receipt in receipts if receipt.get('face')
-    )
-    content = report.as_json(
-        reader.title if reader.labels else f'{out.resolve().name} ({reader.title})',
-        reading.source,
-        reading.variant,
-        'folders are the clips'
-        if all(clip.whole for clip in clips)
-        else describe(habits),
-        reading.rows,
-        comparisons,
-        findings,
-        faces,
-    )
-    write_json(out / 'report.json', content)
-    atomic_write(out / 'report.md', report.as_markdown(content))
-    skipped = sum(one.action == 'skipped' for one in findings)
-    allowed = options.max_skipped
-    if not used or skipped > (reading.rows // 2 if allowed is None else allowed):
-        raise MERDataError(
-            f'{root}: {len(used)} of {reading.rows} clips can be used, {skipped} '
-            f'are left out'
-            + ('' if allowed is None else f', and --max-skipped is {allowed}')
-            + f'; {out / "report.md"} says why, row by row'
-        )
-    files = _write_annotations(out, maps, rows, used, reader)
-    return Prepared(content, rows, files)
-
-
-def _strange_emotions(clips: Sequence[Clip], maps: Sequence[LabelMap]) -> list[Finding]:
-    """Clips that no label map has a class for, because of what they are called."""
-    known = set(itertools.chain(*(one.emotions for one in maps)))
-    findings = []
-    for clip in clips:
-        if emotion_key(clip.emotion) in known:
-            continue
-        words = [emotion_key(word) for word in re.split(r'[\s,+/&;]+', clip.emotion)]
-        if known.issuperset(words):
-            reason = f'{clip.emotion!r} is more than one emotion: in no class'
-            findings.append(clip.finding('emotion', 'noted', reason))
-        else:
-            reason = f'{clip.emotion!r} is no emotion of this release: in no class'
-            findings.append(clip.finding('emotion', 'skipped', reason))
-    return findings
-
-
-def _refuse_nested(root: Path, out: Path) -> None:
     inner, outer = out.resolve(), root.resolve()
     if inner == outer or inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise MERDataError(
             f'{out}: lies inside the release or around it: choose another --out'
         )
+    if options.fps is not None and reader.fps is not None:
+        raise MERDataError(
+            f'--fps {options.fps:g}: {reader.title} is recorded at {reader.fps:g} Hz: '
+            f'leave it out'
+        )
+    if options.fps is not None and not 0 < options.fps <= MAX_FPS:
+        raise MERDataError(f'--fps {options.fps:g}: is no frame rate in Hz')
+    if options.crop and options.size < SMALLEST:
+        raise MERDataError(
+            f'--size {options.size}: faces need {SMALLEST} pixels or more'
+        )
 
 
-def _nameable(reading: Reading) -> list[Clip]:
-    """Drop clips whose subject or name cannot be a folder's."""
-    kept = []
-    for clip in reading.clips:
-        problem = name_problem(clip.subject) or name_problem(clip.name)
-        if problem:
-            reading.findings.append(clip.finding('clip', 'skipped', problem))
+def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
+    """Make the jobs, of clips that an annotation file can hold."""
+    jobs = []
+    for one in state.settled:
+        rate = one.clip.fps or state.reader.fps or fps
+        job = Job(replace(one, clip=replace(one.clip, fps=rate)), state.out, crop)
+        problems = [*row_problems({'dataset': 'x', 'label': 0, **_row(job)}, None)]
+        if rate is None:
+            reason = 'no frame rate: add a column fps, or give --fps'
+            state.findings.append(one.clip.finding('fps', 'skipped', reason))
+        elif problems:
+            field, reason = problems[0]
+            state.findings.append(one.clip.finding(field, 'skipped', reason))
+        elif problem := name_problem(emotion_key(one.clip.emotion)):
+            reason = f'{one.clip.emotion!r}: {problem}'
+            state.findings.append(one.clip.finding('emotion', 'skipped', reason))
         else:
-            kept.append(clip)
-    return kept
-
-
-def _with_rates(
-    settled: Sequence[Settled], fps: float | None, findings: list[Finding]
-) -> list[Settled]:
-    kept = []
-    for one in settled:
-        if one.clip.fps or fps:
-            kept.append(replace(one, clip=replace(one.clip, fps=one.clip.fps or fps)))
-        else:
-            findings.append(
-                one.clip.finding(
-                    'fps', 'skipped', 'no frame rate: add a column or give --fps'
-                )
-            )
-    return kept
+            jobs.append(job)
+    return jobs
 
 
 def _write_frames(
-    settled: Sequence[Settled], out: Path, crop: Crop | None, options: Options
+    jobs: Sequence[Job], folder: OutFolder, options: Options
 ) -> list[dict[str, Any]]:
-    jobs = [
-        Job(
-            one,
-            out / 'frames' / one.clip.subject / one.clip.name,
-            out / RECEIPTS / one.clip.subject / f'{one.clip.name}.json',
-            crop,
-        )
-        for one in settled
-    ]
-    _remove_strangers(out, jobs)
-    what = 'linking frames' if crop is None else 'cropping faces'
-    return list(
-        tqdm(
-            in_processes(write_clip, jobs, 1 if crop is None else options.workers),
-            total=len(jobs),
-            desc=what,
-            unit='clip',
-            disable=not options.progress,
-        )
+    """Write what is not there yet."""
+    receipts = [current_receipt(job) for job in jobs]
+    todo = [job for job, done in zip(jobs, receipts, strict=True) if done is None]
+    if todo:
+        # A folder with annotations is complete, all of it by the same options.
+        folder.remove_annotations()
+    made = tqdm(
+        in_processes(write_clip, todo, options.workers),
+        total=len(jobs),
+        initial=len(jobs) - len(todo),
+        desc='cropping faces' if options.crop else 'reading frames',
+        unit='clip',
+        disable=not options.progress,
     )
+    fresh = iter(made)
+    return [done if done is not None else next(fresh) for done in receipts]
 
 
-def _remove_strangers(out: Path, jobs: Sequence[Job]) -> None:
-    """Remove clips of an earlier attempt that are none any more."""
-    wanted = {job.folder for job in jobs}
-    for folder in (out / 'frames').glob('*/*'):
-        if folder not in wanted and (out / RECEIPTS).is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
+def _conclude(
+    state: _State, used: Sequence[Clip], faces: dict[str, int], options: Options
+) -> tuple[Sequence[LabelMap], Report]:
+    """Write the report of how it stands, and refuse to go on if too much is lost."""
+    maps = LABEL_MAPS.get(state.reader.labels) or _own_map(used)
+    title = state.reader.title
+    report = make_report(
+        title if state.reader.labels else f'{_dataset(state)} ({title})',
+        state.reading,
+        'folders are the clips'
+        if all(clip.whole for clip in state.reading.clips)
+        else describe(state.habits),
+        maps,
+        used,
+        state.findings,
+        faces,
+    )
+    write_report(state.out.path, report)
+    where = state.out.path / 'report.md'
+    rows, left_out = max(state.reading.rows, len(used)), report['skipped']
+    allowed = rows // 2 if options.max_skipped is None else options.max_skipped
+    if not used or left_out > allowed:
+        sheet = f' ({state.reading.source})' if state.reading.source else ''
+        raise MERDataError(
+            f'{len(used)} of {rows} clips{sheet} can be used, {left_out} are left out'
+            + ('' if options.max_skipped is None else f', --max-skipped is {allowed}')
+            + f': {where} says why, row by row; most often: {_commonest(report)}'
+        )
+    if not maps:
+        raise MERDataError(
+            f'all clips have one emotion, {used[0].emotion!r}, and two classes are '
+            f'needed: check the column; {where} lists what was left out'
+        )
+    return maps, report
 
 
-def _row(dataset: str, clip: Clip, receipt: dict[str, Any]) -> dict[str, Any]:
-    folder = f'{clip.subject}/{clip.name}'
-    if receipt['template'] is None:
-        source = {'video': f'{folder}/{receipt["video"]}'}
+def _commonest(report: Report) -> str:
+    reasons = Counter(
+        f'{one["field"]}: {one["reason"]}'
+        for one in report['findings']
+        if one['action'] == 'skipped'
+    )
+    return reasons.most_common(1)[0][0] if reasons else 'there is no row'
+
+
+def _own_map(clips: Sequence[Clip]) -> tuple[LabelMap, ...]:
+    """A label map whose classes are the emotions that occur; none for one emotion."""
+    names = sorted({emotion_key(clip.emotion) for clip in clips})
+    if len(names) < 2:
+        return ()
+    same = {name: name for name in names}
+    return (LabelMap(f'{len(names)}class', tuple(names), same),)
+
+
+def _dataset(state: _State) -> str:
+    return state.reader.dataset or state.out.path.resolve().name
+
+
+def _row(job: Job) -> dict[str, Any]:
+    """The row of an annotation file, without data set and label."""
+    clip, name = job.settled.clip, '/'.join(job.names)
+    tmpl = template(job)
+    if tmpl is None:
+        assert clip.path is not None
+        source = {'video': f'{name}/{clip.path.name}'}
     else:
-        source = {'frame_dir': folder, 'filename_tmpl': receipt['template']}
+        source = {'frame_dir': name, 'filename_tmpl': tmpl}
     return {
-        'dataset': dataset,
         'subject': clip.subject,
         'clip': clip.name,
         **source,
@@ -264,44 +291,30 @@ def _row(dataset: str, clip: Clip, receipt: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _own_map(clips: Sequence[Clip]) -> LabelMap:
-    """A label map whose classes are the emotions that occur."""
-    names = sorted({emotion_key(clip.emotion) for clip in clips})
-    if len(names) < 2:
-        raise MERDataError(
-            f'all clips have one emotion, {", ".join(names) or "none"}: two classes '
-            f'are needed; check the column'
-        )
-    return LabelMap(f'{len(names)}class', tuple(names), {name: name for name in names})
-
-
 def _write_annotations(
-    out: Path,
+    state: _State,
     maps: Sequence[LabelMap],
     rows: Sequence[dict[str, Any]],
     used: Sequence[Clip],
-    reader: Reader,
 ) -> list[Path]:
     files = []
     for number, labels in enumerate(maps):
         name = 'annotations' if number == 0 else f'annotations_{labels.name}'
-        path = out / f'{name}.json'
         labelled = [
             {**row, 'label': labels.classes.index(found)}
             for row, clip in zip(rows, used, strict=True)
             if (found := labels.class_of(clip.emotion, clip.title)) is not None
         ]
         if not labelled:
-            path.unlink(missing_ok=True)
             continue
         metainfo = {
-            'dataset': reader.labels or out.resolve().name,
+            'dataset': state.reader.labels or _dataset(state),
             'labels': labels.name,
-            'task_name': reader.task,
+            'task_name': state.reader.task,
             'classes': list(labels.classes),
             'format': 1,
         }
-        files.append(
-            write_annotation(path, {'metainfo': metainfo, 'data_list': labelled})
-        )
+        path = state.out.path / f'{name}.json'
+        content = {'metainfo': metainfo, 'data_list': labelled}
+        files.append(write_annotation(path, content))
     return files

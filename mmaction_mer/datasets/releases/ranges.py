@@ -35,8 +35,6 @@ def settle_range(
     >>> mended.onset, mended.apex, mended.offset, [one.field for one in found]
     (46, None, 50, ['apex', 'frames'])
     """
-    findings: list[Finding] = []
-
     if len(numbers) < 2:
         reason = f'{len(numbers)} frame(s) on disk, and motion needs two'
         return None, [clip.finding('frames', 'skipped', reason)]
@@ -47,13 +45,30 @@ def settle_range(
     wrong = _wrong_end(clip)
     if wrong is None:
         settled, findings = _as_said(clip, numbers, habits, shared)
-        if settled is not None or not own or findings[-1].field == 'apex':
+        if settled is not None or not own or not _another(clip, numbers, habits):
             return settled, findings
         wrong = findings[-1].field, findings[-1].reason
-    if not own:
-        reason = f'{wrong[1]}; which frame is meant is not known'
+    elif not own or not _anchored(clip, numbers, habits):
+        reason = f'{wrong[1]}; which frame is meant is not known; {_folder(numbers)}'
         return None, [clip.finding(wrong[0], 'skipped', reason)]
     return _as_folder(clip, numbers, habits, *wrong)
+
+
+def _another(clip: Clip, numbers: Sequence[int], habits: Habits) -> bool:
+    """Whether a row cannot be that of its folder, however many frames are lost."""
+    assert clip.onset is not None and clip.offset is not None
+    if habits.relative and numbers[0] <= 1:
+        length = clip.offset - clip.onset + 1
+        return len(numbers) >= (1 - MAX_MISSING) * length
+    return numbers[-1] < clip.onset or clip.offset < numbers[0]
+
+
+def _anchored(clip: Clip, numbers: Sequence[int], habits: Habits) -> bool:
+    """Whether what is right in a row with a wrong end agrees with the folder."""
+    if habits.relative and numbers[0] <= 1:
+        return True  # the folder's numbers say nothing against it
+    neither = clip.onset is None and clip.offset is None
+    return neither or clip.onset == numbers[0] or clip.offset == numbers[-1]
 
 
 def _as_said(
@@ -66,12 +81,14 @@ def _as_said(
     assert onset is not None and offset is not None
     said = f'{onset}..{offset}'
     shift = 0
-    if not shared and renumbered(numbers, onset, offset):
+    anew = habits.relative and first <= 1
+    disjoint = last < onset or offset < first
+    if not shared and renumbered(numbers, onset, offset) and (anew or disjoint):
         shift = onset - first
-        if not (habits.relative and first <= 1):
+        if not anew:
             reason = f'{whole} where the sheet says {said}, which are as many'
             findings.append(clip.finding('frames', 'repaired', reason))
-    elif not shared and habits.relative and first <= 1 and onset != first:
+    elif not shared and anew and onset != first:
         reason = f'{whole}, the sheet has {offset - onset + 1} ({said})'
         return None, [clip.finding('frames', 'skipped', reason)]
     onset, offset = onset - shift, offset - shift
@@ -88,9 +105,7 @@ def _as_said(
             apex = None
     apex = None if apex is None else apex - shift
     settled, found = _fill(
-        replace(clip, onset=onset, apex=apex, offset=offset),
-        numbers,
-        anchored=habits.trimmed and not shared and (first == onset or last == offset),
+        replace(clip, onset=onset, apex=apex, offset=offset), numbers
     )
     return settled, findings + found
 
@@ -118,9 +133,7 @@ def _as_folder(
     return settled, findings + found
 
 
-def _fill(
-    clip: Clip, numbers: Sequence[int], anchored: bool = False
-) -> tuple[Clip | None, list[Finding]]:
+def _fill(clip: Clip, numbers: Sequence[int]) -> tuple[Clip | None, list[Finding]]:
     """Cut a range to what is on disk, unless too much of it is missing."""
     onset, apex, offset = clip.onset, clip.apex, clip.offset
     assert onset is not None and offset is not None
@@ -134,7 +147,7 @@ def _fill(
         return None, [clip.finding('frames', 'skipped', reason)]
     first, last = here[0], here[-1]
     gaps = last - first + 1 - len(here)
-    lacking = gaps if anchored else length - len(here)
+    lacking = length - len(here)
     if lacking > MAX_MISSING * length:
         reason = f'{lacking} of {length} frames {onset}..{offset} are missing; {whole}'
         return None, [clip.finding('frames', 'skipped', reason)]
@@ -149,7 +162,11 @@ def _fill(
         reason = f'{apex} is not on disk; {whole}'
         return None, [clip.finding('apex', 'skipped', reason)]
     if gaps:
-        reason = f'{gaps} of {last - first + 1} are missing: the nearest ones stand in'
+        apex_too = '' if apex is None or apex in here else ', the apex among them'
+        reason = (
+            f'{gaps} of {last - first + 1} are missing{apex_too}: the nearest ones '
+            f'stand in'
+        )
         findings.append(clip.finding('frames', 'noted', reason))
     return replace(clip, onset=first, offset=last), findings
 

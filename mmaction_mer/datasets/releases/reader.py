@@ -1,13 +1,13 @@
 """What the readers of all releases share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..annotation import MERDataError
 from . import cells
-from .findings import CellReader, Clip, Finding, Reading, drop_repeated
+from .findings import CellReader, Clip, Finding, Reading
 from .folders import Place, find_clips
 from .sheets import Columns, Row, Table, find_tables, read_table
 
@@ -35,21 +35,32 @@ class Source:
         return find_tables(self.root, needed, besides, sheet)
 
     def places(
-        self, key: Callable[[Place], Key | None], example: str
+        self,
+        key: Callable[[Place], Key | None],
+        example: str,
+        others: list[Place] | None = None,
     ) -> dict[Key, Path]:
         """Find the folders of the clips.
 
         Args:
             key: Gives the name of a clip from where it lies, None for what is no clip.
+                Names are as :func:`.cells.text` makes them.
             example: How a clip's path looks, for the message.
+            others: Gets the places that are no clip.
 
         Raises:
             MERDataError: There is none, or a clip lies in two places.
         """
         found: dict[Key, Path] = {}
         for place in find_clips(self.root):
-            name = key(place)
+            plain = Place(tuple(map(cells.text, place.parts)), place.path)
+            try:
+                name = key(plain)
+            except cells.CellError:
+                name = None
             if name is None:
+                if others is not None:
+                    others.append(plain)
                 continue
             if name in found:
                 raise MERDataError(
@@ -60,7 +71,7 @@ class Source:
         if not found:
             raise MERDataError(
                 f'{self.root}: no clip of this release here; expected folders such as '
-                f'{example}'
+                f'{example} (links to folders are not followed)'
             )
         return found
 
@@ -92,7 +103,6 @@ def read_rows(
     places: Mapping[Key, Path],
     subject: Callable[[Any], str],
     key: Callable[[str, str], Key],
-    label: Callable[[CellReader], str | None] | None = None,
     name: Callable[[Clip], str] = lambda clip: clip.name,
 ) -> Reading:
     """Read the rows of a table whose fields are named as in an annotation.
@@ -103,23 +113,22 @@ def read_rows(
         places: Folder by key.
         subject: Makes a subject's one name of its cell; CellError where it cannot.
         key: Key of a clip from its subject and name.
-        label: Reads the emotion where it is not simply the cell's text.
         name: Name of the clip in the annotation, where the release's is not unique.
 
     Returns:
         One clip per row that names subject and clip, and a finding for each other.
     """
-    reading = Reading(rows=len(table.rows), source=table.path.name)
+    reading = Reading(rows=len(table.rows), source=table.title)
     used: set[Key] = set()
     for row in table.rows:
-        clip = _read_row(row, reading.findings, subject, label)
-        if clip is None:
+        clip, sound = _read_row(row, reading.findings, subject)
+        if not sound:
+            reading.lost.append(clip)
             continue
         place = key(clip.subject, clip.name)
         used.add(place)
-        named = Clip(**{**vars(clip), 'path': places.get(place)})
-        reading.clips.append(Clip(**{**vars(named), 'name': name(named)}))
-    drop_repeated(reading)
+        clip = replace(clip, path=places.get(place))
+        reading.clips.append(replace(clip, name=name(clip)))
     for place in sorted(places.keys() - used):
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
@@ -128,18 +137,14 @@ def read_rows(
 
 
 def _read_row(
-    row: Row,
-    findings: list[Finding],
-    subject: Callable[[Any], str],
-    label: Callable[[CellReader], str | None] | None,
-) -> Clip | None:
-    reader = CellReader(row, findings)
+    row: Row, findings: list[Finding], subject: Callable[[Any], str]
+) -> tuple[Clip, bool]:
+    """Read a row, and tell whether it names a clip."""
+    reader = CellReader(row, findings, row_name(row))
     who = reader.must('subject', subject)
     clip = reader.must('clip', cells.name)
     reader.clip = f'{who or "?"}/{clip or "?"}'
-    emotion = label(reader) if label else reader.must('emotion', cells.name)
-    if not reader.sound or emotion is None:
-        return None
+    emotion = reader.must('emotion', cells.name)
     onset, offset = (reader.may(field, cells.frame) for field in ('onset', 'offset'))
     apex = None
     if 'apex' in row.cells:
@@ -148,10 +153,10 @@ def _read_row(
         if apex is None and len(findings) == before:
             reader.note('apex', 'repaired', 'not given: taken as not known')
     aus = reader.may('aus', cells.action_units) if 'aus' in row.cells else ()
-    return Clip(
-        subject=who,
-        name=clip,
-        emotion=emotion,
+    found = Clip(
+        subject=who or '?',
+        name=clip or '?',
+        emotion=emotion or '?',
         path=None,
         onset=onset,
         apex=apex,
@@ -159,6 +164,12 @@ def _read_row(
         aus=aus or (),
         row=row.number,
     )
+    return found, reader.sound
+
+
+def row_name(row: Row) -> str:
+    """What messages call a row before its cells are read."""
+    return '/'.join(str(row.cells.get(field) or '?') for field in ('subject', 'clip'))
 
 
 def numbered(form: str) -> Callable[[Any], str]:

@@ -1,37 +1,69 @@
 """The report of a prepared release: what came out, what differs, row by row."""
 
+import itertools
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from ..labels import Counts, LabelMap, compare_counts, count_classes
-from .findings import Clip, Finding
+from ...utils import atomic_write, write_json
+from ..labels import LabelMap, compare_counts, count_classes, emotion_key
+from .findings import Clip, Finding, Reading
+
+Report = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One label map of a release against the counts of a complete one.
+def make_report(
+    title: str,
+    reading: Reading,
+    numbering: str,
+    maps: Sequence[LabelMap],
+    used: Sequence[Clip],
+    findings: Sequence[Finding],
+    faces: Mapping[str, int],
+) -> Report:
+    """Say what came out of a release.
 
-    Attributes:
-        labels: Name of the label map.
-        clips: Number of clips by class.
-        subjects: Number of subjects.
-        expected: Counts of a complete release; None where none are known.
-        differences: One line per difference, empty where all is as it should be.
-        lost: Clips of the map that were read but left out, with the reason.
-        unexplained: Classes whose difference is not that of the clips left out.
-        others: Number of clips by emotion that the map leaves out on purpose.
+    Args:
+        title: What was read.
+        reading: What the reader has read.
+        numbering: How the release numbers its frames, in words.
+        maps: The label maps.
+        used: The clips that can be used.
+        findings: What was found.
+        faces: Number of faces by how they were found.
+
+    Returns:
+        The content of ``report.json``.
     """
+    found = [*findings, *_strange_emotions(used, maps)]
+    found.sort(key=lambda one: (one.row is None, one.row or 0, one.clip))
+    actions = Counter(one.action for one in found)
+    return {
+        'release': title,
+        'spreadsheet': reading.source,
+        'edition': reading.variant,
+        'numbering': numbering,
+        'rows': reading.rows,
+        'clips': len(used),
+        # A row may have more than one fault.
+        'skipped': len({(f.row, f.clip) for f in found if f.action == 'skipped'}),
+        'actions': dict(sorted(actions.items())),
+        'faces': dict(faces),
+        'labels': [
+            compare(one, reading.variant, [*reading.clips, *reading.lost], used, found)
+            for one in maps
+        ],
+        'findings': [asdict(one) for one in found],
+    }
 
-    labels: str
-    clips: Mapping[str, int]
-    subjects: int
-    expected: Counts | None
-    differences: list[str]
-    lost: list[str]
-    unexplained: list[str]
-    others: Mapping[str, int]
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write ``report.json`` and ``report.md``."""
+    write_json(folder / 'report.json', report)
+    atomic_write(folder / 'report.md', as_markdown(report))
 
 
 def compare(
@@ -40,7 +72,7 @@ def compare(
     read: Sequence[Clip],
     used: Sequence[Clip],
     findings: Sequence[Finding],
-) -> Comparison:
+) -> dict[str, Any]:
     """Compare a label map's clips with a complete release, clip by clip.
 
     Args:
@@ -51,73 +83,83 @@ def compare(
         findings: Why the others cannot.
 
     Returns:
-        The comparison.
+        ``labels``, ``clips`` by class, ``subjects``, ``expected`` (None where no counts
+        are known); ``differences``, one line each; ``lost``, the clips of these classes
+        that were read but left out, with the reason; ``unexplained``, the classes whose
+        difference is not that of the clips left out; ``others``, the number of clips by
+        emotion that the map leaves out on purpose.
     """
-    kept = {clip.title for clip in used}
-    reasons = {
-        finding.clip: finding for finding in findings if finding.action == 'skipped'
-    }
-    classes = {clip.title: labels.class_of(clip.emotion, clip.title) for clip in read}
-    found = count_classes(classes[clip.title] or '' for clip in used)
-    found.pop('', None)
-    lost = [clip for clip in read if clip.title not in kept and classes[clip.title]]
+    classes = {id(clip): labels.class_of(clip.emotion, clip.title) for clip in read}
+    kept = {(clip.row, clip.title) for clip in used}
+    named = [labels.class_of(clip.emotion, clip.title) for clip in used]
+    found = count_classes(filter(None, named))
+    lost = [
+        clip
+        for clip in read
+        if (clip.row, clip.title) not in kept and classes[id(clip)]
+    ]
     counts = labels.counts_for(variant)
-    subjects = len({clip.subject for clip in used if classes[clip.title]})
-    differences = compare_counts(counts, found, subjects) if labels.expected else []
-    lost_by_class = Counter(classes[clip.title] for clip in lost)
-    unexplained = []
-    if counts is not None:
-        for name in sorted({*counts.clips, *found}):
-            gap = counts.clips.get(name, 0) - found.get(name, 0)
-            if gap != lost_by_class[name]:
-                rows = found.get(name, 0) + lost_by_class[name]
-                unexplained.append(
-                    f'{name}: {rows} rows of this class, {counts.clips.get(name, 0)} '
-                    f'in a complete release'
-                )
-    others = Counter(clip.emotion for clip in used if classes[clip.title] is None)
-    return Comparison(
-        labels.name,
-        found,
-        subjects,
-        counts,
-        differences,
-        [str(reasons.get(clip.title, clip.title)) for clip in lost],
-        unexplained if differences else [],
-        dict(sorted(others.items())),
+    subjects = len(
+        {clip.subject for clip, name in zip(used, named, strict=True) if name}
     )
-
-
-def as_json(
-    title: str,
-    source: str,
-    variant: str,
-    habits: str,
-    rows: int,
-    comparisons: Sequence[Comparison],
-    findings: Sequence[Finding],
-    faces: Mapping[str, int],
-) -> dict[str, Any]:
-    """Collect a report for ``report.json``."""
-    actions = Counter(finding.action for finding in findings)
+    differences = compare_counts(counts, found, subjects) if labels.expected else []
+    lost_by_class = Counter(classes[id(clip)] for clip in lost)
+    unexplained = []
+    if counts is not None and differences:
+        for name in sorted({*counts.clips, *found}):
+            rows = found.get(name, 0) + lost_by_class[name]
+            if rows != (wanted := counts.clips.get(name, 0)):
+                unexplained.append(
+                    f'{name}: {rows} rows of this class, {wanted} in a complete release'
+                )
+    others = Counter(
+        clip.emotion for clip, name in zip(used, named, strict=True) if name is None
+    )
     return {
-        'release': title,
-        'spreadsheet': source,
-        'edition': variant,
-        'numbering': habits,
-        'rows': rows,
-        'actions': dict(sorted(actions.items())),
-        'faces': dict(faces),
-        'labels': [
-            {**vars(one), 'expected': _counts_as_json(one.expected)}
-            for one in comparisons
-        ],
-        'findings': [asdict(finding) for finding in findings],
+        'labels': labels.name,
+        'clips': found,
+        'subjects': subjects,
+        'expected': counts
+        and {
+            'edition': counts.variant,
+            'clips': dict(counts.clips),
+            'subjects': counts.subjects,
+        },
+        'differences': differences,
+        'lost': [_reason(clip, findings) for clip in lost],
+        'unexplained': unexplained,
+        'others': dict(sorted(others.items())),
     }
+
+
+def _reason(clip: Clip, findings: Sequence[Finding]) -> str:
+    """Why a clip was left out."""
+    for one in findings:
+        same = one.row == clip.row if clip.row is not None else one.clip == clip.title
+        if one.action == 'skipped' and same:
+            return str(one)
+    return clip.title
+
+
+def _strange_emotions(clips: Sequence[Clip], maps: Sequence[LabelMap]) -> list[Finding]:
+    """Clips that no label map has a class for, because of what they are called."""
+    known = set(itertools.chain(*(one.emotions for one in maps)))
+    findings = []
+    for clip in clips if maps else ():
+        if emotion_key(clip.emotion) in known:
+            continue
+        words = [emotion_key(word) for word in re.split(r'[\s,+/&;]+', clip.emotion)]
+        if known.issuperset(words):
+            reason = f'{clip.emotion!r} is more than one emotion: in no class'
+            findings.append(clip.finding('emotion', 'noted', reason))
+        else:
+            reason = f'{clip.emotion!r} is no emotion of this release: in no class'
+            findings.append(clip.finding('emotion', 'skipped', reason))
+    return findings
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
-    """Write a report for people, from what :func:`as_json` gives."""
+    """Write a report for people, from what :func:`make_report` gives."""
     actions = ', '.join(f'{n} {name}' for name, n in report['actions'].items())
     lines = [
         f'# {report["release"]}',
@@ -128,6 +170,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
     if report['edition']:
         lines.append(f'- edition of the sheet, by its rows: {report["edition"]}')
     lines.append(f'- {report["numbering"]}')
+    lines.append(f'- clips that can be used: {report["clips"]}')
     if report['faces']:
         faces = ', '.join(f'{n} {how}' for how, n in report['faces'].items())
         lines.append(f'- faces found: {faces}')
@@ -151,16 +194,6 @@ def as_markdown(report: Mapping[str, Any]) -> str:
             for finding in report['findings']
         ]
     return '\n'.join(lines).rstrip() + '\n'
-
-
-def _counts_as_json(counts: Counts | None) -> dict[str, Any] | None:
-    if counts is None:
-        return None
-    return {
-        'edition': counts.variant,
-        'clips': dict(counts.clips),
-        'subjects': counts.subjects,
-    }
 
 
 def _label_table(one: Mapping[str, Any]) -> list[str]:

@@ -50,9 +50,16 @@ def settle(clips: Sequence[Clip]) -> tuple[list[Settled], list[Finding], Habits]
         (clip, numbers[clip.path]) for clip in own if clip.path in numbers
     )
     settled, findings = [], []
+    first: dict[Path, Clip] = {}
     for clip in clips:
         if clip.path is None:
             findings.append(clip.finding('frames', 'skipped', 'not on disk'))
+            continue
+        known = first.setdefault(clip.path, clip)
+        if known.subject != clip.subject or (known is not clip and clip.whole):
+            where = known.title if known.row is None else f'row {known.row}'
+            reason = f'{clip.path} is the clip of {where} already: one of them is wrong'
+            findings.append(clip.finding('path', 'skipped', reason))
             continue
         held = folders[clip.path]
         if isinstance(held, str):

@@ -5,6 +5,7 @@ decided which of a workbook's sheets is meant and in which row its header stands
 """
 
 import csv
+import io
 import os
 import re
 import unicodedata
@@ -43,7 +44,7 @@ class Table:
 
     Attributes:
         path: The file.
-        sheet: Name of the sheet, empty in a CSV file.
+        sheet: Name of the sheet; of a CSV file how it was read, if in an unusual way.
         rows: Its rows below the header; blank ones are left out.
     """
 
@@ -52,9 +53,10 @@ class Table:
     rows: tuple[Row, ...]
 
     @property
-    def name(self) -> str:
-        """Name for messages."""
-        return f'{self.path}, sheet {self.sheet}' if self.sheet else str(self.path)
+    def title(self) -> str:
+        """File and sheet, for a report."""
+        name = self.path.name
+        return f'{name}, sheet {self.sheet}' if self.sheet else name
 
 
 def read_table(
@@ -70,7 +72,7 @@ def read_table(
         needed: Accepted headings by field; letters' case, blanks and signs in a
             heading do not count.
         besides: The same for columns that may be missing.
-        sheet: Sheet to take where several fit.
+        sheet: Sheet to take if there is one of this name.
 
     Returns:
         The table.
@@ -79,9 +81,11 @@ def read_table(
         MERDataError: The file cannot be read, no sheet has these columns, several
             have, or a heading stands there twice.
     """
+    grids = list(_grids(path))
+    named = [one for one in grids if sheet and one[0].casefold() == sheet.casefold()]
     found = []
     reasons = []
-    for name, grid in _grids(path):
+    for name, grid in named or grids:
         header = _find_header(grid, needed)
         if header is None:
             reasons.append(f'{name or "the table"} lacks {_lacking(grid, needed)}')
@@ -91,8 +95,6 @@ def read_table(
         places = _places(grid[header], fields, f'{where}, row {header + 1}')
         rows = tuple(_rows(grid, header, fields, places))
         found.append(Table(path, name, rows))
-    if len(found) > 1 and sheet is not None:
-        found = [one for one in found if one.sheet.casefold() == sheet.casefold()]
     if len(found) > 1:
         raise MERDataError(
             f'{path}: sheets {", ".join(repr(one.sheet) for one in found)} all have '
@@ -115,18 +117,22 @@ def find_tables(
 ) -> Table:
     """Find the one spreadsheet of a release that has the columns asked for.
 
-    Looked for in the release's folder, two levels down, and in the folder above it.
+    Looked for in the release's folder and two levels down; and only if there is none,
+    in the folder above it.
 
     Raises:
         MERDataError: There is none, or more than one; the message lists them.
     """
     found: list[Table] = []
     reasons = []
-    for path in candidates(root):
-        try:
-            found.append(read_table(path, needed, besides, sheet))
-        except MERDataError as error:
-            reasons.append(f'  {error}')
+    for paths in (spreadsheets(root), beside(root)):
+        for path in paths:
+            try:
+                found.append(read_table(path, needed, besides, sheet))
+            except MERDataError as error:
+                reasons.append(f'  {error}')
+        if found:
+            break
     if len(found) == 1:
         return found[0]
     if found:
@@ -146,24 +152,30 @@ def find_tables(
     )
 
 
-def candidates(root: Path) -> list[Path]:
-    """List the spreadsheets in a folder, two levels down, and in the folder above."""
+def spreadsheets(root: Path) -> list[Path]:
+    """List the spreadsheets in a folder and two levels down."""
     found = []
     for folder, folders, files in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
         folders[:] = sorted(folders) if depth < 2 else []
         found += [Path(folder) / name for name in sorted(files)]
-    beside = root.resolve().parent
+    return list(filter(_is_spreadsheet, found))
+
+
+def beside(root: Path) -> list[Path]:
+    """List the spreadsheets in the folder above."""
     try:
-        found += sorted(path for path in beside.iterdir() if path.is_file())
+        found = sorted(path for path in root.resolve().parent.iterdir())
     except OSError:
-        pass  # the folder above is a courtesy
-    return [
-        path
-        for path in found
-        # Programs leave locks such as ~$sheet.xlsx, and macOS leaves ._sheet.xlsx.
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(('~$', '.'))
-    ]
+        return []  # the folder above is a courtesy
+    return list(filter(_is_spreadsheet, found))
+
+
+def _is_spreadsheet(path: Path) -> bool:
+    # Programs leave locks such as ~$sheet.xlsx, and macOS leaves ._sheet.xlsx.
+    if path.name.startswith(('~$', '.')):
+        return False
+    return path.suffix.lower() in ENDINGS and path.is_file()
 
 
 def heading(value: Any) -> str:
@@ -179,7 +191,7 @@ def heading(value: Any) -> str:
 def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
     """Read all sheets of a file as rows of values, from the first row on."""
     if path.suffix.lower() == '.csv':
-        yield '', _read_csv(path)
+        yield _read_csv(path)
         return
     try:
         workbook = python_calamine.load_workbook(path)
@@ -195,23 +207,26 @@ def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
         ) from error
 
 
-def _read_csv(path: Path) -> list[list[Any]]:
+def _read_csv(path: Path) -> tuple[str, list[list[Any]]]:
+    """Read a CSV file; its "sheet" says how, where that is not the usual way."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MERDataError(f'{path}: cannot be read: {error.strerror}') from error
-    for encoding in ('utf-8-sig', 'gb18030'):
+    for encoding, name in (('utf-8-sig', ''), ('gb18030', 'read as GB 18030')):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        lines = text.splitlines()
-        # Where a comma is the decimal sign, programs part columns by semicolons.
-        part = max(',;\t', key=lambda sign: sum(map(str.count, lines[:20], sign * 20)))
         try:
-            return list(csv.reader(lines, delimiter=part, strict=True))
+            grids = [
+                list(csv.reader(io.StringIO(text, newline=''), delimiter=sign))
+                # Where a comma is the decimal sign, semicolons part the columns.
+                for sign in ',;\t'
+            ]
         except csv.Error as error:
             raise MERDataError(f'{path}: not a CSV file: {error}') from error
+        return name, max(grids, key=lambda grid: len(grid[0]) if grid else 0)
     raise MERDataError(f'{path}: not text in UTF-8 or GB 18030: save it as UTF-8')
 
 

@@ -6,7 +6,9 @@ sheet per camera. The three cameras filmed the same people.
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from . import cells
 from .findings import Clip, Finding, Reading
@@ -30,12 +32,20 @@ _subject = numbered('s{:02d}')
 def read_short(camera: str, source: Source) -> Reading:
     """Read the short form: one folder per clip, below the name of its emotion."""
     reading = Reading()
+    others: list[Place] = []
     places = source.places(
         lambda place: _short_key(camera, source, place),
         f'{camera}/s1/micro/negative/s1_ne_01',
+        others,
     )
     for (subject, emotion, clip), path in places.items():
         reading.clips.append(Clip(subject, clip, emotion, path, whole=True))
+    for place in others:
+        if _camera_of(source, place) in (camera, None) and 'micro' in place.parts:
+            reason = 'not in <subject>/micro/<negative, positive or surprise>/<clip>'
+            name = '/'.join(place.parts)
+            reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
+    _note_camera(camera, source, places.values(), reading)
     reading.rows = len(reading.clips)
     return reading
 
@@ -49,6 +59,7 @@ def read_long(camera: str, source: Source) -> Reading:
     reading = read_rows(
         table, places, _subject, lambda who, clip: (who, _clip_key(clip))
     )
+    _note_camera(camera, source, places.values(), reading)
     rows = {row.number: row for row in table.rows}
     seconds = []
     for clip in reading.clips:
@@ -71,12 +82,26 @@ def read_long(camera: str, source: Source) -> Reading:
     return reading
 
 
+def _note_camera(
+    camera: str, source: Source, paths: Iterable[Path], reading: Reading
+) -> None:
+    """Say it where no folder says which camera this is."""
+    places = [Place(path.relative_to(source.root).parts, path) for path in paths]
+    if any(_camera_of(source, place) is None for place in places):
+        reason = f'no folder is called HS, VIS or NIR: taken as {camera}'
+        reading.findings.append(
+            Finding(None, str(source.root.name), 'camera', 'noted', reason)
+        )
+
+
 def _camera_of(source: Source, place: Place) -> str | None:
-    """Which camera a path names, by the folder nearest to the clip."""
-    names = [*source.root.resolve().parts, *place.parts]
-    for name in reversed(names):
-        words = set(re.split(r'[^A-Z]+', name.upper()))
-        if found := words & CAMERAS.keys():
+    """Which camera a path names, by the folder nearest to the clip.
+
+    Only the release and its own name are asked, not the folders it lies in.
+    """
+    for name in reversed((source.root.resolve().name, *place.parts)):
+        found = CAMERAS.keys() & re.split(r'[^A-Z]+', name.upper())
+        if len(found) == 1:
             return found.pop()
     return None
 

@@ -33,7 +33,9 @@ def test_frames(value, wanted):
     assert frame(value) == wanted
 
 
-@pytest.mark.parametrize('value', ['x', 4.5, '4,5', -1, 'inf', 1e300, '46-48', True])
+@pytest.mark.parametrize(
+    'value', ['x', 4.5, '4,5', -1, 'inf', 1e300, '46-48', '4_6', '1e2', True]
+)
 def test_what_is_no_frame_is_said(value):
     with pytest.raises(CellError, match='is '):
         frame(value)
@@ -52,7 +54,7 @@ def test_empty_names_are_refused(value):
 
 def test_subjects_spelled_in_any_way():
     assert {one_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {7}
-    for value in ('', 'sub', '1-2', '7.5', None):
+    for value in ('', 'sub', '1-2', '7.5', None, '-7', 'sub01b', '1 2'):
         with pytest.raises(CellError):
             one_number(value)
 

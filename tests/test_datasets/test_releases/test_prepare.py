@@ -1,8 +1,10 @@
 """From a release to a prepared folder, and the tool around it."""
 
 import importlib.util
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,9 @@ from mmaction_mer.datasets.checking import frames_root
 from mmaction_mer.datasets.compose import make_composite
 from mmaction_mer.datasets.faces import TEMPLATE, FaceFinder
 from mmaction_mer.datasets.releases import READERS, Source, frame_writer
+from mmaction_mer.datasets.releases.out_folder import out_folder
 from mmaction_mer.datasets.releases.prepare import Options, prepare
+from mmaction_mer.utils import write_json
 
 ROOT = Path(__file__).parents[3]
 LINK = Options(crop=False, progress=False)
@@ -146,9 +150,9 @@ def test_running_again_does_only_what_changed(fake_releases, tmp_path):
     truth = fake_releases.write_smic(tmp_path / 'smic')
     out = tmp_path / 'out'
     first = prepare(READERS['smic'], Source(truth.root), out, LINK)
-    before = files_below(out / '.receipts')
+    before = files_below(out / '.prepare' / 'receipts')
     again = prepare(READERS['smic'], Source(truth.root), out, LINK)
-    assert files_below(out / '.receipts') == before
+    assert files_below(out / '.prepare' / 'receipts') == before
     assert again.rows == first.rows
     # A frame of one clip changes, a clip goes, and one is damaged in `out`.
     rows = truth.rows
@@ -161,7 +165,7 @@ def test_running_again_does_only_what_changed(fake_releases, tmp_path):
     (truth.root / rows[1].folder).rename(tmp_path / 'gone')
     third = prepare(READERS['smic'], Source(truth.root), out, LINK)
     assert len(third.rows) == len(first.rows) - 1
-    after = files_below(out / '.receipts')
+    after = files_below(out / '.prepare' / 'receipts')
     changed = {name for name in after if after[name] != before.get(name)}
     assert len(changed) == 2
     assert len(list(damaged.iterdir())) > 4
@@ -310,7 +314,9 @@ def test_faces_are_cropped_by_the_onset_and_none_is_guessed(faces, tmp_path):
             cv2.createHanningWindow((96, 96), cv2.CV_64F),
         )
         receipt = json.loads(
-            (out / '.receipts' / row['subject'] / f'{row["clip"]}.json').read_text()
+            (
+                out / '.prepare' / 'receipts' / row['subject'] / f'{row["clip"]}.json'
+            ).read_text()
         )
         matrix = np.array(receipt['face']['matrix'])
         assert shift == pytest.approx((matrix[:, :2] @ (2, 0)).tolist(), abs=0.25)
@@ -411,16 +417,16 @@ def test_killed_and_started_again_it_ends_in_the_same(faces, tmp_path):
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while len(list(cut.glob('.receipts/*/*'))) < 4 and process.poll() is None:
+    while len(list(cut.glob('.prepare/receipts/*/*'))) < 4 and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (cut / 'annotations.json').exists()
-    done = files_below(cut / '.receipts')
+    done = files_below(cut / '.prepare' / 'receipts')
     options = Options(size=512, fps=100.0, progress=False)
     rows = prepare(READERS['generic'], Source(release), cut, options).rows
-    after = files_below(cut / '.receipts')
+    after = files_below(cut / '.prepare' / 'receipts')
     assert all(after[name] == when for name, when in done.items())
     assert rows == prepare(READERS['generic'], Source(release), whole, options).rows
     for path in (whole / 'frames').rglob('*.png'):
@@ -434,10 +440,10 @@ def test_the_receipts_version_is_part_of_every_fingerprint(
 ):
     truth = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
     prepare(READERS['smic-vis'], Source(truth.root), tmp_path / 'out', LINK)
-    before = files_below(tmp_path / 'out' / '.receipts')
+    before = files_below(tmp_path / 'out' / '.prepare' / 'receipts')
     monkeypatch.setattr(frame_writer, 'VERSION', 99)
     prepare(READERS['smic-vis'], Source(truth.root), tmp_path / 'out', LINK)
-    after = files_below(tmp_path / 'out' / '.receipts')
+    after = files_below(tmp_path / 'out' / '.prepare' / 'receipts')
     assert all(after[name] != before[name] for name in before)
 
 
@@ -474,3 +480,318 @@ def test_the_composite_comes_out_of_every_edition(fake_releases, tmp_path, editi
     row = dataset.get_data_info(441)
     wanted = [n % 64 for n in range(row['onset'], row['offset'] + 1)][:16]
     assert [fake_releases.number_modulo_64(frame) for frame in frames] == wanted
+
+
+# What is not ours stays as it is.
+
+
+@pytest.fixture
+def mini(tmp_path):
+    """A release of two people, four clips, six frames each."""
+    root = tmp_path / 'release'
+    lines = ['subject,clip,emotion,fps']
+    for number, (who, clip) in enumerate(itertools.product(('p1', 'p2'), 'ab')):
+        folder = root / who / clip
+        folder.mkdir(parents=True)
+        for n in range(1, 7):
+            image = np.full((6, 6, 3), 10 * number + n, np.uint8)
+            cv2.imwrite(str(folder / f'{n}.png'), image)
+        lines.append(f'{who},{clip},{"sad" if number % 2 else "happy"},30')
+    (root / 'clips.csv').write_text('\n'.join(lines))
+    return root
+
+
+def run_mini(root, out, **options):
+    chosen = Options(**{'crop': False, 'progress': False, **options})
+    return prepare(READERS['generic'], Source(root), out, chosen)
+
+
+@pytest.mark.parametrize('linked', ['frames', 'frames/p1', '.prepare'])
+def test_nothing_is_written_through_a_link(mini, tmp_path, linked):
+    out = tmp_path / 'out'
+    (out / linked).parent.mkdir(parents=True, exist_ok=True)
+    (out / linked).symlink_to(mini)
+    before = files_below(mini)
+    with pytest.raises(MERDataError, match='is a link'):
+        run_mini(mini, out)
+    assert {
+        name: before[name] for name in files_below(mini) if name in before
+    } == before
+
+
+@pytest.mark.parametrize('there', ['frames/p1/a/mine.npy', 'annotations.json'])
+def test_a_folder_that_was_made_by_hand_is_refused(mini, tmp_path, there):
+    path = tmp_path / 'out' / there
+    path.parent.mkdir(parents=True)
+    path.write_text('mine')
+    with pytest.raises(MERDataError, match='was not made here'):
+        run_mini(mini, tmp_path / 'out')
+    assert path.read_text() == 'mine'
+
+
+def test_frames_put_beside_ours_stay(mini, tmp_path):
+    out = tmp_path / 'out'
+    run_mini(mini, out)
+    mine = out / 'frames' / 'p9' / 'other' / 'mine.npy'
+    mine.parent.mkdir(parents=True)
+    mine.write_text('mine')
+    run_mini(mini, out)
+    assert mine.read_text() == 'mine'
+
+
+def test_another_release_into_the_same_folder_is_refused(fake_releases, mini, tmp_path):
+    out = tmp_path / 'out'
+    run_mini(mini, out)
+    before = files_below(out)
+    truth = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
+    with pytest.raises(MERDataError, match='holds any clips with a table, not SMIC'):
+        prepare(READERS['smic-vis'], Source(truth.root), out, LINK)
+    after = files_below(out)
+    assert {name for name in after if after[name] != before.get(name)} <= {
+        Path('.prepare/lock')
+    }
+
+
+def test_a_release_that_went_away_takes_nothing_along(mini, tmp_path):
+    """A disk that is half mounted must not cost what was prepared before."""
+    out = tmp_path / 'out'
+    run_mini(mini, out)
+    before = {name: when for name, when in files_below(out).items()}
+    for path in (mini / 'p1').glob('*/*'):
+        path.unlink()
+    shutil.rmtree(mini / 'p2' / 'a')
+    with pytest.raises(MERDataError, match='3 are left out'):
+        run_mini(mini, out)
+    after = files_below(out)
+    changed = {str(name) for name in before if before[name] != after.get(name)}
+    assert changed <= {'report.md', 'report.json', '.prepare/release.json'}
+
+
+def test_a_clip_called_as_another_ones_workplace(mini, tmp_path):
+    os.rename(mini / 'p1' / 'a', mini / 'p1' / '.b.partial2')
+    text = (mini / 'clips.csv').read_text().replace('p1,a', 'p1,.b.partial')
+    (mini / 'clips.csv').write_text(text)
+    shutil.copytree(mini / 'p1' / 'b', mini / 'p1' / 'x')
+    done = run_mini(mini, tmp_path / 'out')
+    for row in done.rows:
+        assert len(os.listdir(tmp_path / 'out' / 'frames' / row['frame_dir'])) == 6
+
+
+def test_two_runs_at_once_are_refused(mini, tmp_path):
+    with out_folder(tmp_path / 'out', READERS['generic'].title):
+        with pytest.raises(MERDataError, match='another run'):
+            run_mini(mini, tmp_path / 'out')
+    run_mini(mini, tmp_path / 'out')
+
+
+def test_out_is_a_file_or_cannot_be_written(mini, tmp_path):
+    (tmp_path / 'file').write_text('x')
+    for out in (tmp_path / 'file', tmp_path / 'file' / 'below', Path('/proc/none')):
+        with pytest.raises(MERDataError, match='cannot be written'):
+            run_mini(mini, out)
+
+
+def test_a_cut_between_two_sizes_never_mixes_them(faces, tmp_path, monkeypatch):
+    out, calls = tmp_path / 'out', []
+    prepare(READERS['generic'], Source(faces), out, CROP)
+    assert (out / 'annotations.json').exists()
+
+    def cut(path, value):
+        calls.append(path)
+        if len(calls) == 2:  # the first clip is in its place, its receipt is not
+            raise KeyboardInterrupt
+        return write_json(path, value)
+
+    monkeypatch.setattr(frame_writer, 'write_json', cut)
+    other = Options(size=64, fps=100.0, progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(READERS['generic'], Source(faces), out, other)
+    monkeypatch.undo()
+    # There is no annotation of clips that are half of one size, half of another.
+    assert not (out / 'annotations.json').exists()
+    done = prepare(READERS['generic'], Source(faces), out, CROP)
+    for row in done.rows:
+        for path in (out / 'frames' / row['frame_dir']).iterdir():
+            assert cv2.imread(str(path)).shape == (96, 96, 3)
+
+
+def test_a_full_disk_is_not_remembered(mini, tmp_path, monkeypatch):
+    def full(source, target):
+        raise OSError(28, 'No space left on device', str(target))
+
+    monkeypatch.setattr(frame_writer, 'link_or_copy', full)
+    with pytest.raises(MERDataError, match='No space left on device; what is done'):
+        run_mini(mini, tmp_path / 'out')
+    monkeypatch.undo()
+    assert len(run_mini(mini, tmp_path / 'out').rows) == 4
+
+
+LARGE = cv2.imencode('.png', np.zeros((20, 20, 3), np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize('data', [b'', b'junk', LARGE])
+def test_frames_that_cannot_be_decoded_are_found_without_cropping(mini, tmp_path, data):
+    (mini / 'p1' / 'a' / '3.png').write_bytes(data)
+    done = run_mini(mini, tmp_path / 'out')
+    assert len(done.rows) == 3
+    (lost,) = findings(done, 'skipped')
+    assert lost['clip'] == 'p1/a' and '3.png' in lost['reason']
+    assert 'left out' in done.differences[-1]
+
+
+def test_links_fall_back_to_copies(mini, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(18, 'Invalid cross-device link')
+
+    monkeypatch.setattr(os, 'link', refuse)
+    done = run_mini(mini, tmp_path / 'out')
+    folder = tmp_path / 'out' / 'frames' / done.rows[0]['frame_dir']
+    assert (folder / '1.png').read_bytes() == (mini / 'p1/a/1.png').read_bytes()
+    assert (folder / '1.png').stat().st_nlink == 1
+
+
+# What must not come out in silence.
+
+
+def rewrite(root, *rows):
+    head = 'subject,clip,emotion,path,fps'
+    (root / 'clips.csv').write_text('\n'.join([head, *rows]))
+
+
+def test_nobody_gets_the_clip_of_somebody_else(mini, tmp_path):
+    shutil.rmtree(mini / 'p1' / 'a')
+    rewrite(mini, 'p1,a,happy,,30', 'p2,a,sad,,30', 'p2,b,happy,,30')
+    done = run_mini(mini, tmp_path / 'out')
+    assert [(row['subject'], row['clip']) for row in done.rows] == [
+        ('p2', 'a'),
+        ('p2', 'b'),
+    ]
+    # Nor does the name of a clip alone find a folder that is a person's.
+    rewrite(mini, 'p1,a,happy,,30', 'p2,b,sad,,30', 'p2,x,happy,p2/a,30')
+    done = run_mini(mini, tmp_path / 'out')
+    assert [(row['subject'], row['clip']) for row in done.rows] == [
+        ('p2', 'b'),
+        ('p2', 'x'),
+    ]
+
+
+def test_one_folder_is_one_clip_of_one_person(mini, tmp_path):
+    rewrite(mini, 's1,x,happy,p1/a,30', 's2,y,sad,p1/a,30', 's1,z,sad,p1/a,30')
+    with pytest.raises(MERDataError, match='already'):
+        run_mini(mini, tmp_path / 'out')
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert 's2/y' in text and 's1/z' in text and 'row 2 already' in text
+
+
+@pytest.mark.parametrize('other', ['P1', 'p01', 'p 1'])
+def test_one_person_spelled_two_ways_is_refused(mini, tmp_path, other):
+    rewrite(mini, 'p1,a,happy,p1/a,30', f'{other},b,sad,p1/b,30')
+    with pytest.raises(MERDataError, match=r"'p1' \(row 2\) and .*one person"):
+        run_mini(mini, tmp_path / 'out')
+
+
+def test_names_that_differ_in_case_alone_are_one(fake_releases, tmp_path):
+    truth = fake_releases.write_casme2(tmp_path / 'release', variant='mpt')
+    row = next(row for row in truth.rows if row.clip == 'EP02_07')
+    others = [one for one in truth.rows if one is not row]
+    taken = next(one for one in others if one.subject == row.subject)
+    fake_releases.break_cell(truth.sheet, row.line, 'Filename', 'ep02_07')
+    done = prepare(READERS['casme2'], Source(truth.root), tmp_path / 'a', LINK)
+    assert done.report['edition'] == 'with EP02_07' and not done.differences
+    name = taken.clip.swapcase()
+    fake_releases.break_cell(truth.sheet, row.line, 'Filename', name)
+    done = prepare(READERS['casme2'], Source(truth.root), tmp_path / 'b', LINK)
+    assert len(done.rows) == 255
+    (lost,) = findings(done, 'skipped')
+    assert lost['row'] == max(row.line, taken.line) and 'row' in lost['reason']
+
+
+def test_folders_that_fit_nothing_are_listed(fake_releases, tmp_path):
+    smic = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
+    folder = (smic.root / smic.rows[0].folder).parent
+    folder.rename(folder.with_name('negativ'))
+    done = prepare(READERS['smic-vis'], Source(smic.root), tmp_path / 'a', LINK)
+    skipped = findings(done, 'skipped')
+    assert len(done.rows) + len(skipped) == 71 and skipped
+    assert all('negativ/' in one['clip'] for one in skipped)
+    assert 'left out' in done.differences[-1]
+    mmew = fake_releases.write_mmew(tmp_path / 'mmew', kind='macro')
+    folder = (mmew.root / mmew.rows[0].folder).parent
+    folder.rename(folder.with_name('happines'))
+    done = prepare(READERS['mmew-macro'], Source(mmew.root), tmp_path / 'b', LINK)
+    assert len(done.rows) + len(findings(done, 'skipped')) == 900
+
+
+def test_a_fault_in_a_cell_explains_a_difference(fake_releases, tmp_path):
+    truth = fake_releases.write_samm(tmp_path / 'samm')
+    row = next(row for row in truth.rows if row.emotion == 'happiness')
+    fake_releases.break_cell(truth.sheet, row.line, 'Subject', 'x', 'MICRO_ONLY')
+    done = prepare(READERS['samm'], Source(truth.root), tmp_path / 'out', LINK)
+    five = done.report['labels'][0]
+    assert five['differences'][0] == 'happiness: 25 clips, expected 26'
+    assert not five['unexplained'] and f'row {row.line}' in five['lost'][0]
+    assert row.clip in five['lost'][0]
+    assert done.report['skipped'] == 1
+
+
+def test_a_class_is_made_of_clips_that_can_be_used(mini, tmp_path):
+    rewrite(
+        mini,
+        'p1,a,happy,,30',
+        'subject,clip,emotion,path,fps',
+        'p1,gone,hapy,,30',
+        'p2,b,sad,,30',
+    )
+    done = run_mini(mini, tmp_path / 'out')
+    content = read_annotation(done.files[0])
+    assert content['metainfo']['classes'] == ['happiness', 'sadness']
+
+
+@pytest.mark.parametrize('path', ['.', 'p1', 'p1/a/1.png', ''])
+def test_odd_paths_in_a_table(mini, tmp_path, path):
+    rewrite(mini, f'p1,nothing,happy,{path},30', 'p1,b,sad,,30', 'p2,a,happy,,30')
+    done = run_mini(mini, tmp_path / 'out')
+    assert [one['clip'] for one in findings(done, 'skipped')] == ['p1/nothing']
+
+
+def test_odd_names_fail_before_the_work_not_after(mini, tmp_path):
+    rewrite(mini, 'p1,a,happy/proud,,30', 'p1,b,sad,,30', 'p2,a,happy,,30')
+    for path in (mini / 'p2' / 'a').iterdir():
+        path.rename(path.with_name(f' {path.name}'))
+    with pytest.raises(MERDataError, match='one emotion') as caught:
+        run_mini(mini, tmp_path / 'out', max_skipped=9)
+    assert 'report.md' in str(caught.value)
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert 'happy/proud' in text and 'filename_tmpl' in text
+    assert not (tmp_path / 'out' / 'frames').exists()
+
+
+def test_a_link_to_nowhere_is_a_missing_frame(mini, tmp_path):
+    (mini / 'p1' / 'a' / '3.png').unlink()
+    (mini / 'p1' / 'a' / '3.png').symlink_to(tmp_path / 'gone')
+    done = run_mini(mini, tmp_path / 'out')
+    assert len(done.rows) == 4
+    assert any(one['clip'] == 'p1/a' for one in findings(done, 'noted'))
+
+
+@pytest.mark.parametrize(
+    ('release', 'options', 'message'),
+    [
+        ('generic', {'fps': -5.0}, 'no frame rate'),
+        ('generic', {'fps': float('nan')}, 'no frame rate'),
+        ('generic', {'crop': True, 'size': 0}, '32 pixels'),
+        ('casme2', {'fps': 25.0}, 'recorded at 200 Hz'),
+    ],
+)
+def test_options_that_cannot_be_meant(mini, tmp_path, release, options, message):
+    chosen = Options(**{'crop': False, 'progress': False, **options})
+    with pytest.raises(MERDataError, match=message):
+        prepare(READERS[release], Source(mini), tmp_path / 'out', chosen)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_sheet_for_a_release_without_one_is_a_mistake(fake_releases, tmp_path):
+    truth = fake_releases.write_smic(tmp_path / 'smic')
+    source = Source(truth.root, tmp_path / 'x.xlsx')
+    with pytest.raises(MERDataError, match='leave out --sheet'):
+        prepare(READERS['smic'], source, tmp_path / 'out', LINK)

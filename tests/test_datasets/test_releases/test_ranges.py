@@ -57,9 +57,9 @@ def test_a_wrong_end_is_mended_only_where_folders_are_the_clips(changes, field):
         (46, 50, 55),
         [(field, 'repaired')],
     )
-    # Neither end is the folder's: then neither is the apex.
+    # This folder is visibly not the clip: the end that is right is not the folder's.
     found = ends(settle_range(wrong, range(30, 70), TRIMMED))
-    assert found == ((30, None, 69), [(field, 'repaired')])
+    assert found == (None, [(field, 'skipped')])
 
 
 def test_a_row_that_is_not_that_of_its_folder():
@@ -78,10 +78,27 @@ def test_an_end_that_leaves_out_the_apex_is_the_wrong_one():
     assert ends(found) == ((46, 50, 55), [('offset', 'repaired')])
 
 
-def test_an_offset_with_a_digit_too_many_ends_with_the_folder():
-    found = settle_range(clip(offset=555), range(46, 56), TRIMMED)
-    assert ends(found) == ((46, 50, 55), [('offset', 'repaired')])
-    assert ends(settle_range(clip(offset=555), range(46, 56), Habits()))[0] is None
+@pytest.mark.parametrize('habits', [Habits(), TRIMMED, RELATIVE])
+@pytest.mark.parametrize('wanted', [clip(offset=145), clip(offset=145, apex=None)])
+def test_a_copy_that_lost_most_frames_is_left_out(habits, wanted):
+    """It looks like a folder whose row is wrong, but that is not certain."""
+    assert ends(settle_range(wanted, range(46, 51), habits))[0] is None
+    assert ends(settle_range(wanted, range(1, 6), RELATIVE))[0] is None
+
+
+def test_as_many_frames_elsewhere_are_no_sign_of_another_numbering():
+    """Here the end is missing, and the folder begins ten frames early."""
+    found = settle_range(clip(40, 50, 80), range(30, 71), Habits())
+    assert ends(found) == ((40, 50, 70), [('offset', 'repaired')])
+    found = settle_range(clip(40, 50, 80), range(100, 141), Habits())
+    assert ends(found) == ((100, 110, 140), [('frames', 'repaired')])
+
+
+def test_a_missing_apex_frame_is_said():
+    numbers = [n for n in range(46, 56) if n != 50]
+    found = settle_range(clip(), numbers, Habits())
+    assert ends(found) == ((46, 50, 55), [('frames', 'noted')])
+    assert 'the apex among them' in found[1][0].reason
 
 
 def test_a_copy_that_ends_earlier_is_cut_and_said():

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.releases.sheets import (
-    candidates,
     find_tables,
     heading,
     read_table,
+    spreadsheets,
 )
 
 NEEDED = {'subject': ('Subject',), 'onset': ('OnsetFrame', 'OnsetF')}
@@ -77,6 +77,10 @@ def test_of_several_sheets_the_named_one_is_taken(tmp_path):
     other = [['Subject', 'OnsetF'], ['09', 9]]
     path = write(tmp_path / 'a.xlsx', GRID, other, [['x']])
     assert len(read_table(path, NEEDED, sheet='TWO').rows) == 1
+    # If that sheet is there but broken, no other one stands in for it in silence.
+    with pytest.raises(MERDataError, match='three lacks'):
+        read_table(path, NEEDED, sheet='three')
+    assert read_table(path, NEEDED, sheet='two').title == 'a.xlsx, sheet two'
     with pytest.raises(MERDataError, match="'one', 'two'"):
         read_table(path, NEEDED)
 
@@ -110,10 +114,23 @@ def test_any_bytes_give_a_table_or_a_message(tmp_path_factory, data, ending):
         read_table(path, NEEDED)
 
 
+@pytest.mark.parametrize('sign', [',', ';', '\t'])
+def test_csv_files_with_signs_and_line_breaks_in_cells(tmp_path, sign):
+    path = tmp_path / 'a.csv'
+    rows = [['Subject', 'OnsetF', 'AU'], ['01', '4', '1;2;3;4,5'], ['02', '5', 'a\nb']]
+    rows.append(['03\x85x', '6', ''])
+    with open(path, 'w', newline='', encoding='utf-8') as file:
+        csv.writer(file, delimiter=sign).writerows(rows)
+    cells = [row.cells for row in read_table(path, {**NEEDED, 'au': ('AU',)}).rows]
+    assert [list(one.values()) for one in cells] == rows[1:]
+
+
 def test_chinese_csv_files_are_read(tmp_path):
     path = tmp_path / 'a.csv'
     path.write_bytes('Subject,OnsetF\n01,"4，5"\n'.encode('gb18030'))
-    assert read_table(path, NEEDED).rows[0].cells['onset'] == '4，5'
+    table = read_table(path, NEEDED)
+    assert table.rows[0].cells['onset'] == '4，5'
+    assert 'GB 18030' in table.title
 
 
 def test_the_one_sheet_that_fits_is_found(tmp_path):
@@ -127,11 +144,9 @@ def test_the_one_sheet_that_fits_is_found(tmp_path):
     above = write(tmp_path / 'set' / 'real.xls', GRID)
     assert find_tables(root, NEEDED).path == above
     second = write(root / 'copy.csv', GRID)
-    assert {path.name for path in candidates(root)} == {
-        'other.xlsx',
-        'real.xls',
-        'copy.csv',
-    }
-    with pytest.raises(MERDataError, match=r'(?s)--sheet.*copy\.csv.*real\.xls'):
+    assert {path.name for path in spreadsheets(root)} == {'other.xlsx', 'copy.csv'}
+    # What lies inside is meant, whatever lies beside it.
+    assert find_tables(root, NEEDED).path == second
+    write(root / 'third.xls', GRID)
+    with pytest.raises(MERDataError, match=r'(?s)--sheet.*copy\.csv.*third\.xls'):
         find_tables(root, NEEDED)
-    assert second.exists()
