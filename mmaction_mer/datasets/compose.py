@@ -5,8 +5,10 @@ subject takes nobody for somebody else's clips. The new folder stands on its own
 frames are hard links, or copies where there can be none.
 """
 
+import filecmp
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,10 +23,12 @@ from .annotation import (
     write_annotation,
 )
 from .checking import frames_root
+from .clip_store.sources import digest
 from .clips import locate, usable_clips
 from .composite_report import as_markdown, report_on
 from .frames import list_frames
 from .linking import link_or_copy
+from .out_folder import out_folder
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Part:
         root: The folder that the paths of the rows start from.
         classes: Names of the classes.
         rows: Rows of the annotation.
-        task_name: What the labels are about.
+        metainfo: What the annotation says of itself.
     """
 
     dataset: str
@@ -45,11 +49,15 @@ class Part:
     root: Path
     classes: tuple[str, ...]
     rows: list[dict[str, Any]]
-    task_name: str
+    metainfo: dict[str, Any]
 
 
 def make_composite(
-    folders: Sequence[Path], out: Path, labels: str = '3class', store: bool = False
+    folders: Sequence[Path],
+    out: Path,
+    labels: str = '3class',
+    store: bool = False,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Make one folder of several prepared ones.
 
@@ -61,6 +69,7 @@ def make_composite(
         out: The folder to make.
         labels: Which of their annotations: the one with this ``metainfo.labels``.
         store: Write a store of whole clips too.
+        workers: Processes that write it; None takes one per core.
 
     Returns:
         What ``report.json`` holds, see ``composite_report.py``.
@@ -79,16 +88,20 @@ def make_composite(
     validate_annotation(content, str(out / 'annotations.json'))
     for part in parts:
         usable_clips(part.rows, str(part.root), str(part.file))
-    link_frames(parts, out / 'frames')
-    if store:
-        from .clip_store import write_store
+    name = f'the composite {content["metainfo"]["dataset"]}, {labels}'
+    with out_folder(out, name) as made:
+        made.remove_annotations()
+        link_frames(parts, made.frames)
+        if store:
+            from .clip_store import write_store
 
-        rows = content['data_list']
-        write_store(folder=out / 'store', rows=rows, root=out / 'frames')
-    report = report_on(content)
-    write_json(out / 'report.json', report)
-    atomic_write(out / 'report.md', as_markdown(report))
-    write_annotation(out / 'annotations.json', content)
+            write_store(
+                out / 'store', content['data_list'], made.frames, workers=workers
+            )
+        report = report_on(content)
+        write_json(out / 'report.json', report)
+        atomic_write(out / 'report.md', as_markdown(report))
+        write_annotation(out / 'annotations.json', content)
     return report
 
 
@@ -125,9 +138,8 @@ def read_part(folder: Path, labels: str) -> Part:
             f'that it was made of'
         )
     classes = tuple(metainfo['classes'])
-    task = metainfo.get('task_name', 'micro-expression recognition')
     root = frames_root(path, rows)
-    return Part(names[0], path, root, classes, rows, task)
+    return Part(names[0], path, root, classes, rows, metainfo)
 
 
 def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
@@ -164,8 +176,14 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
         'metainfo': {
             'dataset': '+'.join(part.dataset for part in parts),
             'labels': labels,
-            'task_name': first.task_name,
+            'task_name': first.metainfo.get(
+                'task_name', 'micro-expression recognition'
+            ),
             'classes': list(first.classes),
+            'subjects_known': all(
+                part.metainfo.get('subjects_known', True) for part in parts
+            ),
+            'frames': digest([part.metainfo.get('frames') for part in parts]),
             'format': 1,
         },
         'data_list': [
@@ -196,28 +214,28 @@ def link_frames(parts: Sequence[Part], root: Path) -> None:
             continue
         # Clips may share a folder, and a release may hold more than the clip.
         files = list_frames(found['frame_dir'], row['filename_tmpl'])
+        if target not in linked:
+            _remove_others(target, files.values())
         names = linked.setdefault(target, set())
         for file in map(Path, files.values()):
             if file.name not in names:
                 link_or_copy(file, target / file.name)
                 names.add(file.name)
-    for folder, names in linked.items():
-        _refuse_others(folder, names)
 
 
 def _source(row: Mapping[str, Any]) -> str:
     return 'frame_dir' if row.get('video') is None else 'video'
 
 
-def _refuse_others(folder: Path, names: set[str]) -> None:
-    """Sweep up what a cut copy left; refuse frames of another composite."""
-    for entry in os.scandir(folder):
-        if not entry.is_file(follow_symlinks=False) or entry.name in names:
-            continue
-        if any(entry.name.startswith(f'.{name}.') for name in names):
-            os.unlink(entry.path)
-        else:
-            raise MERDataError(
-                f'{entry.path}: is not among the frames to be linked, but of an '
-                f'earlier composite: delete {folder}, or choose another --out'
-            )
+def _remove_others(folder: Path, files: Iterable[str]) -> None:
+    """Remove a clip's folder if it holds other frames: its part was prepared anew."""
+    wanted = {os.path.basename(file): file for file in files}
+    try:
+        held = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    if not all(
+        name in wanted and filecmp.cmp(wanted[name], folder / name, shallow=False)
+        for name in held
+    ):
+        shutil.rmtree(folder)

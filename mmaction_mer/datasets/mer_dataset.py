@@ -134,6 +134,7 @@ class MERDataset(BaseActionDataset):
             print_log(f'skipped: {reason}', 'current', logging.WARNING)
         for note in usable.notes:
             print_log(note, 'current', logging.WARNING)
+        self._check_filter(content['data_list'])
         self._choose_reading(usable.rows)
         chosen = self._subjects_of_side({row['subject'] for row in usable.rows})
         return [row for row in usable.rows if row['subject'] in chosen]
@@ -142,19 +143,28 @@ class MERDataset(BaseActionDataset):
         """Keep the clips whose fields have the values of ``filter_cfg``."""
         rows = self.data_list
         for field, values in (self.filter_cfg or {}).items():
-            if not all(field in row for row in rows):
-                raise MERDataError(
-                    f"{self.ann_file}: filter_cfg asks for '{field}', which is not a "
-                    f'field of every clip'
-                )
-            kept = values if isinstance(values, list | tuple | set) else [values]
-            rows = [row for row in rows if row[field] in kept]
+            rows = [row for row in rows if row[field] in _as_list(values)]
         if not rows:
             raise MERDataError(
                 f"{self.ann_file}: no clip is left for side '{self.side}' after "
                 f'filter_cfg={self.filter_cfg}'
             )
         return rows
+
+    def _check_filter(self, rows: list[dict]) -> None:
+        """Refuse a filter for what the annotation does not hold at all."""
+        for field, values in (self.filter_cfg or {}).items():
+            if not all(field in row for row in rows):
+                raise MERDataError(
+                    f"{self.ann_file}: filter_cfg asks for '{field}', which is not a "
+                    f'field of every clip'
+                )
+            held = [row[field] for row in rows]
+            if unknown := [value for value in _as_list(values) if value not in held]:
+                raise MERDataError(
+                    f'{self.ann_file}: filter_cfg asks for {field} {unknown[0]!r}, '
+                    f'which no clip has: check how it is spelled'
+                )
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on a clip, or only its random part where clips are kept."""
@@ -220,6 +230,10 @@ class MERDataset(BaseActionDataset):
                 f'{self.ann_file}: held_out and inner leave no subject to train on'
             )
         return {'all': known, 'train': train, 'val': inner, 'test': held_out}[self.side]
+
+
+def _as_list(values: Any) -> Any:
+    return values if isinstance(values, list | tuple | set) else [values]
 
 
 def _as_subjects(value: str | Iterable[str] | None, field: str) -> tuple[str, ...]:

@@ -110,6 +110,12 @@ def make_plan(cfg: Config) -> Plan:
         handler.addFilter(say_once)
     whole = DATASETS.build({**copy.deepcopy(data), 'side': 'all', 'pipeline': []})
     check_classes(cfg, list(whole.metainfo['classes']), path)
+    if not whole.metainfo.get('subjects_known', True):
+        raise MERRunError(
+            f'{path}: who is seen in its clips is not known, so that no protocol can '
+            f'keep a person on one side: use it for pre-training (if you know better, '
+            f'set metainfo.subjects_known to true there)'
+        )
     subjects = clip_subjects(whole)
     folds = make_folds(options['protocol'], subjects, clip_datasets(whole))
     for fold in folds:

@@ -75,9 +75,12 @@ def folders(tmp_path):
 
 
 def files_in(folder):
-    return sorted(
-        str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()
-    )
+    """Contents by name, without the notes of those who make the folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file() and '.prepare' not in path.parts
+    }
 
 
 def test_megc_2019_comes_out_of_complete_data_sets(tmp_path, main, capsys):
@@ -172,7 +175,7 @@ def test_a_kill_leaves_no_annotation_and_a_rerun_completes(
         with pytest.raises(KeyboardInterrupt):
             make_composite(folders, out)
     assert not list(out.glob('*.json'))
-    assert len(files_in(out)) == after if out.exists() else after == 0
+    assert len(files_in(out)) == after
     report = make_composite(folders, out)
     assert make_composite(folders, out) == report
     whole = tmp_path / 'whole'
@@ -291,12 +294,36 @@ def test_a_folder_of_something_else_is_refused(folders, tmp_path):
     refused(folders, tmp_path, 'a part', out=folders[0] / 'frames' / 'x')
     frames = tmp_path / 'out' / 'frames' / 'samm' / '001' / 'c000'
     frames.mkdir(parents=True)
-    (frames / 'img8.png').write_bytes(b'of an earlier composite')
-    refused(folders, tmp_path, 'img8.png: is not among the frames')
-    (frames / 'img8.png').unlink()
-    (frames / 'img9.png').unlink()
-    (frames / 'img9.png').write_bytes(b'other')
-    refused(folders, tmp_path, 'img9.png: is there already and differs')
+    (frames / 'img8.png').write_bytes(b'mine')
+    refused(folders, tmp_path, 'was not made here')
+    assert (frames / 'img8.png').read_bytes() == b'mine'
+
+
+def test_a_part_that_was_prepared_anew_is_linked_anew(folders, tmp_path):
+    """As many frames of other pixels, and frames under other names."""
+    out = tmp_path / 'out'
+    make_composite(folders, out)
+    for clip, name in (('001/c000', None), ('002/c001', 'img12.png')):
+        frame = folders[1] / 'frames' / clip / 'img11.png'
+        data = cv2.imencode('.png', np.full((8, 8, 3), 77, np.uint8))[1].tobytes()
+        frame.unlink()
+        (frame if name is None else frame.with_name(name)).write_bytes(data)
+    make_composite(folders, out)
+    whole = tmp_path / 'whole'
+    make_composite(folders, whole)
+    assert files_in(out) == files_in(whole)
+
+
+def test_a_prepared_folder_is_not_composed_over(folders, tmp_path):
+    write_folder(tmp_path / 'other', prepared_rows('other', 'sub{}', (2, 1, 1), 2))
+    before = files_in(tmp_path / 'other')
+    refused_out = tmp_path / 'other'
+    with pytest.raises(MERDataError, match='was not made here'):
+        make_composite(folders, refused_out)
+    assert files_in(tmp_path / 'other') == before
+    make_composite(folders[:2], tmp_path / 'two')
+    with pytest.raises(MERDataError, match='holds the composite casme2.samm, 3class'):
+        make_composite(folders, tmp_path / 'two')
 
 
 def test_clips_may_share_a_folder_and_be_videos(tmp_path, fake):

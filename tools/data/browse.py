@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='folder that its paths start from; default: frames/ beside it, or its own',
     )
     parser.add_argument(
-        '--out', type=Path, help='folder for the figures; default: browse/ beside it'
+        '--out', type=Path, help='folder; default: browse/ANNOTATION/ beside it'
     )
     return parser.parse_args(argv)
 
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     metainfo, rows = content['metainfo'], content['data_list']
     classes = metainfo['classes']
     root = args.frames or frames_root(args.annotation, rows)
-    out = args.out or args.annotation.parent / 'browse'
+    out = args.out or args.annotation.parent / 'browse' / args.annotation.stem
     names = ' + '.join(sorted({row['dataset'] for row in rows}))
     title = ' · '.join(filter(None, [names, metainfo.get('labels')]))
     people = {(row['dataset'], row['subject']) for row in rows}

@@ -25,6 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--labels', default='3class', help='which of their annotations (3class)')
     add('--strict', action='store_true', help='fail where MEGC 2019 counts otherwise')
     add('--store', action='store_true', help='also write a store of whole clips')
+    add('--workers', type=int, help='processes that write it (one per core)')
     return parser.parse_args(argv)
 
 
@@ -32,7 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Make the composite and say what came out."""
     args = parse_args(argv)
-    report = make_composite(args.folders, args.out, args.labels, args.store)
+    report = make_composite(
+        args.folders, args.out, args.labels, args.store, args.workers
+    )
     print(as_markdown(report))
     print(f'annotation: {args.out / "annotations.json"}')
     print(f'report: {args.out / "report.md"}')

@@ -1,11 +1,13 @@
 """Prepare a release: checked annotation files, aligned faces and a report."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets.clip_store import find_store, write_store
+from mmaction_mer.datasets.clips import locate
+from mmaction_mer.datasets.parallel import cores
 from mmaction_mer.datasets.releases import READERS, Source
 from mmaction_mer.datasets.releases.prepare import Options, prepare
 from mmaction_mer.engine.command_line import report_errors
@@ -33,8 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--store', action='store_true', help='also write a store of whole clips')
     add('--strict', action='store_true', help='fail where counts differ')
     add('--max-skipped', type=int, help='so many rows may be left out (half of them)')
-    cores = os.cpu_count() or 1
-    add('--workers', type=int, default=min(cores, 8), help='processes (one per core)')
+    add('--workers', type=int, default=cores(), help='processes (one per core)')
     return parser.parse_args(argv)
 
 
@@ -54,19 +55,37 @@ def main(argv: list[str] | None = None) -> None:
     done = prepare(READERS[args.release], source, args.out, options)
     frames = args.out / 'frames'
     if args.store:
-        from mmaction_mer.datasets.clip_store import write_store
-
         write_store(args.out / 'store', done.rows, frames, workers=args.workers)
     pages = write_clip_sheets(done.rows, frames, args.out / 'sheets')
     print(summary(done.report))
     print(f'annotations: {", ".join(map(str, done.files))}')
     print(f'report: {args.out / "report.md"}')
     print(f'look at the clips: {args.out / "sheets"}, {len(pages)} page(s)')
+    if not args.store and (note := stale_store(args.out, done.rows)):
+        print(note)
+    if args.strict and not any(one['expected'] for one in done.report['labels']):
+        raise MERDataError(
+            f'--strict: nothing is known to compare {done.report["release"]} with: '
+            f'leave it out'
+        )
     if args.strict and done.differences:
         raise MERDataError(
             f'--strict: {args.out} differs from a complete release:\n  '
             + '\n  '.join(done.differences)
         )
+
+
+def stale_store(out: Path, rows: list[dict]) -> str:
+    """Say it if a store of an earlier run no longer fits."""
+    store = find_store(out)
+    if store is None:
+        return ''
+    frames = str(out / 'frames')
+    try:
+        store.check([locate(row, frames) for row in rows], frames)
+    except MERDataError:
+        return f'the store in {out} is stale now: --store makes it again'
+    return ''
 
 
 def summary(report: dict) -> str:

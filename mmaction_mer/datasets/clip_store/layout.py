@@ -14,8 +14,8 @@ from ..annotation import MERDataError, clip_name
 FORMAT = 1
 PIXELS, INDEX = 'clips.npy', 'index.json'
 ADVICE = (
-    'remake it with tools/data/prepare.py --store, or remove the folder, or set '
-    'store=False'
+    'remake it with --store of tools/data/prepare.py or compose.py, or remove the '
+    'folder, or set store=False'
 )
 
 # What reading a file that somebody else wrote can end in.

@@ -1,20 +1,12 @@
-"""Making the clips of a store, on several cores."""
+"""Making the clips of a store."""
 
-import multiprocessing
-import multiprocessing.connection
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
 
 from ..annotation import MERDataError, clip_name
 from ..clips import locate
@@ -40,12 +32,16 @@ class Maker:
     pixels: Path
     shape: tuple[int, ...]
 
-    def __call__(self, place: int, facts: Clip) -> Clip | str:
+    def __call__(self, job: tuple[int, Clip]) -> Clip | str:
         """Make one clip, down to the disk.
+
+        Args:
+            job: The place of the clip, and its facts.
 
         Returns:
             Its entry of the index, or what is wrong with it.
         """
+        place, facts = job
         name = clip_name(facts)
         try:
             row = locate(facts, self.root)
@@ -93,54 +89,3 @@ def make_clip(
     rest = {name: encode(value) for name, value in results.items()}
     rest = {name: value for name, value in rest.items() if given.get(name) != value}
     return np.stack(frames), {'dict': rest}
-
-
-def make_clips(
-    maker: Maker, todo: Sequence[tuple[int, Clip]], workers: int | None
-) -> Iterator[Clip | str]:
-    """Make clips, and give what ``maker`` says of them as they get done.
-
-    Args:
-        maker: Makes one.
-        todo: The place of each clip, and its facts.
-        workers: Processes, which share the cores; None takes one per core.
-
-    Raises:
-        MERDataError: A process was killed.
-    """
-    cores = len(os.sched_getaffinity(0))
-    workers = min(workers or cores, len(todo))
-    if workers <= 1:
-        yield from (maker(place, facts) for place, facts in todo)
-        return
-    # A plain fork may hang: thread pools of OpenCV and torch do not survive it.
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([__name__])
-    threads = max(1, cores // workers)
-    with ProcessPoolExecutor(workers, context, _begin_worker, (threads,)) as pool:
-        futures = [pool.submit(maker, place, facts) for place, facts in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise MERDataError(
-                'a process that makes clips was killed, perhaps for memory: start '
-                'again, with fewer workers; what was done stays'
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin_worker(threads: int) -> None:
-    """Share out the cores, leave Ctrl-C to the parent, and end when it ends."""
-    cv2.setNumThreads(threads)
-    torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()

@@ -13,8 +13,9 @@ from ...utils import write_json
 from ..annotation import MERDataError, clip_name, raise_problems
 from ..clip_cache import beginning
 from ..clips import locate
+from ..parallel import cores, in_processes
 from .layout import FORMAT, INDEX, PIXELS, open_pixels, read_index
-from .making import Clip, Maker, make_clip, make_clips
+from .making import Clip, Maker, make_clip
 from .reading import compare, refuse_outside
 from .sources import clip_facts, digest
 from .workplace import (
@@ -173,7 +174,8 @@ def _make_rest(
     )
     problems = []
     with open(journal, 'a', encoding='utf-8') as lines, bar:
-        for made in make_clips(maker, todo, workers):
+        preload = type(maker).__module__
+        for made in in_processes(maker, todo, workers or cores(), preload):
             bar.update()
             if isinstance(made, str):
                 problems.append(made)

@@ -32,7 +32,7 @@ _FACES = 'clip_224x224'
 
 def read(source: Source) -> Reading:
     """Read the clips with one label: one split's two halves are all of them."""
-    reading = Reading()
+    reading = Reading(subjects_known=False)
     places = source.places(_key, 'clip_224x224/00001')
     # The same clips lie there twice, as videos and as cut out faces.
     faces = {key[1:]: path for key, path in places.items() if key[0] == _FACES}

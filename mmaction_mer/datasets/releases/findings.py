@@ -88,6 +88,7 @@ class Reading:
         rows: Number of rows (or folders, where there is no sheet).
         source: The spreadsheet's name, empty where folders are the labels.
         variant: The edition of the release, recognised from its rows.
+        subjects_known: Whether it is known who is seen; else each clip is a subject.
     """
 
     clips: list[Clip] = field(default_factory=list)
@@ -96,6 +97,7 @@ class Reading:
     rows: int = 0
     source: str = ''
     variant: str = ''
+    subjects_known: bool = True
 
 
 class CellReader:

@@ -21,7 +21,7 @@ from ..annotation import MERDataError
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
 from ..frames import read_images, read_video
 from ..linking import link_or_copy
-from .out_folder import OutFolder
+from ..out_folder import OutFolder
 from .settle import Settled
 
 # Raised when the same release gives other pictures.

@@ -139,6 +139,7 @@ def read_tree(source: Source, people: bool = True) -> Reading:
             people and len(place.parts) == 3 and place.parts[0].lower() not in _SIDES
         )
         subject = place.parts[0] if known else name
+        reading.subjects_known &= known
         reading.clips.append(
             Clip(subject, name, place.parts[-2], place.path, whole=True)
         )

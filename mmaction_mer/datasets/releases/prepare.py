@@ -14,14 +14,15 @@ from typing import Any
 from tqdm import tqdm
 
 from ..annotation import MERDataError, write_annotation
+from ..clip_store.sources import digest
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
+from ..out_folder import OutFolder, out_folder
 from ..parallel import in_processes
 from ..rules import MAX_FPS, name_problem, row_problems
 from .findings import Clip, Finding, Reading, drop_repeated
 from .frame_writer import Crop, Job, current_receipt, template, write_clip
 from .habits import Habits, describe
-from .out_folder import OutFolder, out_folder
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
 from .settle import Settled, settle
@@ -117,7 +118,7 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
         )
     drop_repeated(reading)
     with out_folder(out, reader.title) as folder:
-        settled, findings, habits = settle(reading.clips)
+        settled, findings, habits = settle(reading.clips, options.progress)
         findings = [*reading.findings, *findings]
         state = _State(reader, folder, reading, habits, settled, findings)
         jobs = _jobs(state, crop, options.fps)
@@ -138,7 +139,8 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
             state, used, {how: faces.count(how) for how in sorted({*faces})}, options
         )
         rows = [_row(job) | {'dataset': _dataset(state)} for job in done]
-        files = _write_annotations(state, maps, rows, used)
+        made_from = sorted(one['made_from'] for one in receipts if 'files' in one)
+        files = _write_annotations(state, maps, rows, used, digest(made_from))
         folder.remove_annotations(but=files)
         folder.remove_clips(but={job.names for job in jobs})
     return Prepared(report, rows, files)
@@ -163,6 +165,11 @@ def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
         )
     if options.fps is not None and not 0 < options.fps <= MAX_FPS:
         raise MERDataError(f'--fps {options.fps:g}: is no frame rate in Hz')
+    if options.workers < 1 or (options.max_skipped or 0) < 0:
+        raise MERDataError(
+            f'--workers {options.workers}, --max-skipped {options.max_skipped}: give '
+            f'one worker or more, and no number below zero'
+        )
     if options.crop and options.size < SMALLEST:
         raise MERDataError(
             f'--size {options.size}: faces need {SMALLEST} pixels or more'
@@ -296,6 +303,7 @@ def _write_annotations(
     maps: Sequence[LabelMap],
     rows: Sequence[dict[str, Any]],
     used: Sequence[Clip],
+    frames: str,
 ) -> list[Path]:
     files = []
     for number, labels in enumerate(maps):
@@ -312,6 +320,9 @@ def _write_annotations(
             'labels': labels.name,
             'task_name': state.reader.task,
             'classes': list(labels.classes),
+            'subjects_known': state.reading.subjects_known,
+            # With it a run that is resumed notices that the pictures are others.
+            'frames': frames,
             'format': 1,
         }
         path = state.out.path / f'{name}.json'

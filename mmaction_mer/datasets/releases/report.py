@@ -87,7 +87,8 @@ def compare(
         are known); ``differences``, one line each; ``lost``, the clips of these classes
         that were read but left out, with the reason; ``unexplained``, the classes whose
         difference is not that of the clips left out; ``others``, the number of clips by
-        emotion that the map leaves out on purpose.
+        emotion that the map leaves out on purpose; ``excluded``, those of them that it
+        leaves out by name.
     """
     classes = {id(clip): labels.class_of(clip.emotion, clip.title) for clip in read}
     kept = {(clip.row, clip.title) for clip in used}
@@ -115,6 +116,11 @@ def compare(
     others = Counter(
         clip.emotion for clip, name in zip(used, named, strict=True) if name is None
     )
+    excluded = [
+        clip.title
+        for clip, name in zip(used, named, strict=True)
+        if name is None and labels.class_of(clip.emotion)
+    ]
     return {
         'labels': labels.name,
         'clips': found,
@@ -129,6 +135,7 @@ def compare(
         'lost': [_reason(clip, findings) for clip in lost],
         'unexplained': unexplained,
         'others': dict(sorted(others.items())),
+        'excluded': excluded,
     }
 
 
@@ -213,6 +220,8 @@ def _label_table(one: Mapping[str, Any]) -> list[str]:
     if one['others']:
         others = ', '.join(f'{name} {n}' for name, n in one['others'].items())
         lines += [f'Not among these classes: {others}.', '']
+    if one['excluded']:
+        lines += [f'Left out by name: {", ".join(one["excluded"])}.', '']
     if not expected:
         lines.append('No counts of a complete release are known for these labels.')
     elif not one['differences']:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from ..annotation import MERDataError
 from ..frames import open_video
 from .findings import Clip, Finding
@@ -26,17 +28,21 @@ class Settled:
     frames: Frames | None
 
 
-def settle(clips: Sequence[Clip]) -> tuple[list[Settled], list[Finding], Habits]:
+def settle(
+    clips: Sequence[Clip], progress: bool = False
+) -> tuple[list[Settled], list[Finding], Habits]:
     """Compare all clips of a release with the disk.
 
     Args:
         clips: The clips as the release describes them.
+        progress: Show a progress bar.
 
     Returns:
         The clips that can be used, what was found, and the release's habits.
     """
     folders: dict[Path, Frames | range | str] = {}
-    for clip in clips:
+    listing = tqdm(clips, 'listing frames', unit='clip', disable=not progress)
+    for clip in listing:
         if clip.path is not None and clip.path not in folders:
             folders[clip.path] = _look(clip.path)
     uses = Counter(clip.path for clip in clips)

@@ -1,4 +1,4 @@
-"""The folder that a release is prepared in: nobody else's, and one run at a time.
+"""A prepared folder while it is made: nobody else's, and one run at a time.
 
 ``.prepare/`` in it says which release this is and holds a receipt per clip. Only what
 has a receipt is ever replaced or removed.
@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...utils import write_json
-from ..annotation import MERDataError
+from ..utils import write_json
+from .annotation import MERDataError
 
 WORK = '.prepare'
 
@@ -64,7 +64,7 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
 
     Args:
         path: The folder; may hold an earlier attempt.
-        release: What is prepared there.
+        release: What is prepared there, in words.
 
     Raises:
         MERDataError: It holds something else, a link leads out of it, another run is
@@ -91,7 +91,7 @@ def _lock(lock: int, path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise MERDataError(
-            f'{path}: another run is preparing a release here: wait for it'
+            f'{path}: another run is at work here: wait for it'
         ) from error
     except OSError:
         pass  # a file system without locks
