@@ -13,6 +13,7 @@ import pytest
 from mmengine.config import Config
 
 from mmaction_mer.datasets import read_annotation, write_annotation
+from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
 from mmaction_mer.datasets.synthme import Release, make_release
 from mmaction_mer.engine import LOSORunner
 
@@ -83,6 +84,21 @@ def test_config_trains_and_tests(path, release, prepared, tmp_path):
     assert (tmp_path / 'confusion.png').stat().st_size > 1000
     is_mpt = cfg.model.type == 'MPTRecognizer'
     assert (tmp_path / 'clip.png').exists() == is_mpt
+
+
+@pytest.mark.parametrize(
+    'path', [path for path in CONFIGS if 'b16' in path.stem], ids=lambda path: path.stem
+)
+def test_a_head_has_the_classes_of_the_labels_it_reads(path):
+    cfg = Config.fromfile(path)
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        name = Path(loader.dataset.data_root).name
+        maps = (MEGC2019,) if name == 'megc2019' else LABEL_MAPS[name]
+        files = {'annotations.json': maps[0]}
+        files |= {f'annotations_{labels.name}.json': labels for labels in maps[1:]}
+        classes = files[loader.dataset.ann_file].classes
+        assert cfg.model.cls_head.num_classes == len(classes)
+        assert loader.dataset.data_prefix == dict(img='frames')
 
 
 def test_the_leaves_are_short_and_say_what_they_are():

@@ -218,8 +218,11 @@ def test_filter_cfg_keeps_values(release):
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert {info['label'] for info in infos} == {0, 1} and len(infos) == 3
     assert set(dataset.subjects) == {'sub04'}
+    with pytest.raises(MERDataError, match="dataset 'casme2', which no clip has"):
+        build(release, filter_cfg=dict(dataset=['fake', 'casme2']))
+    # What another side of the fold has is no mistake, but an empty side is.
     with pytest.raises(MERDataError, match='no clip is left'):
-        build(release, filter_cfg=dict(dataset=['casme2']))
+        build(release, filter_cfg=dict(subject='sub04'), held_out='sub01', side='test')
     with pytest.raises(MERDataError, match="'camera'"):
         build(release, filter_cfg=dict(camera=['left']))
 

@@ -1,9 +1,13 @@
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import cv2
 import pytest
 
+from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.parallel import in_processes
 
 
@@ -28,8 +32,18 @@ def test_the_cores_are_shared_out_and_given_back(monkeypatch):
     assert cv2.getNumThreads() == before
 
 
+def die(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_one_message():
+    with pytest.raises(MERDataError, match='was killed.*fewer workers'):
+        list(in_processes(die, range(4), 2))
+
+
 PROGRAM = """
 import cv2, numpy as np
+from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.parallel import in_processes
 
 def blur(size):
@@ -45,3 +59,26 @@ assert list(in_processes(blur, (1, 2, 3), 2)) == alone
 def test_processes_do_not_hang_on_threads_of_their_parent():
     """OpenCV's threads have run before the fork."""
     subprocess.run([sys.executable, '-c', PROGRAM], check=True, timeout=120)
+
+
+ORPHANS = """
+import os, sys, time
+from mmaction_mer.datasets.parallel import in_processes
+
+def sleep(number):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+list(in_processes(sleep, range(2), 2))
+"""
+
+
+def test_processes_end_with_their_parent():
+    parent = subprocess.Popen([sys.executable, '-c', ORPHANS], stdout=subprocess.PIPE)
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 60
+    while any(os.path.exists(f'/proc/{worker}') for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -189,8 +189,8 @@ def test_browse_writes_every_figure(data, tmp_path, capsys):
     metainfo = {'dataset': 'fake', 'classes': CLASSES, 'format': 1}
     path = tmp_path / 'annotations.json'
     write_annotation(path, {'metainfo': metainfo, 'data_list': rows})
-    out = tmp_path / 'browse'
-    out.mkdir()
+    out = tmp_path / 'browse' / 'annotations'
+    out.mkdir(parents=True)
     for name in ('clips_02.png', 'clips_mine.png'):
         (out / name).write_bytes(b'')
     assert tool.main([str(path)]) == 0

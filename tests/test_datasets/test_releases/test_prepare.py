@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmaction_mer.datasets import MERDataset, read_annotation
 from mmaction_mer.datasets.annotation import MERDataError
@@ -23,6 +24,8 @@ from mmaction_mer.datasets.faces import TEMPLATE, FaceFinder
 from mmaction_mer.datasets.out_folder import out_folder
 from mmaction_mer.datasets.releases import READERS, Source, frame_writer
 from mmaction_mer.datasets.releases.prepare import Options, prepare
+from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.loso_plan import make_plan
 from mmaction_mer.utils import write_json
 
 ROOT = Path(__file__).parents[3]
@@ -796,3 +799,37 @@ def test_a_sheet_for_a_release_without_one_is_a_mistake(fake_releases, tmp_path)
     source = Source(truth.root, tmp_path / 'x.xlsx')
     with pytest.raises(MERDataError, match='leave out --sheet'):
         prepare(READERS['smic'], source, tmp_path / 'out', LINK)
+
+
+def test_clips_of_nobody_known_are_for_pre_training_alone(mini, tmp_path):
+    tree = tmp_path / 'tree'
+    for emotion, clip in itertools.product(('Happy', 'Sad'), 'ab'):
+        shutil.copytree(mini / 'p1' / 'a', tree / emotion / clip)
+    options = Options(crop=False, progress=False, fps=30.0)
+    done = prepare(READERS['folders'], Source(tree), tmp_path / 'out', options)
+    metainfo = read_annotation(done.files[0])['metainfo']
+    assert metainfo['subjects_known'] is False
+    dataset = dict(type='MERDataset', data_root=str(tmp_path / 'out'), pipeline=[])
+    dataset |= dict(ann_file='annotations.json', data_prefix=dict(img='frames'))
+    loader = dict(batch_size=1, num_workers=0, sampler=None, dataset=dataset)
+    cfg = Config(
+        dict(
+            work_dir=str(tmp_path / 'run'),
+            train_dataloader=loader,
+            test_dataloader=loader,
+            train_cfg={'max_iters': 1},
+            optim_wrapper={'optimizer': {}},
+        )
+    )
+    with pytest.raises(MERRunError, match='who is seen in its clips is not known'):
+        make_plan(cfg)
+
+
+def test_other_pictures_are_another_annotation(faces, tmp_path):
+    """Folds that were trained on one crop are not pooled with folds of another."""
+    texts = []
+    for size in (64, 96, 64):
+        options = Options(size=size, fps=100.0, progress=False)
+        done = prepare(READERS['generic'], Source(faces), tmp_path / 'out', options)
+        texts.append(done.files[0].read_bytes())
+    assert texts[0] == texts[2] != texts[1]

@@ -1,5 +1,6 @@
 """Every release at full size, with every quirk, through its reader."""
 
+import shutil
 from collections import Counter, namedtuple
 
 import cv2
@@ -73,6 +74,10 @@ def written(fake_releases, tmp_path_factory):
 Truth = namedtuple('Truth', 'root')
 
 
+def ends(clip):
+    return clip.onset, clip.offset + 1
+
+
 def read(reader, truth):
     reading = READERS[reader].read(Source(truth.root))
     drop_repeated(reading)
@@ -121,6 +126,12 @@ def test_every_row_comes_out_as_it_must(written, name):
             assert 'skipped' not in actions and 'repaired' not in actions, row
         if row.outcome in ('noted', 'repaired'):
             assert actions & {'noted', 'repaired'}, row
+            # What is right is said by the fake; ends that are not on disk are moved.
+            here = [n for n in row.frames if row.onset <= n <= row.offset]
+            assert (clip.onset, clip.offset) == (here[0], here[-1]), row
+            assert clip.apex == (
+                None if row.apex not in range(*ends(clip)) else row.apex
+            )
         assert 'skipped' not in actions, row
     labelled = [clip for clip in clips if clip.emotion != 'unlabelled']
     assert len(labelled) == len(truth.came_out())
@@ -283,6 +294,79 @@ def test_folders_named_by_emotion(tmp_path):
         'happiness',
     ]
     assert LABEL_MAPS['ferv39k'][0].class_of('Happy') == 'happiness'
+
+
+@pytest.mark.parametrize('name', RELEASES)
+def test_frame_rates(written, name):
+    reader, truth = written(name)
+    if READERS[reader].fps is not None:
+        assert READERS[reader].fps == truth.fps
+
+
+def test_cameras_and_parts_in_one_folder_are_kept_apart(fake_releases, tmp_path):
+    for kind in ('HS', 'VIS', 'NIR'):
+        fake_releases.write_smic(tmp_path / 'nir_lab' / 'smic', kind=kind)
+        fake_releases.write_smic(tmp_path / 'raw', kind=kind, cropped=False)
+    for root in (tmp_path / 'nir_lab' / 'smic', tmp_path / 'raw'):
+        for name, clips in (('smic', 164), ('smic-vis', 71), ('smic-nir', 71)):
+            _, used, findings, _ = read(name, Truth(root))
+            assert len(used) == clips and not findings
+            camera = name[5:].upper() or 'HS'
+            assert all(camera in clip.path.parts for clip in used)
+    for part in 'AC':
+        fake_releases.write_cas3(tmp_path / 'cas3', part=part)
+    for name, part, rows in (('cas3', 'part_A', 860), ('cas3-c', 'part_C', 165)):
+        reading, used, _, _ = read(name, Truth(tmp_path / 'cas3'))
+        assert reading.rows == rows
+        assert all(part in clip.path.parts for clip in used)
+
+
+def test_where_a_release_lies_says_nothing_about_it(fake_releases, tmp_path):
+    for above in ('macro_lab', 'NIR', 'part_C'):
+        fake_releases.write_mmew(tmp_path / above / 'x', kind='micro')
+        fake_releases.write_smic(tmp_path / above / 'y')
+        fake_releases.write_cas3(tmp_path / above / 'z')
+        for name, folder in (('mmew', 'x'), ('smic', 'y'), ('cas3', 'z')):
+            assert len(read(name, Truth(tmp_path / above / folder))[1]) > 100
+
+
+def test_a_release_that_does_not_say_which_camera_is_noted(fake_releases, tmp_path):
+    fake_releases.write_smic(tmp_path / 'x')
+    (next((tmp_path / 'x').rglob('HS'))).rename(tmp_path / 'clips')
+    _, used, findings, _ = read('smic', Truth(tmp_path / 'clips'))
+    assert len(used) == 164
+    assert [one.field for one in findings] == ['camera']
+
+
+def test_only_grey_clips_of_4dme_are_read(fake_releases, tmp_path):
+    truth = fake_releases.write_4dme(tmp_path)
+    grey = next(path for path in tmp_path.rglob('gray_micro'))
+    shutil.copytree(grey, grey.with_name('rgb_micro'))
+    assert len(read('4dme', truth)[1]) == 267
+
+
+def test_dfew_as_it_is_released(fake_releases, tmp_path):
+    """Videos and cut out faces side by side; the user names one of them, or all."""
+    fake_releases.write_dfew(tmp_path, layout='mp4')
+    truth = fake_releases.write_dfew(tmp_path, layout='folders')
+    _, clips, findings, _ = read('dfew', truth)
+    assert len(clips) == 175 and not findings
+    assert all('clip_224x224' in clip.path.parts for clip in clips)
+    faces = next(path for path in tmp_path.rglob('clip_224x224'))
+    assert len(read('dfew', Truth(faces))[1]) == 175
+
+
+def test_names_are_compared_as_they_are_read(tmp_path):
+    """Blanks at the end, and letters with accents in two forms of Unicode."""
+    names = ['cafe\u0301', 'c  d', 'b ']
+    for name in names:
+        (tmp_path / 'p1' / name).mkdir(parents=True)
+        for n in (1, 2):
+            (tmp_path / 'p1' / name / f'{n}.png').touch()
+    text = 'subject,clip,emotion\np1,caf\u00e9,sad\np1,c d,sad\np1,b,happy\n'
+    (tmp_path / 'x.csv').write_text(text, encoding='utf-8')
+    _, clips, findings, _ = read('generic', Truth(tmp_path))
+    assert len(clips) == 3 and not findings
 
 
 def test_two_copies_of_the_frames_are_refused(fake_releases, tmp_path):
