@@ -143,6 +143,8 @@ def metainfo_problems(metainfo: Any) -> list[str]:
         problems.append(
             Problem('format', f'is {show(known)}; this version reads format 1')
         )
+    if not isinstance(metainfo.get('subjects_known', True), bool):
+        problems.append(Problem('subjects_known', 'must be true or false'))
     return [str(problem) for problem in problems]
 
 

@@ -187,6 +187,13 @@ def test_broken_classes_are_refused(classes):
         validate_annotation(content(SOUND, classes=classes))
 
 
+@pytest.mark.parametrize('known', [1, 'yes', None])
+def test_subjects_are_known_or_not(known):
+    with pytest.raises(MERDataError, match="field 'subjects_known'"):
+        validate_annotation(content(SOUND, subjects_known=known))
+    validate_annotation(content(SOUND, subjects_known=False))
+
+
 @pytest.mark.parametrize('known', [2, '1', True, None])
 def test_another_format_is_refused(known):
     with pytest.raises(MERDataError, match="field 'format'"):

@@ -5,10 +5,13 @@ decided which of a workbook's sheets is meant and in which row its header stands
 """
 
 import csv
+import functools
 import io
 import os
 import re
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,8 @@ from ..annotation import MERDataError
 ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
 # Headers stand below a title and some notes, not below a page of them.
 _SEARCHED_ROWS = 100
+# Tables of this field have some ten thousand.
+_MOST_CELLS = 50_000_000
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -193,6 +198,7 @@ def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
     if path.suffix.lower() == '.csv':
         yield _read_csv(path)
         return
+    _refuse_giants(path)
     try:
         workbook = python_calamine.load_workbook(path)
         for name in workbook.sheet_names:
@@ -205,6 +211,29 @@ def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
         raise MERDataError(
             f'{path}: this spreadsheet cannot be read: {error}; save it again'
         ) from error
+
+
+def _refuse_giants(path: Path) -> None:
+    """Refuse a workbook with a stray cell far out: reading it would take all memory."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            heads = [
+                archive.open(name).read(4096)
+                for name in archive.namelist()
+                if re.fullmatch(r'xl/worksheets/[^/]+\.xml', name)
+            ]
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+        return  # not of this kind, or broken: the reader says so
+    for head in heads:
+        last = re.search(rb'<dimension ref="(?:[A-Z]+[0-9]+:)?([A-Z]+)([0-9]+)"', head)
+        if last is None:
+            continue
+        columns = functools.reduce(lambda n, letter: 26 * n + letter - 64, last[1], 0)
+        if columns * int(last[2]) > _MOST_CELLS:
+            raise MERDataError(
+                f'{path}: a sheet reaches to cell {(last[1] + last[2]).decode()}: '
+                f'delete the empty rows and columns behind the table, or save it as .csv'
+            )
 
 
 def _read_csv(path: Path) -> tuple[str, list[list[Any]]]:

@@ -106,9 +106,19 @@ def test_broken_files_are_one_message(tmp_path, name, data):
         read_table(path, NEEDED)
 
 
+def test_a_stray_cell_far_out_does_not_take_all_memory(tmp_path):
+    book = openpyxl.load_workbook(write(tmp_path / 'a.xlsx', GRID))
+    book.active['XFD1048576'] = ' '
+    book.save(tmp_path / 'a.xlsx')
+    with pytest.raises(
+        MERDataError, match=r'a\.xlsx: a sheet reaches to cell XFD1048576'
+    ):
+        read_table(tmp_path / 'a.xlsx', NEEDED)
+
+
 @given(st.binary(max_size=300), st.sampled_from(['.xlsx', '.xls', '.csv']))
 def test_any_bytes_give_a_table_or_a_message(tmp_path_factory, data, ending):
-    path = tmp_path_factory.mktemp('x') / f'a{ending}'
+    path = tmp_path_factory.getbasetemp() / f'a{ending}'
     path.write_bytes(data)
     with pytest.raises(MERDataError, match='a' + ending):
         read_table(path, NEEDED)
