@@ -230,9 +230,10 @@ def _refuse_giants(path: Path) -> None:
             continue
         columns = functools.reduce(lambda n, letter: 26 * n + letter - 64, last[1], 0)
         if columns * int(last[2]) > _MOST_CELLS:
+            cell = (last[1] + last[2]).decode()
             raise MERDataError(
-                f'{path}: a sheet reaches to cell {(last[1] + last[2]).decode()}: '
-                f'delete the empty rows and columns behind the table, or save it as .csv'
+                f'{path}: a sheet reaches to cell {cell}: delete the empty rows and '
+                f'columns behind the table, or save it as .csv'
             )
 
 
