@@ -458,3 +458,84 @@ def test_a_malformed_sheet_never_changes_a_count_in_silence(
         if expected and done['clips'] != expected.clips:
             assert done['differences']
             assert done['lost'] or done['unexplained']
+
+
+CHANGES = st.one_of(
+    st.tuples(st.just('drop row'), st.integers(0, 200)),
+    st.tuples(st.just('repeat row'), st.integers(0, 200)),
+    st.tuples(st.just('blank row'), st.integers(0, 200)),
+    st.tuples(st.just('header again'), st.integers(0, 200)),
+    st.tuples(st.just('shift row'), st.integers(0, 200)),
+    st.tuples(st.just('title row'), st.integers(0, 200)),
+    st.tuples(st.just('drop column'), st.integers(0, 8)),
+    st.tuples(st.just('new column'), st.integers(0, 8)),
+    st.tuples(st.just('repeat column'), st.integers(0, 8)),
+)
+
+
+def mangle(grid, header, changes):
+    """Do to a sheet what people do to sheets."""
+    for what, place in changes:
+        row = min(place, len(grid) - 1)
+        if what == 'drop row':
+            del grid[row]
+        elif what == 'repeat row':
+            grid.insert(row, list(grid[row]))
+        elif what == 'blank row':
+            grid.insert(row, [])
+        elif what == 'header again':
+            grid.insert(row, list(header))
+        elif what == 'shift row':
+            grid[row].insert(0, None)
+        elif what == 'title row':
+            grid.insert(row, ['A title', None, 'and a note'])
+        else:
+            for cells in grid:
+                if what == 'drop column':
+                    del cells[place : place + 1]
+                elif what == 'new column':
+                    cells.insert(place, None)
+                elif place < len(cells):
+                    cells.insert(place, cells[place])
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(changes=st.lists(CHANGES, max_size=4))
+def test_a_sheet_of_another_shape_loses_no_row_in_silence(
+    sound, fake_releases, changes
+):
+    name, truth, sheet, _ = sound
+    truth.sheet.write_bytes(sheet)
+    wanted = set(COLUMNS[name])
+
+    def change(grid):
+        header = next(list(row) for row in grid if wanted <= set(row))
+        mangle(grid, header, changes)
+
+    fake_releases.edit_sheet(truth.sheet, change, truth.sheet_name)
+    grid = fake_releases.read_workbook(truth.sheet)[truth.sheet_name]
+    # A header is looked for in the first hundred rows.
+    headers = [n for n, row in enumerate(grid[:100]) if wanted <= set(row)]
+    try:
+        reading, clips, findings, _ = read(name, truth)
+    except MERDataError as error:
+        # Only a header that is gone, or says something twice, is refused.
+        text = str(error)
+        assert truth.sheet.name in text and ('lacks' in text or 'times' in text)
+        assert not headers or 'times' in text
+        return
+    columns = [grid[headers[0]].index(column) for column in COLUMNS[name]]
+    full = {
+        number
+        for number, row in enumerate(grid[headers[0] + 1 :], headers[0] + 2)
+        if any(str(row[c]).strip() for c in columns if c < len(row))
+    }
+    used = {clip.row for clip in clips}
+    skipped = {one.row for one in findings if one.action == 'skipped'}
+    assert reading.rows == len(full)
+    assert full == used | (skipped - {None})
+    assert len(clips) == len(used)
