@@ -7,7 +7,6 @@ frames are hard links, or copies where there can be none.
 
 import filecmp
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,6 +28,7 @@ from .composite_report import as_markdown, report_on
 from .frames import list_frames
 from .linking import link_or_copy
 from .out_folder import out_folder
+from .releases.folders import IMAGES
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def make_composite(
         MERDataError: A folder has no such annotation, classes differ, a data set
             comes twice, frames are missing, or ``out`` holds something else.
     """
+    if workers is not None and workers < 1:
+        raise MERDataError(f'--workers {workers}: give one or more')
     if len(folders) < 2:
         raise MERDataError('a composite needs two or more prepared folders')
     for folder in folders:
@@ -101,6 +103,7 @@ def make_composite(
         report = report_on(content)
         write_json(out / 'report.json', report)
         atomic_write(out / 'report.md', as_markdown(report))
+        made.begin_annotations(['annotations.json'])
         write_annotation(out / 'annotations.json', content)
     return report
 
@@ -228,14 +231,22 @@ def _source(row: Mapping[str, Any]) -> str:
 
 
 def _remove_others(folder: Path, files: Iterable[str]) -> None:
-    """Remove a clip's folder if it holds other frames: its part was prepared anew."""
+    """Remove frames that are others now: their part was prepared anew.
+
+    Raises:
+        MERDataError: There is something else in the folder.
+    """
     wanted = {os.path.basename(file): file for file in files}
-    try:
-        held = os.listdir(folder)
-    except FileNotFoundError:
-        return
-    if not all(
-        name in wanted and filecmp.cmp(wanted[name], folder / name, shallow=False)
-        for name in held
-    ):
-        shutil.rmtree(folder)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name, ending = os.path.splitext(path.name)
+        if path.name in wanted:
+            if not filecmp.cmp(wanted[path.name], path, shallow=False):
+                path.unlink()
+        elif ending.lower() in IMAGES or any(
+            path.name.startswith(f'.{one}.') for one in wanted
+        ):
+            path.unlink()  # an older frame, or what a cut copy has left
+        elif not name.startswith('.'):
+            raise MERDataError(
+                f'{path}: was not made here: move it away, or choose another --out'
+            )

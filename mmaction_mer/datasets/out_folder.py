@@ -1,7 +1,7 @@
 """A prepared folder while it is made: nobody else's, and one run at a time.
 
-``.prepare/`` in it says which release this is and holds a receipt per clip. Only what
-has a receipt is ever replaced or removed.
+``.prepare/`` in it says what is made here, and which files: nothing else is replaced or
+removed.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from ..utils import write_json
 from .annotation import MERDataError
 
 WORK = '.prepare'
+OWNER = f'{WORK}/release.json'
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,37 @@ class OutFolder:
         """Where the frames of a clip lie until they are complete."""
         return self.path / WORK / 'stage' / subject / clip
 
-    def remove_annotations(self, but: Collection[Path] = ()) -> None:
-        """Remove annotation files, so that there is none that does not fit."""
-        for path in self.path.glob('annotations*.json'):
-            if path not in but:
-                path.unlink()
+    def begin_annotations(self, names: Collection[str]) -> None:
+        """Note which annotation files are about to be written; remove older ones."""
+        self._remove(set(self._annotations()) - set(names))
+        self._note(names)
+
+    def remove_annotations(self) -> None:
+        """Remove the annotation files of an earlier run, before what they name goes."""
+        self._remove(self._annotations())
 
     def remove_clips(self, but: Collection[tuple[str, str]]) -> None:
         """Remove clips of earlier runs that are none any more."""
-        for receipt in self.receipt('*', '*').parent.parent.glob('*/*.json'):
+        receipts = self.path / WORK / 'receipts'
+        for receipt in receipts.glob('*/*.json'):
             clip = (receipt.parent.name, receipt.name.removesuffix('.json'))
             if clip not in but:
                 shutil.rmtree(self.frames.joinpath(*clip), ignore_errors=True)
-                receipt.unlink()
+                if not self.frames.joinpath(*clip).exists():
+                    receipt.unlink()
         shutil.rmtree(self.path / WORK / 'stage', ignore_errors=True)
+
+    def _annotations(self) -> list[str]:
+        content = json.loads((self.path / OWNER).read_text(encoding='utf-8'))
+        return content.get('annotations', [])
+
+    def _note(self, names: Collection[str]) -> None:
+        content = json.loads((self.path / OWNER).read_text(encoding='utf-8'))
+        write_json(self.path / OWNER, {**content, 'annotations': sorted(names)})
+
+    def _remove(self, names: Collection[str]) -> None:
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -70,19 +88,18 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
         MERDataError: It holds something else, a link leads out of it, another run is
             at work in it, or it cannot be written.
     """
-    work, owner = path / WORK, path / WORK / 'release.json'
+    work = path / WORK
     try:
         work.mkdir(parents=True, exist_ok=True)
         with open(work / 'lock', 'a') as lock:
             _lock(lock.fileno(), path)
             _refuse_links(path)
-            _refuse_others(path, owner, release)
-            write_json(owner, {'release': release})
+            _refuse_others(path, release)
             yield OutFolder(path)
     except OSError as error:
         raise MERDataError(
-            f'{error.filename or path}: cannot be written: {error.strerror}; what is '
-            f'done stays'
+            f'{error.filename or path}: cannot be used: {error.strerror or error}; '
+            f'what is done stays'
         ) from error
 
 
@@ -99,8 +116,10 @@ def _lock(lock: int, path: Path) -> None:
 
 def _refuse_links(path: Path) -> None:
     """Refuse links in the folder: what is replaced would be elsewhere."""
-    frames = path / 'frames'
-    for one in (path / WORK, frames, *(frames.iterdir() if frames.is_dir() else ())):
+    inside = [path / WORK, path / 'frames']
+    for folder, folders, _ in os.walk(path / 'frames'):
+        inside += [Path(folder) / name for name in folders]
+    for one in inside:
         if one.is_symlink():
             raise MERDataError(
                 f'{one}: is a link to {os.readlink(one)}, which is not written to: '
@@ -108,20 +127,20 @@ def _refuse_links(path: Path) -> None:
             )
 
 
-def _refuse_others(path: Path, owner: Path, release: str) -> None:
+def _refuse_others(path: Path, release: str) -> None:
     """Refuse a folder that another release, or somebody else, has filled."""
+    owner = path / OWNER
     try:
         known = json.loads(owner.read_text(encoding='utf-8'))['release']
     except FileNotFoundError:
-        known = release
-        frames = path / 'frames'
-        held = [*path.glob('annotations*.json')]
-        held += [*frames.iterdir()][:1] if frames.is_dir() else []
+        held = sorted(one.name for one in path.iterdir() if one.name != WORK)
         if held:
             raise MERDataError(
-                f'{path}: holds {held[0].name}, which was not made here: choose '
-                f'another --out, or move it away'
+                f'{path}: holds {held[0]}, which was not made here: choose another '
+                f'--out, new or empty'
             ) from None
+        write_json(owner, {'release': release})
+        return
     except (ValueError, TypeError, LookupError):
         known = 'something that cannot be read'
     if known != release:

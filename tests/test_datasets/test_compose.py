@@ -360,3 +360,24 @@ def test_a_store_of_the_composite_gives_the_same_clips(folders, tmp_path):
     assert len(stored) == len(read) == 11
     for one, other in zip(stored, read, strict=True):
         np.testing.assert_array_equal(np.stack(one['imgs']), np.stack(other['imgs']))
+
+
+def test_links_and_files_of_others_stay(folders, tmp_path):
+    out = tmp_path / 'out'
+    make_composite(folders, out)
+    clip = out / 'frames' / 'samm' / '001' / 'c000'
+    (clip / 'notes.txt').write_text('mine')
+    with pytest.raises(MERDataError, match='notes.txt: was not made here'):
+        make_composite(folders, out)
+    assert (clip / 'notes.txt').read_text() == 'mine'
+    elsewhere = tmp_path / 'elsewhere'
+    clip.parent.rename(elsewhere)
+    clip.parent.symlink_to(elsewhere)
+    before = files_in(elsewhere)
+    with pytest.raises(MERDataError, match='is a link'):
+        make_composite(folders, out)
+    assert files_in(elsewhere) == before
+
+
+def test_no_number_of_workers_below_one(folders, tmp_path):
+    refused(folders, tmp_path, '--workers 0', workers=0)

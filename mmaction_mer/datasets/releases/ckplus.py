@@ -27,10 +27,9 @@ FPS = 30.0
 def read(source: Source) -> Reading:
     """Read all sequences; those without a label are 'unlabelled'."""
     reading = Reading()
-    labels = {
-        (path.parent.parent.name, path.parent.name): path
-        for path in sorted(source.root.rglob('*_emotion.txt'))
-    }
+    labels: dict[Key, list[Path]] = {}
+    for path in sorted(source.root.rglob('*_emotion.txt')):
+        labels.setdefault(path.parts[-3:-1], []).append(path)
     others: list[Place] = []
     places = source.places(_key, 'cohn-kanade-images/S005/001', others)
     for place in others:
@@ -45,16 +44,13 @@ def read(source: Source) -> Reading:
         name = f'{subject}_{session}'
         emotion = 'unlabelled'
         if key in labels:
-            number = _read_label(labels[key])
-            if number not in EMOTIONS:
+            found = {_read_label(one) for one in labels[key]}
+            number = found.pop()
+            if found or number not in EMOTIONS:
+                files = ', '.join(one.name for one in labels[key])
+                reason = f'{files}: not one number from 1 to 7'
                 reading.findings.append(
-                    Finding(
-                        None,
-                        f'{subject}/{name}',
-                        'emotion',
-                        'skipped',
-                        f'{labels[key].name} does not hold a number from 1 to 7',
-                    )
+                    Finding(None, f'{subject}/{name}', 'emotion', 'skipped', reason)
                 )
                 continue
             emotion = EMOTIONS[number]
@@ -65,6 +61,9 @@ def read(source: Source) -> Reading:
             if numbers
             else Clip(subject, name, emotion, path, whole=True)
         )
+    for key in sorted(labels.keys() - places.keys()):
+        reason = 'a label without a sequence'
+        reading.findings.append(Finding(None, '/'.join(key), 'frames', 'noted', reason))
     reading.rows = len(places)
     return reading
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..annotation import MERDataError
+from ..labels import emotion_key
 from .cells import CellError
 from .sheets import Row
 
@@ -138,30 +139,37 @@ class CellReader:
 
 
 def drop_repeated(reading: Reading) -> None:
-    """Keep the first of several clips with one subject and name; list the others.
+    """Keep the first of clips that repeat each other, none of those that contradict.
 
     Names that differ in the case of letters alone are one: file systems differ in
     whether they are.
     """
-    first: dict[str, Clip] = {}
+    alike: dict[str, list[Clip]] = {}
+    for clip in reading.clips:
+        alike.setdefault(clip.title.casefold(), []).append(clip)
     kept = []
     for clip in reading.clips:
-        known = first.setdefault(clip.title.casefold(), clip)
-        if known is clip:
-            kept.append(clip)
-            continue
-        same = (clip.onset, clip.apex, clip.offset, clip.emotion) == (
-            known.onset,
-            known.apex,
-            known.offset,
-            known.emotion,
-        )
-        what = 'repeats' if same and clip.path == known.path else 'contradicts'
-        where = known.path if known.row is None else f'row {known.row}'
-        reading.findings.append(
-            clip.finding('clip', 'skipped', f'{what} {where}, which came first')
-        )
+        first, *_ = group = alike[clip.title.casefold()]
+        others = [one for one in group if one is not clip]
+        if all(_says(one) == _says(clip) for one in others):
+            if clip is first:
+                kept.append(clip)
+                continue
+            reason = f'repeats {_where(first)}'
+        else:
+            reason = (
+                f'contradicts {", ".join(map(_where, others))}: which one is right?'
+            )
+        reading.findings.append(clip.finding('clip', 'skipped', reason))
     reading.clips[:] = kept
+
+
+def _says(clip: Clip) -> tuple[Any, ...]:
+    return clip.path, clip.onset, clip.apex, clip.offset, emotion_key(clip.emotion)
+
+
+def _where(clip: Clip) -> str:
+    return str(clip.path) if clip.row is None else f'row {clip.row}'
 
 
 def refuse_spellings(reading: Reading) -> None:

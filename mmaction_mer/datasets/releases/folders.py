@@ -95,7 +95,11 @@ def find_clips(root: Path) -> Iterator[Place]:
     files are left alone.
     """
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        # What macOS adds to archives is called so.
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(('.', '__MACOSX'))
+        )
+        files = [name for name in files if not name.startswith('.')]
         here = Path(folder)
         parts = here.relative_to(root).parts
         endings = {os.path.splitext(name)[1].lower() for name in files}
@@ -104,5 +108,5 @@ def find_clips(root: Path) -> Iterator[Place]:
         if not endings.isdisjoint(VIDEOS):
             for name in sorted(files):
                 stem, ending = os.path.splitext(name)
-                if ending.lower() in VIDEOS and not name.startswith('.'):
+                if ending.lower() in VIDEOS:
                     yield Place((*parts, stem), here / name)

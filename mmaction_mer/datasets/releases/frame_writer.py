@@ -81,7 +81,7 @@ def current_receipt(job: Job) -> dict[str, Any] | None:
     try:
         if receipt is None or receipt['made_from'] != fingerprint(job):
             return None
-        if 'error' in receipt or len(os.listdir(job.folder)) == receipt['files']:
+        if 'error' in receipt or set(receipt['names']) <= set(os.listdir(job.folder)):
             return receipt
     except (OSError, LookupError, TypeError):
         pass
@@ -95,42 +95,60 @@ def write_clip(job: Job) -> dict[str, Any]:
         job: The clip.
 
     Returns:
-        The receipt: either ``files`` (how many) and ``face`` (how it was found, its
-        score and the matrix of the crop), or ``error`` and the ``field`` it is about.
+        The receipt: either the ``names`` of the files and ``face`` (how it was found,
+        its score and the matrix of the crop), or ``error`` and its ``field``.
 
     Raises:
         MERDataError: The disk refuses.
     """
     path, stage = job.out.receipt(*job.names), job.out.stage(*job.names)
-    if job.folder.exists() and _read_receipt(job) is None:
-        reason = (
-            f'{job.folder}: was not made here: move it away, or choose another --out'
-        )
+    if foreign := _foreign(job):
+        reason = f'{foreign}: was not made here: move it away, or choose another --out'
         return {'error': reason, 'field': 'frames'}
     try:
-        # Whatever happens from here on, the old receipt is not believed.
-        write_json(path, _BEGUN)
-        shutil.rmtree(job.folder, ignore_errors=True)
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
-        made_from = fingerprint(job)
-        made = _link(job, stage) if job.crop is None else _crop(job, job.crop, stage)
-        job.folder.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(stage, job.folder)
-        receipt = {'made_from': made_from, **made}
+        receipt: dict[str, Any] = {'made_from': fingerprint(job)}
+        try:
+            made = (
+                _link(job, stage) if job.crop is None else _crop(job, job.crop, stage)
+            )
+        except FaceNotFound as error:
+            # The same picture would be looked at with the same result.
+            receipt |= {'error': str(error), 'field': 'face'}
+        except MERDataError as error:
+            return {'error': str(error), 'field': 'frames'}
+        else:
+            receipt |= {'names': sorted(os.listdir(stage)), **made}
+        # Whatever happens from here on, the old receipt is not believed.
+        write_json(path, _BEGUN)
+        if job.folder.exists():
+            job.out.remove_annotations()
+            shutil.rmtree(job.folder)
+        if 'error' not in receipt:
+            job.folder.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(stage, job.folder)
         write_json(path, receipt)
-    except FaceNotFound as error:
-        # The same picture would be looked at with the same result.
-        receipt = {'made_from': made_from, 'error': str(error), 'field': 'face'}
-        write_json(path, receipt)
-    except MERDataError as error:
-        receipt = {'error': str(error), 'field': 'frames'}
     except OSError as error:
         raise MERDataError(
-            f'{error.filename or job.folder}: cannot be written: {error.strerror}; '
-            f'what is done stays'
+            f'{error.filename or job.folder}: {error.strerror or error}; what is done '
+            f'stays'
         ) from error
     return receipt
+
+
+def _foreign(job: Job) -> Path | None:
+    """Find a file in a clip's folder that is none of ours."""
+    if not job.folder.exists():
+        return None
+    receipt = _read_receipt(job)
+    if receipt is None:
+        return job.folder
+    if receipt == _BEGUN:
+        return None
+    names = {name for name in os.listdir(job.folder) if not name.startswith('.')}
+    others = sorted(names.difference(receipt.get('names', ())))
+    return job.folder / others[0] if others else None
 
 
 def fingerprint(job: Job) -> str:
@@ -140,7 +158,8 @@ def fingerprint(job: Job) -> str:
     facts: list[Any] = [VERSION, crop, clip.onset, clip.offset]
     for path in _sources(job):
         status = path.stat()
-        facts.append((path.name, status.st_size, status.st_mtime_ns))
+        # Files of one name in two folders are not one: the folders' names count too.
+        facts.append((path.parts[-3:], status.st_size, status.st_mtime_ns))
     facts.append(held.template if held else None)
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
@@ -180,11 +199,11 @@ def _link(job: Job, stage: Path) -> dict[str, Any]:
     sources = _sources(job)
     for path in sources:
         link_or_copy(path, stage / path.name)
-    return {'files': len(sources)}
+    return {}
 
 
 @functools.lru_cache(maxsize=1)
-def _finder(model: Path) -> FaceFinder:
+def finder(model: Path) -> FaceFinder:
     """One per process, since building it reads the model."""
     return FaceFinder(model)
 
@@ -192,7 +211,7 @@ def _finder(model: Path) -> FaceFinder:
 def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
     frames, numbers = _read(job), _numbers(job)
     try:
-        face = _finder(crop.model)(frames[0])
+        face = finder(crop.model)(frames[0])
     except FaceNotFound as error:
         raise FaceNotFound(f'frame {numbers[0]} (onset): {error}') from error
     matrix = align_matrix(face.points, crop.size)
@@ -203,7 +222,6 @@ def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
         )
         (stage / f'img{number}.png').write_bytes(data.tobytes())
     return {
-        'files': len(numbers),
         'face': {
             'how': face.how,
             'score': round(float(face.score), 4),

@@ -63,6 +63,8 @@ def read_table_of_clips(source: Source) -> Reading:
             found = next(filter(None, map(places.get, _endings(path))), [])
             if source.root / path in found:
                 found = [source.root / path]
+            elif len(found) == 1:
+                cell.note('path', 'noted', f'{path} is {found[0]}')
         else:
             found = places.get((who, name), [])
             if not found and names[name] == 1:
@@ -106,7 +108,8 @@ def read_table_of_clips(source: Source) -> Reading:
 
 def _or_none(value: Any) -> Any:
     """Leave out what :func:`.cells.text` refuses; the row itself says so."""
-    return None if isinstance(value, datetime.date | datetime.time) else value
+    dates = datetime.date | datetime.time | datetime.timedelta
+    return None if isinstance(value, dates) else value
 
 
 def read_tree(source: Source, people: bool = True) -> Reading:
@@ -144,6 +147,8 @@ def read_tree(source: Source, people: bool = True) -> Reading:
             Clip(subject, name, place.parts[-2], place.path, whole=True)
         )
     reading.rows = len(reading.clips) + len(reading.findings)
+    # All clips of one "person" are those of a folder that is somebody's or nobody's.
+    reading.subjects_known &= len({clip.subject for clip in reading.clips}) > 1
     refuse_spellings(reading)
     return reading
 

@@ -60,14 +60,14 @@ def learn_habits(clips: Iterable[tuple[Clip, Sequence[int]]]) -> Habits:
 def renumbered(numbers: Sequence[int], onset: int, offset: int) -> bool:
     """Whether a folder holds exactly the clip, under other numbers.
 
-    As many frames alone are no sign: a clip of which the end is missing may have as
-    many, if its folder holds some frames before it.
+    As long a folder alone is no sign: a clip of which the end is missing may lie in one
+    that holds some frames before it.
 
     >>> renumbered(range(1, 42), 40, 80), renumbered(range(30, 71), 40, 80)
     (True, False)
     """
     first, last = numbers[0], numbers[-1]
-    as_many = first != onset and len(numbers) == offset - onset + 1 == last - first + 1
+    as_many = first != onset and last - first == offset - onset
     return as_many and (first <= 1 or last < onset or offset < first)
 
 

@@ -21,13 +21,13 @@ from ..out_folder import OutFolder, out_folder
 from ..parallel import in_processes
 from ..rules import MAX_FPS, name_problem, row_problems
 from .findings import Clip, Finding, Reading, drop_repeated
-from .frame_writer import Crop, Job, current_receipt, template, write_clip
+from .frame_writer import Crop, Job, current_receipt, finder, template, write_clip
 from .habits import Habits, describe
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
 from .settle import Settled, settle
 
-SMALLEST = 32
+SMALLEST, LARGEST = 32, 2048
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,10 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
             and what an earlier run has prepared stays.
     """
     _check(reader, source, out, options)
-    crop = Crop(options.size, find_model(options.face_model)) if options.crop else None
+    crop = None
+    if options.crop:
+        crop = Crop(options.size, find_model(options.face_model))
+        finder(crop.model)  # a model that cannot be read is found before anything else
     reading = reader.read(source)
     if source.sheet is not None and not reading.source:
         raise MERDataError(
@@ -117,14 +120,16 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
             f'labels: leave out --sheet'
         )
     drop_repeated(reading)
-    with out_folder(out, reader.title) as folder:
+    # Of sets that no reader is made for, the folder is the name.
+    title = reader.title if reader.labels else f'{root_name(source)} ({reader.title})'
+    with out_folder(out, title) as folder:
         settled, findings, habits = settle(reading.clips, options.progress)
         findings = [*reading.findings, *findings]
         state = _State(reader, folder, reading, habits, settled, findings)
         jobs = _jobs(state, crop, options.fps)
         used = [job.settled.clip for job in jobs]
         _conclude(state, used, {}, options)
-        receipts = _write_frames(jobs, folder, options)
+        receipts = _write_frames(jobs, options)
         done = []
         for job, receipt in zip(jobs, receipts, strict=True):
             if 'error' in receipt:
@@ -139,11 +144,17 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
             state, used, {how: faces.count(how) for how in sorted({*faces})}, options
         )
         rows = [_row(job) | {'dataset': _dataset(state)} for job in done]
-        made_from = sorted(one['made_from'] for one in receipts if 'files' in one)
+        made_from = sorted(one['made_from'] for one in receipts if 'names' in one)
         files = _write_annotations(state, maps, rows, used, digest(made_from))
-        folder.remove_annotations(but=files)
-        folder.remove_clips(but={job.names for job in jobs})
+        # Clips that the release still names may only be away for a while.
+        named = {(clip.subject, clip.name) for clip in reading.clips}
+        folder.remove_clips(but=named)
     return Prepared(report, rows, files)
+
+
+def root_name(source: Source) -> str:
+    """Name of a release's folder."""
+    return source.root.resolve().name
 
 
 def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
@@ -170,10 +181,12 @@ def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
             f'--workers {options.workers}, --max-skipped {options.max_skipped}: give '
             f'one worker or more, and no number below zero'
         )
-    if options.crop and options.size < SMALLEST:
+    if options.crop and not SMALLEST <= options.size <= LARGEST:
         raise MERDataError(
-            f'--size {options.size}: faces need {SMALLEST} pixels or more'
+            f'--size {options.size}: give {SMALLEST} to {LARGEST} pixels'
         )
+    if not reader.dataset and (problem := name_problem(out.resolve().name)):
+        raise MERDataError(f'{out}: names the data set, but the name {problem}')
 
 
 def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
@@ -197,15 +210,10 @@ def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
     return jobs
 
 
-def _write_frames(
-    jobs: Sequence[Job], folder: OutFolder, options: Options
-) -> list[dict[str, Any]]:
+def _write_frames(jobs: Sequence[Job], options: Options) -> list[dict[str, Any]]:
     """Write what is not there yet."""
     receipts = [current_receipt(job) for job in jobs]
     todo = [job for job, done in zip(jobs, receipts, strict=True) if done is None]
-    if todo:
-        # A folder with annotations is complete, all of it by the same options.
-        folder.remove_annotations()
     made = tqdm(
         in_processes(write_clip, todo, options.workers),
         total=len(jobs),
@@ -305,7 +313,7 @@ def _write_annotations(
     used: Sequence[Clip],
     frames: str,
 ) -> list[Path]:
-    files = []
+    contents = {}
     for number, labels in enumerate(maps):
         name = 'annotations' if number == 0 else f'annotations_{labels.name}'
         labelled = [
@@ -325,7 +333,9 @@ def _write_annotations(
             'frames': frames,
             'format': 1,
         }
-        path = state.out.path / f'{name}.json'
-        content = {'metainfo': metainfo, 'data_list': labelled}
-        files.append(write_annotation(path, content))
-    return files
+        contents[f'{name}.json'] = {'metainfo': metainfo, 'data_list': labelled}
+    state.out.begin_annotations(contents)
+    return [
+        write_annotation(state.out.path / name, content)
+        for name, content in contents.items()
+    ]

@@ -12,6 +12,8 @@ from .habits import Habits, renumbered
 
 # Of the frames from onset to offset, so many may be missing on disk.
 MAX_MISSING = 1 / 3
+# If the apex is among them, what is left is still close to it if so few are missing.
+NEAR_APEX = 0.1
 
 
 def settle_range(
@@ -55,12 +57,16 @@ def settle_range(
 
 
 def _another(clip: Clip, numbers: Sequence[int], habits: Habits) -> bool:
-    """Whether a row cannot be that of its folder, however many frames are lost."""
+    """Whether the folder is the clip though the sheet gives it another length.
+
+    Where frames are numbered anew, nothing but the length can differ; if it differs
+    much, either of the two may be that of another clip.
+    """
     assert clip.onset is not None and clip.offset is not None
-    if habits.relative and numbers[0] <= 1:
-        length = clip.offset - clip.onset + 1
-        return len(numbers) >= (1 - MAX_MISSING) * length
-    return numbers[-1] < clip.onset or clip.offset < numbers[0]
+    if not habits.relative or numbers[0] > 1:
+        return False
+    share = len(numbers) / (clip.offset - clip.onset + 1)
+    return 1 - MAX_MISSING <= share <= 1 + MAX_MISSING
 
 
 def _anchored(clip: Clip, numbers: Sequence[int], habits: Habits) -> bool:
@@ -88,7 +94,8 @@ def _as_said(
         if not anew:
             reason = f'{whole} where the sheet says {said}, which are as many'
             findings.append(clip.finding('frames', 'repaired', reason))
-    elif not shared and anew and onset != first:
+    elif not shared and habits.relative and onset != first and offset != last:
+        # The sheet's numbers are not the folder's, even where they overlap.
         reason = f'{whole}, the sheet has {offset - onset + 1} ({said})'
         return None, [clip.finding('frames', 'skipped', reason)]
     onset, offset = onset - shift, offset - shift
@@ -159,8 +166,13 @@ def _fill(clip: Clip, numbers: Sequence[int]) -> tuple[Clip | None, list[Finding
         if said != held
     ]
     if apex is not None and not first <= apex <= last:
-        reason = f'{apex} is not on disk; {whole}'
-        return None, [clip.finding('apex', 'skipped', reason)]
+        reason = f'{apex} is not on disk'
+        if lacking > NEAR_APEX * length:
+            return None, [clip.finding('apex', 'skipped', f'{reason}; {whole}')]
+        findings.append(
+            clip.finding('apex', 'repaired', f'{reason}: taken as not known; {whole}')
+        )
+        apex = None
     if gaps:
         apex_too = '' if apex is None or apex in here else ', the apex among them'
         reason = (
@@ -168,7 +180,7 @@ def _fill(clip: Clip, numbers: Sequence[int]) -> tuple[Clip | None, list[Finding
             f'stand in'
         )
         findings.append(clip.finding('frames', 'noted', reason))
-    return replace(clip, onset=first, offset=last), findings
+    return replace(clip, onset=first, apex=apex, offset=last), findings
 
 
 def _folder(numbers: Sequence[int]) -> str:

@@ -56,7 +56,17 @@ def make_report(
             compare(one, reading.variant, [*reading.clips, *reading.lost], used, found)
             for one in maps
         ],
-        'findings': [asdict(one) for one in found],
+        'findings': [_writable(asdict(one)) for one in found],
+    }
+
+
+def _writable(finding: dict[str, Any]) -> dict[str, Any]:
+    """Write out the bytes of file names that are not in this machine's encoding."""
+    return {
+        key: value.encode('utf-8', 'backslashreplace').decode()
+        if isinstance(value, str)
+        else value
+        for key, value in finding.items()
     }
 
 
@@ -141,10 +151,14 @@ def compare(
 
 def _reason(clip: Clip, findings: Sequence[Finding]) -> str:
     """Why a clip was left out."""
-    for one in findings:
-        same = one.row == clip.row if clip.row is not None else one.clip == clip.title
-        if one.action == 'skipped' and same:
-            return str(one)
+    skipped = [one for one in findings if one.action == 'skipped']
+    # A row may make two clips, and a clip that could not be read has no name.
+    for same in (
+        lambda one: (one.row, one.clip) == (clip.row, clip.title),
+        lambda one: clip.row is not None and one.row == clip.row,
+    ):
+        if found := next(filter(same, skipped), None):
+            return str(found)
     return clip.title
 
 

@@ -41,7 +41,8 @@ def read_short(camera: str, source: Source) -> Reading:
     for (subject, emotion, clip), path in places.items():
         reading.clips.append(Clip(subject, clip, emotion, path, whole=True))
     for place in others:
-        if _camera_of(source, place) in (camera, None) and 'micro' in place.parts:
+        ours = _camera_of(source, place) in (camera, None)
+        if ours and 'non_micro' not in map(str.lower, place.parts):
             reason = 'not in <subject>/micro/<negative, positive or surprise>/<clip>'
             name = '/'.join(place.parts)
             reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))

@@ -63,12 +63,24 @@ def test_a_wrong_end_is_mended_only_where_folders_are_the_clips(changes, field):
 
 
 def test_a_row_that_is_not_that_of_its_folder():
-    """As in CASME: onset, apex and offset are those of some other clip."""
-    found = settle_range(clip(), range(100, 150), TRIMMED)
-    assert ends(found) == ((100, None, 149), [('frames', 'repaired')])
+    """Which of the two is another clip's is not known."""
+    assert ends(settle_range(clip(), range(100, 150), TRIMMED))[0] is None
     assert ends(settle_range(clip(), range(100, 150), Habits()))[0] is None
-    half = [n for n in range(100, 150) if n % 2 or n < 105]
-    assert ends(settle_range(clip(), half, TRIMMED))[0] is None
+    assert ends(settle_range(clip(), range(1, 200), RELATIVE))[0] is None
+
+
+def test_numbers_that_overlap_by_chance_are_not_believed():
+    """Frame 1 is missing, and the folder's numbers look like the sheet's."""
+    wanted = clip(10, 30, 50)
+    assert ends(settle_range(wanted, range(2, 42), RELATIVE))[0] is None
+    # A folder that is numbered as the sheet is, in a release that usually is not.
+    assert ends(settle_range(wanted, range(10, 51), RELATIVE))[0] == (10, 30, 50)
+
+
+def test_a_gap_does_not_hide_another_numbering():
+    numbers = [n for n in range(1, 11) if n != 4]
+    found = settle_range(clip(), numbers, RELATIVE)
+    assert ends(found) == ((1, 5, 10), [('frames', 'noted')])
 
 
 def test_an_end_that_leaves_out_the_apex_is_the_wrong_one():
@@ -120,11 +132,13 @@ def test_frames_missing_in_between_are_noted_up_to_a_third():
     )
 
 
-def test_an_apex_that_is_not_on_disk_leaves_the_clip_out():
-    wanted = clip(apex=55, offset=55)
-    assert ends(settle_range(wanted, range(46, 54), Habits()))[1][-1] == (
-        'apex',
-        'skipped',
+def test_an_apex_that_is_lost_with_more_frames_leaves_the_clip_out():
+    found = settle_range(clip(apex=55), range(46, 54), Habits())
+    assert ends(found) == (None, [('apex', 'skipped')])
+    found = settle_range(clip(apex=55), range(46, 55), Habits())
+    assert ends(found) == (
+        (46, None, 54),
+        [('offset', 'repaired'), ('apex', 'repaired')],
     )
 
 

@@ -1,9 +1,11 @@
 """Every release at full size, with every quirk, through its reader."""
 
+import datetime
 import shutil
 from collections import Counter, namedtuple
 
 import cv2
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -367,6 +369,37 @@ def test_names_are_compared_as_they_are_read(tmp_path):
     (tmp_path / 'x.csv').write_text(text, encoding='utf-8')
     _, clips, findings, _ = read('generic', Truth(tmp_path))
     assert len(clips) == 3 and not findings
+
+
+def test_labels_of_ckplus_that_contradict_or_lead_nowhere(fake_releases, tmp_path):
+    truth = fake_releases.write_ckplus(tmp_path)
+    label = next(path for path in sorted(tmp_path.rglob('*_emotion.txt')))
+    number = float(label.read_text())
+    second = label.with_name('second_emotion.txt')
+    second.write_text('   3.0000000e+00' if number != 3 else '   4.0000000e+00')
+    lost = tmp_path / 'Emotion' / 'S999' / '001' / 'S999_001_emotion.txt'
+    lost.parent.mkdir(parents=True)
+    lost.write_text('   3.0000000e+00')
+    _, clips, findings, _ = read('ckplus', truth)
+    assert len(clips) == 592
+    assert {(one.action, one.field) for one in findings} == {
+        ('skipped', 'emotion'),
+        ('noted', 'frames'),
+    }
+
+
+def test_a_duration_in_a_cell_is_a_finding(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(['subject', 'clip', 'emotion', 'apex'])
+    for subject in ('p1', datetime.timedelta(hours=30)):
+        book.active.append([subject, 'a', 'sad', datetime.timedelta(hours=30)])
+    book.save(tmp_path / 'x.xlsx')
+    (tmp_path / 'p1' / 'a').mkdir(parents=True)
+    for n in (1, 2):
+        (tmp_path / 'p1' / 'a' / f'{n}.png').touch()
+    _, clips, findings, _ = read('generic', Truth(tmp_path))
+    assert len(clips) == 1 and clips[0].apex is None
+    assert {(one.row, one.field) for one in findings} == {(2, 'apex'), (3, 'subject')}
 
 
 def test_two_copies_of_the_frames_are_refused(fake_releases, tmp_path):
