@@ -1,0 +1,67 @@
+"""The guards of a prepared folder; what they guard is shown in test_prepare.py."""
+
+import json
+
+import pytest
+
+from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets.out_folder import out_folder
+
+
+def test_a_new_folder_is_made_and_taken_again(tmp_path):
+    for _ in range(2):
+        with out_folder(tmp_path / 'a' / 'b', 'X') as folder:
+            assert folder.frames == tmp_path / 'a' / 'b' / 'frames'
+    owner = json.loads((tmp_path / 'a' / 'b' / '.prepare' / 'release.json').read_text())
+    assert owner == {'release': 'X'}
+    with pytest.raises(MERDataError, match='holds X, not Y'):
+        with out_folder(tmp_path / 'a' / 'b', 'Y'):
+            pass
+
+
+def test_one_at_a_time(tmp_path):
+    with out_folder(tmp_path, 'X'):
+        with pytest.raises(MERDataError, match='another run is at work'):
+            with out_folder(tmp_path, 'X'):
+                pass
+    with out_folder(tmp_path, 'X'):
+        pass
+
+
+def test_only_annotations_of_its_own_are_removed(tmp_path):
+    with out_folder(tmp_path, 'X') as folder:
+        folder.begin_annotations(['annotations.json', 'annotations_3class.json'])
+        for name in (
+            'annotations.json',
+            'annotations_3class.json',
+            'annotations_me.json',
+        ):
+            (tmp_path / name).touch()
+        folder.begin_annotations(['annotations.json'])
+        assert not (tmp_path / 'annotations_3class.json').exists()
+        folder.remove_annotations()
+    assert [path.name for path in tmp_path.glob('*.json')] == ['annotations_me.json']
+
+
+def test_only_clips_with_a_receipt_are_removed(tmp_path):
+    with out_folder(tmp_path, 'X') as folder:
+        for subject, clip in (('a', 'x'), ('a', 'y'), ('b', 'mine')):
+            (folder.frames / subject / clip).mkdir(parents=True)
+            if clip != 'mine':
+                receipt = folder.receipt(subject, clip)
+                receipt.parent.mkdir(parents=True, exist_ok=True)
+                receipt.write_text('{}')
+        folder.remove_clips(but={('a', 'y')})
+        assert not (folder.frames / 'a' / 'x').exists()
+        assert not folder.receipt('a', 'x').exists()
+        assert (folder.frames / 'a' / 'y').exists()
+        assert (folder.frames / 'b' / 'mine').exists()
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', 'null'])
+def test_a_note_that_cannot_be_read_is_somebody_elses(tmp_path, text):
+    (tmp_path / '.prepare').mkdir()
+    (tmp_path / '.prepare' / 'release.json').write_text(text)
+    with pytest.raises(MERDataError, match='something that cannot be read'):
+        with out_folder(tmp_path, 'X'):
+            pass
