@@ -430,7 +430,7 @@ def test_killed_and_started_again_it_ends_in_the_same(faces, tmp_path):
     done = {
         name: when
         for name, when in files_below(receipts).items()
-        if 'files' in json.loads((receipts / name).read_text())
+        if 'names' in json.loads((receipts / name).read_text())
     }
     assert len(done) >= 3
     options = Options(size=512, fps=100.0, progress=False)
