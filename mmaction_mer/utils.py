@@ -1,5 +1,6 @@
 """Small file helpers shared by every room: nothing here knows about faces."""
 
+import fcntl
 import json
 import os
 import tempfile
@@ -49,3 +50,21 @@ def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     return atomic_write(path, text + '\n')
+
+
+def try_lock(handle: int) -> bool:
+    """Take an open file or folder for this process alone, until it is closed.
+
+    Args:
+        handle: Its descriptor.
+
+    Returns:
+        False where another process has it. A file system without locks has no say.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -5,7 +5,6 @@ removed.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..utils import write_json
+from ..utils import try_lock, write_json
 from .annotation import MERDataError
 
 WORK = '.prepare'
@@ -92,7 +91,8 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
     try:
         work.mkdir(parents=True, exist_ok=True)
         with open(work / 'lock', 'a') as lock:
-            _lock(lock.fileno(), path)
+            if not try_lock(lock.fileno()):
+                raise MERDataError(f'{path}: another run is at work here: wait for it')
             _refuse_links(path)
             _refuse_others(path, release)
             yield OutFolder(path)
@@ -101,17 +101,6 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
             f'{error.filename or path}: cannot be used: {error.strerror or error}; '
             f'what is done stays'
         ) from error
-
-
-def _lock(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise MERDataError(
-            f'{path}: another run is at work here: wait for it'
-        ) from error
-    except OSError:
-        pass  # a file system without locks
 
 
 def _refuse_links(path: Path) -> None:

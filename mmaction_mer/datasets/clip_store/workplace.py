@@ -1,7 +1,6 @@
 """Where a store is written until it is whole, and what a killed run left there."""
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils import atomic_write
+from ...utils import atomic_write, try_lock
 from ..annotation import MERDataError
 from ..clips import locate
 from .layout import INDEX, PIXELS, open_pixels
@@ -32,15 +31,11 @@ def workplace(folder: Path) -> Iterator[Path]:
     while True:
         partial.mkdir(parents=True, exist_ok=True)
         lock = os.open(partial, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not try_lock(lock):
             os.close(lock)
             raise MERDataError(
                 f'{folder}: another process is writing this store: wait for it'
-            ) from error
-        except OSError:
-            pass  # a file system without locks
+            )
         # Whoever had it may have made a store of it in between.
         if partial.exists() and os.path.samestat(os.fstat(lock), partial.stat()):
             break

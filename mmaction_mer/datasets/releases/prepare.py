@@ -121,7 +121,8 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
         )
     drop_repeated(reading)
     # Of sets that no reader is made for, the folder is the name.
-    title = reader.title if reader.labels else f'{root_name(source)} ({reader.title})'
+    name = source.root.resolve().name
+    title = reader.title if reader.labels else f'{name} ({reader.title})'
     with out_folder(out, title) as folder:
         settled, findings, habits = settle(reading.clips, options.progress)
         findings = [*reading.findings, *findings]
@@ -150,11 +151,6 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
         named = {(clip.subject, clip.name) for clip in reading.clips}
         folder.remove_clips(but=named)
     return Prepared(report, rows, files)
-
-
-def root_name(source: Source) -> str:
-    """Name of a release's folder."""
-    return source.root.resolve().name
 
 
 def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
