@@ -59,13 +59,15 @@ setup(
     ],
     python_requires='>=3.11',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['models/weights/*.pth']},
+    package_data={PACKAGE: ['models/weights/*.pth', 'visualization/*.html']},
     cmdclass={'build_py': BuildWithMim},
     # mmcv is missing on purpose: mmcv and mmcv-lite write the same folder, so the
     # one who installs chooses (extra `lite`, or an mmcv that is there already).
     install_requires=[
         *(name + wanted for name, wanted in VERSION['SUPPORTED'].items()),
         'decord>=0.6.0',
+        'jinja2>=3.1',
+        'joblib>=1.4',
         'matplotlib>=3.8',
         'numpy>=1.26',
         'packaging>=23',

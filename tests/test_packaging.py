@@ -160,7 +160,7 @@ def test_wheel_carries_configs_tools_and_weights(source, tmp_path):
     assert wanted and wanted <= mim
     assert {'model-index.yml', 'README.md'} <= mim
     assert not any('stale' in name or '__pycache__' in name for name in names)
-    assert files_below('mmaction_mer', '.py', '.pth') <= names
+    assert files_below('mmaction_mer', '.py', '.pth', '.html') <= names
     assert not any(name.startswith(('tests/', 'configs/', 'tools/')) for name in names)
     assert not (source / 'mmaction_mer/.mim').exists()
 

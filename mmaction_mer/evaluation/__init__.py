@@ -10,6 +10,7 @@ from .functional import (
     subject_interval,
 )
 from .mer_metric import MERMetric
+from .paired import compare_runs, format_comparison
 from .predictions import (
     read_predictions,
     validate_predictions,
@@ -17,21 +18,26 @@ from .predictions import (
     write_predictions,
 )
 from .report import SELECTIONS, format_report, pool, save_results
+from .seeds import format_seeds, summarize_seeds
 
 __all__ = [
     'SCORES',
     'SELECTIONS',
     'MERMetric',
     'absent_classes',
+    'compare_runs',
     'confusion_matrix',
     'f1_fold_mean',
+    'format_comparison',
     'format_report',
+    'format_seeds',
     'pool',
     'read_predictions',
     'save_results',
     'scores',
     'scores_from_confusion',
     'subject_interval',
+    'summarize_seeds',
     'validate_predictions',
     'write_megc_log',
     'write_predictions',

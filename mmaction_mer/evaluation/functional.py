@@ -81,7 +81,7 @@ def scores_from_confusion(matrix: ArrayLike) -> dict[str, float]:
     counts = _counts(matrix)
     if counts.sum() == 0:
         raise ValueError('there is no clip to score: the confusion matrix is empty')
-    return {name: float(value) for name, value in _batched(counts).items()}
+    return {name: float(value) for name, value in batched_scores(counts).items()}
 
 
 def scores(
@@ -128,8 +128,8 @@ def f1_fold_mean(
     >>> round(scores(labels, predictions, 2)['uf1'], 3)
     0.733
     """
-    matrices = _grouped(labels, predictions, folds, 'folds', num_classes)
-    return float(_batched(matrices)['uf1'].mean())
+    matrices = confusion_by_group(labels, predictions, folds, 'folds', num_classes)
+    return float(batched_scores(matrices)['uf1'].mean())
 
 
 def subject_interval(
@@ -179,7 +179,9 @@ def subject_interval(
             f'level must lie between 0 and 1 and resamples be positive, but they are '
             f'{level} and {resamples}'
         )
-    matrices = _grouped(labels, predictions, subjects, 'subjects', num_classes)
+    matrices = confusion_by_group(
+        labels, predictions, subjects, 'subjects', num_classes
+    )
     count = len(matrices)
     if count < 2:
         raise ValueError(
@@ -192,13 +194,13 @@ def subject_interval(
         count, np.full(count, 1 / count), size=resamples
     )
     pooled = drawn @ matrices.reshape(count, -1)
-    values = _batched(pooled.reshape(resamples, num_classes, num_classes))
+    values = batched_scores(pooled.reshape(resamples, num_classes, num_classes))
     tail = (1 - level) / 2
     ends = {name: np.quantile(values[name], [tail, 1 - tail]) for name in metric}
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
-def _batched(matrices: np.ndarray) -> dict[str, np.ndarray]:
+def batched_scores(matrices: np.ndarray) -> dict[str, np.ndarray]:
     """All scores of confusion matrices (..., C, C), none empty -> (...)."""
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)
     clips, predicted = matrices.sum(axis=-1), matrices.sum(axis=-2)
@@ -229,7 +231,7 @@ def _counts(matrix: ArrayLike) -> np.ndarray:
     return counts
 
 
-def _grouped(
+def confusion_by_group(
     labels: ArrayLike,
     predictions: ArrayLike,
     groups: Sequence[Hashable],

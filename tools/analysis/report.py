@@ -1,0 +1,54 @@
+"""Write the page of a run, report.html, again from its work directory."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# First of all: it repairs the host stack and registers this package's parts.
+import mmaction_mer  # noqa: F401
+
+# isort: split
+from mmaction_mer.engine.command_line import read_config, report_errors
+from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.result_page import write_page
+from mmaction_mer.engine.stored_runs import seed_folders
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'work_dir', type=Path, help="a run's work directory, of one seed or of several"
+    )
+    parser.add_argument(
+        '--config', help='config file; default: the one in the work directory'
+    )
+    return parser.parse_args(arguments)
+
+
+def find_config(work_dir: Path) -> Path:
+    """Find the config of a run: its own, or that of its first seed.
+
+    Raises:
+        MERRunError: There is none.
+    """
+    for folder in (work_dir, *seed_folders(work_dir).values()):
+        if (path := folder / 'config.py').is_file():
+            return path
+    raise MERRunError(
+        f'{work_dir}: no config.py there: name the work directory of a run, or say '
+        f'by --config which config it was made with'
+    )
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read, write."""
+    args = parse_args(arguments)
+    cfg = read_config(str(args.config or find_config(args.work_dir)))
+    print(f'written: {write_page(args.work_dir, cfg)}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
