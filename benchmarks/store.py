@@ -10,7 +10,6 @@ the store. The frames are textures that move, made in a temporary folder.
 import argparse
 import logging
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from common import machine
 from mmengine.registry import init_default_scope
 
 from mmaction_mer.datasets import MERDataset, write_annotation
@@ -77,14 +77,6 @@ def forget_pages(path: Path) -> None:
     reading._pixels.cache_clear()  # what is mapped is not dropped
     with open(path, 'rb') as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def machine() -> str:
-    """Name the processor and its cores."""
-    lines = Path('/proc/cpuinfo').read_text().splitlines()
-    names = [line.partition(': ')[2] for line in lines if line.startswith('model name')]
-    cores = len(os.sched_getaffinity(0))
-    return f'{names[0] if names else platform.machine()}, {cores} core(s)'
 
 
 @report_errors

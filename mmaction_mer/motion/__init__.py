@@ -1,6 +1,6 @@
 """MOTION: from frames to magnified motion and a rank-pooled image."""
 
-from .front_end import front_end_matrices, motion_front_end
+from .front_end import front_end_matrices, motion_front_end, motion_streams
 from .magnification import (
     level_gains,
     magnify,
@@ -43,6 +43,7 @@ __all__ = [
     'magnify',
     'magnify_pyramid',
     'motion_front_end',
+    'motion_streams',
     'pyramid_levels',
     'rank_pool',
     'rank_pooling_weights',

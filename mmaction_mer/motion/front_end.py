@@ -45,14 +45,13 @@ def motion_front_end(
     alpha: float = 20.0,
     steady: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rank-pooled images and magnified motion of a batch of clips.
+    """Rank-pooled images and magnified motion of a batch of clips, apart.
 
     Args:
-        clips: Frames ``(B, T, C, H, W)`` in grey levels, uint8 or float.
+        clips: As in :func:`motion_streams`, and so are the others.
         matrices: From :func:`front_end_matrices`, on the clips' device.
         alpha: Gain of the magnification (MPT, Eq. 6).
-        steady: Take the head's own motion out of both, see
-            :mod:`~mmaction_mer.motion.steady`.
+        steady: Take the head's own motion out of both.
 
     Returns:
         ``image (B, C, H, W)`` in ``[0, 255]`` and ``motion (B, T, C, H, W)`` in grey
@@ -64,6 +63,29 @@ def motion_front_end(
         >>> image, motion = motion_front_end(clips, matrices)
         >>> image.shape, motion.shape
         (torch.Size([2, 3, 4, 4]), torch.Size([2, 16, 3, 4, 4]))
+    """
+    streams = motion_streams(clips, matrices, alpha, steady)
+    return streams[:, -1], streams[:, :-1]
+
+
+def motion_streams(
+    clips: torch.Tensor,
+    matrices: torch.Tensor,
+    alpha: float = 20.0,
+    steady: bool = False,
+) -> torch.Tensor:
+    """Magnified motion and rank-pooled images of a batch of clips in one tensor.
+
+    Args:
+        clips: Frames ``(B, T, C, H, W)`` in grey levels, uint8 or float.
+        matrices: From :func:`front_end_matrices`, on the clips' device.
+        alpha: Gain of the magnification (MPT, Eq. 6).
+        steady: Take the head's own motion out of both, see
+            :mod:`~mmaction_mer.motion.steady`.
+
+    Returns:
+        ``(B, T + 1, C, H, W)`` float32: T frames of motion in grey levels times alpha,
+        then the image in ``[0, 255]``.
     """
     frames = clips.float()
     flat = frames.flatten(2)
@@ -77,5 +99,5 @@ def motion_front_end(
         columns = head_columns(frames.mean(dim=1)).flatten(2)
         weights = fit_columns(columns, torch.bmm(flat, columns.transpose(1, 2)))
         product.baddbmm_(torch.bmm(matrices, weights), columns, alpha=-1)
-    product = product.unflatten(2, frames.shape[2:])
-    return to_grey_levels(product[:, -1]), product[:, :-1]
+    product[:, -1] = to_grey_levels(product[:, -1])
+    return product.unflatten(2, frames.shape[2:])

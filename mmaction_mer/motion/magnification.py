@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .steady import remove_head_motion_numpy
-from .temporal import bandpass_matrix
+from .temporal import bandpass_matrix, multiply
 
 
 def magnify(
@@ -57,14 +57,16 @@ def magnify(
         >>> float(abs(magnify(still, fps=50.0)).max()) < 1e-3
         True
     """
-    frames = _as_frames(clip)
-    matrix = bandpass_matrix(len(frames), float(fps), low, high, order, kind)
-    source = frames
+    frames = np.asarray(clip)
+    _check_axes(frames)
+    matrix = alpha * bandpass_matrix(len(frames), float(fps), low, high, order, kind)
+    if keep_residual and not steady:
+        return multiply(matrix, frames, add_original)
+    source = frames = frames.astype(np.float32)
     if not keep_residual:
         depth = pyramid_levels(frames.shape[1:3]) if levels is None else levels
         source = frames - np.stack([_low_pass(frame, depth) for frame in frames])
-    product = (alpha * matrix).astype(np.float32) @ source.reshape(len(frames), -1)
-    motion = product.reshape(frames.shape)
+    motion = multiply(matrix, source)
     if steady:
         motion = remove_head_motion_numpy(motion, frames)
     return motion + frames if add_original else motion
@@ -188,11 +190,15 @@ def to_video(magnified: np.ndarray) -> np.ndarray:
 
 def _as_frames(clip: np.ndarray) -> np.ndarray:
     frames = np.asarray(clip, dtype=np.float32)
+    _check_axes(frames)
+    return frames
+
+
+def _check_axes(frames: np.ndarray) -> None:
     if frames.ndim != 4:
         raise ValueError(
             f'a clip has four axes (T, H, W, C), got an array of shape {frames.shape}'
         )
-    return frames
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
