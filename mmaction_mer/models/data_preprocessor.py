@@ -1,4 +1,4 @@
-"""The motion front end on the device, then normalisation."""
+"""The motion front end on the device, augmentation, then normalisation."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,9 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from ..datasets.annotation import MERDataError
-from ..motion.front_end import front_end_matrices, motion_front_end
+from ..motion.front_end import front_end_matrices, motion_streams
 from ..motion.transforms import BandNotice
+from .augmentation import Augmentation, Geometry
 
 
 @MODELS.register_module()
@@ -32,6 +33,8 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
         steady: Take the head's own motion out of both streams, see
             :mod:`~mmaction_mer.motion.steady`; ``False`` is the paper's form.
+        augmentation: Settings of an :class:`Augmentation` of both streams, such as
+            ``dict(flip=0.5)``: drawn in training, its crop in the middle otherwise.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         order: int = 1,
         kind: str = 'zero-phase',
         steady: bool = False,
+        augmentation: dict | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), False)
@@ -52,6 +56,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         self.motion_std = motion_std
         self.alpha = alpha
         self.steady = steady
+        self.augmentation = Augmentation(**(augmentation or {}))
         self.band = dict(low=low, high=high, order=order, kind=kind)
         self._notice = BandNotice(low, high)
 
@@ -60,18 +65,34 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         inputs, samples = data['inputs'], data.get('data_samples')
         if 'clip' in inputs:
-            image, motion = self._front_end(_batch(inputs['clip'], samples), samples)
+            clips = _batch(inputs['clip'], samples)
+            matrices = self.matrices(clips.shape[1], samples or []).to(clips.device)
+            if len(clips) != len(matrices):
+                raise ValueError(
+                    f'{len(clips)} clips came with {len(matrices)} frame rates'
+                )
+            streams = self.streams(clips, matrices)
         else:
             image, motion = (
                 _batch(inputs[key], samples) for key in ('image', 'motion')
             )
-            motion = motion / self.motion_std
-        inputs = dict(image=(image - self.mean) / self.std, motion=motion)
+            streams = torch.cat([motion / self.motion_std, image[:, None]], dim=1)
+        draw = self.augmentation.draw if training else self.augmentation.middle
+        inputs = self.inputs(streams, draw(len(streams)))
         return dict(inputs=inputs, data_samples=samples)
 
-    def _front_end(self, clips: Tensor, samples: list) -> tuple[Tensor, Tensor]:
+    def matrices(self, length: int, samples: Sequence) -> Tensor:
+        """The front end of clips as matrices ``(B, T + 1, T)``, on the CPU.
+
+        Args:
+            length: Frames T.
+            samples: The clips' data samples, with their ``fps``.
+
+        Raises:
+            MERDataError: A sample has no frame rate, or one that holds no pass band.
+        """
         rates = []
-        for sample in samples or []:
+        for sample in samples:
             if 'fps' not in sample:
                 raise MERDataError(
                     f'clip {sample.get("clip", "(unnamed)")}: no fps in the data '
@@ -84,12 +105,35 @@ class MERDataPreprocessor(BaseDataPreprocessor):
             )
             self._notice(sample.fps, *names)
             rates.append(float(sample.fps))
-        if len(rates) != len(clips):
-            raise ValueError(f'{len(clips)} clips came with {len(rates)} frame rates')
-        matrices = front_end_matrices(clips.shape[1], rates, **self.band)
+        return front_end_matrices(length, rates, **self.band)
+
+    def streams(self, clips: Tensor, matrices: Tensor) -> Tensor:
+        """Magnified motion and rank-pooled image, before any augmentation.
+
+        Args:
+            clips: Frames ``(B, T, 3, H, W)``, uint8.
+            matrices: From :meth:`matrices`, on the clips' device.
+
+        Returns:
+            ``(B, T + 1, 3, H, W)`` float32: T frames of motion over ``motion_std``,
+            then the image in grey levels.
+        """
         # One gain for both, rather than another pass over the largest tensor.
         gain = self.alpha / self.motion_std
-        return motion_front_end(clips, matrices.to(clips.device), gain, self.steady)
+        # Half precision would round a face by as much as it moves.
+        with torch.autocast(clips.device.type, enabled=False):
+            return motion_streams(clips, matrices, gain, self.steady)
+
+    def inputs(self, streams: Tensor, geometry: Geometry) -> dict[str, Tensor]:
+        """Augment both streams and normalise the image.
+
+        Args:
+            streams: From :meth:`streams`.
+            geometry: Of the B clips, see :class:`Augmentation`.
+        """
+        streams = self.augmentation(streams, geometry)
+        image = (streams[:, -1] - self.mean) / self.std
+        return dict(image=image, motion=streams[:, :-1])
 
 
 def _batch(tensors: Tensor | Sequence[Tensor], samples: list | None) -> Tensor:

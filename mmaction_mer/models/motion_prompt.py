@@ -96,8 +96,12 @@ class MotionPrompt(BaseModule):
                 f'frames of {tuple(motion.shape[-2:])} pixels hold no patch of '
                 f'{self.patch_size}'
             )
-        embedded = functional.gelu(self.embed(motion.flatten(0, 1)))
-        return embedded.mean(dim=(-2, -1)).unflatten(0, motion.shape[:2])
+        # The convolution as a product over patches, which do not overlap: stacked
+        # folds make it one batched product, and autocast treats it like any other.
+        patches = _patches(motion, self.patch_size)
+        weight = self.embed.weight.flatten(1)
+        embedded = functional.linear(patches, weight, self.embed.bias)
+        return functional.gelu(embedded).mean(dim=2)
 
     def gaussians(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means, widths and weights over time (MPT, Eq. 9-11).
@@ -130,3 +134,12 @@ class MotionPrompt(BaseModule):
         features = self.frame_features(motion)
         _, _, weights = self.gaussians(features)
         return self.project(weights @ features)
+
+
+def _patches(frames: Tensor, size: int) -> Tensor:
+    """Cut frames ``(B, T, C, H, W)`` into ``(B, T, N, C size size)``."""
+    batch, length, channels, height, width = frames.shape
+    rows, columns = height // size, width // size
+    frames = frames[..., : rows * size, : columns * size]
+    tiles = frames.reshape(batch, length, channels, rows, size, columns, size)
+    return tiles.permute(0, 1, 3, 5, 2, 4, 6).flatten(4).flatten(2, 3)

@@ -34,6 +34,8 @@ class MPTRecognizer(BaseRecognizer):
             data_preprocessor=data_preprocessor or dict(type='MERDataPreprocessor'),
             **kwargs,
         )
+        # mmaction turns scores into numpy, which has no bfloat16.
+        self.cls_head.register_forward_hook(lambda *given: given[-1].float())
         enable_slim_loading(self)
 
     def extract_feat(
@@ -71,6 +73,7 @@ class MPTRecognizer(BaseRecognizer):
         if clips is None:
             return None
         pre = self.data_preprocessor
+        frames = pre.augmentation(clips[0][None], pre.augmentation.middle(1))[0]
         inputs = pre(data)['inputs']
         image = inputs['image'][0] * pre.std + pre.mean
         motion = inputs['motion'][:1]
@@ -81,7 +84,7 @@ class MPTRecognizer(BaseRecognizer):
                 prompt.gaussians(prompt.frame_features(motion))[2][0].cpu().numpy()
             )
         return dict(
-            frames=clips[0].permute(0, 2, 3, 1).cpu().numpy(),
+            frames=frames.permute(0, 2, 3, 1).cpu().numpy(),
             rank_image=image.permute(1, 2, 0).cpu().numpy(),
             motion=(motion[0] * pre.motion_std).permute(0, 2, 3, 1).cpu().numpy(),
             gaussians=weights,

@@ -1,13 +1,7 @@
 """Loading of any MER data set at 224 pixels; a data set names its folder."""
 
-train_pipeline = [
-    dict(type='LoadMERFrames', max_frames=16),
-    dict(type='StandardizeLength', length=16),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='PackMERInputs'),
-]
-test_pipeline = [
+# Nothing here is drawn: flips are the data preprocessor's, on the device.
+pipeline = [
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
@@ -24,7 +18,7 @@ train_dataloader = dict(
         ann_file='annotations.json',
         data_root='',
         data_prefix=dict(img='frames'),
-        pipeline=train_pipeline,
+        pipeline=pipeline,
     ),
 )
 test_dataloader = dict(
@@ -37,7 +31,7 @@ test_dataloader = dict(
         ann_file='annotations.json',
         data_root='',
         data_prefix=dict(img='frames'),
-        pipeline=test_pipeline,
+        pipeline=pipeline,
         test_mode=True,
     ),
 )

@@ -2,22 +2,13 @@
 
 _base_ = './mer_224.py'
 
-train_pipeline = [
+# Of the 119 pixels the data preprocessor keeps 112, in training at a random place.
+pipeline = [
     dict(type='LoadMERFrames', max_frames=None),
     dict(type='StandardizeLength', length=16, average=True),
     dict(type='StabilizeHead'),
     dict(type='CenterCrop', crop_size=98),
-    dict(type='RandomCrop', size=92),
-    dict(type='Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='PackMERInputs'),
-]
-test_pipeline = [
-    dict(type='LoadMERFrames', max_frames=None),
-    dict(type='StandardizeLength', length=16, average=True),
-    dict(type='StabilizeHead'),
-    dict(type='CenterCrop', crop_size=92),
-    dict(type='Resize', scale=(112, 112), keep_ratio=False),
+    dict(type='Resize', scale=(119, 119), keep_ratio=False),
     dict(type='PackMERInputs'),
 ]
 
@@ -29,7 +20,7 @@ train_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         data_prefix=dict(img=''),
-        pipeline=train_pipeline,
+        pipeline=pipeline,
         cache=True,
     ),
 )
@@ -39,7 +30,7 @@ test_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         data_prefix=dict(img=''),
-        pipeline=test_pipeline,
+        pipeline=pipeline,
         cache=True,
     ),
 )

@@ -33,5 +33,6 @@ model = dict(
         alpha=20.0,
         low=0.4,
         high=4.0,
+        augmentation=dict(flip=0.5),
     ),
 )

@@ -22,4 +22,5 @@ model = dict(
         ),
     ),
     cls_head=dict(num_classes=3, in_channels=128),
+    data_preprocessor=dict(augmentation=dict(crop=112)),
 )
