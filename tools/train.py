@@ -1,8 +1,8 @@
 """Train by a config: a whole protocol, or any ordinary mmaction config.
 
-All options of mmaction's ``tools/train.py`` with the same meaning, and three
-more for protocols: ``--folds``, ``--select`` and a plain ``--resume`` that goes
-on with what was cut.
+All options of mmaction's ``tools/train.py`` with the same meaning, and more for
+protocols: ``--folds``, ``--select``, ``--strategy``, ``--seeds``, ``--share`` and a
+plain ``--resume`` that goes on with what was cut.
 """
 
 import argparse
@@ -52,6 +52,22 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         'number is then labelled so)',
     )
     parser.add_argument(
+        '--strategy',
+        choices=['sequential', 'stacked', 'parallel'],
+        help='how folds are trained: one after the other, all in one pass, or by '
+        'processes side by side; the numbers are the same',
+    )
+    parser.add_argument(
+        '--seeds', nargs='+', type=int, metavar='N', help='run all folds once per seed'
+    )
+    parser.add_argument(
+        '--share',
+        type=share,
+        metavar='K/N',
+        help='train share K (from 0) of N of the folds and pool nothing, as the tasks '
+        'of a job array do',
+    )
+    parser.add_argument(
         '--amp', action='store_true', help='train with automatic mixed precision'
     )
     parser.add_argument(
@@ -73,6 +89,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def share(text: str) -> tuple[int, int]:
+    """Read ``'0/8'``, the first of eight shares."""
+    number, _, count = text.partition('/')
+    return int(number), int(count)
 
 
 def build_config(args: argparse.Namespace) -> Config:
@@ -110,7 +132,8 @@ def build_config(args: argparse.Namespace) -> Config:
     cfg.randomness = dict(seed=randomness.pop('seed', None), **randomness)
     merge_options(cfg, args.cfg_options)
     loso_option(cfg, 'folds', args.folds)
-    loso_option(cfg, 'select', args.select)
+    for name in ('select', 'strategy', 'seeds', 'share'):
+        loso_option(cfg, name, getattr(args, name))
     return cfg
 
 

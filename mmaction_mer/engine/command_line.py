@@ -1,6 +1,7 @@
 """What the command-line tools share."""
 
 import argparse
+import errno
 import functools
 import os
 import sys
@@ -116,7 +117,7 @@ def loso_option(cfg: Config, name: str, value: Any) -> None:
 
 
 def report_errors(main: Callable[..., None]) -> Callable[..., int]:
-    """Turn a user's mistake into one message and exit status 1.
+    """Turn what a user can put right into one message and exit status 1.
 
     Any other error keeps its traceback: it is ours.
     """
@@ -126,11 +127,6 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
         try:
             main(*args, **kwargs)
             sys.stdout.flush()
-        except (MERDataError, MERRunError) as error:
-            rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID')
-            where = f' (rank {rank})' if rank is not None else ''
-            print(f'error{where}: {shortened(error)}', file=sys.stderr, flush=True)
-            return 1
         except BrokenPipeError:
             try:
                 sys.stdout.flush()
@@ -139,12 +135,48 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return 1
             raise  # another pipe broke, of a worker for instance
+        except Exception as error:
+            message = explained(error)
+            if message is None:
+                raise
+            rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID')
+            where = f' (rank {rank})' if rank is not None else ''
+            print(f'error{where}: {message}', file=sys.stderr, flush=True)
+            return 1
         except KeyboardInterrupt:
             print('interrupted; what is done is kept', file=sys.stderr)
             return 130
         return 0
 
     return run
+
+
+# What a machine refuses, whatever the code.
+_REFUSALS = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC,
+             errno.EROFS}  # fmt: skip
+
+
+def explained(error: Exception) -> str | None:
+    """Say in words what went wrong, if it is something that a user can put right.
+
+    >>> explained(MERRunError('no such fold: s7'))
+    'no such fold: s7'
+    >>> explained(OSError(errno.EACCES, 'Permission denied', 'run/loso.json'))
+    'run/loso.json: Permission denied'
+    >>> explained(KeyError('s7')) is None
+    True
+    """
+    if isinstance(error, MERDataError | MERRunError):
+        return shortened(error)
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return None
+    where = f'{error.filename}: ' if error.filename else ''
+    if error.errno in (errno.EDQUOT, errno.ENOSPC):
+        return (
+            f'{where}{error.strerror}: the disk is full. What was written before is '
+            f'whole; make room, then start again (a run by --resume)'
+        )
+    return f'{where}{error.strerror}'
 
 
 def shortened(error: Exception) -> str:

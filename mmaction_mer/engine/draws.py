@@ -2,8 +2,9 @@
 
 Draw number ``(batch, position)`` of a run always gives the same augmented clip,
 whoever loads it: the main process, one worker or eight, in one sitting or after
-a kill. The model's own stream (dropout) is never touched by the data, nor the
-data's by the model, so that a resumed run repeats an uninterrupted one exactly.
+a kill. The model's own stream (augmentation on the device, dropout) starts anew with
+every iteration, from the run's seed and the iteration's number: whatever trains this
+iteration, alone or among other folds, draws the same.
 """
 
 import random
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
+
+_MODEL = 1
 
 Draw = tuple[int, tuple[int, int] | None]
 
@@ -40,6 +43,16 @@ def seeded(*entropy: int) -> Iterator[None]:
         random.setstate(before[0])
         np.random.set_state(before[1])
         torch.set_rng_state(before[2])
+
+
+def seed_model_stream(seed: int, iteration: int) -> None:
+    """Seed Python's, numpy's and torch's streams, a GPU's too, for one iteration."""
+    # The last number keeps these streams apart from those of the clips' draws.
+    sequence = np.random.SeedSequence((seed, iteration, 0, _MODEL))
+    seeds = sequence.generate_state(3)
+    random.seed(int(seeds[0]))
+    np.random.seed(seeds[1])
+    torch.manual_seed(int(seeds[2]))
 
 
 class DrawBatches:

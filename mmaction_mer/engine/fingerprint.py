@@ -18,7 +18,7 @@ RUN_KEYS = frozenset({
 })  # fmt: skip
 # Part of every fingerprint: raise it when the same config gives other numbers, so that
 # folds of an older version are not pooled with new ones.
-NUMERICS = 2
+NUMERICS = 3
 # Hooks that only look: the clock, the log, the checkpoints, the pictures.
 LOOKING_HOOKS = frozenset({
     'timer', 'logger', 'checkpoint', 'visualization', 'sampler_seed', 'runtime_info',

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,12 @@ from ..evaluation.report import SELECTIONS
 from .draws import seed_draws
 from .errors import MERRunError
 from .fold_folder import FoldFolder
-from .hooks import BestIterationHook, SlimCheckpointHook, SubjectGuardHook
+from .hooks import (
+    BestIterationHook,
+    ModelStreamHook,
+    SlimCheckpointHook,
+    SubjectGuardHook,
+)
 from .names import check_predictions
 from .slim_checkpoint import (
     checkpoint_state_dict,
@@ -170,6 +175,7 @@ def train_fold(
     runner = FoldRunner.from_cfg(cfg)
     try:
         runner.register_hook(SubjectGuardHook(details['held_out']))
+        runner.register_hook(ModelStreamHook(runner.seed))
         if select != 'last':
             runner.register_hook(BestIterationHook())
         runner.train()
@@ -184,22 +190,51 @@ def train_fold(
             load_slim(runner.model, best['state_dict'])
             iteration = best['iteration']
             chosen = {'chosen_by_uf1': best['value'], 'chosen_on': SELECTIONS[select]}
-        checkpoint = runner.hook(SlimCheckpointHook)
-        weights = checkpoint_state_dict(runner.model, checkpoint.fingerprints)
-        metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
-        meta = dict(details, iteration=iteration, dataset_meta=metainfo)
-        write_checkpoint(folder.model, dict(meta=meta, state_dict=weights))
-        runner.test()
-        check_predictions(folder, details['held_out'])
-        folder.finish({
+        batch = runner.train_dataloader.batch_sampler.batch_size
+        facts = {
             'iteration': iteration,
             **chosen,
-            'wall_time_s': round(checkpoint.seconds, 3),
-            'finished': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
-            'parameters': count_parameters(runner.model),
-        })  # fmt: skip
+            'wall_time_s': round(runner.hook(SlimCheckpointHook).seconds, 3),
+            'clips_trained': runner.iter * batch,
+        }
+        finish_fold(runner, folder, details, facts, runner.test)
     finally:
         runner.close()
+
+
+def finish_fold(
+    runner: FoldRunner,
+    folder: FoldFolder,
+    details: dict[str, Any],
+    facts: dict[str, Any],
+    test: Callable[[], Any],
+) -> None:
+    """Save a trained model, score it, and mark its fold as done.
+
+    Args:
+        runner: The runner that holds the model.
+        folder: The folder of the fold.
+        details: What ``fold.json`` says already.
+        facts: What it shall say besides, of the training.
+        test: Scores the model and writes the predictions.
+
+    Raises:
+        MERRunError: Predictions do not name their clips.
+    """
+    fingerprints = runner.hook(SlimCheckpointHook).fingerprints
+    weights = checkpoint_state_dict(runner.model, fingerprints)
+    metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+    meta = dict(details, iteration=facts['iteration'], dataset_meta=metainfo)
+    write_checkpoint(folder.model, dict(meta=meta, state_dict=weights))
+    test()
+    check_predictions(folder, details['held_out'])
+    folder.finish(
+        {
+            **facts,
+            'finished': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
+            'parameters': count_parameters(runner.model),
+        }
+    )
 
 
 def score_fold(cfg: Config, model: Path, held_out: list[str]) -> None:

@@ -16,6 +16,7 @@ from mmengine.utils import apply_to
 
 from ..datasets.annotation import MERDataError
 from ..utils import atomic_write
+from .draws import seed_model_stream
 from .errors import MERRunError
 from .slim_checkpoint import (
     checkpoint_state_dict,
@@ -29,8 +30,8 @@ from .slim_checkpoint import (
 class SlimCheckpointHook(Hook):
     """Keep one rolling training state, ``last.pth``, from which a run resumes.
 
-    It holds the slim model, optimizer, schedulers, log and random streams, and is
-    replaced atomically. It is written between two iterations, after a validation
+    It holds the slim model, optimizer, schedulers and log, and is replaced
+    atomically. It is written between two iterations, after a validation
     that was due; with a loop over epochs, between two epochs, since mmengine
     resumes such a loop at no other place. Checkpoints of mmengine's own
     ``CheckpointHook`` become slim beside it.
@@ -49,15 +50,13 @@ class SlimCheckpointHook(Hook):
         self.interval = interval
         self.filename = filename
         self.fingerprints: dict[str, torch.Tensor] | None = None
-        self._rng: dict[str, Any] | None = None
         self._saved = 0
         self._seconds = 0.0
         self._started = 0.0
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take up the clock and the random streams of the run that was cut."""
+        """Take up the clock of the run that was cut."""
         if runner._resume:
-            self._rng = checkpoint.get('rng')
             self._seconds = checkpoint['meta'].get('seconds', 0.0)
 
     def before_train(self, runner) -> None:
@@ -67,10 +66,7 @@ class SlimCheckpointHook(Hook):
         self._started = time.monotonic()
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """Restore the random streams after a resume; save when it is time."""
-        if self._rng is not None:
-            set_rng_state(self._rng)
-            self._rng = None
+        """Save when it is time."""
         may_save = isinstance(runner.train_loop, IterBasedTrainLoop) or batch_idx == 0
         if may_save and runner.iter - self._saved >= self.interval:
             self._save(runner)
@@ -141,6 +137,23 @@ class BestIterationHook(Hook):
             self.best = checkpoint.get('best')
 
 
+class ModelStreamHook(Hook):
+    """Start the model's random stream anew with every iteration, see ``draws.py``.
+
+    Args:
+        seed: Seed of the run.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Seed the streams by the iteration's number."""
+        seed_model_stream(self.seed, runner.iter)
+
+
 class SubjectGuardHook(Hook):
     """See on the data sets themselves that no subject is on both sides.
 
@@ -154,22 +167,28 @@ class SubjectGuardHook(Hook):
     def before_train(self, runner) -> None:
         """Compare what is trained on with what is tested and validated on."""
         training = set(clip_subjects(runner.train_dataloader.dataset))
-        self._refuse(training & self.held_out, 'trained on and held out')
+        refuse_subjects(training & self.held_out, 'trained on and held out')
         if runner.val_loop is not None:
             validation = set(clip_subjects(runner.val_dataloader.dataset))
-            self._refuse(training & validation, 'trained on and validated on')
+            refuse_subjects(training & validation, 'trained on and validated on')
 
     def before_test(self, runner) -> None:
         """Compare what is tested on with what is held out."""
         tested = set(clip_subjects(runner.test_dataloader.dataset))
-        self._refuse(tested - self.held_out, 'tested on and not held out')
+        refuse_subjects(tested - self.held_out, 'tested on and not held out')
 
-    def _refuse(self, subjects: set[str], what: str) -> None:
-        if subjects:
-            raise MERDataError(
-                f'subject(s) {", ".join(sorted(subjects))} would be {what}: the data '
-                f'set of the config does not follow held_out, inner and side'
-            )
+
+def refuse_subjects(subjects: set[str], what: str) -> None:
+    """Refuse subjects that a data set holds where it must not.
+
+    Raises:
+        MERDataError: There are such subjects.
+    """
+    if subjects:
+        raise MERDataError(
+            f'subject(s) {", ".join(sorted(subjects))} would be {what}: the data '
+            f'set of the config does not follow held_out, inner and side'
+        )
 
 
 def clip_subjects(dataset: Any) -> list[str]:
@@ -184,11 +203,12 @@ def clip_datasets(dataset: Any) -> list[str] | None:
     return None if None in names else names
 
 
-def training_state(runner) -> dict[str, Any]:
+def training_state(runner, optimizer: dict[str, Any] | None = None) -> dict[str, Any]:
     """Collect all that a training run needs to go on, in mmengine's own form.
 
     Args:
         runner: An mmengine runner between two iterations.
+        optimizer: State of the optimizer, where it is not the runner's own.
 
     Returns:
         A checkpoint that ``runner.resume`` reads.
@@ -213,9 +233,8 @@ def training_state(runner) -> dict[str, Any]:
         meta=meta,
         state_dict=runner.model.state_dict(),
         message_hub=runner.message_hub.state_dict(),
-        optimizer=runner.optim_wrapper.state_dict(),
+        optimizer=optimizer or runner.optim_wrapper.state_dict(),
         param_schedulers=schedulers,
-        rng=rng_state(),
     )
     runner.call_hook('before_save_checkpoint', checkpoint=state)
     return apply_to(state, lambda value: hasattr(value, 'cpu'), lambda x: x.cpu())

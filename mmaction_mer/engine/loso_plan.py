@@ -32,6 +32,10 @@ OPTIONS = {
     'strategy': 'sequential',
     'select': 'last',
     'folds': None,
+    'seeds': None,
+    'workers': None,
+    'folds_per_group': 'auto',
+    'share': None,
 }
 # What must be the same for folds to be scored again; the rest is only named.
 _TIES = ('annotation', 'loso.protocol')
@@ -49,8 +53,9 @@ class Plan:
         annotation: Digest of the annotation file.
         config: The canonical config.
         select: Which iteration counts.
-        strategy: How the folds are trained.
+        options: All options of ``loso``, those not given by their defaults.
         seed: Seed of the run.
+        many_seeds: Whether the run is one of several that differ in nothing else.
     """
 
     folds: list[Fold]
@@ -60,8 +65,9 @@ class Plan:
     annotation: str
     config: dict[str, Any]
     select: str
-    strategy: str
+    options: dict[str, Any]
     seed: int
+    many_seeds: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -93,6 +99,7 @@ def make_plan(cfg: Config) -> Plan:
         raise MERRunError(
             f'loso.select is {options["select"]!r}, not one of {", ".join(SELECTIONS)}'
         )
+    check_numbers(options)
     for key in ('train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise MERRunError(f'the config has no {key}, which every fold needs')
@@ -140,9 +147,44 @@ def make_plan(cfg: Config) -> Plan:
         annotation=config['annotation'],
         config=config,
         select=options['select'],
-        strategy=options['strategy'],
+        options=options,
         seed=plan_seed(cfg),
     )
+
+
+def check_numbers(options: dict[str, Any]) -> None:
+    """See that the options of ``loso`` that are numbers are numbers that can be.
+
+    Raises:
+        MERRunError: One is not, or a seed is given twice.
+    """
+    seeds, workers = options['seeds'], options['workers']
+    if seeds is not None:
+        whole = isinstance(seeds, list | tuple) and seeds
+        if not whole or any(type(seed) is not int or seed < 0 for seed in seeds):
+            raise MERRunError(
+                f'loso.seeds is {seeds!r}, not a list of integers from 0 up'
+            )
+        if len(set(seeds)) < len(seeds):
+            raise MERRunError(f'loso.seeds names a seed twice: {list(seeds)}')
+        if max(seeds) >= 2**32:
+            raise MERRunError(f'loso.seeds: {max(seeds)} is above 2**32 - 1')
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise MERRunError(f'loso.workers is {workers!r}, not a positive integer')
+    share = options['share']
+    if share is not None:
+        whole = isinstance(share, list | tuple) and len(share) == 2
+        if not whole or any(type(number) is not int for number in share):
+            raise MERRunError(f'loso.share is {share!r}, not two integers (k, n)')
+        if not 0 <= share[0] < share[1]:
+            raise MERRunError(
+                f'loso.share is {tuple(share)}: shares of n are counted from 0 to n - 1'
+            )
+    size = options['folds_per_group']
+    if size != 'auto' and (type(size) is not int or size < 1):
+        raise MERRunError(
+            f"loso.folds_per_group is {size!r}, neither 'auto' nor a positive integer"
+        )
 
 
 def check_counts(cfg: Config) -> None:
@@ -241,7 +283,7 @@ def claim_work_dir(cfg: Config, plan: Plan) -> list[str]:
     """
     work_dir = Path(cfg.work_dir)
     started = find_folds(work_dir)
-    if started and not cfg.get('resume'):
+    if started and not cfg.get('resume') and not plan.options['share']:
         raise MERRunError(
             f'{work_dir} already holds {len(started)} fold(s) of a run: go on with it '
             f'by --resume, choose another --work-dir, or delete {work_dir}'
@@ -278,8 +320,25 @@ def resumed_config(cfg: Config) -> Config:
                 f'a run over folds resumes from its work directory, not from '
                 f'{cfg.load_from}: give --work-dir and a plain --resume'
             )
-        cfg.load_from = stored_run(Path(cfg.work_dir)).get('load_from')
+        first = [cfg.work_dir, *sorted(Path(cfg.work_dir).glob('seed*/'))]
+        stored = [stored_run(Path(folder)) for folder in first]
+        cfg.load_from = next(filter(None, stored), {}).get('load_from')
     return cfg
+
+
+def refuse_mixed_seeds(work_dir: Path, several: bool) -> None:
+    """Keep a run over seeds and a run of one seed in directories of their own.
+
+    Raises:
+        MERRunError: A run of the other kind is here.
+    """
+    found = find_folds(work_dir) if several else [*work_dir.glob('seed*/loso.json')]
+    if found:
+        kind = 'one seed alone' if several else 'several seeds (loso.seeds)'
+        raise MERRunError(
+            f'{work_dir} holds a run of {kind}, which the results of this one would '
+            f'overwrite: choose another --work-dir'
+        )
 
 
 def refuse_other_run(work_dir: Path, started: list[FoldFolder], plan: Plan) -> None:

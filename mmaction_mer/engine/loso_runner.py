@@ -1,6 +1,7 @@
 """The runner of a whole protocol: plan, folds, pooled result."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +9,28 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from tqdm import tqdm
 
-from ..datasets.protocols import Fold
 from .errors import MERRunError
-from .fold_config import fold_config, testing_config
+from .fold_config import testing_config
 from .fold_folder import FoldFolder
 from .fold_runner import score_fold
 from .loso_plan import (
-    Plan,
     check_one_run,
     claim_work_dir,
     compare_for_test,
     make_plan,
+    refuse_mixed_seeds,
     resumed_config,
     trained_folds,
 )
 from .memory import keep_freed_memory
 from .names import check_names
-from .outcome import conclude, join_dumps, pooled_so_far
+from .outcome import conclude, conclude_seeds, join_dumps, pooled_so_far, what_it_took
 from .ranks import Ranks
+from .result_page import write_page
+from .run import Job, Run, runs_by_seed
 from .showcase import draw_clip
 from .strategies import STRATEGIES
+from .work_dir_lock import WorkDirLock
 
 
 @RUNNERS.register_module()
@@ -39,14 +42,19 @@ class LOSORunner:
 
         loso = dict(protocol='loso', strategy='sequential', select='last', folds=None)
 
-    ``protocol`` is what ``make_folds`` takes; ``select`` is ``'last'`` (the last
-    iteration counts, no validation), ``'inner'`` (the best iteration on some
-    training subjects set aside) or ``'test'`` (the best on the held-out subjects
-    themselves: every number is labelled so); ``folds`` names the folds to run.
+    ``protocol`` is what ``make_folds`` takes; ``strategy`` is ``'sequential'``,
+    ``'stacked'`` or ``'parallel'``, which all come to the same numbers; ``select`` is
+    ``'last'`` (the last iteration counts, no validation), ``'inner'`` (the best
+    iteration on some training subjects set aside) or ``'test'`` (the best on the
+    held-out subjects themselves: every number is labelled so); ``folds`` names the
+    folds to run; ``seeds`` runs all of it once per seed; ``workers`` is for
+    ``'parallel'``, ``folds_per_group`` for ``'stacked'``; ``share`` trains a share of
+    the folds, ``(k, n)``, and leaves the pooling to another start.
 
     Everything is in ``work_dir``: ``folds/<name>/`` (``fold_folder.py``),
-    ``loso.json``, ``config.py``, ``results.json`` and its pictures. With
-    ``resume`` finished folds are skipped and a cut one goes on.
+    ``loso.json``, ``config.py``, ``results.json``, ``report.html`` and pictures; with
+    ``seeds`` one such folder ``seed<k>/`` per seed, and the summary over them beside.
+    With ``resume`` finished folds are skipped and a cut one goes on.
 
     Args:
         cfg: The config.
@@ -61,82 +69,55 @@ class LOSORunner:
         self.cfg = resumed_config(cfg)
         self.work_dir = Path(cfg.work_dir)
         self.ranks = Ranks(cfg.get('launcher') or 'none')
-        self.plan: Plan = make_plan(self.cfg)
-        if self.plan.strategy not in STRATEGIES:
+        self.plan = make_plan(self.cfg)
+        self.options = self.plan.options
+        if self.options['strategy'] not in STRATEGIES:
             raise MERRunError(
-                f'loso.strategy is {self.plan.strategy!r}, not one of '
+                f'loso.strategy is {self.options["strategy"]!r}, not one of '
                 f'{", ".join(STRATEGIES)}'
             )
+        if self.options['share'] and self.ranks.world > 1:
+            raise MERRunError('loso.share is for a process alone: use --launcher none')
+        # One rank alone speaks to the console.
+        console = 'WARNING' if self.ranks.first else 'ERROR'
+        self.runs = runs_by_seed(self.cfg, self.plan, self.options['seeds'], console)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'LOSORunner':
         """Build the runner from a config, as every mmengine runner is."""
         return cls(cfg)
 
-    @property
-    def select(self) -> str:
-        """Which iteration of a fold counts."""
-        return self.plan.select
-
-    def folder(self, fold: Fold) -> FoldFolder:
-        """Return the folder of a fold."""
-        return FoldFolder(self.work_dir / 'folds' / fold.name)
-
-    def fold_config(self, fold: Fold) -> Config:
-        """Return the config that trains and tests one fold."""
-        folder = self.folder(fold)
-        cfg = fold_config(self.cfg, fold, folder, self.select, self.plan.seed)
-        return self._quiet(cfg)
-
-    def details(self, fold: Fold) -> dict[str, Any]:
-        """Return what a fold's ``fold.json`` says besides its status."""
-        return {
-            'fold': fold.name,
-            'held_out': list(fold.held_out),
-            'fingerprint': self.plan.fingerprint,
-            'annotation': self.plan.annotation,
-            'seed': self.plan.seed,
-            'selection': self.select,
-        }
-
     def train(self) -> dict[str, Any]:
         """Train and test every fold that is not done, then pool all that are.
 
         Returns:
-            The pooled results on the first rank, nothing on the others.
+            The pooled results on the first rank, nothing on the others, nor where
+            only a share of the folds was asked for.
 
         Raises:
-            MERRunError: A fold that was asked for is not done after all.
+            MERRunError: Another process works in this directory, or a fold that was
+                asked for is not done after all.
         """
         started = time.monotonic()
         self.ranks.take_device()
-        todo = self.ranks.from_first(self._claim)
-        pending = [fold for fold in self.plan.wanted if fold.name in todo]
-        skipped = len(self.plan.wanted) - len(pending)
-        self._announce('train and test', f'{skipped} done already' if skipped else '')
-        mine = self.ranks.share(pending)
-        with self._bar(mine, skipped) as bar:
-            for _ in STRATEGIES[self.plan.strategy](self, mine):
-                bar.update()
-                bar.set_postfix_str(pooled_so_far(self._done(), self.plan))
-        self.ranks.meet()
-        if not self.ranks.first:
-            return {}
-        done = self._done()
-        names = {folder.name for folder in done}
-        if missing := [one.name for one in self.plan.wanted if one.name not in names]:
-            raise MERRunError(
-                f'{self.work_dir}: {len(missing)} of {len(self.plan.wanted)} folds are '
-                f'not done: {", ".join(missing)}. Nothing was pooled; start again with '
-                f'--resume'
-            )
-        for folder in done:
-            folder.clear()
-        seconds = round(time.monotonic() - started, 3)
-        path = self.work_dir / 'results.json'
-        results = conclude(self.plan, done, done, path, {'wall_time_s': seconds})
-        self._show_clip(done[0])
-        return results
+        with WorkDirLock(self.work_dir, self.ranks.first, self.options['share']):
+            todo = self.ranks.from_first(self._claim)
+            pending = [job for job in self._jobs() if [*_key(job)] in todo]
+            skipped = len(self._jobs()) - len(pending)
+            self._announce('train and test', f'{skipped} done already' * bool(skipped))
+            mine = self.ranks.share(pending)
+            with self._bar(mine, skipped) as bar:
+                strategy = STRATEGIES[self.options['strategy']]
+                for _ in strategy(mine, self.options):
+                    bar.update()
+                    bar.set_postfix_str(pooled_so_far(self.runs))
+            self.ranks.meet()
+            if not self.ranks.first:
+                return {}
+            self._all_done()
+            if self.options['share']:
+                return {}
+            return self._conclude(pending, time.monotonic() - started)
 
     def test(self) -> dict[str, Any]:
         """Score checkpoints again: those of a run, or of one fold.
@@ -151,93 +132,104 @@ class LOSORunner:
         """
         started = time.monotonic()
         self.ranks.take_device()
-        source = Path(self.cfg.get('load_from') or self.work_dir)
-        folders, stored = trained_folds(source)
-        changed = compare_for_test(stored, self.plan)
-        wanted = {fold.name: fold for fold in self.plan.wanted}
-        folders = [folder for folder in folders if folder.name in wanted]
-        if not folders:
-            raise MERRunError(
-                f'{source} holds no trained fold of {", ".join(sorted(wanted))}'
-            )
-        for folder in folders:
-            self._check_fold(folder, wanted[folder.name])
-        check_one_run(folders)
         check_names(self.cfg)
+        source = Path(self.cfg.get('load_from') or self.work_dir)
+        several = self.options['seeds'] is not None
+        parts = [
+            _Rescore(run, source / run.work_dir.name if several else source)
+            for run in self.runs
+        ]
         self._announce('test', f'checkpoints of {source}')
-        if changed and self.ranks.first:
+        if self.ranks.first and (changed := parts[0].changed):
             print(
                 'note, the config differs from that of training: ' + '; '.join(changed)
             )
-        again = [FoldFolder(self.work_dir / 'test' / one.name) for one in folders]
-        mine = self.ranks.share(list(zip(folders, again, strict=True)))
+        mine = self.ranks.share([(part, pair) for part in parts for pair in part.pairs])
         with self._bar(mine) as bar:
-            for folder, target in mine:
-                self._score(wanted[folder.name], folder, target)
+            for part, (folder, target) in mine:
+                part.score(folder, target)
                 bar.update()
         self.ranks.meet()
         if not self.ranks.first:
             return {}
-        join_dumps(self.cfg.get('test_evaluator'), again)
-        facts = {
-            'wall_time_s': round(time.monotonic() - started, 3),
-            'checkpoints': str(source),
-            'config_differs': changed,
-        }
+        seconds = round(time.monotonic() - started, 3)
+        results = [part.conclude(seconds) for part in parts]
+        if not several:
+            return results[0]
         path = self.work_dir / 'results_test.json'
-        return conclude(self.plan, folders, again, path, facts)
+        scored = [[target for _, target in part.pairs] for part in parts]
+        return conclude_seeds(
+            self.runs, results, scored, path, {'wall_time_s': seconds}
+        )
 
-    def _claim(self) -> list[str]:
-        todo = claim_work_dir(self.cfg, self.plan)
+    def _jobs(self) -> list[Job]:
+        """List the jobs asked for, of all seeds; of a share, its own."""
+        jobs = [Job(run, fold) for run in self.runs for fold in run.plan.wanted]
+        number, count = self.options['share'] or (0, 1)
+        return jobs[number::count]
+
+    def _claim(self) -> list[list]:
+        refuse_mixed_seeds(self.work_dir, self.options['seeds'] is not None)
+        cfgs = [run.cfg for run in self.runs]
+        todo = [
+            [run.plan.seed, name]
+            for run, cfg in zip(self.runs, cfgs, strict=True)
+            for name in claim_work_dir(cfg, run.plan)
+        ]
         if todo:
             check_names(self.cfg)
         return todo
 
-    def _done(self) -> list[FoldFolder]:
-        """List the finished folds of the work directory, in the protocol's order."""
-        folders = [self.folder(fold) for fold in self.plan.folds]
-        return [folder for folder in folders if folder.done()]
-
-    def _show_clip(self, folder: FoldFolder) -> None:
-        fold = next(fold for fold in self.plan.folds if fold.name == folder.name)
-        picture = draw_clip(self.fold_config(fold), folder, self.work_dir / 'clip.png')
-        if picture:
-            print(f'a clip as the model sees it: {picture}', flush=True)
-
-    def _score(self, fold: Fold, folder: FoldFolder, target: FoldFolder) -> None:
-        state = folder.state()
-        target.path.mkdir(parents=True, exist_ok=True)
-        cfg = fold_config(self.cfg, fold, target, state['selection'], state['seed'])
-        score_fold(self._quiet(testing_config(cfg)), folder.model, state['held_out'])
-
-    def _check_fold(self, folder: FoldFolder, fold: Fold) -> None:
-        """Refuse a fold of which other subjects were held out."""
-        state = folder.state()
-        if state.get('annotation') != self.plan.annotation or state.get(
-            'held_out'
-        ) != list(fold.held_out):
+    def _all_done(self) -> None:
+        """Refuse to go on where a fold that was asked for is not done."""
+        jobs = self._jobs()
+        if missing := [str(job) for job in jobs if not job.folder.done()]:
             raise MERRunError(
-                f'{folder.path}: was trained with another annotation file or other '
-                f'subjects held out ({state.get("held_out")}) than this config says '
-                f'({list(fold.held_out)}); use the config it was trained with'
+                f'{self.work_dir}: {len(missing)} of {len(jobs)} folds are not done: '
+                f'{", ".join(missing)}. Nothing was pooled; start again with --resume'
             )
 
-    def _quiet(self, cfg: Config) -> Config:
-        """Let one rank alone speak to the console."""
-        cfg.console_level = 'WARNING' if self.ranks.first else 'ERROR'
-        return cfg
+    def _conclude(self, trained: Sequence[Job], seconds: float) -> dict[str, Any]:
+        """Pool, print, save and draw what the finished folds say."""
+        results = []
+        for run in self.runs:
+            done = run.done()
+            for folder in done:
+                folder.clear()
+            now = [job.folder for job in trained if job.run is run]
+            facts = what_it_took(done, now, seconds, self.options['strategy'])
+            path = run.work_dir / 'results.json'
+            results.append(conclude(run.plan, done, done, path, facts))
+            self._show_clip(run, done[0])
+        if self.options['seeds'] is not None:
+            done = [run.done() for run in self.runs]
+            now = [job.folder for job in trained]
+            facts = what_it_took(sum(done, []), now, seconds, self.options['strategy'])
+            path = self.work_dir / 'results.json'
+            results.append(conclude_seeds(self.runs, results, done, path, facts))
+        print(f'report: {write_page(self.work_dir, self.cfg)}', flush=True)
+        return results[-1]
+
+    def _show_clip(self, run: Run, folder: FoldFolder) -> None:
+        fold = next(fold for fold in run.plan.folds if fold.name == folder.name)
+        picture = draw_clip(run.fold_config(fold), folder, run.work_dir / 'clip.png')
+        if picture:
+            print(f'a clip as the model sees it: {picture}', flush=True)
 
     def _announce(self, what: str, more: str = '') -> None:
         if not self.ranks.first:
             return
-        plan = self.plan
+        plan, seeds = self.plan, self.options['seeds']
+        share = self.options['share']
         print(
             f'{what}: {len(plan.wanted)} of {len(plan.folds)} folds, '
             f'{len(plan.subjects)} clips, {len(set(plan.subjects))} subjects, '
-            f'seed {plan.seed}' + (f', {more}' if more else ''),
+            + (f'seeds {", ".join(map(str, seeds))}' if seeds else f'seed {plan.seed}')
+            + (f', share {share[0]} of {share[1]}' if share else '')
+            + (f', {more}' if more else ''),
             flush=True,
         )
-        if (self.cfg.get('randomness') or {}).get('seed') is None:
+        if not seeds and (self.cfg.get('randomness') or {}).get('seed') is None:
             print('no seed is given: 0 is used', flush=True)
 
     def _bar(self, mine: list, done: int = 0) -> tqdm:
@@ -250,3 +242,67 @@ class LOSORunner:
             unit='fold',
             disable=not self.ranks.first,
         )
+
+
+class _Rescore:
+    """The trained folds of one run, to be scored again.
+
+    Args:
+        run: The run as its config says.
+        source: The work directory, fold or checkpoint to score.
+    """
+
+    def __init__(self, run: Run, source: Path) -> None:
+        self.run, self.source = run, source
+        folders, stored = trained_folds(source)
+        self.changed = compare_for_test(stored, run.plan)
+        self.folds = {fold.name: fold for fold in run.plan.wanted}
+        folders = [folder for folder in folders if folder.name in self.folds]
+        if not folders:
+            raise MERRunError(
+                f'{source} holds no trained fold of {", ".join(sorted(self.folds))}'
+            )
+        for folder in folders:
+            self._check(folder)
+        check_one_run(folders)
+        self.pairs = [
+            (folder, FoldFolder(run.work_dir / 'test' / folder.name))
+            for folder in folders
+        ]
+
+    def score(self, folder: FoldFolder, target: FoldFolder) -> None:
+        """Score one fold's checkpoint into another folder."""
+        state = folder.state()
+        target.path.mkdir(parents=True, exist_ok=True)
+        cfg = self.run.test_config(self.folds[folder.name], target, state)
+        score_fold(testing_config(cfg), folder.model, state['held_out'])
+
+    def conclude(self, seconds: float) -> dict[str, Any]:
+        """Pool, print, save and draw."""
+        trained, scored = ([*side] for side in zip(*self.pairs, strict=True))
+        join_dumps(self.run.cfg.get('test_evaluator'), scored)
+        facts = {
+            'wall_time_s': seconds,
+            'checkpoints': str(self.source),
+            'config_differs': self.changed,
+        }
+        path = self.run.work_dir / 'results_test.json'
+        return conclude(self.run.plan, trained, scored, path, facts)
+
+    def _check(self, folder: FoldFolder) -> None:
+        """Refuse a fold of which other subjects were held out."""
+        plan, state = self.run.plan, folder.state()
+        held_out = list(self.folds[folder.name].held_out)
+        if (
+            state.get('annotation') != plan.annotation
+            or state.get('held_out') != held_out
+        ):
+            raise MERRunError(
+                f'{folder.path}: was trained with another annotation file or other '
+                f'subjects held out ({state.get("held_out")}) than this config says '
+                f'({held_out}); use the config it was trained with'
+            )
+
+
+def _key(job: Job) -> tuple[int, str]:
+    return job.run.plan.seed, job.fold.name

@@ -11,14 +11,21 @@ import torch
 from ..evaluation.functional import scores
 from ..evaluation.predictions import read_predictions
 from ..evaluation.report import SELECTIONS, format_report, pool, save_results
+from ..evaluation.seeds import format_seeds, summarize_seeds
+from ..utils import write_json
 from ..version import __version__, installed_versions
 from .fold_folder import FoldFolder
 from .loso_plan import Plan, check_one_run
+from .run import Run
 
 
-def pooled_so_far(done: Sequence[FoldFolder], plan: Plan) -> str:
+def pooled_so_far(runs: Sequence[Run]) -> str:
     """Score the predictions of the folds that are done, for a progress bar."""
+    plan = runs[0].plan
+    done = [folder for run in runs for folder in run.done()]
     lines = [line for folder in done for line in read_predictions(folder.predictions)]
+    if not lines:
+        return ''
     pooled = scores(
         [line['label'] for line in lines],
         [line['prediction'] for line in lines],
@@ -26,6 +33,37 @@ def pooled_so_far(done: Sequence[FoldFolder], plan: Plan) -> str:
     )
     text = f'acc {100 * pooled["acc"]:.1f} %, uf1 {100 * pooled["uf1"]:.1f} %'
     return f'{text}, {SELECTIONS["test"]}' if plan.select == 'test' else text
+
+
+def what_it_took(
+    done: Sequence[FoldFolder],
+    now: Sequence[FoldFolder],
+    seconds: float,
+    strategy: str,
+) -> dict[str, Any]:
+    """Say what training took.
+
+    Args:
+        done: The folders of all folds of the result.
+        now: Those of the folds that this sitting trained.
+        seconds: How long the sitting was.
+        strategy: How the folds were trained.
+
+    Returns:
+        ``wall_time_s`` of this sitting, ``clips_trained`` by all folds (a clip
+        counts each time it is trained on), ``clips_per_s`` of the folds of this
+        sitting (None if it trained none), and ``gpu_hours`` of all folds.
+    """
+    clips = {folder.path: folder.state().get('clips_trained', 0) for folder in done}
+    fresh = sum(clips.get(folder.path, 0) for folder in now)
+    hours = sum(folder.state().get('wall_time_s', 0) for folder in done) / 3600
+    return {
+        'wall_time_s': round(seconds, 3),
+        'strategy': strategy,
+        'clips_trained': sum(clips.values()),
+        'clips_per_s': round(fresh / seconds, 3) if fresh else None,
+        'gpu_hours': round(hours, 4) if torch.cuda.is_available() else 0.0,
+    }
 
 
 def conclude(
@@ -82,6 +120,42 @@ def conclude(
         flush=True,
     )
     return results
+
+
+def conclude_seeds(
+    runs: Sequence[Run],
+    results: Sequence[Mapping[str, Any]],
+    scored: Sequence[Sequence[FoldFolder]],
+    path: Path,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Summarise the results of several seeds; print, save and draw the summary.
+
+    Args:
+        runs: The run of each seed.
+        results: The results of each seed.
+        scored: The folders with the predictions of each seed.
+        path: Where the summary goes, as JSON; the picture goes beside it.
+        facts: Added to the summary.
+
+    Returns:
+        The summary as saved.
+    """
+    seeds = [run.plan.seed for run in runs]
+    lines = [
+        [line for folder in one for line in read_predictions(folder.predictions)]
+        for one in scored
+    ]
+    summary = summarize_seeds(
+        dict(zip(seeds, results, strict=True)),
+        dict(zip(seeds, lines, strict=True)),
+        facts,
+    )
+    write_json(path, summary)
+    picture = draw(summary, path)
+    print(format_seeds(summary))
+    print(f'results: {path}\nconfusion matrix: {picture}', flush=True)
+    return summary
 
 
 def draw(results: Mapping[str, Any], path: Path) -> Path:

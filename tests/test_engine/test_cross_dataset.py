@@ -73,7 +73,7 @@ def test_subjects_set_aside_are_of_the_training_data_sets(config):
     runner = RUNNERS.build(config(loso__select='inner'))
     everybody = sorted(sum(PEOPLE.values(), []))
     for fold in runner.plan.folds:
-        cfg = runner.fold_config(fold)
+        cfg = runner.runs[0].fold_config(fold)
         train, inner, test = (
             sorted(set(DATASETS.build(cfg[f'{side}_dataloader'].dataset).subjects))
             for side in ('train', 'val', 'test')
@@ -99,7 +99,7 @@ def test_a_filter_says_which_data_sets_take_part(config, tmp_path):
     (fold,) = runner.plan.folds
     assert fold.train == ('a_s1', 'a_s2')
     # What is really trained on: nobody of c, who is in the file all the same.
-    training = DATASETS.build(runner.fold_config(fold).train_dataloader.dataset)
+    training = DATASETS.build(runner.runs[0].fold_config(fold).train_dataloader.dataset)
     assert set(training.subjects) == {'a_s1', 'a_s2'}
     assert runner.train()['clips'] == 4
     assert held_out(tmp_path / 'run') == {'b': ['b_s3']}

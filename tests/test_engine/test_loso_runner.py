@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 
 from mmaction_mer.datasets import MERDataError
 from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine.run import Run
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 
 NAMES = ('s1', 's2', 's3', 's4')
@@ -120,22 +121,25 @@ CUTS = [
 
 
 @pytest.mark.parametrize(('changes', 'cuts'), CUTS)
-def test_a_cut_fold_ends_as_an_uninterrupted_one(changes, cuts, make_config, tmp_path):
+def test_a_cut_fold_ends_as_an_uninterrupted_one(
+    changes, cuts, make_config, tmp_path, monkeypatch
+):
+    normal = Run.fold_config
     changes = dict(changes, loso__folds=['s2'])
     train(make_config('whole', **changes))
     for number, cut in enumerate(cuts):
         runner = RUNNERS.build(make_config(resume=number > 0, **changes))
-        normal = runner.fold_config
 
         # Not in the config, where the hook would change the fingerprint.
-        def cut_short(fold, normal=normal, cut=cut):
-            cfg = normal(fold)
+        def cut_short(run, fold, cut=cut):
+            cfg = normal(run, fold)
             cfg.custom_hooks = [dict(type='EngineToyCut', at=cut, priority='LOWEST')]
             return cfg
 
-        runner.fold_config = cut_short
-        with pytest.raises(ConnectionAbortedError):
-            runner.train()
+        with monkeypatch.context() as patched:
+            patched.setattr(Run, 'fold_config', cut_short)
+            with pytest.raises(ConnectionAbortedError):
+                runner.train()
         assert not (tmp_path / 'run' / 'results.json').exists()
     train(make_config(resume=True, **changes))
     whole, run = tmp_path / 'whole', tmp_path / 'run'
@@ -322,7 +326,7 @@ def test_selection_on_the_test_subject_is_labelled(make_config, tmp_path, capfd)
 def test_inner_selection_never_sees_the_held_out_subject(make_config, tmp_path):
     runner = RUNNERS.build(make_config(loso__select='inner'))
     for fold in runner.plan.folds:
-        cfg = runner.fold_config(fold)
+        cfg = runner.runs[0].fold_config(fold)
         inner = set(cfg.val_dataloader.dataset.inner)
         assert inner and inner < set(fold.train)
         assert cfg.val_dataloader.dataset.side == 'val'

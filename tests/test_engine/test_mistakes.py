@@ -112,7 +112,7 @@ def test_folds_of_two_runs_are_not_pooled(key, run_copy, make_config):
     with pytest.raises(MERRunError, match=rf'{key} in fold.json.*: s1; test: s2'):
         runner.test()
     assert not (run_copy / 'test').exists()
-    folders = runner._done()
+    folders = runner.runs[0].done()
     facts = {'wall_time_s': 0.0}
     with pytest.raises(MERRunError, match=rf'{key} in fold.json.*: s1; test: s2'):
         conclude(runner.plan, folders, folders, run_copy / 'other.json', facts)
@@ -120,8 +120,8 @@ def test_folds_of_two_runs_are_not_pooled(key, run_copy, make_config):
 
 
 def test_a_missing_fold_is_not_passed_over(make_config, tmp_path, monkeypatch):
-    def forgetful(runner, folds):
-        yield from sequential(runner, folds[:1])
+    def forgetful(jobs, options):
+        yield from sequential(jobs[:1], options)
 
     monkeypatch.setitem(STRATEGIES, 'forgetful', forgetful)
     cfg = make_config(loso__strategy='forgetful', loso__folds=['s1', 's2', 's4'])

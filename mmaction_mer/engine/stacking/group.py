@@ -1,0 +1,354 @@
+"""Some folds trained in one pass: built, checked, trained, saved, scored."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import Tensor
+from tqdm import tqdm
+
+from ...models.augmentation import Geometry
+from ..draws import seed_model_stream
+from ..errors import MERRunError
+from ..fold_runner import finish_fold
+from ..hooks import SlimCheckpointHook, clip_subjects, refuse_subjects, training_state
+from ..run import Job
+from ..slim_checkpoint import frozen_fingerprints, write_checkpoint
+from .clip_table import Tables
+from .dropout import DropoutCall, listed_calls
+from .fold_stack import (
+    FoldStack,
+    clip_each_fold,
+    copy_of_learning,
+    learning,
+    total_loss,
+)
+from .reasons import NotStackable, check_config, check_runner
+from .sizing import SavedBytes, folds_that_fit
+from .start import Start, open_runner, resumed, without_workers
+from .states import joined, one_fold
+
+# Saving may take this share of the time, at most; a kill costs so much the more.
+SAVING = 0.05
+# A stack and a fold alone may differ by so much in their first loss, or it is no stack.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
+
+
+class Group:
+    """G folds of one run, or of several that differ in their seeds.
+
+    Args:
+        jobs: The folds.
+        tables: The clips.
+        births: First weights by seed; that of the first job is added.
+
+    Raises:
+        NotStackable: These folds have to be trained one by one.
+        MERRunError: A training state cannot be read.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], tables: Tables, births: dict[int, Start]
+    ) -> None:
+        self.jobs = list(jobs)
+        self.cfgs = [without_workers(job.config()) for job in self.jobs]
+        check_config(self.cfgs[0], self.jobs[0].run.plan.select)
+        self.runner = open_runner(self.cfgs[0])
+        births.setdefault(
+            self.jobs[0].run.plan.seed, Start(0, copy_of_learning(self.runner.model))
+        )
+        try:
+            self._build(tables, births)
+        except BaseException:
+            self.runner.close()
+            raise
+
+    def _build(self, tables: Tables, births: Mapping[int, Start]) -> None:
+        runner, model = self.runner, self.runner.model
+        model.train()
+        check_runner(runner)
+        self.device = next(model.parameters()).device
+        self.hook = runner.hook(SlimCheckpointHook)
+        self.hook.fingerprints = frozen_fingerprints(model)
+        self.iterations = runner.max_iters
+        self.table = tables.of(self.cfgs[0].train_dataloader, self.device)
+        self.tested = tables.of(self.cfgs[0].test_dataloader, self.device)
+        self.table.prepare(model.data_preprocessor)
+        pairs = zip(self.jobs, self.cfgs, strict=True)
+        self.batches = torch.stack([self._batches(job, cfg) for job, cfg in pairs])
+        starts = [self._start(job, births[job.run.plan.seed]) for job in self.jobs]
+        self.iteration = starts[0].iteration
+        self.seconds = [start.seconds for start in starts]
+        self.stack = FoldStack(model, [start.learned for start in starts])
+        wrapper = runner.optim_wrapper
+        self.stack.adopt(wrapper.optimizer)
+        if wrapper.clip_grad_kwargs and wrapper.grad_name == 'grad_norm':
+            wrapper.clip_func = clip_each_fold
+        if starts[0].optimizer is not None:
+            wrapper.load_state_dict(joined([start.optimizer for start in starts]))
+            for scheduler, state in zip(
+                runner.param_schedulers or [], starts[0].schedulers or [], strict=True
+            ):
+                scheduler.load_state_dict(state)
+        wrapper.initialize_count_status(model, self.iteration, self.iterations)
+        self.losses: list[Tensor] = []
+        self.rates: list[float] = []
+        self.calls: list[DropoutCall] = []
+
+    def __enter__(self) -> 'Group':
+        """Give the group itself."""
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Close the runner, and let the memory go."""
+        self.runner.close()
+        self.stack.parameters.clear()
+        self.losses.clear()
+
+    def folds_that_fit(self) -> int:
+        """Take a step of the first fold alone, and tell how many memory would hold.
+
+        It moves nothing.
+        """
+        self.alone, size = self._step_alone()
+        return size
+
+    def try_step(self) -> None:
+        """Take a step of all folds, compare the first with itself alone.
+
+        It moves nothing. :meth:`folds_that_fit` comes before it.
+
+        Raises:
+            NotStackable: The model does not go through ``vmap``, or the stack's loss
+                is not that of the fold alone.
+            torch.cuda.OutOfMemoryError: So many folds do not fit.
+        """
+        alone = self.alone
+        geometry, noise = self._draw(0)
+        try:
+            losses = self._losses(0, geometry, noise)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            if _out_of_memory(error):
+                raise torch.cuda.OutOfMemoryError(str(error)) from error
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise NotStackable(
+                f'the model does not go through vmap: {reason[0]}'
+            ) from (error)
+        first = losses[0].detach().float()
+        allowed = TOLERANCE[self._precision()] * (1 + abs(alone))
+        if not abs(float(first) - alone) <= allowed:
+            raise NotStackable(
+                f'its loss is {float(first):.6f} in a stack, but {alone:.6f} alone'
+            )
+        losses.sum().backward()
+        # The optimizer's two moments, before any of them is there.
+        moments = [torch.empty_like(one) for one in self.stack.parameters.values()] * 2
+        del moments, losses
+        self.runner.optim_wrapper.zero_grad()
+
+    def train(self, quiet: bool = True) -> None:
+        """Train to the last iteration, saving what a kill would cost otherwise."""
+        wrapper, schedulers = self.runner.optim_wrapper, self.runner.param_schedulers
+        started = last = time.monotonic()
+        saving, saved = 0.0, self.iteration
+        bar = tqdm(
+            total=self.iterations, initial=self.iteration, unit='it', leave=False,
+            desc=f'{len(self.jobs)} folds at once', disable=quiet,
+        )  # fmt: skip
+        before = list(self.seconds)
+
+        def clock() -> None:
+            share = (time.monotonic() - started) / len(self.jobs)
+            self.seconds = [seconds + share for seconds in before]
+
+        with bar:
+            while self.iteration < self.iterations:
+                due = self.iteration - saved >= self.hook.interval
+                settled = wrapper.inner_count % wrapper._accumulative_counts == 0
+                waited = time.monotonic() - last
+                if due and settled and saving <= SAVING * waited:
+                    clock()
+                    self._save()
+                    saving = time.monotonic() - last - waited
+                    last, saved = time.monotonic(), self.iteration
+                geometry, noise = self._draw(self.iteration)
+                losses = self._losses(self.iteration, geometry, noise)
+                self.rates.append(wrapper.optimizer.param_groups[0]['lr'])
+                wrapper.update_params(losses.sum())
+                for scheduler in schedulers or []:
+                    scheduler.step()
+                self.losses.append(losses.detach())
+                self.iteration += 1
+                bar.update()
+        clock()
+        now = frozen_fingerprints(self.runner.model)
+        for key, value in (self.hook.fingerprints or {}).items():
+            if key not in now or not torch.equal(value, now[key]):
+                raise MERRunError(
+                    f'what is frozen in {type(self.runner.model).__name__} changed '
+                    f'during training ({key}): keep frozen layers in eval mode'
+                )
+        self._write_losses()
+
+    def finish(self) -> Iterator[Job]:
+        """Save and score fold after fold, and give each when it is done."""
+        runner = self.runner
+        for number, (job, cfg) in enumerate(zip(self.jobs, self.cfgs, strict=True)):
+            self.stack.show(number)
+            dataset = DATASETS.build(cfg.test_dataloader.dataset)
+            held_out = set(job.details()['held_out'])
+            refuse_subjects(
+                set(clip_subjects(dataset)) - held_out, 'tested on and not held out'
+            )
+            size = cfg.test_dataloader.get('batch_size', 1)
+            score = partial(self._score, dataset, cfg, size)
+            details = {
+                'iteration': self.iterations,
+                'wall_time_s': round(self.seconds[number], 3),
+                'clips_trained': self.iterations * self.batches.shape[2],
+            }
+            finish_fold(runner, job.folder, job.details(), details, score)
+            yield job
+
+    def _score(self, dataset: Any, cfg: Config, size: int) -> None:
+        model = self.runner.model
+        evaluator = self.runner.build_evaluator(cfg.test_evaluator)
+        evaluator.dataset_meta = dataset.metainfo
+        numbers = self.tested.numbers(dataset).tolist()
+        model.eval()
+        for begin in range(0, len(numbers), size):
+            batch = self.tested.batch(numbers[begin : begin + size])
+            with torch.no_grad():
+                outputs = model.test_step(batch)
+            evaluator.process(data_samples=outputs, data_batch=batch)
+        evaluator.evaluate(len(numbers))
+        model.train()
+
+    def _batches(self, job: Job, cfg: Config) -> Tensor:
+        """Clips of every iteration of a fold, ``(iterations, B)``."""
+        loader = Runner.build_dataloader(cfg.train_dataloader, job.run.plan.seed)
+        dataset = loader.dataset
+        training = set(clip_subjects(dataset))
+        refuse_subjects(training & set(job.fold.held_out), 'trained on and held out')
+        numbers = self.table.numbers(dataset)
+        drawn = list(islice(iter(loader.batch_sampler), self.iterations))
+        sizes = {len(batch) for batch in drawn}
+        if len(drawn) < self.iterations or sizes != {loader.batch_sampler.batch_size}:
+            raise NotStackable(
+                'batches differ in size from fold to fold: use '
+                "train_dataloader.sampler=dict(type='InfiniteSampler')"
+            )
+        return numbers[torch.tensor(drawn)]
+
+    def _start(self, job: Job, birth: Start) -> Start:
+        """Read where a fold stands, or begin it."""
+        if job.folder.begin(job.details()):
+            return resumed(job, self.runner)
+        _log_of(job).unlink(missing_ok=True)
+        return birth
+
+    def _draw(self, iteration: int) -> tuple[Geometry, list[Tensor]]:
+        """Draw an iteration's augmentation and dropout, each seed from its stream."""
+        count = self.batches.shape[2]
+        augmentation = self.runner.model.data_preprocessor.augmentation
+        drawn: dict[int, tuple[Geometry, list[Tensor]]] = {}
+        for job in self.jobs:
+            seed = job.run.plan.seed
+            if seed not in drawn:
+                seed_model_stream(seed, iteration)
+                geometry = augmentation.draw(count)
+                drawn[seed] = geometry, [call.draw() for call in self.calls]
+        folds = [drawn[job.run.plan.seed] for job in self.jobs]
+        geometry = Geometry(*(
+            torch.cat([getattr(one, part) for one, _ in folds])
+            for part in ('top', 'left', 'flip')
+        ))  # fmt: skip
+        noise = [
+            torch.stack(calls) for calls in zip(*(n for _, n in folds), strict=True)
+        ]
+        return geometry, noise
+
+    def _losses(
+        self, iteration: int, geometry: Geometry, noise: Sequence[Tensor]
+    ) -> Tensor:
+        model = self.runner.model
+        numbers = self.batches[:, iteration]
+        with self.runner.optim_wrapper.optim_context(model):
+            inputs = self.table.inputs(model.data_preprocessor, numbers, geometry)
+            return self.stack.losses(inputs, self.table.labels[numbers], noise)
+
+    def _step_alone(self) -> tuple[float, int]:
+        """Loss of the first fold by the model's own step, and what memory holds."""
+        model = self.runner.model
+        self.stack.show(0)
+        batch = self.table.batch(self.batches[0, 0].tolist())
+        seed_model_stream(self.jobs[0].run.plan.seed, 0)
+        kept = SavedBytes()
+        with self.runner.optim_wrapper.optim_context(model), listed_calls() as calls:
+            data = model.data_preprocessor(batch, True)
+            with kept.counting():
+                parts = model(**data, mode='loss')
+        self.calls = calls
+        size = sum(one.nbytes for one in learning(model).values())
+        loss = float(total_loss(parts))
+        return loss, folds_that_fit(kept.total, size, self.device)
+
+    def _precision(self) -> torch.dtype:
+        with self.runner.optim_wrapper.optim_context(self.runner.model):
+            mixed = torch.is_autocast_enabled(self.device.type)
+        return torch.bfloat16 if mixed else torch.float32
+
+    def _save(self) -> None:
+        """Write every fold's ``last.pth``, as if it had trained alone."""
+        runner = self.runner
+        runner.train_loop._iter = self.iteration
+        optimizer = runner.optim_wrapper.state_dict()
+        for number, job in enumerate(self.jobs):
+            self.stack.show(number)
+            state = training_state(runner, one_fold(optimizer, number))
+            state['meta'].update(
+                seconds=self.seconds[number],
+                seed=job.run.plan.seed,
+                experiment_name=job.fold.name,
+            )
+            write_checkpoint(job.folder.last, state)
+        self._write_losses()
+
+    def _write_losses(self) -> None:
+        """Add the losses since the last time to each fold's log, one line a step."""
+        if not self.losses:
+            return
+        table = torch.stack(self.losses).float().cpu()
+        first = self.iteration - len(table) + 1
+        for number, job in enumerate(self.jobs):
+            lines = [
+                json.dumps(dict(loss=loss, lr=rate, iter=step, step=step))
+                for step, (loss, rate) in enumerate(
+                    zip(table[:, number].tolist(), self.rates, strict=True), first
+                )
+            ]
+            path = _log_of(job)
+            path.parent.mkdir(exist_ok=True)
+            with open(path, 'a', encoding='utf-8') as file:
+                file.writelines(f'{line}\n' for line in lines)
+        self.losses.clear()
+        self.rates.clear()
+
+
+def _log_of(job: Job) -> Path:
+    """Where mmengine's own log of a fold's losses would be."""
+    return job.folder.path / 'vis_data' / 'scalars.json'
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return 'allocate memory' in str(error)

@@ -1,0 +1,94 @@
+"""One run at a time in a work directory."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from ..utils import try_lock
+from .errors import MERRunError
+
+
+class WorkDirLock:
+    """Hold a work directory until the end of a ``with`` block, or of the process.
+
+    Shares of one run (``loso.share``) hold it together, each share once.
+
+    Args:
+        work_dir: The directory; made where it is not there.
+        needed: False on ranks that follow one that holds it.
+        share: The share ``(k, n)`` that this process trains, or None for all.
+
+    Raises:
+        MERRunError: Another process holds it, and nothing was touched; or a file is in
+            its place.
+    """
+
+    def __init__(
+        self, work_dir: Path, needed: bool = True, share: Sequence[int] | None = None
+    ) -> None:
+        self.work_dir = work_dir
+        self.needed = needed
+        self.share = share
+        self._handles: list[int] = []
+
+    def __enter__(self) -> 'WorkDirLock':
+        """Take the lock, or say who has it."""
+        if self.needed:
+            try:
+                self.work_dir.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise MERRunError(
+                    f'{self.work_dir} cannot be a folder, since there is a file in its '
+                    f'place: choose another --work-dir'
+                ) from error
+            self._take('.lock', bool(self.share), 'this directory')
+            if self.share:
+                number, count = self.share
+                self._take(f'.lock-{number}-of-{count}', False, 'this share')
+                self._refuse_other_shares(count)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go. The file stays: taking it away would let two processes in."""
+        self._let_go()
+
+    def _take(self, name: str, shared: bool, what: str) -> None:
+        handle = os.open(self.work_dir / name, os.O_RDWR | os.O_CREAT, 0o666)
+        self._handles.append(handle)
+        if not try_lock(handle, shared):
+            self._let_go()
+            raise MERRunError(
+                f'{self.work_dir}: another process is training in {what}; wait until '
+                f'it ends (then go on with --resume), or choose another --work-dir'
+            )
+
+    def _refuse_other_shares(self, count: int) -> None:
+        """Refuse shares that are cut otherwise: a fold would be in two of them."""
+        # One's own lock is taken before: of two that come together, one sees the other.
+        for path in sorted(self.work_dir.glob('.lock-*-of-*')):
+            if path.name.endswith(f'-of-{count}'):
+                continue
+            handle = os.open(path, os.O_RDWR)
+            try:
+                free = try_lock(handle)
+            finally:
+                os.close(handle)
+            if not free:
+                self._let_go()
+                raise MERRunError(
+                    f'{self.work_dir}: another process is training a share '
+                    f'{path.name.removeprefix(".lock-").replace("-of-", "/")}, which '
+                    f'may hold the same folds as a share of {count}: give all the same '
+                    f'number of shares, or wait until it ends'
+                )
+
+    def _let_go(self) -> None:
+        for handle in self._handles:
+            os.close(handle)
+        self._handles.clear()

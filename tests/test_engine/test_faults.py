@@ -1,0 +1,281 @@
+"""Kills, full disks, broken clips: what is done stands, and a resume ends the same."""
+
+import errno
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import RUNNERS
+from mmengine.config import Config
+
+from mmaction_mer.datasets import MERDataError
+from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+from mmaction_mer.engine.strategies import STRATEGIES
+
+HERE = Path(__file__).parent
+TRAIN = HERE.parents[1] / 'tools' / 'train.py'
+NAMES = ('s1', 's2', 's3', 's4')
+
+
+def train(cfg):
+    return RUNNERS.build(cfg).train()
+
+
+def outcome(work_dir):
+    """Everything of a run that must not depend on what happened to it."""
+    results = json.loads((work_dir / 'results.json').read_text())
+    del results['extra']
+    folders = [work_dir / 'folds' / name for name in NAMES]
+    return results, [(at / 'predictions.jsonl').read_bytes() for at in folders]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """With other numbers of threads last digits differ."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='module')
+def whole(module_config):
+    """The outcome of a run that nothing happened to."""
+    cfg = Config.fromfile(module_config)
+    cfg.work_dir = str(module_config.parent / 'run')
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train(cfg)
+    finally:
+        torch.set_num_threads(threads)
+    return outcome(Path(cfg.work_dir))
+
+
+# Importing takes seconds: one process imports, and its forks train until they are
+# killed. Every fourth kill comes after a drawn time, in the start or the plan; the
+# others after a drawn number of clips and a moment more. All sittings together train on
+# fewer clips than a run has, on any machine, so that all twenty fall into it.
+KILLED = """
+import os, random, select, signal, sys, time, traceback
+import cv2
+import torch
+from mmaction.registry import RUNNERS
+from mmengine.config import Config
+from mmaction_mer.datasets import MERDataset
+
+config, work_dir, strategy = sys.argv[1:]
+KILLS, PAUSE, ITERATIONS, CLIPS, FOLDS = 20, 0.003, 40, 4, 4
+cv2.setNumThreads(1)
+torch.set_num_threads(1)
+load = MERDataset.prepare_data
+
+def sit(work_dir, pause):
+    'Train in a fork; give its number and where it says that clips are being loaded.'
+    said, says = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(says)
+        return child, said
+    status = 1
+    try:
+        os.close(said)
+
+        def loud(self, index):
+            os.write(says, b'.')
+            time.sleep(pause)
+            return load(self, index)
+
+        MERDataset.prepare_data = loud
+        cfg = Config.fromfile(config)
+        cfg.merge_from_dict({
+            'work_dir': work_dir, 'resume': True, 'loso.strategy': strategy,
+            'train_cfg.max_iters': ITERATIONS,
+        })
+        RUNNERS.build(cfg).train()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+def end(child, said):
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(said)
+    return code
+
+assert end(*sit(os.path.join(work_dir, 'whole'), 0)) == 0
+
+draw = random.Random(0)
+run = os.path.join(work_dir, 'run')
+sittings = [draw.randint(0, 52) if number % 4 else 1 for number in range(KILLS)]
+assert sum(sittings) + KILLS * 4 < ITERATIONS * CLIPS * FOLDS
+for number, clips in enumerate(sittings):
+    child, said = sit(run, PAUSE)
+    if number % 4:
+        while clips > 0:
+            heard = os.read(said, clips)
+            assert heard, number
+            clips -= len(heard)
+        time.sleep(draw.uniform(0, 4 * PAUSE))
+    else:
+        select.select([said], [], [], draw.uniform(0, 0.3))
+    os.kill(child, signal.SIGKILL)
+    assert end(child, said) == -signal.SIGKILL, number
+    assert not os.path.exists(os.path.join(run, 'results.json'))
+    files = sorted(os.path.join(at, name) for at, _, names in os.walk(run)
+                   for name in names if name in ('last.pth', 'model.pth'))
+    print('killed', number, len(files), flush=True)
+assert end(*sit(run, 0)) == 0
+print('over')
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('strategy', ['sequential'])
+def test_killed_twenty_times_and_resumed(strategy, config_file, tmp_path):
+    paths = [str(HERE.parents[1]), str(HERE), os.environ.get('PYTHONPATH', '')]
+    done = subprocess.run(
+        [sys.executable, '-c', KILLED, config_file, tmp_path, strategy],
+        env=os.environ | {
+            'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+            'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'Agg',
+        },
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [
+        line.split() for line in done.stdout.splitlines() if line.startswith('killed ')
+    ]
+    assert len(told) == 20 and done.stdout.strip().endswith('over')
+    # The kills lie in several folds, not all in the first.
+    assert len({files for *_, files in told}) > 2
+    assert outcome(tmp_path / 'run') == outcome(tmp_path / 'whole')
+    # Nothing of any sitting is left over.
+    assert not [path for path in (tmp_path / 'run').rglob('.*.*')]
+    assert not [*(tmp_path / 'run').rglob('last.pth')]
+
+
+class Full(io.FileIO):
+    """A file on a disk that has room for half of what is written."""
+
+    def write(self, data):
+        super().write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture
+def fill(monkeypatch):
+    """Let the disk be full when some file is written for the n-th time."""
+    fdopen = os.fdopen
+
+    def start(path, number):
+        times = []
+
+        def full(handle, *args, **kwargs):
+            name = Path(os.readlink(f'/proc/self/fd/{handle}'))
+            if name.parent == path.parent and name.name.startswith(f'.{path.name}.'):
+                times.append(name)
+                if len(times) >= number:
+                    return Full(handle, 'wb')
+            return fdopen(handle, *args, **kwargs)
+
+        monkeypatch.setattr(os, 'fdopen', full)
+
+    yield start
+
+
+@pytest.fixture(scope='module')
+def tool():
+    """``main`` of tools/train.py."""
+    spec = importlib.util.spec_from_file_location('tool_train', TRAIN)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.parametrize(
+    ('file', 'number', 'done'),
+    [
+        ('folds/s2/last.pth', 1, 1),
+        ('folds/s2/last.pth', 3, 1),
+        ('folds/s2/model.pth', 1, 1),
+        ('folds/s2/predictions.jsonl', 1, 1),
+        ('folds/s2/fold.json', 1, 1),
+        ('folds/s2/fold.json', 2, 1),
+        ('loso.json', 1, 0),
+        ('results.json', 1, 4),
+    ],
+)
+def test_a_full_disk_is_named_and_harms_nothing(
+    file, number, done, whole, tool, fill, config_file, tmp_path, capsys, monkeypatch
+):
+    run = tmp_path / 'run'
+    command = [str(config_file), '--work-dir', str(run)]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fdopen', os.fdopen)  # undone: the room is back
+        fill(run / file, number)
+        assert tool(command) == 1
+    error = [line for line in capsys.readouterr().err.splitlines() if 'error' in line]
+    assert len(error) == 1
+    reason = os.strerror(errno.ENOSPC)
+    assert error[0].startswith(f'error: {run / file}: {reason}: the disk is full')
+    # What was there before is whole, and nothing lies beside it.
+    assert not [path for path in run.rglob('.*.*')]
+    folder = FoldFolder(run / 'folds' / 's2')
+    assert [FoldFolder(run / 'folds' / name).done() for name in NAMES].count(
+        True
+    ) == done
+    if file.endswith('last.pth') and number == 3:
+        assert read_checkpoint(folder.last)['meta']['iter'] == 4
+    elif file == 'folds/s2/fold.json':
+        assert folder.state().get('status') == ('running' if number == 2 else None)
+    else:
+        assert not (run / file).exists()
+    capsys.readouterr()
+    monkeypatch.undo()
+    assert tool([*command, '--resume']) == 0, capsys.readouterr().err
+    assert outcome(run) == whole
+
+
+def test_a_clip_that_breaks_on_the_way_is_named(
+    whole, make_config, toy_data, tmp_path, monkeypatch
+):
+    data, run = tmp_path / 'data', tmp_path / 'run'
+    shutil.copytree(toy_data, data)
+    broken = data / 'frames' / 's4_c1' / 'img3.png'
+    picture = broken.read_bytes()
+
+    def breaks(jobs, options, one_by_one=STRATEGIES['sequential']):
+        for job in one_by_one(jobs, options):
+            broken.write_bytes(picture[: len(picture) // 2])
+            yield job
+
+    def config(**changes):
+        cfg = make_config(**changes)
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            loader.dataset.data_root = str(data)
+        return cfg
+
+    with monkeypatch.context() as patch:
+        patch.setitem(STRATEGIES, 'sequential', breaks)
+        with pytest.raises(MERDataError, match=r'img3\.png: clip toy/s4/s4_c1'):
+            train(config())
+    states = [FoldFolder(run / 'folds' / name).state().get('status') for name in NAMES]
+    assert states == ['done', 'running', None, None]
+    assert not (run / 'results.json').exists()
+    finished = (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns
+    broken.write_bytes(picture)
+    train(config(resume=True))
+    assert outcome(run) == whole
+    assert (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns == finished

@@ -1,0 +1,448 @@
+"""Folds side by side: in processes of one machine, and as the tasks of a job array."""
+
+import errno
+import importlib
+import json
+import os
+import shutil
+import signal
+import stat
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import RUNNERS
+from mmengine.config import Config
+
+from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine.fold_folder import FoldFolder
+
+# The package has a function of that name.
+module = importlib.import_module('mmaction_mer.engine.strategies.parallel')
+
+TESTS, TOOLS = Path(__file__).parents[1], Path(__file__).parents[3] / 'tools'
+NAMES = ('s1', 's2', 's3', 's4')
+
+# A module that only the config names; the processes have to import it themselves.
+FLAKY = """
+import os, signal
+from pathlib import Path
+import torch
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine.fold_folder import FoldFolder
+
+@HOOKS.register_module()
+class Flaky(Hook):
+    'Note who trains; one fold is killed the first time, one ends with an error.'
+
+    def __init__(self, notes, killed=None, failed=None):
+        self.notes, self.killed, self.failed = Path(notes), killed, failed
+
+    def before_train(self, runner):
+        note = f'{runner.experiment_name[:2]} {os.getpid()} {torch.get_num_threads()}'
+        with self.notes.open('a') as file:
+            print(note, file=file, flush=True)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        name = Path(runner.work_dir).name
+        first = self.notes.read_text().count(f'{name} ') == 1
+        if runner.iter == 5 and first and name == self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if runner.iter == 5 and first and name == self.failed:
+            raise MERRunError(f'{name} is not in the mood')
+"""
+
+
+def train(cfg):
+    return RUNNERS.build(cfg).train()
+
+
+def lines(work_dir):
+    paths = [work_dir / 'folds' / name / 'predictions.jsonl' for name in NAMES]
+    return [path.read_text() for path in paths]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """With other numbers of threads last digits differ."""
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='module')
+def alone(module_config):
+    """What ``sequential`` comes to: its results and predictions."""
+    cfg = Config.fromfile(module_config)
+    cfg.work_dir = str(module_config.parent / 'run')
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return train(cfg)['scores'], lines(Path(cfg.work_dir))
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def flaky(config_file, tmp_path, monkeypatch):
+    """Make a config of which folds fail the first time."""
+    (tmp_path / 'flaky_parts.py').write_text(FLAKY)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'notes').touch()
+
+    def make(seconds=0.0, workers=2, **how):
+        hook = dict(type='Flaky', notes=str(tmp_path / 'notes'), **how)
+        text = f"""
+custom_imports = dict(imports=['engine_toy', 'flaky_parts'])
+custom_hooks = [{hook}]
+train_pipeline[3]['seconds'] = {seconds}
+loso = dict(protocol='loso', strategy='parallel', workers={workers})
+"""
+        config_file.write_text(config_file.read_text() + text)
+        cfg = Config.fromfile(config_file)
+        cfg.work_dir = str(tmp_path / 'run')
+        return cfg
+
+    return make
+
+
+def notes(tmp_path):
+    return [line.split() for line in (tmp_path / 'notes').read_text().splitlines()]
+
+
+def wait_until(fact, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def over(pid):
+    """Whether a process has ended, even if nobody has asked for its status yet."""
+    try:
+        return (
+            Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] == 'Z'
+        )
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.slow
+def test_a_killed_and_a_failed_fold_are_tried_once_more(alone, flaky, tmp_path, capfd):
+    results = train(flaky(killed='s4', failed='s3'))
+    assert (results['scores'], lines(tmp_path / 'run')) == alone
+    out, err = capfd.readouterr()
+    again = 'failed and is tried once more at the end'
+    assert f's4 {again}: its process was killed' in err
+    assert f's3 {again}: s3 is not in the mood' in err
+    assert 'failed again' not in err and 'Traceback' not in out + err
+    assert 'Multi-processing start method' not in err
+    told = notes(tmp_path)
+    assert sorted(name for name, *_ in told[:4]) == [*NAMES]
+    assert {threads for *_, threads in told} == {'1'}
+    pids = [pid for _, pid, _ in told]
+    assert len(set(pids[:4])) == 2 and str(os.getpid()) not in pids
+    # Both retries come last, in one process, a fresh one.
+    assert sorted(name for name, *_ in told[4:]) == ['s3', 's4']
+    assert pids[4] == pids[5] and pids[4] not in pids[:4]
+    # The killed fold went on from its last training state.
+    log = ''.join(path.read_text() for path in tmp_path.glob('run/folds/s4/*.log'))
+    assert 'resumed epoch: 0, iter: 4' in log
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_processes(flaky, tmp_path, capfd):
+    def press():
+        wait_until((tmp_path / 'run' / 'folds' / 's1' / 'last.pth').exists)
+        # A terminal tells all processes, and only one may listen.
+        [[_, pid, _]] = notes(tmp_path)
+        os.kill(int(pid), signal.SIGINT)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        train(flaky(seconds=0.05, workers=1))
+    presser.join()
+    [[_, pid, _]] = notes(tmp_path)
+    assert pid != str(os.getpid()) and over(pid)
+    err = capfd.readouterr().err
+    assert 'failed' not in err and 'KeyboardInterrupt' not in err
+
+
+@pytest.mark.slow
+def test_processes_end_with_a_parent_that_is_killed(
+    alone, flaky, config_file, tmp_path, tool
+):
+    cfg = flaky(seconds=0.05, workers=1)
+    run, paths = tmp_path / 'run', [str(tmp_path), str(TOOLS.parent), str(TESTS)]
+    process = tool(
+        TOOLS / 'train.py', config_file, '--work-dir', run, wait=False,
+        PYTHONPATH=os.pathsep.join([*paths, os.environ.get('PYTHONPATH', '')]),
+    )  # fmt: skip
+    state = run / 'folds' / 's1' / 'last.pth'
+    wait_until(lambda: state.exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    with pytest.raises(MERRunError, match='another process'):
+        train(cfg.copy())
+    process.kill()
+    process.communicate()
+    [[_, pid, _]] = notes(tmp_path)
+    wait_until(lambda: over(pid), seconds=10)
+    # Any strategy goes on with what another began.
+    cfg.resume, cfg.loso.strategy = True, 'sequential'
+    assert (train(cfg)['scores'], lines(run)) == alone
+
+
+class HereAndNow(module._Worker):
+    """A worker without a process of its own."""
+
+    started, stopped = [], []
+
+    def submit(self, job):
+        HereAndNow.started.append((job.fold.name, self.number))
+        future = Future()
+        future.set_result(module._train(job, self.number))
+        return future
+
+    def stop(self, at_once):
+        if at_once:
+            HereAndNow.stopped.append(self.number)
+
+
+@pytest.fixture
+def without_processes(monkeypatch):
+    HereAndNow.started, HereAndNow.stopped = [], []
+    monkeypatch.setattr(module, '_Worker', HereAndNow)
+    return HereAndNow.started
+
+
+def test_a_fold_that_fails_twice_is_named_and_the_others_stand(
+    alone, without_processes, make_config, tmp_path, capsys
+):
+    state = tmp_path / 'run' / 'folds' / 's2' / 'last.pth'
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b'cut short')
+    changes = dict(loso__strategy='parallel', loso__workers=3)
+    with pytest.raises(MERRunError) as caught:
+        train(make_config(**changes))
+    assert '1 of 4 folds failed twice' in str(caught.value)
+    assert f's2: {state}: not a readable' in str(caught.value)
+    err = capsys.readouterr().err
+    assert err.count('s2 failed') == 2 and 'Traceback' not in err
+    assert [name for name, _ in without_processes] == [*NAMES, 's2']
+    assert {number for _, number in without_processes} == {0, 1, 2}
+    assert not (tmp_path / 'run' / 'results.json').exists()
+    state.unlink()
+    results = train(make_config(resume=True, **changes))
+    assert (results['scores'], lines(tmp_path / 'run')) == alone
+    assert [name for name, _ in without_processes[5:]] == ['s2']
+
+
+def test_a_clip_that_breaks_on_the_way_fails_the_folds_after_it(
+    alone, without_processes, make_config, toy_data, tmp_path, monkeypatch
+):
+    data, run = tmp_path / 'data', tmp_path / 'run'
+    shutil.copytree(toy_data, data)
+    broken = data / 'frames' / 's4_c1' / 'img3.png'
+    picture = broken.read_bytes()
+
+    def config(**changes):
+        cfg = make_config(loso__strategy='parallel', loso__workers=1, **changes)
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            loader.dataset.data_root = str(data)
+        return cfg
+
+    def train_fold(cfg, folder, *rest):
+        complete(cfg, folder, *rest)
+        broken.write_bytes(picture[: len(picture) // 2])
+
+    complete = module.train_fold
+    with monkeypatch.context() as patch:
+        patch.setattr(module, 'train_fold', train_fold)
+        with pytest.raises(
+            MERRunError, match=r'(?s)3 of 4 .*img3\.png: clip toy/s4/s4_c1'
+        ):
+            train(config())
+    done = [FoldFolder(run / 'folds' / name).done() for name in NAMES]
+    assert done == [True, False, False, False]
+    broken.write_bytes(picture)
+    results = train(config(resume=True))
+    assert (results['scores'], lines(run)) == alone
+
+
+@pytest.mark.parametrize('code', [errno.ENOSPC, errno.EACCES])
+def test_what_the_machine_refuses_is_a_message(
+    code, without_processes, make_config, monkeypatch, capsys
+):
+    def train_fold(*_):
+        raise OSError(code, os.strerror(code), 'run/last.pth')
+
+    monkeypatch.setattr(module, 'train_fold', train_fold)
+    reason = f'last.pth: {os.strerror(code)}'
+    with pytest.raises(MERRunError, match=reason) as caught:
+        train(make_config(loso__strategy='parallel', loso__folds=['s1', 's2']))
+    # What is the same for several folds is said once at the end.
+    assert str(caught.value).count(reason) == 1 and 's1, s2: ' in str(caught.value)
+    err = capsys.readouterr().err
+    assert err.count(reason) == 4 and 'Traceback' not in err
+    assert not HereAndNow.stopped
+
+
+def test_what_nobody_foresaw_keeps_its_traceback(
+    without_processes, make_config, monkeypatch, capsys
+):
+    def train_fold(cfg, folder, *_):
+        raise KeyError(f'of {folder.name}')
+
+    monkeypatch.setattr(module, 'train_fold', train_fold)
+    with pytest.raises(MERRunError, match="s3: KeyError: 'of s3'"):
+        train(make_config(loso__strategy='parallel', loso__workers=1))
+    err = capsys.readouterr().err
+    assert err.count('in train_fold') == 8
+    # Nor is the process trusted any more.
+    assert len(HereAndNow.stopped) == 8
+
+
+def test_several_seeds_are_trained_side_by_side(
+    without_processes, make_config, tmp_path
+):
+    seeds = dict(loso__seeds=[0, 3], loso__folds=['s1', 's2'])
+    train(make_config(loso__strategy='parallel', **seeds))
+    assert [name for name, _ in without_processes] == ['s1', 's2'] * 2
+    found = sorted(path.parent.name for path in tmp_path.glob('run/seed*/results.json'))
+    assert found == ['seed0', 'seed3']
+
+
+def test_memory_bounds_the_number_of_processes():
+    assert 0 < module.free_memory() < float('inf')
+    assert module.count_workers(4, 0, 0) == 1
+    assert module.count_workers(4, 0, float('inf')) == 4
+
+
+# As SLURM does: the script is copied, array tasks run side by side, and a dependent job
+# when they have ended. The state of each is left in a file.
+SBATCH = """#!/usr/bin/env bash
+number=$(($(ls "$SPOOL" | grep -c '^job') + 1))
+status=0 tasks=-1 wait=0
+while [[ $1 == --* ]]; do
+    echo "$1" >>"$SPOOL/job$number"
+    case $1 in
+    --array=0-*) tasks=${1##*-} ;;
+    --wait) wait=1 ;;
+    esac
+    shift
+done
+cp "$1" "$SPOOL/slurm_script"
+shift
+run() { bash "$SPOOL/slurm_script" "$@" >>"$SPOOL/log" 2>&1; }
+if ((tasks >= 0)); then
+    pids=()
+    for ((task = 0; task <= tasks; task++)); do
+        SLURM_ARRAY_TASK_ID=$task run "$@" & pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || status=1; done
+    echo "$number;cluster"
+    exit 0
+fi
+run "$@" || status=$?
+echo "$number;cluster"
+exit $((wait ? status : 0))
+"""
+
+# Stands for the Python that trains: share 1 fails, and so does the pooling if asked to.
+PYTHON = """#!/usr/bin/env bash
+printf '<%s> ' "$@" >>"$SPOOL/calls"
+echo "$OMP_NUM_THREADS" >>"$SPOOL/calls"
+case "$*" in
+*"--share 1/3") exit 1 ;;
+*--resume) exit "$POOLING" ;;
+esac
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path, tool):
+    """Submit with fake SLURM; gives the finished command and the calls of Python."""
+    spool = tmp_path / 'spool'
+    spool.mkdir()
+    for name, text in (('sbatch', SBATCH), ('py thon', PYTHON)):
+        path = tmp_path / 'bin' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def submit(*command, **environment):
+        values = {
+            'PATH': f'{tmp_path / "bin"}:{os.environ["PATH"]}', 'SPOOL': str(spool),
+            'PYTHON': str(tmp_path / 'bin' / 'py thon'), 'POOLING': '0',
+        } | environment  # fmt: skip
+        done = tool(TOOLS / 'slurm_loso.sh', *command, **values)
+        calls = spool / 'calls'
+        return done, calls.read_text().splitlines() if calls.exists() else []
+
+    submit.spool = spool
+    return submit
+
+
+def test_a_job_array_trains_shares_and_one_job_pools(slurm):
+    options = ['--work-dir', "a 'b' $(c)", '--folds', 's1', 's2']
+    done, calls = slurm('gpu', 'me', 'x y.py', *options, TASKS='3', CPUS_PER_TASK='7')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith('2')
+    train = f'<-u> <{TOOLS / "train.py"}> <x y.py> ' + ''.join(
+        f'<{option}> ' for option in options
+    )
+    shares = [f'{train}<--share> <{number}/3> 1' for number in range(3)]
+    assert sorted(calls[:3]) == shares and calls[3:] == [f'{train}<--resume> 1']
+    first, second = ((slurm.spool / f'job{n}').read_text().split() for n in (1, 2))
+    for one in (first, second):
+        assert {'--partition=gpu', '--cpus-per-task=7', '--gres=gpu:1'} <= {*one}
+    assert '--array=0-2' in first and '--dependency=afterany:1' in second
+    assert '--wait' not in second
+
+
+def test_the_status_of_the_pooling_is_had_by_waiting(slurm):
+    command = ['cpu', 'me', 'c.py']
+    settings = dict(TASKS='3', GPUS_PER_TASK='0', SBATCH_ARGS='--time=5 --mem=2G')
+    assert slurm(*command, **settings, POOLING='1')[0].returncode == 0
+    assert slurm(*command, **settings, WAIT='1')[0].returncode == 0
+    assert slurm(*command, **settings, POOLING='1', WAIT='1')[0].returncode == 1
+    text = (slurm.spool / 'job1').read_text()
+    assert '--time=5' in text and '--mem=2G' in text and 'gpu:' not in text
+
+
+@pytest.mark.parametrize('tasks', ['0', '-1', 'x', '2x', '08'])
+def test_a_number_of_tasks_that_is_none_is_refused(slurm, tasks):
+    done, calls = slurm('gpu', 'me', 'c.py', TASKS=tasks)
+    assert done.returncode == 2 and f"TASKS is '{tasks}'" in done.stderr
+    assert not calls
+    assert slurm('gpu')[0].returncode != 0
+
+
+def test_shares_are_joined_and_what_failed_is_made_up_for(alone, make_config, tmp_path):
+    state = tmp_path / 'run' / 'folds' / 's2' / 'last.pth'
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b'cut short')
+    assert train(make_config(loso__share=[0, 2])) == {}
+    with pytest.raises(MERRunError, match=r's2/last\.pth'):
+        train(make_config(loso__share=[1, 2]))
+    statuses = [
+        json.loads(path.read_text())['status']
+        for path in sorted((tmp_path / 'run').glob('folds/*/fold.json'))
+    ]
+    assert statuses == ['done', 'running', 'done']
+    assert not (tmp_path / 'run' / 'results.json').exists()
+    state.unlink()
+    # The task is started again by SLURM, then the job that pools.
+    assert train(make_config(loso__share=[1, 2], resume=True)) == {}
+    results = train(make_config(resume=True))
+    assert (results['scores'], lines(tmp_path / 'run')) == alone
