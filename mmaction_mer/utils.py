@@ -52,17 +52,19 @@ def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
     return atomic_write(path, text + '\n')
 
 
-def try_lock(handle: int) -> bool:
+def try_lock(handle: int, shared: bool = False) -> bool:
     """Take an open file or folder for this process alone, until it is closed.
 
     Args:
         handle: Its descriptor.
+        shared: Take it together with others that take it so.
 
     Returns:
         False where another process has it. A file system without locks has no say.
     """
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
