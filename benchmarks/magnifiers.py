@@ -60,6 +60,8 @@ def ours(clip: np.ndarray, setting: dict) -> Iterator[tuple[str, Tasks]]:
         for function in (magnify, magnify_pyramid):
 
             def video(function: Callable = function) -> np.ndarray:
+                if function is magnify:
+                    return magnify(clip, fps, alpha, as_video=True, **band)
                 return to_video(function(clip, fps, alpha, add_original=True, **band))
 
             def motion(function: Callable = function) -> np.ndarray:

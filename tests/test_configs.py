@@ -61,9 +61,12 @@ def shrink(cfg, root, work_dir):
         for step in loader.dataset.pipeline:
             if step.type == 'Resize':
                 step.scale = (64, 64)
-            if step.type in ('RandomCrop', 'CenterCrop'):
-                step.update({'size' if 'size' in step else 'crop_size': 56})
+            if step.type == 'CenterCrop':
+                step.crop_size = 56
     if cfg.model.type == 'MPTRecognizer':
+        augmentation = cfg.model.data_preprocessor.augmentation
+        if 'crop' in augmentation:
+            augmentation.crop = 64
         cfg.model.backbone.vit.pop('init_cfg')
         cfg.model.backbone.vit.pop('arch')
         cfg.merge_from_dict(dict(model=dict(backbone=dict(vit=dict(TINY)))))

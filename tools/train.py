@@ -68,7 +68,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         'of a job array do',
     )
     parser.add_argument(
-        '--amp', action='store_true', help='train with automatic mixed precision'
+        '--amp',
+        action='store_true',
+        help='train with automatic mixed precision (a protocol: in bfloat16)',
     )
     parser.add_argument(
         '--no-validate', action='store_true', help='do not validate during training'
@@ -108,10 +110,14 @@ def build_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
     if args.amp:
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'BFloat16OptimWrapper'):
             raise SystemExit(f'--amp does not work with the optimizer wrapper {kind}')
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        if is_protocol(cfg):
+            # Needs no scale of the loss, which folds in one pass could not share.
+            cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+        else:
+            cfg.optim_wrapper.type = 'AmpOptimWrapper'
+            cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

@@ -4,7 +4,7 @@ custom_imports = dict(imports=['mmaction_mer'], allow_failed_imports=False)
 default_scope = 'mmaction'
 
 runner_type = 'LOSORunner'
-loso = dict(protocol=dict(type='loso'), strategy='sequential', select='last')
+loso = dict(protocol=dict(type='loso'), strategy='stacked', select='last')
 
 default_hooks = dict(
     runtime_info=dict(type='RuntimeInfoHook'),

@@ -55,7 +55,10 @@ class FoldRunner(Runner):
         """Build mmengine's logger; only warnings reach the console."""
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
-            if not isinstance(handler, logging.FileHandler):
+            if isinstance(handler, logging.FileHandler):
+                # On a full disk each line would be a traceback; other writes say it.
+                handler.handleError = lambda record: None
+            else:
                 handler.setLevel(self.cfg.get('console_level', 'WARNING'))
                 handler.addFilter(say_once)
                 handler.setStream(_AboveTheBar())

@@ -78,6 +78,10 @@ class LOSORunner:
             )
         if self.options['share'] and self.ranks.world > 1:
             raise MERRunError('loso.share is for a process alone: use --launcher none')
+        if self.options['strategy'] == 'parallel' and self.ranks.world > 1:
+            raise MERRunError(
+                "strategy 'parallel' starts processes of its own: use --launcher none"
+            )
         # One rank alone speaks to the console.
         console = 'WARNING' if self.ranks.first else 'ERROR'
         self.runs = runs_by_seed(self.cfg, self.plan, self.options['seeds'], console)
@@ -101,23 +105,18 @@ class LOSORunner:
         started = time.monotonic()
         self.ranks.take_device()
         with WorkDirLock(self.work_dir, self.ranks.first, self.options['share']):
-            todo = self.ranks.from_first(self._claim)
-            pending = [job for job in self._jobs() if [*_key(job)] in todo]
-            skipped = len(self._jobs()) - len(pending)
-            self._announce('train and test', f'{skipped} done already' * bool(skipped))
-            mine = self.ranks.share(pending)
-            with self._bar(mine, skipped) as bar:
-                strategy = STRATEGIES[self.options['strategy']]
-                for _ in strategy(mine, self.options):
-                    bar.update()
-                    bar.set_postfix_str(pooled_so_far(self.runs))
-            self.ranks.meet()
-            if not self.ranks.first:
-                return {}
-            self._all_done()
-            if self.options['share']:
-                return {}
-            return self._conclude(pending, time.monotonic() - started)
+            try:
+                trained = self._train()
+                if not self.ranks.first:
+                    return {}
+                self._all_done()
+                if self.options['share']:
+                    return {}
+                return self._conclude(trained, time.monotonic() - started)
+            except OSError as error:
+                # mmengine's own writes do not name their file when the disk is full.
+                error.filename = error.filename or str(self.work_dir)
+                raise
 
     def test(self) -> dict[str, Any]:
         """Score checkpoints again: those of a run, or of one fold.
@@ -161,6 +160,20 @@ class LOSORunner:
         return conclude_seeds(
             self.runs, results, scored, path, {'wall_time_s': seconds}
         )
+
+    def _train(self) -> list[Job]:
+        """Train what is not done, and give the jobs that were not."""
+        todo = self.ranks.from_first(self._claim)
+        pending = [job for job in self._jobs() if [*_key(job)] in todo]
+        skipped = len(self._jobs()) - len(pending)
+        self._announce('train and test', f'{skipped} done already' if skipped else '')
+        mine = self.ranks.share(pending)
+        with self._bar(mine, skipped) as bar:
+            for _ in STRATEGIES[self.options['strategy']](mine, self.options):
+                bar.update()
+                bar.set_postfix_str(pooled_so_far(self.runs))
+        self.ranks.meet()
+        return pending
 
     def _jobs(self) -> list[Job]:
         """List the jobs asked for, of all seeds; of a share, its own."""

@@ -1,7 +1,10 @@
-"""Freed memory that stays with the process."""
+"""How much memory is left, and freed memory that stays with the process."""
 
 import ctypes
 import platform
+from pathlib import Path
+
+import torch
 
 # glibc's names and numbers, malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -25,3 +28,42 @@ def keep_freed_memory() -> bool:
         library.mallopt(_MMAP_THRESHOLD, 1 << 30)
         and library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     )
+
+
+def available_memory(device: torch.device) -> int:
+    """Bytes that may still be taken on a device.
+
+    On a CPU: what the system calls available, or less where a control group limits
+    this process.
+    """
+    if device.type == 'cuda':
+        free, _ = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + kept
+    limits = [_control_group()]
+    for line in _read('/proc/meminfo').splitlines():
+        if line.startswith('MemAvailable:'):
+            limits.append(int(line.split()[1]) * 1024)
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else 4 * 2**30
+
+
+def _control_group() -> int | None:
+    """What is left of a container's memory, where it is in one."""
+    for limit, used in (
+        ('memory.max', 'memory.current'),
+        ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
+    ):
+        most = _read(f'/sys/fs/cgroup/{limit}').strip()
+        taken = _read(f'/sys/fs/cgroup/{used}').strip()
+        if most.isdigit() and taken.isdigit():
+            # The page cache counts as taken, but gives way; half of it is a guess.
+            return max(int(most) - int(taken), int(most) // 4)
+    return None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding='ascii')
+    except OSError:
+        return ''

@@ -99,7 +99,7 @@ def conclude(
         'protocol': plan.config['loso']['protocol'],
         'fingerprint': states[0]['fingerprint'],
         'parameters': states[0]['parameters'],
-        'versions': versions(),
+        'versions': {**versions(), 'threads': states[0].get('threads')},
     }
     results = pool(
         {folder.name: read_predictions(folder.predictions) for folder in scored},
@@ -178,8 +178,6 @@ def versions() -> dict[str, Any]:
         'python': platform.python_version(),
         **installed_versions(),
         'device': device,
-        # Sums taken by other numbers of threads differ in their last digits.
-        'threads': torch.get_num_threads(),
     }
 
 

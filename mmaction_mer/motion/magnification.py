@@ -28,6 +28,7 @@ def magnify(
     levels: int | None = None,
     steady: bool = False,
     add_original: bool = False,
+    as_video: bool = False,
 ) -> np.ndarray:
     """Magnified motion of a clip without building a pyramid (MPT, Eq. 4-7).
 
@@ -45,9 +46,10 @@ def magnify(
             default. Without effect while the residual is kept.
         steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.steady`.
         add_original: Return the magnified video in place of the motion alone.
+        as_video: Return the magnified video, rounded to grey levels from 0 to 255.
 
     Returns:
-        Float32 ``(T, H, W, C)`` in grey levels times alpha.
+        Float32 ``(T, H, W, C)`` in grey levels times alpha; uint8 as a video.
 
     Raises:
         ValueError: Not four axes, fewer than two frames, or an impossible band.
@@ -60,15 +62,20 @@ def magnify(
     frames = np.asarray(clip)
     _check_axes(frames)
     matrix = alpha * bandpass_matrix(len(frames), float(fps), low, high, order, kind)
-    if keep_residual and not steady:
-        return multiply(matrix, frames, add_original)
-    source = frames = frames.astype(np.float32)
+    plain = keep_residual and not steady
+    if plain and as_video:
+        return multiply(matrix + np.eye(len(frames)), frames, as_video=True)
+    source = frames
     if not keep_residual:
         depth = pyramid_levels(frames.shape[1:3]) if levels is None else levels
-        source = frames - np.stack([_low_pass(frame, depth) for frame in frames])
+        source = frames - np.stack([
+            _low_pass(frame.astype(np.float32), depth) for frame in frames
+        ])  # fmt: skip
     motion = multiply(matrix, source)
     if steady:
         motion = remove_head_motion_numpy(motion, frames)
+    if as_video:
+        return to_video(motion + frames)
     return motion + frames if add_original else motion
 
 

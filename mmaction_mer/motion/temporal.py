@@ -7,17 +7,19 @@ a matrix from the left, so that a chain of them is one product.
 import math
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from scipy import signal
 
 FILTERS = ('zero-phase', 'causal', 'ideal')
 
-# Columns at a time: of 16 frames, what a core's own cache holds, in and out.
-_COLUMNS = 2048
+# Bytes of a clip's piece as floats: with the product of it, what a core's own cache
+# holds.
+_PIECE = 1 << 17
 
 
 def multiply(
-    matrix: np.ndarray, clip: np.ndarray, add_original: bool = False
+    matrix: np.ndarray, clip: np.ndarray, as_video: bool = False
 ) -> np.ndarray:
     """A temporal matrix times a clip, ``matrix @ clip`` along the first axis.
 
@@ -27,10 +29,10 @@ def multiply(
     Args:
         matrix: ``(L, T)``.
         clip: Frames ``(T, ...)``, any real type.
-        add_original: Add the frames to the product; L is T then.
+        as_video: Round the product to grey levels, 0 to 255.
 
     Returns:
-        ``(L, ...)``, float32.
+        ``(L, ...)``, float32, or uint8 as a video.
 
     Example:
         >>> multiply(np.array([[-1, 1]]), np.array([[1, 2], [3, 5]], np.uint8))
@@ -38,13 +40,17 @@ def multiply(
     """
     matrix = matrix.astype(np.float32)
     flat = clip.reshape(len(clip), -1)
-    product = np.empty((len(matrix), flat.shape[1]), np.float32)
-    for start in range(0, flat.shape[1], _COLUMNS):
-        piece = slice(start, start + _COLUMNS)
+    kind = np.uint8 if as_video else np.float32
+    product = np.empty((len(matrix), flat.shape[1]), kind)
+    columns = max(256, _PIECE // (4 * len(clip)))
+    for start in range(0, flat.shape[1], columns):
+        piece = slice(start, start + columns)
         frames = flat[:, piece].astype(np.float32)
-        np.matmul(matrix, frames, out=product[:, piece])
-        if add_original:
-            product[:, piece] += frames
+        if as_video:
+            # Rounds half to even and saturates, in one pass.
+            product[:, piece] = cv2.add(matrix @ frames, 0.0, dtype=cv2.CV_8U)
+        else:
+            np.matmul(matrix, frames, out=product[:, piece])
     return product.reshape(len(matrix), *clip.shape[1:])
 
 

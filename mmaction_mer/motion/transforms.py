@@ -216,7 +216,7 @@ class EulerianMagnification(BaseTransform):
         video = self.output == 'imgs'
         if self.cutoff_wavelength is None:
             parts = [
-                magnify(clip, fps, add_original=video, **self.filter)
+                magnify(clip, fps, as_video=video, **self.filter)
                 for clip in _clips(results)
             ]
         else:
@@ -230,8 +230,10 @@ class EulerianMagnification(BaseTransform):
                 )
                 for clip in _clips(results)
             ]
+            if video:
+                parts = [to_video(part) for part in parts]
         if video:
-            results['imgs'] = [frame for part in parts for frame in to_video(part)]
+            results['imgs'] = [frame for part in parts for frame in part]
         else:
             results['motion'] = np.concatenate(parts)
             results['motion_geometry'] = _geometry(results)

@@ -158,18 +158,25 @@ def test_mistakes_are_one_message_and_a_status(config_file, tmp_path, capsys):
 def test_options_mean_what_they_mean_in_mmaction(config_file, tmp_path):
     tool = load(TRAIN)
     command = [str(config_file), '--seed', '7', '--deterministic', '--amp', '--resume']
-    command += ['--select', 'inner', '--cfg-options', 'train_cfg.max_iters=3']
+    command += ['--select', 'inner', '--strategy', 'stacked', '--share', '1/4']
+    command += ['--seeds', '0', '1', '--cfg-options', 'train_cfg.max_iters=3']
     cfg = tool.build_config(tool.parse_args(command))
     assert cfg.randomness == dict(seed=7, deterministic=True)
-    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    assert cfg.optim_wrapper.type == 'BFloat16OptimWrapper'
     assert cfg.resume and cfg.load_from is None and cfg.train_cfg.max_iters == 3
-    assert cfg.loso == dict(protocol='loso', select='inner')
+    assert cfg.loso == dict(
+        protocol='loso', select='inner', strategy='stacked', seeds=[0, 1], share=(1, 4)
+    )
     assert cfg.work_dir == './work_dirs/toy_config'
     cfg = tool.build_config(tool.parse_args([str(config_file), '--resume', 'a.pth']))
     assert cfg.resume and cfg.load_from == 'a.pth'
     config_file.write_text(config_file.read_text() + 'runner_type = None\n')
     with pytest.raises(SystemExit, match='--folds is for protocols'):
         tool.build_config(tool.parse_args([str(config_file), '--folds', 's1']))
+    cfg = tool.build_config(tool.parse_args([str(config_file), '--amp']))
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    with pytest.raises(SystemExit):
+        tool.parse_args([str(config_file), '--share', 'some'])
 
 
 PLAIN = """

@@ -73,3 +73,51 @@ def test_missing_rates_and_unequal_shapes_are_named():
     batch['data_samples'][1].set_metainfo(dict(clip='c8'))
     with pytest.raises(MERDataError, match='and c8: clips of one batch differ in'):
         preprocessor(batch)
+
+
+def test_both_streams_are_augmented_alike_and_in_training_alone():
+    plain = MERDataPreprocessor(**PREPROCESSOR)(clips([]))['inputs']
+    augmented = MERDataPreprocessor(
+        **PREPROCESSOR, augmentation=dict(crop=16, flip=1.0)
+    )
+    tested = augmented(clips([]))['inputs']
+    assert torch.equal(tested['image'], plain['image'][..., 4:20, 8:24])
+    assert torch.equal(tested['motion'], plain['motion'][..., 4:20, 8:24])
+    torch.manual_seed(3)
+    trained = augmented(clips([]), training=True)['inputs']
+    torch.manual_seed(3)
+    geometry = augmented.augmentation.draw(3)
+    for clip in range(3):
+        top, left = int(geometry.top[clip] * 9), int(geometry.left[clip] * 17)
+        for key in ('image', 'motion'):
+            place = plain[key][clip][..., top : top + 16, left : left + 16]
+            assert torch.equal(trained[key][clip], place.flip(-1))
+
+
+def test_motion_of_a_flipped_clip_is_the_flipped_motion():
+    batch = clips([])
+    mirrored = clips([])
+    mirrored['inputs']['clip'] = [one.flip(-1) for one in mirrored['inputs']['clip']]
+    for steady in (False, True):
+        preprocessor = MERDataPreprocessor(**PREPROCESSOR, steady=steady)
+        one, other = (preprocessor(part)['inputs'] for part in (batch, mirrored))
+        for key in ('image', 'motion'):
+            torch.testing.assert_close(
+                one[key].flip(-1), other[key], rtol=1e-3, atol=5e-3
+            )
+
+
+def test_half_precision_leaves_the_front_end_alone():
+    preprocessor = MERDataPreprocessor(**PREPROCESSOR)
+    full = preprocessor(clips([]))['inputs']
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = preprocessor(clips([]))['inputs']
+    assert torch.equal(full['motion'], mixed['motion'])
+
+
+def test_precomputed_streams_are_augmented_too():
+    preprocessor = MERDataPreprocessor(**PREPROCESSOR, augmentation=dict(crop=8))
+    streams = [EulerianMagnification(), RankPooling()]
+    out = preprocessor(clips(streams))['inputs']
+    assert out['image'].shape == (3, 3, 8, 8)
+    assert out['motion'].shape == (3, 16, 3, 8, 8)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from mmaction_mer.models import MotionPrompt
 
@@ -68,3 +69,11 @@ def test_wrong_shapes_say_what_is_expected(prompt):
         prompt(torch.zeros(1, 16, 3, 8, 8))
     with pytest.raises(ValueError, match='at least 1'):
         MotionPrompt(embed_dims=8, num_prompts=0)
+
+
+def test_the_product_over_patches_is_the_convolution():
+    prompt = MotionPrompt(embed_dims=8, length=3, channels=6, patch_size=4)
+    motion = torch.randn(2, 3, 3, 13, 18)  # edges that fill no patch
+    embedded = functional.gelu(prompt.embed(motion.flatten(0, 1)))
+    expected = embedded.mean(dim=(-2, -1)).unflatten(0, (2, 3))
+    torch.testing.assert_close(prompt.frame_features(motion), expected)

@@ -89,3 +89,17 @@ def test_levels_and_bad_shapes(clip):
         magnify(clip[0], 50.0)
     with pytest.raises(ValueError, match='two frames'):
         magnify(clip[:1], 50.0)
+
+
+@pytest.mark.parametrize('steady', [False, True])
+@pytest.mark.parametrize('keep_residual', [False, True])
+def test_a_video_is_the_rounded_sum(clip, keep_residual, steady):
+    options = dict(fps=25.0, alpha=2.0, keep_residual=keep_residual, steady=steady)
+    video = magnify(clip, as_video=True, **options)
+    expected = magnify(clip, add_original=True, **options)
+    assert video.dtype == np.uint8
+    assert (video == 0).any() and (video == 255).any()  # it saturates
+    # A half may fall to either side of its last digit.
+    near_half = abs(expected % 1 - 0.5) < 1e-3
+    assert (video == to_video(expected))[~near_half].all()
+    assert (abs(video - to_video(expected).astype(int)) <= 1).all()

@@ -11,6 +11,7 @@ from mmaction_mer.motion.temporal import (
     clamp_band,
     effective_fps,
     interpolation_matrix,
+    multiply,
 )
 
 
@@ -132,3 +133,17 @@ def test_unknown_filter_and_bad_order():
         bandpass_matrix(16, 50.0, order=0)
     with pytest.raises(ValueError, match='two frames'):
         bandpass_matrix(1, 50.0)
+
+
+@pytest.mark.parametrize('shape', [(16, 1), (5, 300, 7), (16, 70, 33, 3), (900, 300)])
+def test_multiply_is_the_product_whatever_the_pieces(shape):
+    rng = np.random.default_rng(0)
+    clip = rng.integers(0, 256, shape, dtype=np.uint8)
+    matrix = rng.normal(size=(4, shape[0]))
+    expected = np.tensordot(matrix, clip.astype(float), axes=1)
+    product = multiply(matrix, clip)
+    assert product.dtype == np.float32
+    np.testing.assert_allclose(product, expected, rtol=1e-4, atol=0.05)
+    video = multiply(matrix, clip, as_video=True)
+    assert video.dtype == np.uint8
+    assert (abs(video - np.clip(expected, 0, 255)) <= 0.55).all()

@@ -22,8 +22,8 @@ from ...datasets.clip_cache import is_deterministic
 from ...datasets.parallel import cores
 from ...models.augmentation import Geometry
 from ...motion.transforms import PackMERInputs
+from ..memory import available_memory
 from .reasons import NotStackable
-from .sizing import available_memory
 
 # Of what is free: the clips themselves, and their streams.
 CLIPS_SHARE, STREAMS_SHARE = 0.4, 0.3

@@ -8,10 +8,12 @@ element-wise optimizer moves every fold as if it were alone.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .dropout import given_noise
 
@@ -64,7 +66,8 @@ class FoldStack:
             logits = logits[0] if isinstance(logits, tuple) else logits
             return total_loss(self.model.cls_head.loss_cls(logits, targets))
 
-        return vmap(one)(self.parameters, dict(inputs), targets, list(noise))
+        with _attention_for_vmap(targets.device):
+            return vmap(one)(self.parameters, dict(inputs), targets, list(noise))
 
     def show(self, fold: int) -> None:
         """Put one fold's parameters into the model itself."""
@@ -83,6 +86,11 @@ class FoldStack:
         }
         for group in optimizer.param_groups:
             group['params'] = [stacked.get(id(one), one) for one in group['params']]
+
+
+def _attention_for_vmap(device: torch.device) -> AbstractContextManager[None]:
+    """On a CPU the fused attention knows no vmap and would be called fold by fold."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == 'cpu' else nullcontext()
 
 
 def learning(model: nn.Module) -> dict[str, nn.Parameter]:

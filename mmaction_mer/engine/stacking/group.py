@@ -300,7 +300,7 @@ class Group:
                 parts = model(**data, mode='loss')
         self.calls = calls
         size = sum(one.nbytes for one in learning(model).values())
-        loss = float(total_loss(parts))
+        loss = float(total_loss(parts).detach())
         return loss, folds_that_fit(kept.total, size, self.device)
 
     def _precision(self) -> torch.dtype:

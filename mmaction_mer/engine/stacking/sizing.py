@@ -1,11 +1,12 @@
-"""How much memory there is, and how much a fold takes of it."""
+"""How much memory a fold takes, and how many fit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from ..memory import available_memory
 
 # Beside what a step keeps there are its gradients and what it works with.
 WORKING = 3.0
@@ -53,42 +54,3 @@ def folds_that_fit(saved: int, learning: int, device: torch.device) -> int:
     fold = WORKING * saved + 4 * learning
     share = SHARE if device.type == 'cpu' else 2 * SHARE * WORKING
     return max(1, int(share * available_memory(device) / fold))
-
-
-def available_memory(device: torch.device) -> int:
-    """Bytes that may still be taken on a device.
-
-    On a CPU: what the system calls available, or less where a control group limits
-    this process.
-    """
-    if device.type == 'cuda':
-        free, _ = torch.cuda.mem_get_info(device)
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return free + kept
-    limits = [_control_group()]
-    for line in _read('/proc/meminfo').splitlines():
-        if line.startswith('MemAvailable:'):
-            limits.append(int(line.split()[1]) * 1024)
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known else 4 * 2**30
-
-
-def _control_group() -> int | None:
-    """What is left of a container's memory, where it is in one."""
-    for limit, used in (
-        ('memory.max', 'memory.current'),
-        ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
-    ):
-        most = _read(f'/sys/fs/cgroup/{limit}').strip()
-        taken = _read(f'/sys/fs/cgroup/{used}').strip()
-        if most.isdigit() and taken.isdigit():
-            # The page cache counts as taken, but gives way; half of it is a guess.
-            return max(int(most) - int(taken), int(most) // 4)
-    return None
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding='ascii')
-    except OSError:
-        return ''

@@ -21,7 +21,7 @@ def one_fold(state: dict[str, Any], fold: int) -> dict[str, Any]:
         fold: Number of the fold in the stack.
     """
     return _mapped(
-        state, lambda _, key, value: value if key == _SHARED else value[fold]
+        state, lambda _, key, value: _own(value) if key == _SHARED else value[fold]
     )
 
 
@@ -30,10 +30,15 @@ def joined(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     def join(number: Any, key: str, value: Any) -> Any:
         if key == _SHARED:
-            return value
+            return _own(value)
         return torch.stack([state['state'][number][key] for state in states])
 
     return _mapped(states[0], join)
+
+
+def _own(count: Any) -> Any:
+    """Copy a count: optimizers add to it in place."""
+    return count.clone() if isinstance(count, torch.Tensor) else count
 
 
 def _mapped(

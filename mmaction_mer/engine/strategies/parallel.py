@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -25,7 +24,7 @@ from ...datasets.parallel import cores
 from ..command_line import explained
 from ..errors import MERRunError
 from ..fold_runner import train_fold
-from ..memory import keep_freed_memory
+from ..memory import available_memory, keep_freed_memory
 from ..run import Job
 
 # What a process takes at least: its imports are 0.8 GiB, then come model and clips.
@@ -55,18 +54,22 @@ def parallel(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
     """
     workers = min(
         options['workers']
-        or count_workers(cores(), torch.cuda.device_count(), free_memory()),
+        or count_workers(
+            cores(), torch.cuda.device_count(), available_memory(torch.device('cpu'))
+        ),
         max(1, len(jobs)),
     )
+    # Never more than this process itself would use; a second try has as many.
+    threads = max(1, min(cores() // workers, torch.get_num_threads()))
     failed = []
-    for job, failure in _train_all(jobs, workers):
+    for job, failure in _train_all(jobs, workers, threads):
         if failure is None:
             yield job
         else:
             failed.append(job)
             _say(f'{job} failed and is tried once more at the end: {failure}')
     reasons: dict[str, list[Job]] = {}
-    for job, failure in _train_all(failed, 1):
+    for job, failure in _train_all(failed, 1, threads):
         if failure is None:
             yield job
         else:
@@ -102,23 +105,6 @@ def count_workers(cores: int, gpus: int, memory: float) -> int:
     return max(1, min(gpus or cores, int(min(memory, 1 << 60) // _BYTES_PER_WORKER)))
 
 
-def free_memory() -> float:
-    """Read how many bytes processes can have; infinity where nobody says it."""
-    found = [float('inf')]
-    try:
-        rows = Path('/proc/meminfo').read_text().splitlines()
-        named = dict(row.split(':', 1) for row in rows)
-        found.append(1024 * int(named['MemAvailable'].split()[0]))
-    except (OSError, KeyError, ValueError):
-        pass
-    try:
-        # The limit of a container; 'max' where there is none.
-        found.append(int(Path('/sys/fs/cgroup/memory.max').read_text()))
-    except (OSError, ValueError):
-        pass
-    return min(found)
-
-
 class _Failure(NamedTuple):
     """Why a fold is not done.
 
@@ -145,13 +131,12 @@ class _Worker:
 
     Args:
         number: Which of the workers, from 0.
-        count: How many there are.
+        threads: Its number of threads.
     """
 
-    def __init__(self, number: int, count: int) -> None:
+    def __init__(self, number: int, threads: int) -> None:
         self.number = number
-        # Never more than this process itself would use.
-        self.threads = max(1, min(cores() // count, torch.get_num_threads()))
+        self.threads = threads
         self._pool: ProcessPoolExecutor | None = None
 
     def submit(self, job: Job) -> Future:
@@ -186,11 +171,11 @@ class _Worker:
 
 
 def _train_all(
-    jobs: Sequence[Job], count: int
+    jobs: Sequence[Job], count: int, threads: int
 ) -> Iterator[tuple[Job, _Failure | None]]:
     """Train folds by some workers; give each, when it ends, with its failure if any."""
     waiting = deque(jobs)
-    workers = [_Worker(number, count) for number in range(min(count, len(jobs)))]
+    workers = [_Worker(number, threads) for number in range(min(count, len(jobs)))]
     idle = deque(workers)
     busy: dict[Future, tuple[Job, _Worker]] = {}
     ended: list[tuple[Job, _Failure | None]] = []

@@ -194,9 +194,14 @@ def test_processes_end_with_a_parent_that_is_killed(
     with pytest.raises(MERRunError, match='another process'):
         train(cfg.copy())
     process.kill()
-    process.communicate()
+    process.wait()
     [[_, pid, _]] = notes(tmp_path)
-    wait_until(lambda: over(pid), seconds=10)
+    try:
+        wait_until(lambda: over(pid), seconds=10)
+    finally:
+        if not over(pid):
+            os.kill(int(pid), signal.SIGKILL)
+        process.communicate()
     # Any strategy goes on with what another began.
     cfg.resume, cfg.loso.strategy = True, 'sequential'
     assert (train(cfg)['scores'], lines(run)) == alone
@@ -208,6 +213,7 @@ class HereAndNow(module._Worker):
     started, stopped = [], []
 
     def submit(self, job):
+        HereAndNow.threads = self.threads
         HereAndNow.started.append((job.fold.name, self.number))
         future = Future()
         future.set_result(module._train(job, self.number))
@@ -322,8 +328,26 @@ def test_several_seeds_are_trained_side_by_side(
     assert found == ['seed0', 'seed3']
 
 
+def test_all_tries_have_the_same_share_of_the_cores(
+    without_processes, make_config, monkeypatch
+):
+    def train_fold(*_):
+        shares.append(HereAndNow.threads)
+        raise MERRunError('no')
+
+    shares = []
+    monkeypatch.setattr(module, 'train_fold', train_fold)
+    monkeypatch.setattr(module, 'cores', lambda: 7)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 4)
+    for workers, share in ((1, 4), (2, 3), (4, 1)):
+        with pytest.raises(MERRunError, match='failed twice'):
+            train(make_config(loso__strategy='parallel', loso__workers=workers))
+        assert shares == [share] * 8
+        shutil.rmtree(make_config().work_dir)
+        shares.clear()
+
+
 def test_memory_bounds_the_number_of_processes():
-    assert 0 < module.free_memory() < float('inf')
     assert module.count_workers(4, 0, 0) == 1
     assert module.count_workers(4, 0, float('inf')) == 4
 

@@ -1,0 +1,177 @@
+r"""What a whole leave-one-subject-out run costs, by the way in which it is run.
+
+    python benchmarks/loso.py configs/mpt_vit-tiny_synthme.py --out work_dirs/bench_loso
+
+The same folds, iterations and clips, one way after the other on one machine:
+
+host-loop    mmaction's own train.py and test.py, called once per fold by a loop
+sequential   one process, one fold after the other
+parallel     processes side by side
+stacked      all folds in one pass
+
+`--stand-in` makes noise in the form of CASME II (247 clips of 26 people, 224 pixels),
+for machines that have no data; `--random-backbone` does without pre-trained weights.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mmaction
+import torch
+from common import machine
+from mmengine.config import Config
+from stand_in import make_stand_in
+from training_step import training_share
+
+import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.datasets.parallel import cores
+from mmaction_mer.engine import LOSORunner
+from mmaction_mer.engine.command_line import (
+    CfgOptions,
+    merge_options,
+    read_config,
+    report_errors,
+)
+from mmaction_mer.engine.fold_config import mer_dataset
+from mmaction_mer.utils import write_json
+
+ROOT = Path(__file__).parents[1]
+WAYS = ('host-loop', 'sequential', 'parallel', 'stacked')
+
+
+def call(log: Path, *command: str | Path) -> None:
+    """Run a program; what it says goes to a file."""
+    paths = filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
+    with open(log, 'a', encoding='utf-8') as file:
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            stdout=file,
+            stderr=file,
+            env=environment,
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f'{command[0]} failed, see {log}')
+
+
+def host_configs(cfg: Config, folder: Path) -> list[Path]:
+    """Write the config of each fold as someone with a loop would."""
+    runner = LOSORunner.from_cfg(cfg)
+    paths = []
+    for fold in runner.plan.wanted:
+        part = Config(cfg.to_dict())
+        for key in ('runner_type', 'loso'):
+            part.pop(key, None)
+        for name, side in (('train_dataloader', 'train'), ('test_dataloader', 'test')):
+            data = mer_dataset(part[name], name)
+            data.update(held_out=list(fold.held_out), side=side)
+        part.default_hooks.checkpoint = dict(
+            type='CheckpointHook', by_epoch=False, interval=part.train_cfg.max_iters
+        )
+        part.work_dir = str(folder / fold.name)
+        path = folder / f'{fold.name}.py'
+        part.dump(path)
+        paths.append(path)
+    return paths
+
+
+def host_loop(cfg: Config, folder: Path) -> None:
+    """Train and test every fold by mmaction's own tools."""
+    tools = Path(mmaction.__file__).parent / '.mim' / 'tools'
+    last = f'iter_{cfg.train_cfg.max_iters}.pth'
+    for path in host_configs(cfg, folder):
+        work = path.with_suffix('')
+        call(folder / 'log.txt', tools / 'train.py', path, '--work-dir', work)
+        call(
+            folder / 'log.txt', tools / 'test.py', path, work / last,
+            '--work-dir', work,
+        )  # fmt: skip
+
+
+def run(way: str, cfg: Config, out: Path) -> float:
+    """Run all folds in one way from nothing, and give the seconds it took."""
+    folder = out / way
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    cfg = Config(cfg.to_dict())
+    cfg.work_dir = str(folder / 'run')
+    path = folder / 'config.py'
+    cfg.dump(path)
+    started = time.perf_counter()
+    if way == 'host-loop':
+        host_loop(cfg, folder)
+    else:
+        call(folder / 'log.txt', ROOT / 'tools' / 'train.py', path, '--strategy', way)
+    return time.perf_counter() - started
+
+
+@report_errors
+def main() -> None:
+    """Measure one way after the other and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/bench_loso'))
+    parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))
+    parser.add_argument('--stand-in', action='store_true')
+    parser.add_argument('--random-backbone', action='store_true')
+    parser.add_argument('--json', help='write the numbers there, too')
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions, default={})
+    args = parser.parse_args()
+    cfg = read_config(args.config)
+    if args.random_backbone:
+        cfg.model.backbone.vit.pop('init_cfg', None)
+    if args.stand_in:
+        root = make_stand_in(args.out / 'stand_in')
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            loader.dataset.update(data_root=str(root), data_prefix=dict(img='frames'))
+    merge_options(cfg, args.cfg_options)
+    cfg.work_dir = str(args.out / 'plan')
+    plan = LOSORunner.from_cfg(cfg).plan
+    size = cfg.train_cfg.max_iters * cfg.train_dataloader.batch_size
+    clips = len(plan.wanted) * size
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
+    print(
+        f'{device}; {cores()} cores; {Path(args.config).stem}: '
+        f'{len(plan.wanted)} folds of {cfg.train_cfg.max_iters} iterations, '
+        f'{clips} clips trained on\n',
+        flush=True,
+    )
+    seconds = {}
+    for way in args.ways:
+        seconds[way] = run(way, cfg, args.out)
+        print(f'{way}: {seconds[way]:.0f} s', flush=True)
+    slow = seconds.get('host-loop')
+    print('\n| way | wall time | clips/s | over host-loop |\n|---|---:|---:|---:|')
+    rows = []
+    for way, took in seconds.items():
+        ratio = round(slow / took, 2) if slow else None
+        rows.append(
+            dict(
+                name=way,
+                clips_per_s=round(clips / took, 2),
+                wall_s=round(took, 1),
+                speedup=ratio,
+            )
+        )
+        print(f'| {way} | {took:.0f} s | {clips / took:.1f} | {ratio} |')
+    share = training_share(cfg, args.out / 'step')
+    print(
+        f'\nA stacked step of {share["folds"]} folds: {share["seconds"]:.3f} s, '
+        f'{share["rate"] / 1e12:.3f} TFLOP/s, {share["share"]:.0%} of the '
+        f'{share["matrix_rate"] / 1e12:.3f} that a matrix product reaches here '
+        f'({share["precision"]})'
+    )
+    if args.json:
+        write_json(args.json, dict(machine=device, rows=rows, step=share))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

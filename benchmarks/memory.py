@@ -1,0 +1,138 @@
+r"""What a training step of many folds takes of memory, stacked and otherwise.
+
+    python benchmarks/memory.py configs/mpt_vit-b16_casme2.py --folds 26
+
+stacked      all folds in one pass over one frozen backbone
+separate     a model and an optimizer per fold, all there at once, steps in turns
+unfrozen     stacked, but with a backbone that learns in every fold
+
+Peaks of a process of its own each, over what it had before the models were built;
+random weights and random clips.
+"""
+
+import argparse
+import logging
+import multiprocessing
+import sys
+from pathlib import Path
+
+import torch
+from common import machine
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.engine.command_line import read_config, report_errors
+from mmaction_mer.engine.stacking.fold_stack import (
+    FoldStack,
+    copy_of_learning,
+    total_loss,
+)
+from mmaction_mer.utils import write_json
+
+WAYS = ('stacked', 'separate', 'unfrozen')
+
+
+def build(cfg: Config, device: torch.device) -> nn.Module:
+    """Build the config's model with random weights, in training mode."""
+    cfg.model.backbone.vit.pop('init_cfg', None)
+    model = MODELS.build(cfg.model).to(device)
+    return model.train()
+
+
+def data(cfg: Config, shape: tuple[int, ...], device: torch.device) -> dict:
+    """Random inputs of the model and labels, with these leading axes."""
+    side = cfg.model.backbone.vit.img_size
+    motion = torch.randn(*shape, 16, 3, side, side, device=device)
+    labels = torch.zeros(shape, dtype=torch.long, device=device)
+    return dict(image=motion[..., 0, :, :, :].clone(), motion=motion), labels
+
+
+def step(loss: Tensor, parameters: list[Tensor]) -> None:
+    """Go backward and let Adam take its step, with both moments."""
+    loss.backward()
+    torch.optim.Adam(parameters).step()
+
+
+def peak(way: str, config: str, folds: int, batch: int) -> float:
+    """Bytes that one way takes at most, in this very process."""
+    logging.disable(logging.INFO)  # mmengine would print every tensor
+    init_default_scope('mmaction')
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    cfg = read_config(config)
+    before = _used(device, most=False)
+    _forget_peak(device)
+    if way == 'separate':
+        inputs, labels = data(cfg, (batch,), device)
+        kept = []
+        for _ in range(folds):
+            model = build(cfg, device)
+            logits = model(inputs, mode='tensor', stage='head')[0]
+            loss = total_loss(model.cls_head.loss_cls(logits, labels))
+            learn = [one for one in model.parameters() if one.requires_grad]
+            optimizer = torch.optim.Adam(learn)
+            loss.backward()
+            optimizer.step()
+            kept.append((model, optimizer))
+    else:
+        model = build(cfg, device)
+        if way == 'unfrozen':
+            model.requires_grad_(True)
+        stack = FoldStack(model, [copy_of_learning(model)] * folds)
+        inputs, labels = data(cfg, (folds, batch), device)
+        step(stack.losses(inputs, labels).sum(), list(stack.parameters.values()))
+    return _used(device, most=True) - before
+
+
+def _used(device: torch.device, most: bool) -> float:
+    if device.type == 'cuda':
+        if most:
+            return torch.cuda.max_memory_allocated()
+        return torch.cuda.memory_allocated()
+    field = 'VmHWM' if most else 'VmRSS'
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(f'{field}:'):
+            return 1024 * float(line.split()[1])
+    raise SystemExit('this system does not say what a process takes')
+
+
+def _forget_peak(device: torch.device) -> None:
+    if device.type == 'cuda':
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        Path('/proc/self/clear_refs').write_text('5')
+
+
+@report_errors
+def main() -> None:
+    """Measure each way in a process of its own and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config')
+    parser.add_argument('--folds', type=int, default=26)
+    parser.add_argument('--batch', type=int, default=1)
+    parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))
+    parser.add_argument('--json', help='write the numbers there, too')
+    args = parser.parse_args()
+    found = {}
+    for way in args.ways:
+        # The peak of a process cannot be shared by two of them.
+        with multiprocessing.get_context('spawn').Pool(1) as pool:
+            found[way] = pool.apply(peak, (way, args.config, args.folds, args.batch))
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
+    print(f'{device}; {args.folds} folds, {args.batch} clip(s) of each\n')
+    print('| way | peak | over stacked |\n|---|---:|---:|')
+    rows = []
+    for way, size in found.items():
+        ratio = size / found.get('stacked', size)
+        rows.append(dict(name=way, bytes=int(size), over_stacked=round(ratio, 2)))
+        print(f'| {way} | {size / 2**30:.2f} GB | {ratio:.2f} |')
+    if args.json:
+        write_json(args.json, dict(machine=device, rows=rows))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

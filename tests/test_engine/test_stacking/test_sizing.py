@@ -1,0 +1,24 @@
+"""How many folds fit, by what a step keeps."""
+
+import pytest
+import torch
+
+from mmaction_mer.engine.stacking import sizing
+from mmaction_mer.engine.stacking.sizing import SavedBytes, folds_that_fit
+
+
+def test_what_the_backward_pass_needs_is_counted_once():
+    x = torch.randn(10, 20, requires_grad=True)
+    kept = SavedBytes()
+    with kept.counting():
+        y = x.exp()  # keeps its result
+        z = y * y  # keeps y twice, which is there already
+    z.sum().backward()
+    assert kept.total == 10 * 20 * 4
+
+
+@pytest.mark.parametrize(('free', 'folds'), [(10**6, 5), (10**5, 1), (10**9, 5000)])
+def test_half_of_what_is_free_is_shared_out(free, folds, monkeypatch):
+    monkeypatch.setattr(sizing, 'available_memory', lambda device: free)
+    assert folds_that_fit(20_000, 10_000, torch.device('cpu')) == folds
+    assert folds_that_fit(20_000, 10_000, torch.device('cuda')) >= folds
