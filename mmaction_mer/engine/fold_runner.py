@@ -185,14 +185,7 @@ def train_fold(
         iteration, chosen = runner.iter, {}
         if select != 'last':
             best = runner.hook(BestIterationHook).best
-            if best is None:
-                raise MERRunError(
-                    f'selection {select!r} needs a validation, but train_cfg never '
-                    f'came to one: check val_begin and val_interval'
-                )
-            load_slim(runner.model, best['state_dict'])
-            iteration = best['iteration']
-            chosen = {'chosen_by_uf1': best['value'], 'chosen_on': SELECTIONS[select]}
+            iteration, chosen = load_best(runner.model, best, select)
         batch = runner.train_dataloader.batch_sampler.batch_size
         facts = {
             'iteration': iteration,
@@ -203,6 +196,32 @@ def train_fold(
         finish_fold(runner, folder, details, facts, runner.test)
     finally:
         runner.close()
+
+
+def load_best(
+    model: nn.Module, best: dict[str, Any] | None, select: str
+) -> tuple[int, dict[str, Any]]:
+    """Load the weights of a fold's best iteration.
+
+    Args:
+        model: Gets the weights.
+        best: What :class:`BestIterationHook` has kept.
+        select: On whom it was chosen.
+
+    Returns:
+        The iteration, and what ``fold.json`` says of its choice.
+
+    Raises:
+        MERRunError: No validation was ever due.
+    """
+    if best is None:
+        raise MERRunError(
+            f'selection {select!r} needs a validation, but train_cfg never '
+            f'came to one: check val_begin and val_interval'
+        )
+    load_slim(model, best['state_dict'])
+    chosen = {'chosen_by_uf1': best['value'], 'chosen_on': SELECTIONS[select]}
+    return best['iteration'], chosen
 
 
 def finish_fold(

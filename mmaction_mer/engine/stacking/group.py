@@ -18,8 +18,14 @@ from tqdm import tqdm
 from ...models.augmentation import Geometry
 from ..draws import seed_model_stream
 from ..errors import MERRunError
-from ..fold_runner import finish_fold
-from ..hooks import SlimCheckpointHook, clip_subjects, refuse_subjects, training_state
+from ..fold_runner import finish_fold, load_best
+from ..hooks import (
+    BestIterationHook,
+    SlimCheckpointHook,
+    clip_subjects,
+    refuse_subjects,
+    training_state,
+)
 from ..run import Job
 from ..slim_checkpoint import frozen_fingerprints, write_checkpoint
 from .clip_table import Tables
@@ -60,7 +66,8 @@ class Group:
     ) -> None:
         self.jobs = list(jobs)
         self.cfgs = [without_workers(job.config()) for job in self.jobs]
-        check_config(self.cfgs[0], self.jobs[0].run.plan.select)
+        self.select = self.jobs[0].run.plan.select
+        check_config(self.cfgs[0])
         self.runner = open_runner(self.cfgs[0])
         births.setdefault(
             self.jobs[0].run.plan.seed, Start(0, copy_of_learning(self.runner.model))
@@ -82,11 +89,15 @@ class Group:
         self.table = tables.of(self.cfgs[0].train_dataloader, self.device)
         self.tested = tables.of(self.cfgs[0].test_dataloader, self.device)
         self.table.prepare(model.data_preprocessor)
+        self.validated: list[Any] = []
         pairs = zip(self.jobs, self.cfgs, strict=True)
         self.batches = torch.stack([self._batches(job, cfg) for job, cfg in pairs])
         starts = [self._start(job, births[job.run.plan.seed]) for job in self.jobs]
         self.iteration = starts[0].iteration
         self.seconds = [start.seconds for start in starts]
+        self.choosing = [BestIterationHook() for _ in starts]
+        for hook, start in zip(self.choosing, starts, strict=True):
+            hook.best = start.best
         self.stack = FoldStack(model, [start.learned for start in starts])
         wrapper = runner.optim_wrapper
         self.stack.adopt(wrapper.optimizer)
@@ -99,6 +110,7 @@ class Group:
             ):
                 scheduler.load_state_dict(state)
         wrapper.initialize_count_status(model, self.iteration, self.iterations)
+        runner.train_loop._iter = self.iteration
         self.losses: list[Tensor] = []
         self.rates: list[float] = []
         self.calls: list[DropoutCall] = []
@@ -158,7 +170,8 @@ class Group:
 
     def train(self, quiet: bool = True) -> None:
         """Train to the last iteration, saving what a kill would cost otherwise."""
-        wrapper, schedulers = self.runner.optim_wrapper, self.runner.param_schedulers
+        runner = self.runner
+        wrapper, schedulers = runner.optim_wrapper, runner.param_schedulers
         started = last = time.monotonic()
         saving, saved = 0.0, self.iteration
         bar = tqdm(
@@ -189,6 +202,9 @@ class Group:
                     scheduler.step()
                 self.losses.append(losses.detach())
                 self.iteration += 1
+                runner.train_loop._iter = self.iteration
+                if self.select != 'last' and self._validation_is_due():
+                    self._validate()
                 bar.update()
         clock()
         now = frozen_fingerprints(self.runner.model)
@@ -205,34 +221,60 @@ class Group:
         runner = self.runner
         for number, (job, cfg) in enumerate(zip(self.jobs, self.cfgs, strict=True)):
             self.stack.show(number)
+            iteration, chosen = self.iterations, {}
+            if self.select != 'last':
+                best = self.choosing[number].best
+                iteration, chosen = load_best(runner.model, best, self.select)
             dataset = DATASETS.build(cfg.test_dataloader.dataset)
-            held_out = set(job.details()['held_out'])
+            held_out = set(job.fold.held_out)
             refuse_subjects(
                 set(clip_subjects(dataset)) - held_out, 'tested on and not held out'
             )
-            size = cfg.test_dataloader.get('batch_size', 1)
-            score = partial(self._score, dataset, cfg, size)
-            details = {
-                'iteration': self.iterations,
+            facts = {
+                'iteration': iteration,
+                **chosen,
                 'wall_time_s': round(self.seconds[number], 3),
                 'clips_trained': self.iterations * self.batches.shape[2],
             }
-            finish_fold(runner, job.folder, job.details(), details, score)
+            score = partial(
+                self._score, dataset, cfg.test_dataloader, cfg.test_evaluator
+            )
+            finish_fold(runner, job.folder, job.details(), facts, score)
             yield job
 
-    def _score(self, dataset: Any, cfg: Config, size: int) -> None:
+    def _validation_is_due(self) -> bool:
+        """Tell whether mmengine's loop would validate after this iteration."""
+        loop = self.runner.train_loop
+        if self.iteration < loop.val_begin:
+            return False
+        last = self.iteration == self.iterations
+        return last or self.iteration % loop.val_interval == 0
+
+    def _validate(self) -> None:
+        """Validate every fold, and keep its best iteration."""
+        for number, (cfg, hook) in enumerate(
+            zip(self.cfgs, self.choosing, strict=True)
+        ):
+            self.stack.show(number)
+            dataset = self.validated[number]
+            metrics = self._score(dataset, cfg.val_dataloader, cfg.val_evaluator)
+            hook.after_val_epoch(self.runner, metrics)
+
+    def _score(self, dataset: Any, loader: Config, evaluators: Any) -> dict[str, Any]:
+        """Score the model as it is on the clips of a data set."""
         model = self.runner.model
-        evaluator = self.runner.build_evaluator(cfg.test_evaluator)
+        evaluator = self.runner.build_evaluator(evaluators)
         evaluator.dataset_meta = dataset.metainfo
         numbers = self.tested.numbers(dataset).tolist()
+        size = loader.get('batch_size', 1)
         model.eval()
         for begin in range(0, len(numbers), size):
             batch = self.tested.batch(numbers[begin : begin + size])
             with torch.no_grad():
                 outputs = model.test_step(batch)
             evaluator.process(data_samples=outputs, data_batch=batch)
-        evaluator.evaluate(len(numbers))
         model.train()
+        return evaluator.evaluate(len(numbers))
 
     def _batches(self, job: Job, cfg: Config) -> Tensor:
         """Clips of every iteration of a fold, ``(iterations, B)``."""
@@ -240,6 +282,10 @@ class Group:
         dataset = loader.dataset
         training = set(clip_subjects(dataset))
         refuse_subjects(training & set(job.fold.held_out), 'trained on and held out')
+        if self.select != 'last':
+            self.validated.append(DATASETS.build(cfg.val_dataloader.dataset))
+            seen = set(clip_subjects(self.validated[-1]))
+            refuse_subjects(training & seen, 'trained on and validated on')
         numbers = self.table.numbers(dataset)
         drawn = list(islice(iter(loader.batch_sampler), self.iterations))
         sizes = {len(batch) for batch in drawn}
@@ -311,7 +357,6 @@ class Group:
     def _save(self) -> None:
         """Write every fold's ``last.pth``, as if it had trained alone."""
         runner = self.runner
-        runner.train_loop._iter = self.iteration
         optimizer = runner.optim_wrapper.state_dict()
         for number, job in enumerate(self.jobs):
             self.stack.show(number)
@@ -321,6 +366,8 @@ class Group:
                 seed=job.run.plan.seed,
                 experiment_name=job.fold.name,
             )
+            if self.select != 'last':
+                state['best'] = self.choosing[number].best
             write_checkpoint(job.folder.last, state)
         self._write_losses()
 

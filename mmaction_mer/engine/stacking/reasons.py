@@ -30,18 +30,17 @@ class NotStackable(Exception):
     """Folds that have to be trained one by one; the message says why."""
 
 
-def check_config(cfg: Config, select: str) -> None:
+def check_config(cfg: Config) -> None:
     """Refuse what the config alone shows.
 
     Args:
         cfg: The config of a fold.
-        select: Which iteration of a fold counts.
 
     Raises:
         NotStackable: Folds of this config are not trained in one pass.
     """
-    if select != 'last':
-        raise NotStackable(f'select={select!r} validates every fold while it trains')
+    if cfg.train_cfg.get('dynamic_intervals'):
+        raise NotStackable('train_cfg.dynamic_intervals is not followed by a stack')
     if cfg.get('custom_hooks'):
         names = ', '.join(str(hook.get('type')) for hook in cfg.custom_hooks)
         raise NotStackable(f'custom_hooks ({names}) expect a model of one fold')

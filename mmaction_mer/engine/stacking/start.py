@@ -25,6 +25,7 @@ class Start:
         optimizer: State of its optimizer, None at the beginning.
         schedulers: States of its schedulers, alike.
         seconds: What the iterations done took.
+        best: The best iteration so far, where one is chosen by validation.
     """
 
     iteration: int
@@ -32,11 +33,13 @@ class Start:
     optimizer: dict[str, Any] | None = None
     schedulers: list[dict[str, Any]] | None = None
     seconds: float = 0.0
+    best: dict[str, Any] | None = None
 
 
 def without_workers(cfg: Config) -> Config:
     """Keep a fold's loaders from starting workers: clips come from the table."""
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+    loaders = (cfg.train_dataloader, cfg.test_dataloader, cfg.get('val_dataloader'))
+    for loader in filter(None, loaders):
         loader.update(num_workers=0, persistent_workers=False)
         loader.pop('prefetch_factor', None)
     return cfg
@@ -100,4 +103,5 @@ def resumed(job: Job, runner: FoldRunner) -> Start:
         state['optimizer'],
         state['param_schedulers'],
         state['meta'].get('seconds', 0.0),
+        state.get('best'),
     )

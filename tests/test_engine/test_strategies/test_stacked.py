@@ -127,6 +127,27 @@ def test_a_stacked_run_is_the_sequential_run(
     assert max(abs(first[step] - second[step]) for step in first) > 1e-3
 
 
+@pytest.mark.parametrize('select', ['inner', 'test'])
+def test_the_same_iteration_is_chosen_by_validation(
+    select, stack_config, tmp_path, step_losses, monkeypatch
+):
+    changes = dict(loso__select=select, train_cfg__val_interval=3)
+    train(stack_config('one', loso__strategy='sequential', **changes))
+    with monkeypatch.context() as patched:
+        cut_at(patched, 7)  # after two validations, in which some fold was best
+        with pytest.raises(Killed):
+            train(stack_config('all', **changes))
+    train(stack_config('all', resume=True, **changes))
+    assert_same_run(tmp_path / 'one', tmp_path / 'all', step_losses)
+    for fold in FOLDS:
+        one, other = (
+            json.loads((tmp_path / run / 'folds' / fold / 'fold.json').read_text())
+            for run in ('one', 'all')
+        )
+        for key in ('iteration', 'chosen_by_uf1', 'chosen_on'):
+            assert one[key] == other[key]
+
+
 def test_a_checkpoint_of_a_stack_is_scored_as_any(stack_config, tmp_path):
     train(stack_config('run', loso__folds=['s2', 's3']))
     again = stack_config('again', load_from=str(tmp_path / 'run'))
@@ -306,7 +327,7 @@ def test_groups_are_as_large_as_asked_or_as_memory_holds(
 
 
 REASONS = {
-    'validates every fold': dict(loso__select='inner'),
+    'dynamic_intervals is not': dict(train_cfg__dynamic_intervals=[(1, 2)]),
     'counted in epochs, which differ': dict(
         train_cfg=dict(by_epoch=True, max_epochs=2, _delete_=True),
         train_dataloader__sampler=dict(type='DefaultSampler', shuffle=True),

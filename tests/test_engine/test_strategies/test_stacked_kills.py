@@ -12,7 +12,7 @@ HERE = Path(__file__).parents[1]
 FOLDS = ('s1', 's2', 's3', 's4')
 
 # One process imports, its forks train until they are killed: after a drawn number of
-# steps of the stack, or, every fourth, at some moment of the start. All of them together
+# steps of the stack, or, every fourth, at some moment of the start. All together they
 # take fewer steps than the run has, so that every kill falls into it.
 KILLED = """
 import os, random, select, signal, sys, time, traceback
