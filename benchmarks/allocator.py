@@ -14,6 +14,7 @@ import sys
 import time
 
 import torch
+from common import machine, row
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
@@ -21,6 +22,7 @@ from mmengine.registry import init_default_scope
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine.command_line import read_config, report_errors
 from mmaction_mer.engine.memory import keep_freed_memory
+from mmaction_mer.utils import write_json
 
 
 def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
@@ -51,6 +53,14 @@ def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
     return statistics.median(times[2:])
 
 
+def rows_of(plain: float, kept: float, batch: int) -> list[dict]:
+    """The rows of both ways, from their seconds per step."""
+    return [
+        row('handed back', batch / plain, plain, 1.0),
+        row('kept', batch / kept, kept, plain / kept),
+    ]
+
+
 @report_errors
 def main() -> None:
     """Measure in turns and print the table."""
@@ -59,7 +69,10 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--steps', type=int, default=12)
     parser.add_argument('--turns', type=int, default=3)
+    parser.add_argument('--json', help='write the numbers there, too')
     args = parser.parse_args()
+    if min(args.batch, args.turns) < 1 or args.steps < 3:
+        parser.error('--batch, --turns: 1 or more; --steps: 3 or more, two warm up')
     times: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(args.turns):
         for keep, found in times.items():
@@ -71,6 +84,9 @@ def main() -> None:
     print(f'| freed memory | a step of {args.batch} clips | ratio |\n|---|---:|---:|')
     print(f'| handed back | {1e3 * plain:.0f} ms | 1 |')
     print(f'| kept | {1e3 * kept:.0f} ms | {kept / plain:.2f} |')
+    if args.json:
+        rows = rows_of(plain, kept, args.batch)
+        write_json(args.json, dict(machine=machine(), rows=rows))
 
 
 if __name__ == '__main__':

@@ -19,11 +19,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmaction
 import torch
-from common import machine
+from common import machine, row
 from mmengine.config import Config
 from stand_in import make_stand_in
 from training_step import training_share
@@ -38,6 +39,10 @@ from mmaction_mer.engine.command_line import (
     report_errors,
 )
 from mmaction_mer.engine.fold_config import mer_dataset
+from mmaction_mer.engine.stacking import NotStackable
+from mmaction_mer.engine.stacking.sizing import out_of_memory
+from mmaction_mer.engine.stored_runs import read_runs
+from mmaction_mer.evaluation.predictions import NAMES
 from mmaction_mer.utils import write_json
 
 ROOT = Path(__file__).parents[1]
@@ -81,17 +86,18 @@ def host_configs(cfg: Config, folder: Path) -> list[Path]:
     return paths
 
 
-def host_loop(cfg: Config, folder: Path) -> None:
-    """Train and test every fold by mmaction's own tools."""
+def host_commands(cfg: Config, folder: Path) -> list[tuple[str | Path, ...]]:
+    """List the calls that train and test every fold by mmaction's own tools."""
     tools = Path(mmaction.__file__).parent / '.mim' / 'tools'
     last = f'iter_{cfg.train_cfg.max_iters}.pth'
+    commands: list[tuple[str | Path, ...]] = []
     for path in host_configs(cfg, folder):
         work = path.with_suffix('')
-        call(folder / 'log.txt', tools / 'train.py', path, '--work-dir', work)
-        call(
-            folder / 'log.txt', tools / 'test.py', path, work / last,
-            '--work-dir', work,
-        )  # fmt: skip
+        commands += [
+            (tools / 'train.py', path, '--work-dir', work),
+            (tools / 'test.py', path, work / last, '--work-dir', work),
+        ]
+    return commands
 
 
 def run(way: str, cfg: Config, out: Path) -> float:
@@ -103,12 +109,71 @@ def run(way: str, cfg: Config, out: Path) -> float:
     cfg.work_dir = str(folder / 'run')
     path = folder / 'config.py'
     cfg.dump(path)
-    started = time.perf_counter()
     if way == 'host-loop':
-        host_loop(cfg, folder)
+        commands = host_commands(cfg, folder)
     else:
-        call(folder / 'log.txt', ROOT / 'tools' / 'train.py', path, '--strategy', way)
+        commands = [(ROOT / 'tools' / 'train.py', path, '--strategy', way)]
+    started = time.perf_counter()
+    for command in commands:
+        call(folder / 'log.txt', *command)
     return time.perf_counter() - started
+
+
+def rows_of(seconds: dict[str, float], clips: int) -> list[dict]:
+    """A row for every way, from the seconds that its run took."""
+    slow = seconds.get('host-loop')
+    return [
+        row(way, clips / took, took, slow and slow / took)
+        for way, took in seconds.items()
+    ]
+
+
+def agreement(works: Sequence[Path]) -> tuple[int, int]:
+    """Count the clips for which all of some runs predict the same class.
+
+    Args:
+        works: Their work directories.
+
+    Returns:
+        Those clips, and all clips that any of the runs has predicted.
+
+    Raises:
+        MERRunError: A work directory holds no run.
+        MERDataError: Predictions cannot be read.
+    """
+    said: dict[tuple, list[int]] = {}
+    for work in works:
+        for seed, done in read_runs(work).items():
+            for line in done.lines:
+                clip = (seed, *(line[field] for field in NAMES))
+                said.setdefault(clip, []).append(line['prediction'])
+    same = sum(
+        len(classes) == len(works) and len(set(classes)) == 1
+        for classes in said.values()
+    )
+    return same, len(said)
+
+
+def closing_step(cfg: Config, folder: Path) -> dict | None:
+    """Measure a stacked step and print it, or why there is none."""
+    try:
+        share = training_share(cfg, folder)
+    except NotStackable as error:
+        print(f'\nNo stacked step: {error}')
+        return None
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        print(f'\nNo stacked step of all folds, memory does not hold it: {reason[0]}')
+        return None
+    print(
+        f'\nA stacked step of {share["folds"]} folds: {share["seconds"]:.3f} s, '
+        f'{share["rate"] / 1e12:.3f} TFLOP/s, {share["share"]:.0%} of the '
+        f'{share["matrix_rate"] / 1e12:.3f} that a matrix product reaches here '
+        f'({share["precision"]})'
+    )
+    return share
 
 
 @report_errors
@@ -144,33 +209,34 @@ def main() -> None:
         f'{clips} clips trained on\n',
         flush=True,
     )
-    seconds = {}
-    for way in args.ways:
+    found: dict = dict(machine=device, rows=[])
+
+    def save() -> None:
+        if args.json:
+            write_json(args.json, found)
+
+    seconds: dict[str, float] = {}
+    for way in dict.fromkeys(args.ways):
         seconds[way] = run(way, cfg, args.out)
         print(f'{way}: {seconds[way]:.0f} s', flush=True)
-    slow = seconds.get('host-loop')
+        # After every way: what is measured is not lost with a cut.
+        found['rows'] = rows_of(seconds, clips)
+        save()
     print('\n| way | wall time | clips/s | over host-loop |\n|---|---:|---:|---:|')
-    rows = []
-    for way, took in seconds.items():
-        ratio = round(slow / took, 2) if slow else None
-        rows.append(
-            dict(
-                name=way,
-                clips_per_s=round(clips / took, 2),
-                wall_s=round(took, 1),
-                speedup=ratio,
-            )
+    for r in found['rows']:
+        print(
+            f'| {r["name"]} | {r["wall_s"]:.0f} s | {r["clips_per_s"]:.1f} '
+            f'| {r["speedup"]} |'
         )
-        print(f'| {way} | {took:.0f} s | {clips / took:.1f} | {ratio} |')
-    share = training_share(cfg, args.out / 'step')
-    print(
-        f'\nA stacked step of {share["folds"]} folds: {share["seconds"]:.3f} s, '
-        f'{share["rate"] / 1e12:.3f} TFLOP/s, {share["share"]:.0%} of the '
-        f'{share["matrix_rate"] / 1e12:.3f} that a matrix product reaches here '
-        f'({share["precision"]})'
-    )
-    if args.json:
-        write_json(args.json, dict(machine=device, rows=rows, step=share))
+    # mmaction's own tools write no predictions.
+    ours = [way for way in seconds if way != 'host-loop']
+    if len(ours) > 1:
+        same, of = agreement([args.out / way / 'run' for way in ours])
+        print(f'\n{", ".join(ours)}: the same class for {same} of {of} clips')
+        found['agreement'] = dict(ways=ours, same=same, clips=of)
+        save()
+    found['step'] = closing_step(cfg, args.out / 'step')
+    save()
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine
+from common import machine, row
 from peers import PEERS, Side, install, python_of
 
 from mmaction_mer.engine.command_line import report_errors
@@ -171,6 +171,7 @@ def measure(
                 task=task,
                 frames=length,
                 where=where,
+                wall_s=statistics.median(found),
                 ms=round(1e3 * statistics.median(found) / clips, 4),
                 clips_per_s=round(clips / statistics.median(found), 2),
                 likeness=like.get((program, task)),
@@ -184,23 +185,44 @@ def add_speedups(rows: list[dict]) -> None:
 
     On a GPU, where no peer runs, it is the fastest anywhere on the processor.
     """
-    for row in rows:
+    for r in rows:
         peers = [
             other
             for other in rows
             if other['name'] in TITLES.values()
-            and (other['task'], other['frames']) == (row['task'], row['frames'])
-            and row['where'] in ('GPU', other['where'])
+            and (other['task'], other['frames']) == (r['task'], r['frames'])
+            and r['where'] in ('GPU', other['where'])
         ]
         best = max((other['clips_per_s'] for other in peers), default=None)
-        row['speedup'] = round(row['clips_per_s'] / best, 2) if best else None
+        r['speedup'] = round(r['clips_per_s'] / best, 2) if best else None
+
+
+def rows_of(rows: list[dict]) -> list[dict]:
+    """The rows of the tables as they are written, by names that differ.
+
+    ``wall_s`` is that of a call, which may take several clips at once.
+    """
+    return [
+        row(
+            f'{r["name"]}, {r["task"]}, {r["frames"]} frames, {r["where"]}',
+            r['clips_per_s'],
+            r['wall_s'],
+            r['speedup'],
+            task=r['task'],
+            frames=r['frames'],
+            where=r['where'],
+            clock='processor' if r['where'] == '1 thread' else 'wall',
+            likeness=r['likeness'],
+        )
+        for r in rows
+    ]
 
 
 def table(rows: list[dict], length: int, task: str) -> str:
     """One task on clips of one length as Markdown, fastest first."""
-    rows = [row for row in rows if (row['frames'], row['task']) == (length, task)]
-    places = list(dict.fromkeys(row['where'] for row in rows))
-    found = {(row['name'], row['where']): row for row in rows}
+    rows = [r for r in rows if (r['frames'], r['task']) == (length, task)]
+    places = list(dict.fromkeys(r['where'] for r in rows))
+    found = {(r['name'], r['where']): r for r in rows}
 
     lines = [
         f'| {length} frames, {task} | '
@@ -208,18 +230,18 @@ def table(rows: list[dict], length: int, task: str) -> str:
         + ' | r |',
         '|---|' + '---:|---:|' * len(places) + '---:|',
     ]
-    names = list(dict.fromkeys(row['name'] for row in rows))
-    first = {name: next(row for row in rows if row['name'] == name) for name in names}
+    names = list(dict.fromkeys(r['name'] for r in rows))
+    first = {name: next(r for r in rows if r['name'] == name) for name in names}
     for name in sorted(names, key=lambda name: first[name]['ms']):
         cells = []
         for place in places:
-            row = found.get((name, place))
-            if row is None:
+            r = found.get((name, place))
+            if r is None:
                 cells += ['', '']
                 continue
-            speedup = row['speedup']
+            speedup = r['speedup']
             cells += [
-                f'{row["ms"]:.2f} ms',
+                f'{r["ms"]:.2f} ms',
                 '' if speedup is None else f'{speedup:.2f}',
             ]
         like = first[name]['likeness']
@@ -261,6 +283,8 @@ def parse_args() -> argparse.Namespace:
         or min(args.threads) < 1
     ):
         parser.error('--turns, --batch, --threads: 1 or more; --frames: 2 or more')
+    args.frames = list(dict.fromkeys(args.frames))
+    args.threads = list(dict.fromkeys(args.threads))
     return args
 
 
@@ -288,17 +312,17 @@ def main() -> None:
         f'{args.band[1]:g} Hz, gain {ALPHA:g}; {args.turns} turns\n'
     )
     for task, meaning in TASKS.items():
-        if any(row['task'] == task for row in rows):
+        if any(r['task'] == task for r in rows):
             tables = '\n\n'.join(table(rows, length, task) for length in args.frames)
             print(f'{task}: {meaning}\n\n{tables}\n')
     print('ratio: to the fastest peer; r: how like what moves in the clip it is\n')
-    names = {row['name'].split(',')[0] for row in rows}
+    names = {r['name'].split(',')[0] for r in rows}
     print(
         '\n'.join(f'- {name}: {does}' for name, does in DOES.items() if name in names)
     )
     print('- ' + ', '.join(f'{name} {version}' for name, version in versions.items()))
     if args.json:
-        found = dict(machine=machine(), versions=versions, rows=rows)
+        found = dict(machine=machine(), versions=versions, rows=rows_of(rows))
         write_json(args.json, found)
 
 

@@ -3,7 +3,8 @@ r"""How the cost of a stacked run grows with its folds and its clips, as a plot.
     python benchmarks/scaling.py configs/mpt_vit-tiny_synthme.py --out docs/images
 
 Noise in the form of a release. A step of all folds is set against as many steps of a
-fold alone; filling the table (reading the clips and their front end) against the clips.
+fold alone; opening the group (building the model, reading the clips and their front
+end, drawing the batches of every fold) against the clips.
 """
 
 import argparse
@@ -14,16 +15,21 @@ import time
 from pathlib import Path
 
 import torch
-from common import machine
+from common import machine, row
 from mmengine.config import Config
 from stand_in import make_stand_in
 from training_step import open_group, seconds_of
 
-from mmaction_mer.engine.command_line import CfgOptions, merge_options, read_config
+from mmaction_mer.engine.command_line import (
+    CfgOptions,
+    merge_options,
+    read_config,
+    report_errors,
+)
 from mmaction_mer.engine.memory import keep_freed_memory
 from mmaction_mer.utils import write_json
 
-FOLDS, CLIPS = (8, 26, 68), (250, 442, 860)
+FOLDS, CLIPS = [8, 26, 68], [250, 442, 860]
 
 
 def measure(cfg: Config, clips: int, folds: int, folder: Path, steps: int) -> dict:
@@ -62,21 +68,38 @@ def measure(cfg: Config, clips: int, folds: int, folder: Path, steps: int) -> di
     )
 
 
+def rows_of(found: list[dict], alone: float, batch: int) -> list[dict]:
+    """A row for every measured step, beside as many steps of a fold alone."""
+    return [
+        row(
+            f'{one["folds"]} folds, {one["clips"]} clips',
+            one['folds'] * batch / one['step_s'],
+            one['step_s'],
+            one['folds'] * alone / one['step_s'],
+            clips=one['clips'],
+            folds=one['folds'],
+            open_s=round(one['open_s'], 3),
+        )
+        for one in found
+    ]
+
+
 def draw(rows: list[dict], alone: float, path: Path) -> None:
-    """Draw both curves beside each other."""
+    """Draw both curves beside each other; the first row is in both."""
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout='constrained')
-    by_folds = [row for row in rows if row['clips'] == CLIPS[0]]
-    folds = [row['folds'] for row in by_folds]
-    left.plot(folds, [row['step_s'] for row in by_folds], 'o-', label='stacked')
+    few = {key: rows[0][key] for key in ('clips', 'folds')}
+    by_folds = [r for r in rows if r['clips'] == few['clips']]
+    folds = [r['folds'] for r in by_folds]
+    left.plot(folds, [r['wall_s'] for r in by_folds], 'o-', label='stacked')
     left.plot(folds, [n * alone for n in folds], 's--', label='as many alone')
-    left.set(xlabel='folds', ylabel='seconds a step', title=f'{CLIPS[0]} clips')
-    by_clips = [row for row in rows if row['folds'] == FOLDS[0]]
-    clips = [row['clips'] for row in by_clips]
-    right.plot(clips, [row['open_s'] for row in by_clips], 'o-', label='filling')
-    right.plot(clips, [row['step_s'] for row in by_clips], 's-', label='a step')
-    right.set(xlabel='clips', ylabel='seconds', title=f'{FOLDS[0]} folds')
+    left.set(xlabel='folds', ylabel='seconds a step', title=f'{few["clips"]} clips')
+    by_clips = [r for r in rows if r['folds'] == few['folds']]
+    clips = [r['clips'] for r in by_clips]
+    right.plot(clips, [r['open_s'] for r in by_clips], 'o-', label='opening')
+    right.plot(clips, [r['wall_s'] for r in by_clips], 's-', label='a step')
+    right.set(xlabel='clips', ylabel='seconds', title=f'{few["folds"]} folds')
     for axis in (left, right):
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
@@ -84,6 +107,7 @@ def draw(rows: list[dict], alone: float, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+@report_errors
 def main() -> None:
     """Measure, print the table and draw it."""
     parser = argparse.ArgumentParser(
@@ -91,10 +115,17 @@ def main() -> None:
     )
     parser.add_argument('config')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/scaling'))
+    parser.add_argument('--folds', type=int, nargs='+', default=FOLDS)
+    parser.add_argument('--clips', type=int, nargs='+', default=CLIPS)
     parser.add_argument('--steps', type=int, default=4)
     parser.add_argument('--json', help='write the numbers there, too')
     parser.add_argument('--cfg-options', nargs='+', action=CfgOptions, default={})
     args = parser.parse_args()
+    folds, clips = (list(dict.fromkeys(n)) for n in (args.folds, args.clips))
+    if args.steps < 1 or min(folds) < 2:
+        parser.error('--steps: 1 or more; --folds: 2 or more')
+    if clips[0] < 3 * max(folds) or min(clips) < 3 * folds[0]:
+        parser.error('--clips: three or more for each of --folds')
     keep_freed_memory()
     cfg = read_config(args.config)
     cfg.model.backbone.vit.pop('init_cfg', None)
@@ -103,20 +134,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         cfg.loso = dict(folds=None)
-        rows = [measure(cfg, CLIPS[0], n, root, args.steps) for n in FOLDS]
-        rows += [measure(cfg, n, FOLDS[0], root, args.steps) for n in CLIPS[1:]]
+        # Imports and the like would be counted to whatever comes first.
+        measure(cfg, clips[0], folds[0], root, 1)
+        found = [measure(cfg, clips[0], n, root, args.steps) for n in folds]
+        found += [measure(cfg, n, folds[0], root, args.steps) for n in clips[1:]]
         cfg.loso = dict(folds=['sub00'])
-        alone = measure(cfg, CLIPS[0], FOLDS[0], root, args.steps)['step_s']
+        alone = measure(cfg, clips[0], folds[0], root, args.steps)['step_s']
+    rows = rows_of(found, alone, batch)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
     print(f'{device}; {Path(args.config).stem}, {batch} clips a fold and step')
     print(f'a fold alone: {alone:.3f} s a step\n')
-    print('| clips | folds | filling the table | a step | over as many alone |')
+    print('| clips | folds | opening the group | a step | over as many alone |')
     print('|---:|---:|---:|---:|---:|')
-    for row in rows:
-        row['over_alone'] = round(row['step_s'] / (row['folds'] * alone), 2)
+    for r in rows:
         print(
-            f'| {row["clips"]} | {row["folds"]} | {row["open_s"]:.1f} s '
-            f'| {row["step_s"]:.3f} s | {row["over_alone"]} |'
+            f'| {r["clips"]} | {r["folds"]} | {r["open_s"]:.1f} s '
+            f'| {r["wall_s"]:.3f} s | {r["speedup"]:.2f} |'
         )
     args.out.mkdir(parents=True, exist_ok=True)
     draw(rows, alone, args.out / 'scaling.png')

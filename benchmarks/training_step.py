@@ -53,10 +53,15 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
     """Compare a stacked training step with what a matrix product reaches.
 
     Its operations are those of a fold alone, attention counted, times the folds.
+
+    Raises:
+        NotStackable: These folds are not trained in one pass.
+        RuntimeError: So many folds do not fit, see ``out_of_memory``.
     """
     with open_group(cfg, work_dir) as group:
         model, wrapper = group.runner.model, group.runner.optim_wrapper
         group.folds_that_fit()
+        group.try_step()
 
         def step(number: int) -> None:
             number %= group.iterations

@@ -115,6 +115,8 @@ def build_config(args: argparse.Namespace) -> Config:
         if is_protocol(cfg):
             # Needs no scale of the loss, which folds in one pass could not share.
             cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+            for name in ('loss_scale', 'dtype', 'use_fsdp'):
+                cfg.optim_wrapper.pop(name, None)
         else:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
@@ -128,6 +130,8 @@ def build_config(args: argparse.Namespace) -> Config:
                 'config, N being the batch size that its learning rate is meant for'
             )
         cfg.auto_scale_lr.enable = True
+    if args.seed is not None and args.seeds:
+        raise SystemExit('--seed contradicts --seeds: give the one or the other')
     randomness = dict(cfg.get('randomness') or {})
     # mmaction drops --seed without a word where the config names one.
     if args.seed is not None:

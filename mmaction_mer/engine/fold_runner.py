@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import IterBasedTrainLoop, Runner
@@ -157,7 +158,11 @@ class FoldRunner(Runner):
 
 
 def train_fold(
-    cfg: Config, folder: FoldFolder, details: dict[str, Any], select: str
+    cfg: Config,
+    folder: FoldFolder,
+    details: dict[str, Any],
+    select: str,
+    strategy: str = 'sequential',
 ) -> None:
     """Train and test a fold, or finish one that was cut.
 
@@ -167,6 +172,7 @@ def train_fold(
         details: What ``fold.json`` shall say: ``held_out``, ``fingerprint``, ...
         select: Which iteration counts: ``'last'``, or the best on the validation
             that ``cfg`` describes.
+        strategy: What ``fold.json`` shall say of how the fold was trained.
 
     Raises:
         MERRunError: The training state cannot be read, or predictions do not name
@@ -190,6 +196,7 @@ def train_fold(
         facts = {
             'iteration': iteration,
             **chosen,
+            'strategy': strategy,
             'wall_time_s': round(runner.hook(SlimCheckpointHook).seconds, 3),
             'clips_trained': runner.iter * batch,
         }
@@ -255,8 +262,16 @@ def finish_fold(
             **facts,
             'finished': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
             'parameters': count_parameters(runner.model),
+            'device': device_name(),
+            # Sums taken by other numbers of threads differ in their last digits.
+            'threads': torch.get_num_threads(),
         }
     )
+
+
+def device_name() -> str:
+    """Name what this process trains on: a GPU, or ``cpu``."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
 
 
 def score_fold(cfg: Config, model: Path, held_out: list[str]) -> None:

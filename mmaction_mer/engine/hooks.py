@@ -68,6 +68,9 @@ class SlimCheckpointHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Save when it is time."""
         may_save = isinstance(runner.train_loop, IterBasedTrainLoop) or batch_idx == 0
+        # Gradients that wait for more batches are not in a training state.
+        every = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        may_save = may_save and runner.iter % every == 0
         if may_save and runner.iter - self._saved >= self.interval:
             self._save(runner)
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .errors import MERRunError
 from .fold_config import testing_config
-from .fold_folder import FoldFolder
+from .fold_folder import FoldFolder, read_object
 from .fold_runner import score_fold
 from .loso_plan import (
     check_one_run,
@@ -40,7 +40,7 @@ class LOSORunner:
     With ``runner_type = 'LOSORunner'`` in a config, any tool that builds its
     runner through ``RUNNERS``, mmaction's own included, runs the whole protocol::
 
-        loso = dict(protocol='loso', strategy='sequential', select='last', folds=None)
+        loso = dict(protocol='loso', strategy='stacked', select='last', folds=None)
 
     ``protocol`` is what ``make_folds`` takes; ``strategy`` is ``'sequential'``,
     ``'stacked'`` or ``'parallel'``, which all come to the same numbers; ``select`` is
@@ -104,9 +104,9 @@ class LOSORunner:
         """
         started = time.monotonic()
         self.ranks.take_device()
-        with WorkDirLock(self.work_dir, self.ranks.first, self.options['share']):
+        with WorkDirLock(self.work_dir, self.options['share']) as lock:
             try:
-                trained = self._train()
+                trained = self._train(lock)
                 if not self.ranks.first:
                     return {}
                 self._all_done()
@@ -161,9 +161,9 @@ class LOSORunner:
             self.runs, results, scored, path, {'wall_time_s': seconds}
         )
 
-    def _train(self) -> list[Job]:
+    def _train(self, lock: WorkDirLock) -> list[Job]:
         """Train what is not done, and give the jobs that were not."""
-        todo = self.ranks.from_first(self._claim)
+        todo = self.ranks.from_first(lambda: self._claim(lock))
         pending = [job for job in self._jobs() if [*_key(job)] in todo]
         skipped = len(self._jobs()) - len(pending)
         self._announce('train and test', f'{skipped} done already' if skipped else '')
@@ -181,13 +181,13 @@ class LOSORunner:
         number, count = self.options['share'] or (0, 1)
         return jobs[number::count]
 
-    def _claim(self) -> list[list]:
+    def _claim(self, lock: WorkDirLock) -> list[list]:
+        lock.take()
         refuse_mixed_seeds(self.work_dir, self.options['seeds'] is not None)
-        cfgs = [run.cfg for run in self.runs]
         todo = [
             [run.plan.seed, name]
-            for run, cfg in zip(self.runs, cfgs, strict=True)
-            for name in claim_work_dir(cfg, run.plan)
+            for run in self.runs
+            for name in claim_work_dir(run.cfg, run.plan)
         ]
         if todo:
             check_names(self.cfg)
@@ -205,23 +205,34 @@ class LOSORunner:
     def _conclude(self, trained: Sequence[Job], seconds: float) -> dict[str, Any]:
         """Pool, print, save and draw what the finished folds say."""
         results = []
+        several = self.options['seeds'] is not None
+        wall = {'wall_time_s': self._wall_time(seconds if trained else None)}
         for run in self.runs:
             done = run.done()
             for folder in done:
                 folder.clear()
-            now = [job.folder for job in trained if job.run is run]
-            facts = what_it_took(done, now, seconds, self.options['strategy'])
+            # Seeds that are trained together have no wall time of their own.
+            facts = {**({} if several else wall), **what_it_took(done)}
             path = run.work_dir / 'results.json'
             results.append(conclude(run.plan, done, done, path, facts))
             self._show_clip(run, done[0])
-        if self.options['seeds'] is not None:
+        if several:
             done = [run.done() for run in self.runs]
-            now = [job.folder for job in trained]
-            facts = what_it_took(sum(done, []), now, seconds, self.options['strategy'])
             path = self.work_dir / 'results.json'
+            facts = {**wall, **what_it_took(sum(done, []))}
             results.append(conclude_seeds(self.runs, results, done, path, facts))
         print(f'report: {write_page(self.work_dir, self.cfg)}', flush=True)
         return results[-1]
+
+    def _wall_time(self, seconds: float | None) -> float | None:
+        """Seconds of this sitting; of an earlier one, where this one only pooled."""
+        if seconds is not None:
+            return round(seconds, 3)
+        try:
+            stored = read_object(self.work_dir / 'results.json')
+        except (OSError, ValueError):
+            return None
+        return (stored.get('extra') or {}).get('wall_time_s')
 
     def _show_clip(self, run: Run, folder: FoldFolder) -> None:
         fold = next(fold for fold in run.plan.folds if fold.name == folder.name)

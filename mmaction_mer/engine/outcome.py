@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import mmengine
-import torch
 
 from ..evaluation.functional import scores
 from ..evaluation.predictions import read_predictions
@@ -35,35 +34,38 @@ def pooled_so_far(runs: Sequence[Run]) -> str:
     return f'{text}, {SELECTIONS["test"]}' if plan.select == 'test' else text
 
 
-def what_it_took(
-    done: Sequence[FoldFolder],
-    now: Sequence[FoldFolder],
-    seconds: float,
-    strategy: str,
-) -> dict[str, Any]:
-    """Say what training took.
+def what_it_took(done: Sequence[FoldFolder]) -> dict[str, Any]:
+    """Say what training took, by what the folds say themselves, whoever trained them.
 
     Args:
         done: The folders of all folds of the result.
-        now: Those of the folds that this sitting trained.
-        seconds: How long the sitting was.
-        strategy: How the folds were trained.
 
     Returns:
-        ``wall_time_s`` of this sitting, ``clips_trained`` by all folds (a clip
-        counts each time it is trained on), ``clips_per_s`` of the folds of this
-        sitting (None if it trained none), and ``gpu_hours`` of all folds.
+        ``strategy``: how they were trained; ``clips_trained``: a clip counts each
+        time it is trained on; ``training_s``: seconds in training loops, of several
+        processes added up; ``clips_per_s`` of such a second; ``gpu_hours``: those of
+        them that a GPU was held for.
     """
-    clips = {folder.path: folder.state().get('clips_trained', 0) for folder in done}
-    fresh = sum(clips.get(folder.path, 0) for folder in now)
-    hours = sum(folder.state().get('wall_time_s', 0) for folder in done) / 3600
+    states = [folder.state() for folder in done]
+    clips = sum(state.get('clips_trained', 0) for state in states)
+    seconds = sum(state.get('wall_time_s', 0) for state in states)
+    held = [
+        state.get('wall_time_s', 0)
+        for state in states
+        if state.get('device', 'cpu') != 'cpu'
+    ]
     return {
-        'wall_time_s': round(seconds, 3),
-        'strategy': strategy,
-        'clips_trained': sum(clips.values()),
-        'clips_per_s': round(fresh / seconds, 3) if fresh else None,
-        'gpu_hours': round(hours, 4) if torch.cuda.is_available() else 0.0,
+        'strategy': _all_of(states, 'strategy'),
+        'clips_trained': clips,
+        'training_s': round(seconds, 3),
+        'clips_per_s': round(clips / seconds, 3) if seconds else None,
+        'gpu_hours': round(sum(held) / 3600, 4),
     }
+
+
+def _all_of(states: Sequence[Mapping[str, Any]], key: str) -> str:
+    """Join the different values that folds have of something."""
+    return ', '.join(sorted({str(state[key]) for state in states if key in state}))
 
 
 def conclude(
@@ -99,7 +101,11 @@ def conclude(
         'protocol': plan.config['loso']['protocol'],
         'fingerprint': states[0]['fingerprint'],
         'parameters': states[0]['parameters'],
-        'versions': {**versions(), 'threads': states[0].get('threads')},
+        'versions': {
+            **versions(),
+            'device': _all_of(states, 'device'),
+            'threads': _all_of(states, 'threads'),
+        },
     }
     results = pool(
         {folder.name: read_predictions(folder.predictions) for folder in scored},
@@ -113,10 +119,11 @@ def conclude(
     print(format_report(results))
     print(f'{len(names)} of {len(plan.folds)} folds')
     learned = extra['parameters']
+    took = facts.get('wall_time_s')
     print(
         f'trainable parameters: {learned["trainable"]:,} of {learned["total"]:,}\n'
-        f'wall time: {facts["wall_time_s"]:.0f} s\n'
-        f'results: {path}\nconfusion matrix: {picture}',
+        + (f'wall time: {took:.0f} s\n' if took is not None else '')
+        + f'results: {path}\nconfusion matrix: {picture}',
         flush=True,
     )
     return results
@@ -172,12 +179,10 @@ def draw(results: Mapping[str, Any], path: Path) -> Path:
 
 def versions() -> dict[str, Any]:
     """Name what a result was computed with."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
     return {
         'mmaction_mer': __version__,
         'python': platform.python_version(),
         **installed_versions(),
-        'device': device,
     }
 
 

@@ -8,46 +8,58 @@ from types import TracebackType
 from ..utils import try_lock
 from .errors import MERRunError
 
+_held: set[int] = set()
+
+
+def _forget() -> None:
+    """Close, in a process just forked, what its parent holds."""
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
 
 class WorkDirLock:
     """Hold a work directory until the end of a ``with`` block, or of the process.
+
+    Inside the block :meth:`take` takes it. Processes forked meanwhile, such as a data
+    loader's, do not hold it: it is free as soon as the one that took it ends.
 
     Shares of one run (``loso.share``) hold it together, each share once.
 
     Args:
         work_dir: The directory; made where it is not there.
-        needed: False on ranks that follow one that holds it.
         share: The share ``(k, n)`` that this process trains, or None for all.
 
-    Raises:
-        MERRunError: Another process holds it, and nothing was touched; or a file is in
-            its place.
+    :meth:`take` raises ``MERRunError`` where another process holds it, and nothing was
+    touched; or a file is in its place.
     """
 
-    def __init__(
-        self, work_dir: Path, needed: bool = True, share: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, work_dir: Path, share: Sequence[int] | None = None) -> None:
         self.work_dir = work_dir
-        self.needed = needed
         self.share = share
         self._handles: list[int] = []
 
     def __enter__(self) -> 'WorkDirLock':
-        """Take the lock, or say who has it."""
-        if self.needed:
-            try:
-                self.work_dir.mkdir(parents=True, exist_ok=True)
-            except (FileExistsError, NotADirectoryError) as error:
-                raise MERRunError(
-                    f'{self.work_dir} cannot be a folder, since there is a file in its '
-                    f'place: choose another --work-dir'
-                ) from error
-            self._take('.lock', bool(self.share), 'this directory')
-            if self.share:
-                number, count = self.share
-                self._take(f'.lock-{number}-of-{count}', False, 'this share')
-                self._refuse_other_shares(count)
+        """Take nothing yet."""
         return self
+
+    def take(self) -> None:
+        """Take the lock, or say who has it."""
+        try:
+            self.work_dir.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise MERRunError(
+                f'{self.work_dir} cannot be a folder, since there is a file in its '
+                f'place: choose another --work-dir'
+            ) from error
+        self._take('.lock', bool(self.share), 'this directory')
+        if self.share:
+            number, count = self.share
+            self._take(f'.lock-{number}-of-{count}', False, 'this share')
+            self._refuse_other_shares(count)
 
     def __exit__(
         self,
@@ -61,6 +73,7 @@ class WorkDirLock:
     def _take(self, name: str, shared: bool, what: str) -> None:
         handle = os.open(self.work_dir / name, os.O_RDWR | os.O_CREAT, 0o666)
         self._handles.append(handle)
+        _held.add(handle)
         if not try_lock(handle, shared):
             self._let_go()
             raise MERRunError(
@@ -91,4 +104,5 @@ class WorkDirLock:
     def _let_go(self) -> None:
         for handle in self._handles:
             os.close(handle)
+            _held.discard(handle)
         self._handles.clear()

@@ -3,10 +3,15 @@
 import json
 
 import pytest
+import torch
 from mmaction.registry import RUNNERS
 
 from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.outcome import what_it_took
+from mmaction_mer.engine.ranks import Ranks
 from mmaction_mer.engine.run import Job
+from mmaction_mer.engine.work_dir_lock import WorkDirLock
 
 
 def train(cfg):
@@ -103,7 +108,12 @@ def test_shares_together_train_every_fold_once(make_config, tmp_path, capsys):
     results = train(make_config(resume=True))
     assert results['extra']['folds']['of'] == 4
     # Nothing was trained by the sitting that pooled.
-    assert results['extra']['clips_per_s'] is None
+    assert results['extra']['wall_time_s'] is None
+    facts = results['extra']
+    assert facts['clips_trained'] == 4 * 8 * 4 and facts['strategy'] == 'sequential'
+    rate = facts['clips_trained'] / facts['training_s']
+    assert facts['clips_per_s'] == pytest.approx(rate, rel=0.01)
+    assert facts['versions']['threads'] == str(torch.get_num_threads())
     train(make_config('whole'))
     for fold in done:
         assert lines(tmp_path / 'run', fold) == lines(tmp_path / 'whole', fold)
@@ -122,10 +132,55 @@ def test_shares_together_train_every_fold_once(make_config, tmp_path, capsys):
         ('folds_per_group', 0, "neither 'auto'"),
         ('folds_per_group', 'all', "neither 'auto'"),
         ('share', [1], 'not two integers'),
+        ('share', [0, 2], 'would overlap'),
         ('share', [3, 3], 'counted from 0 to n - 1'),
         ('strategy', 'at once', 'not one of sequential, stacked, parallel'),
     ],
 )
 def test_options_that_cannot_be(option, value, match, make_config):
+    more = dict(loso__folds=['s1']) if match == 'would overlap' else {}
     with pytest.raises(MERRunError, match=match):
-        RUNNERS.build(make_config(**{f'loso__{option}': value}))
+        RUNNERS.build(make_config(**{f'loso__{option}': value}, **more))
+
+
+def test_what_it_took_is_what_the_folds_say(tmp_path):
+    folders = []
+    for number, device in enumerate(('cpu', 'NVIDIA H200', 'NVIDIA H200')):
+        folder = FoldFolder(tmp_path / f's{number}')
+        folder.begin({})
+        folder.finish(
+            dict(device=device, strategy='stacked', clips_trained=100, wall_time_s=18.0)
+        )
+        folders.append(folder)
+    assert what_it_took(folders) == {
+        'strategy': 'stacked',
+        'clips_trained': 300,
+        'training_s': 54.0,
+        'clips_per_s': 5.556,
+        'gpu_hours': 0.01,
+    }
+
+
+def test_the_wall_time_of_a_run_survives_a_start_with_nothing_to_do(
+    make_config, tmp_path
+):
+    first = train(make_config(loso__folds=['s1']))['extra']['wall_time_s']
+    again = train(make_config(loso__folds=['s1'], resume=True))['extra']['wall_time_s']
+    assert first == again and first > 0
+
+
+def test_a_refused_first_rank_tells_the_others(make_config, tmp_path, monkeypatch):
+    words = {}
+
+    class Store:
+        def set(self, key, value):
+            words[key] = json.loads(value)
+
+    monkeypatch.setattr(Ranks, '_open', lambda self: Store())
+    runner = RUNNERS.build(make_config())
+    runner.ranks.world = 2
+    with WorkDirLock(tmp_path / 'run') as lock:
+        lock.take()
+        with pytest.raises(MERRunError, match='another process'):
+            runner.train()
+    assert words == {'plan': {}}

@@ -39,13 +39,14 @@ def everything(folder):
 )
 def test_what_two_processes_may_not_do_at_once(first, second, held, tmp_path):
     run = tmp_path / 'run'
-    with WorkDirLock(run, share=first):
+    with WorkDirLock(run, share=first) as lock:
+        lock.take()
         with pytest.raises(MERRunError, match=f'run: another.* training.*{held}'):
-            WorkDirLock(run, share=second).__enter__()
+            WorkDirLock(run, share=second).take()
         # The one refused holds on to nothing.
         assert open_files(run) == 1 + bool(first)
-    with WorkDirLock(run, share=second):
-        pass
+    with WorkDirLock(run, share=second) as lock:
+        lock.take()
 
 
 def open_files(folder):
@@ -55,31 +56,53 @@ def open_files(folder):
 
 
 def test_shares_of_one_run_hold_it_together(tmp_path):
-    with WorkDirLock(tmp_path, share=(0, 2)), WorkDirLock(tmp_path, share=(1, 2)):
+    both = [WorkDirLock(tmp_path, share=(number, 2)) for number in range(2)]
+    with both[0], both[1]:
+        for lock in both:
+            lock.take()
         with pytest.raises(MERRunError, match='another process'):
-            WorkDirLock(tmp_path).__enter__()
+            WorkDirLock(tmp_path).take()
     # Cut otherwise once nobody is at work any more.
-    with WorkDirLock(tmp_path, share=(1, 3)):
-        pass
+    with WorkDirLock(tmp_path, share=(1, 3)) as lock:
+        lock.take()
 
 
-def test_a_rank_that_follows_another_needs_no_lock(tmp_path):
-    with WorkDirLock(tmp_path), WorkDirLock(tmp_path, needed=False):
-        pass
+def test_a_forked_process_does_not_hold_it(tmp_path):
+    """A loader's workers live seconds longer than the run that was killed."""
+    wait, go = os.pipe()
+    is_there, says = os.pipe()
+    lock = WorkDirLock(tmp_path)
+    lock.take()
+    child = os.fork()
+    if not child:
+        os.write(says, b'.')
+        os.read(wait, 1)
+        os._exit(0)
+    try:
+        os.read(is_there, 1)
+        lock.__exit__(None, None, None)
+        with WorkDirLock(tmp_path) as again:
+            again.take()
+    finally:
+        os.write(go, b'.')
+        os.waitpid(child, 0)
+        for end in (wait, go, is_there, says):
+            os.close(end)
 
 
 def test_the_lock_goes_with_the_block_whatever_happens(tmp_path):
-    with pytest.raises(KeyError), WorkDirLock(tmp_path):
+    with pytest.raises(KeyError), WorkDirLock(tmp_path) as lock:
+        lock.take()
         raise KeyError
-    with WorkDirLock(tmp_path):
-        pass
+    with WorkDirLock(tmp_path) as lock:
+        lock.take()
 
 
 def test_a_file_in_its_place_is_a_message(tmp_path):
     (tmp_path / 'file').touch()
     for place in ('file', 'file/run'):
         with pytest.raises(MERRunError, match='a file in its place: choose another'):
-            WorkDirLock(tmp_path / place).__enter__()
+            WorkDirLock(tmp_path / place).take()
 
 
 HOLD = """
@@ -98,12 +121,12 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     try:
         assert holder.stdout.readline() == b'held\n'
         with pytest.raises(MERRunError, match='another process'):
-            WorkDirLock(tmp_path).__enter__()
+            WorkDirLock(tmp_path).take()
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    with WorkDirLock(tmp_path):
-        pass
+    with WorkDirLock(tmp_path) as lock:
+        lock.take()
 
 
 def test_a_second_run_is_refused_and_the_first_untouched(

@@ -24,6 +24,7 @@ from ...models.augmentation import Geometry
 from ...motion.transforms import PackMERInputs
 from ..memory import available_memory
 from .reasons import NotStackable
+from .sizing import out_of_memory
 
 # Of what is free: the clips themselves, and their streams.
 CLIPS_SHARE, STREAMS_SHARE = 0.4, 0.3
@@ -85,11 +86,13 @@ class ClipTable:
         self._matrices = matrices.to(self.clips.device)
         size = 4 * self.clips.nbytes // length * (length + 1)
         if size < STREAMS_SHARE * available_memory(self.device):
-            parts = [
-                self._of(preprocessor, numbers)
-                for numbers in torch.arange(len(self.clips)).split(CHUNK)
-            ]
-            self._streams = torch.cat(parts)
+            numbers = torch.arange(len(self.clips)).split(CHUNK)
+            try:
+                parts = [self._of(preprocessor, some) for some in numbers]
+                self._streams = torch.cat(parts)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
 
     def inputs(
         self, preprocessor: nn.Module, numbers: Tensor, geometry: Geometry
@@ -142,6 +145,7 @@ class Tables:
         while 'ann_file' not in inner:
             inner = inner.dataset
         inner.update(side='all', held_out=None, inner=(), test_mode=True, cache=False)
+        inner.pop('indices', None)
         # Sides and modes differ from fold to fold; the clips do not.
         key = repr(inner)
         if key not in self._tables:
@@ -184,7 +188,10 @@ def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]
         raise NotStackable('the pipeline computes the motion itself')
     needed = first.nbytes * len(found)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
-        raise NotStackable(f'{len(found)} clips are {needed / 2**30:.1f} GB')
+        raise NotStackable(
+            f'{len(found)} clips take {needed / 1e9:.1f} GB, more than '
+            f'{CLIPS_SHARE:.0%} of the memory that is free'
+        )
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(cores()))
         stack.callback(pool.shutdown, cancel_futures=True)

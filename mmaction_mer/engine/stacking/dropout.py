@@ -30,12 +30,14 @@ class DropoutCall:
     function: Callable
     chance: float
     shape: torch.Size
+    stride: tuple[int, ...]
     dtype: torch.dtype
     device: torch.device
 
     def draw(self) -> Tensor:
         """Draw from torch's stream what the call would have multiplied by."""
-        ones = torch.ones(self.shape, dtype=self.dtype, device=self.device)
+        form = dict(dtype=self.dtype, device=self.device)
+        ones = torch.empty_strided(self.shape, self.stride, **form).fill_(1)
         return self.function(ones, self.chance, True)
 
 
@@ -70,7 +72,9 @@ class _Listing(TorchFunctionMode):
         if func in _MULTIPLY:
             given, chance = _reading(*args, **(kwargs or {}))
             if chance:
-                form = (given.shape, given.dtype, given.device)
+                # Noise lies in memory as the input does, and is drawn in that order.
+                stride = torch.empty_like(given).stride()
+                form = (given.shape, stride, given.dtype, given.device)
                 self.calls.append(DropoutCall(func, chance, *form))
         return func(*args, **(kwargs or {}))
 

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from tqdm import tqdm
 
+from ...datasets.annotation import MERDataError
 from ...models.augmentation import Geometry
 from ..draws import seed_model_stream
 from ..errors import MERRunError
@@ -38,7 +39,7 @@ from .fold_stack import (
     total_loss,
 )
 from .reasons import NotStackable, check_config, check_runner
-from .sizing import SavedBytes, folds_that_fit
+from .sizing import SavedBytes, folds_that_fit, out_of_memory
 from .start import Start, open_runner, resumed, without_workers
 from .states import joined, one_fold
 
@@ -141,30 +142,37 @@ class Group:
         Raises:
             NotStackable: The model does not go through ``vmap``, or the stack's loss
                 is not that of the fold alone.
-            torch.cuda.OutOfMemoryError: So many folds do not fit.
+            RuntimeError: So many folds do not fit, see ``out_of_memory``.
         """
         alone = self.alone
         geometry, noise = self._draw(0)
         try:
             losses = self._losses(0, geometry, noise)
-        except torch.cuda.OutOfMemoryError:
-            raise
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-            if _out_of_memory(error):
-                raise torch.cuda.OutOfMemoryError(str(error)) from error
+            if out_of_memory(error):
+                raise
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise NotStackable(
                 f'the model does not go through vmap: {reason[0]}'
-            ) from (error)
-        first = losses[0].detach().float()
-        allowed = TOLERANCE[self._precision()] * (1 + abs(alone))
-        if not abs(float(first) - alone) <= allowed:
-            raise NotStackable(
-                f'its loss is {float(first):.6f} in a stack, but {alone:.6f} alone'
-            )
+            ) from error
         losses.sum().backward()
+        tolerance = TOLERANCE[self._precision()]
+        first = float(losses[0].detach())
+        if not _close(torch.tensor(first), torch.tensor(alone), tolerance):
+            raise NotStackable(
+                f'its loss is {first:.6f} in a stack, but {alone:.6f} alone'
+            )
+        # What begins at zero does not show in the loss, but in its gradient.
+        for name, gradient in self.gradients.items():
+            stacked = self.stack.parameters[name].grad
+            if not _close(stacked[0], gradient, 10 * tolerance):
+                raise NotStackable(
+                    f'the gradient of {name} is not that of a fold alone'
+                )
+        self.gradients.clear()
         # The optimizer's two moments, before any of them is there.
-        moments = [torch.empty_like(one) for one in self.stack.parameters.values()] * 2
+        stacked = self.stack.parameters.values()
+        moments = [torch.empty_like(one) for one in stacked for _ in range(2)]
         del moments, losses
         self.runner.optim_wrapper.zero_grad()
 
@@ -214,33 +222,45 @@ class Group:
                     f'what is frozen in {type(self.runner.model).__name__} changed '
                     f'during training ({key}): keep frozen layers in eval mode'
                 )
-        self._write_losses()
+        # What follows takes fold by fold, and one of them may fail.
+        self._save()
 
-    def finish(self) -> Iterator[Job]:
-        """Save and score fold after fold, and give each when it is done."""
-        runner = self.runner
-        for number, (job, cfg) in enumerate(zip(self.jobs, self.cfgs, strict=True)):
-            self.stack.show(number)
-            iteration, chosen = self.iterations, {}
-            if self.select != 'last':
-                best = self.choosing[number].best
-                iteration, chosen = load_best(runner.model, best, self.select)
-            dataset = DATASETS.build(cfg.test_dataloader.dataset)
-            held_out = set(job.fold.held_out)
-            refuse_subjects(
-                set(clip_subjects(dataset)) - held_out, 'tested on and not held out'
-            )
-            facts = {
-                'iteration': iteration,
-                **chosen,
-                'wall_time_s': round(self.seconds[number], 3),
-                'clips_trained': self.iterations * self.batches.shape[2],
-            }
-            score = partial(
-                self._score, dataset, cfg.test_dataloader, cfg.test_evaluator
-            )
-            finish_fold(runner, job.folder, job.details(), facts, score)
-            yield job
+    def finish(self) -> Iterator[tuple[Job, str | None]]:
+        """Save and score fold after fold.
+
+        Yields:
+            Each job when it is done, or with the reason why it could not be scored:
+            a fold that diverged must not cost the others.
+        """
+        for number, job in enumerate(self.jobs):
+            try:
+                self._finish(number)
+                reason = None
+            except (MERDataError, ValueError) as error:
+                reason = str(error)
+            yield job, reason
+
+    def _finish(self, number: int) -> None:
+        runner, job, cfg = self.runner, self.jobs[number], self.cfgs[number]
+        self.stack.show(number)
+        iteration, chosen = self.iterations, {}
+        if self.select != 'last':
+            best = self.choosing[number].best
+            iteration, chosen = load_best(runner.model, best, self.select)
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+        held_out = set(job.fold.held_out)
+        refuse_subjects(
+            set(clip_subjects(dataset)) - held_out, 'tested on and not held out'
+        )
+        facts = {
+            'iteration': iteration,
+            **chosen,
+            'strategy': 'stacked',
+            'wall_time_s': round(self.seconds[number], 3),
+            'clips_trained': self.iterations * self.batches.shape[2],
+        }
+        score = partial(self._score, dataset, cfg.test_dataloader, cfg.test_evaluator)
+        finish_fold(runner, job.folder, job.details(), facts, score)
 
     def _validation_is_due(self) -> bool:
         """Tell whether mmengine's loop would validate after this iteration."""
@@ -339,15 +359,22 @@ class Group:
         self.stack.show(0)
         batch = self.table.batch(self.batches[0, 0].tolist())
         seed_model_stream(self.jobs[0].run.plan.seed, 0)
-        kept = SavedBytes()
+        kept = SavedBytes(model)
         with self.runner.optim_wrapper.optim_context(model), listed_calls() as calls:
             data = model.data_preprocessor(batch, True)
             with kept.counting():
                 parts = model(**data, mode='loss')
         self.calls = calls
-        size = sum(one.nbytes for one in learning(model).values())
-        loss = float(total_loss(parts).detach())
-        return loss, folds_that_fit(kept.total, size, self.device)
+        loss = total_loss(parts)
+        learn = learning(model)
+        gradients = torch.autograd.grad(loss, learn.values(), allow_unused=True)
+        self.gradients = {
+            name: one
+            for name, one in zip(learn, gradients, strict=True)
+            if one is not None
+        }
+        size = sum(one.nbytes for one in learn.values())
+        return float(loss.detach()), folds_that_fit(kept.total, size, self.device)
 
     def _precision(self) -> torch.dtype:
         with self.runner.optim_wrapper.optim_context(self.runner.model):
@@ -392,10 +419,15 @@ class Group:
         self.rates.clear()
 
 
+def _close(stacked: Tensor, alone: Tensor, tolerance: float) -> bool:
+    """Compare numbers with their largest; those of a fold that diverged are none."""
+    most = alone.abs().max()
+    if not most.isfinite():
+        return not stacked.isfinite().all()
+    # A gradient may be zero alone and rounding in a stack.
+    return bool((stacked - alone).abs().max() <= tolerance * (most + 1e-3))
+
+
 def _log_of(job: Job) -> Path:
     """Where mmengine's own log of a fold's losses would be."""
     return job.folder.path / 'vis_data' / 'scalars.json'
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return 'allocate memory' in str(error)

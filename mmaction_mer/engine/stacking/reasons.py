@@ -15,9 +15,10 @@ from ..fold_runner import FoldRunner
 
 # They move every number of a parameter by itself.
 ELEMENTWISE = (
-    optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.Adadelta,
-    optim.Adamax,
+    optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adadelta, optim.Adamax,
 )  # fmt: skip
+# They choose among clips and change none.
+WRAPPERS = ('RepeatDataset', 'ClassBalancedDataset')
 # They only look, or do what a stack does itself.
 KNOWN_HOOKS = {
     'RuntimeInfoHook', 'IterTimerHook', 'LoggerHook', 'ParamSchedulerHook',
@@ -47,6 +48,11 @@ def check_config(cfg: Config) -> None:
     for key in ('compile', 'activation_checkpointing', 'efficient_conv_bn_eval'):
         if cfg.get(key):
             raise NotStackable(f'{key} changes the model')
+    loop = cfg.get('test_cfg') or {}
+    if loop.get('fp16') or loop.get('type', 'TestLoop') != 'TestLoop':
+        raise NotStackable('test_cfg asks for another loop than the plain TestLoop')
+    for key in ('train_dataloader', 'test_dataloader', 'val_dataloader'):
+        _check_loader(cfg.get(key) or {}, key)
     hooks = cfg.get('default_hooks') or {}
     for key, hook in hooks.items():
         if hook is None:
@@ -54,6 +60,20 @@ def check_config(cfg: Config) -> None:
                 raise NotStackable('default_hooks.param_scheduler is switched off')
         elif str(hook.get('type')).rpartition('.')[2] not in KNOWN_HOOKS:
             raise NotStackable(f'default_hooks.{key} is a {hook.get("type")}')
+        elif hook.get('enable'):
+            raise NotStackable(f'default_hooks.{key} draws what a fold tests on')
+
+
+def _check_loader(loader: Config, key: str) -> None:
+    """Refuse what a table of clips would leave out without a word."""
+    collate = loader.get('collate_fn') or dict(type='pseudo_collate')
+    if collate.get('type') != 'pseudo_collate':
+        raise NotStackable(f'{key}.collate_fn is a {collate.get("type")}')
+    dataset = loader.get('dataset') or {}
+    while 'dataset' in dataset:
+        if dataset.get('type') not in WRAPPERS:
+            raise NotStackable(f'{key}.dataset is wrapped in a {dataset.get("type")}')
+        dataset = dataset['dataset']
 
 
 def check_runner(runner: FoldRunner) -> None:
@@ -82,6 +102,13 @@ def check_runner(runner: FoldRunner) -> None:
             f'{type(wrapper.optimizer).__name__} may mix the numbers of a parameter; '
             f'known not to are {names}'
         )
+    given = runner.cfg.get('param_scheduler') or []
+    for one in given if isinstance(given, list) else [given]:
+        if one.get('convert_to_iter_based'):
+            raise NotStackable(
+                'param_scheduler.convert_to_iter_based counts in epochs, which differ '
+                'in length from fold to fold: write the schedule in iterations'
+            )
     schedulers: Any = runner.param_schedulers or []
     for one in schedulers:
         if not isinstance(one, _ParamScheduler) or one.by_epoch:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..memory import available_memory
 
@@ -15,10 +15,16 @@ SHARE = 0.5
 
 
 class SavedBytes:
-    """Counts what the forward pass of one step keeps for its backward pass."""
+    """Counts what the forward pass of one step keeps for its backward pass.
 
-    def __init__(self) -> None:
+    Args:
+        model: Its own tensors are not counted: folds share them.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
         self._seen: dict[int, int] = {}
+        tensors = [*model.parameters(), *model.buffers()]
+        self._shared = {one.untyped_storage().data_ptr() for one in tensors}
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -26,7 +32,8 @@ class SavedBytes:
 
         def note(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()
-            self._seen[storage.data_ptr()] = storage.nbytes()
+            if storage.data_ptr() not in self._shared:
+                self._seen[storage.data_ptr()] = storage.nbytes()
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
@@ -54,3 +61,17 @@ def folds_that_fit(saved: int, learning: int, device: torch.device) -> int:
     fold = WORKING * saved + 4 * learning
     share = SHARE if device.type == 'cpu' else 2 * SHARE * WORKING
     return max(1, int(share * available_memory(device) / fold))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on a GPU or on a CPU.
+
+    >>> out_of_memory(torch.cuda.OutOfMemoryError('no room'))
+    True
+    >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    True
+    >>> out_of_memory(RuntimeError('shapes do not fit'))
+    False
+    """
+    gpu = isinstance(error, torch.cuda.OutOfMemoryError)
+    return gpu or "can't allocate memory" in str(error)

@@ -20,9 +20,12 @@ def one_fold(state: dict[str, Any], fold: int) -> dict[str, Any]:
         state: ``optimizer.state_dict()``.
         fold: Number of the fold in the stack.
     """
-    return _mapped(
-        state, lambda _, key, value: _own(value) if key == _SHARED else value[fold]
-    )
+
+    def part(_: Any, key: str, value: Any) -> Any:
+        # A view would be saved with the whole stack behind it.
+        return _own(value if key == _SHARED else value[fold])
+
+    return _mapped(state, part)
 
 
 def joined(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -36,9 +39,9 @@ def joined(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return _mapped(states[0], join)
 
 
-def _own(count: Any) -> Any:
-    """Copy a count: optimizers add to it in place."""
-    return count.clone() if isinstance(count, torch.Tensor) else count
+def _own(value: Any) -> Any:
+    """Copy a value: optimizers change theirs in place."""
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _mapped(

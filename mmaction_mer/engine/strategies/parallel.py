@@ -247,7 +247,8 @@ def _train(job: Job, number: int) -> _Failure | None:
         if imports := job.run.cfg.get('custom_imports'):
             import_modules_from_strings(**imports)
         job = replace(job, run=replace(job.run, console='ERROR'))
-        train_fold(job.config(), job.folder, job.details(), job.run.plan.select)
+        select = job.run.plan.select
+        train_fold(job.config(), job.folder, job.details(), select, 'parallel')
     except Exception as error:
         if isinstance(error, OSError):
             # A full disk does not say of mmengine's own files which it is.

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-
 from ..errors import MERRunError
 from ..run import Job
 from ..stacking import Group, NotStackable
 from ..stacking.clip_table import Tables
+from ..stacking.sizing import out_of_memory
 from ..stacking.start import Start, birth, iteration_of
 from .sequential import sequential
 
@@ -23,44 +22,68 @@ def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
         options: ``folds_per_group`` is how many train together: a number, or
             ``'auto'`` for as many as fit, found by one step.
 
+    Yields:
+        Each job when its folder is done.
+
     Raises:
-        MERRunError: Memory does not even hold one fold.
+        MERRunError: Memory does not even hold one fold; or, when all others are done,
+            some folds could not be scored.
     """
     pending = list(jobs)
-    if not pending:
-        return
-    quiet = pending[0].run.console != 'WARNING'
-    size = options['folds_per_group']
-    most = len(pending) if size == 'auto' else size
+    failed: list[str] = []
+    reason = ''
     try:
-        tables = Tables(quiet)
-        births, alike = _births(pending)
-        while pending:
-            chosen = _next_group(pending, alike, most)
-            try:
-                with Group(chosen, tables, births) as group:
-                    fit = group.folds_that_fit()
-                    if size == 'auto' and fit < len(chosen):
-                        most = fit
-                        continue
-                    group.try_step()
-                    group.train(quiet)
-                    for job in group.finish():
-                        pending.remove(job)
-                        yield job
-            except torch.cuda.OutOfMemoryError as error:
-                if len(chosen) == 1:
-                    raise MERRunError(
-                        f'fold {chosen[0]}: memory does not hold one fold alone: lower '
-                        f'train_dataloader.batch_size ({error})'
-                    ) from error
-                most = len(chosen) // 2
-                if not quiet:
-                    print(f'memory does not hold {len(chosen)} folds: trying {most}')
-    except NotStackable as reason:
-        if not quiet:
+        for job, failure in _in_groups(pending, options['folds_per_group']):
+            pending.remove(job)
+            if failure is None:
+                yield job
+            else:
+                failed.append(f'fold {job}: {failure}')
+    except NotStackable as error:
+        # The words alone: the error holds the group, and so its memory.
+        reason = str(error)
+    if reason:
+        if pending[0].run.console == 'WARNING':
             print(f'folds are trained one by one: {reason}', flush=True)
         yield from sequential(pending, options)
+    if failed:
+        raise MERRunError(
+            f'{len(failed)} of {len(jobs)} folds could not be scored, the others are '
+            f'done: {"; ".join(failed)}'
+        )
+
+
+def _in_groups(
+    pending: Sequence[Job], size: int | str
+) -> Iterator[tuple[Job, str | None]]:
+    """Train jobs in groups; the caller takes those that it is given off the list."""
+    quiet = not pending or pending[0].run.console != 'WARNING'
+    most = len(pending) if size == 'auto' else int(size)
+    tables = Tables(quiet)
+    births, alike = _births(pending)
+    while pending:
+        chosen = _next_group(pending, alike, most)
+        try:
+            with Group(chosen, tables, births) as group:
+                fit = group.folds_that_fit()
+                if size == 'auto' and fit < len(chosen):
+                    most = fit
+                else:
+                    group.try_step()
+                    group.train(quiet)
+                    yield from group.finish()
+            del group
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if len(chosen) == 1:
+                raise MERRunError(
+                    f'fold {chosen[0]}: memory does not hold one fold alone: lower '
+                    f'train_dataloader.batch_size ({error})'
+                ) from error
+            most = len(chosen) // 2
+            if not quiet:
+                print(f'memory does not hold {len(chosen)} folds: trying {most}')
 
 
 def _births(jobs: Sequence[Job]) -> tuple[dict[int, Start], dict[int, str]]:

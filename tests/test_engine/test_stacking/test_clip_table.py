@@ -79,7 +79,7 @@ def test_what_no_table_can_hold(toy_data, monkeypatch):
     streams = [dict(type='EulerianMagnification'), dict(type='RankPooling')]
     refused(toy_data, 'EulerianMagnification', [*PIPELINE[:2], *streams, PIPELINE[2]])
     monkeypatch.setattr(clip_table, 'available_memory', lambda device: 1000)
-    refused(toy_data, '16 clips are 0.0 GB')
+    refused(toy_data, '16 clips take 0.0 GB, more than 40%')
 
 
 def test_a_clip_that_cannot_be_read_is_named(toy_data, tmp_path):

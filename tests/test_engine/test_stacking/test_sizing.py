@@ -9,10 +9,11 @@ from mmaction_mer.engine.stacking.sizing import SavedBytes, folds_that_fit
 
 def test_what_the_backward_pass_needs_is_counted_once():
     x = torch.randn(10, 20, requires_grad=True)
-    kept = SavedBytes()
+    layer = torch.nn.Linear(20, 30)
+    kept = SavedBytes(layer)
     with kept.counting():
         y = x.exp()  # keeps its result
-        z = y * y  # keeps y twice, which is there already
+        z = layer(y)  # keeps y, which is there already, and its own weight
     z.sum().backward()
     assert kept.total == 10 * 20 * 4
 

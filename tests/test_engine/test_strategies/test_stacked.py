@@ -1,7 +1,10 @@
 """A stacked run is the sequential run: losses, predictions, resumes, ranks, seeds."""
 
+import errno
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,7 +123,7 @@ def test_a_stacked_run_is_the_sequential_run(
         for run in ('one', 'all')
     ]
     for state in states:
-        del state['wall_time_s'], state['finished']
+        del state['wall_time_s'], state['finished'], state['strategy']
     assert states[0] == states[1]
     # The folds do differ, or all of this would show nothing.
     first, second = (step_losses(tmp_path / 'all' / 'folds' / f) for f in FOLDS[:2])
@@ -212,17 +215,23 @@ def test_folds_that_came_unequally_far_are_stacked_apart(
         )
 
 
-def test_a_sequential_fold_that_was_cut_goes_on_in_a_stack(
-    whole, stack_config, tmp_path, monkeypatch
-):
+def cut_sequential_at(monkeypatch, iteration):
+    """Let a fold that trains alone die when it comes to an iteration."""
+    normal = ModelStreamHook.before_train_iter
+
     def cut(self, runner, batch_idx, data_batch=None):
-        if runner.iter == 5:
+        if runner.iter == iteration:
             raise Killed
         normal(self, runner, batch_idx)
 
-    normal = ModelStreamHook.before_train_iter
+    monkeypatch.setattr(ModelStreamHook, 'before_train_iter', cut)
+
+
+def test_a_sequential_fold_that_was_cut_goes_on_in_a_stack(
+    whole, stack_config, tmp_path, monkeypatch
+):
     with monkeypatch.context() as patched:
-        patched.setattr(ModelStreamHook, 'before_train_iter', cut)
+        cut_sequential_at(patched, 5)
         with pytest.raises(Killed):
             train(stack_config(loso__strategy='sequential'))
     train(stack_config(resume=True))
@@ -308,6 +317,29 @@ def test_memory_that_runs_out_on_the_way_costs_nothing(
         )
 
 
+def test_a_cpu_that_runs_out_is_halved_too(whole, stack_config, tmp_path, monkeypatch):
+    normal = Group._losses
+
+    def full(self, iteration, *args):
+        if len(self.jobs) > 2 and iteration == 5:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return normal(self, iteration, *args)
+
+    monkeypatch.setattr(Group, '_losses', full)
+    train(stack_config())
+    for fold in FOLDS:
+        assert_same_predictions(
+            whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
+        )
+
+
+def test_clips_left_out_by_number(stack_config, tmp_path, step_losses):
+    changes = dict(train_dataloader__dataset__indices=6, loso__folds=['s1', 's2'])
+    train(stack_config('one', loso__strategy='sequential', **changes))
+    train(stack_config('all', **changes))
+    assert_same_run(tmp_path / 'one', tmp_path / 'all', step_losses, ('s1', 's2'))
+
+
 def test_not_even_one_fold_fits(stack_config, monkeypatch):
     def full(self, *args):
         raise torch.cuda.OutOfMemoryError('no memory')
@@ -354,6 +386,18 @@ REASONS = {
     ),
     'Rprop may mix': dict(
         optim_wrapper__optimizer=dict(type='Rprop', lr=0.01, _delete_=True)
+    ),
+    'convert_to_iter_based counts in epochs': dict(
+        param_scheduler=[
+            dict(type='CosineAnnealingLR', T_max=3, convert_to_iter_based=True)
+        ]
+    ),
+    'collate_fn is a default_collate': dict(
+        train_dataloader__collate_fn=dict(type='default_collate')
+    ),
+    'another loop than the plain': dict(test_cfg__fp16=True),
+    'Adagrad may mix': dict(
+        optim_wrapper__optimizer=dict(type='Adagrad', lr=0.01, _delete_=True)
     ),
     'has a loss of its own': dict(model__cls_head__label_smooth_eps=0.1),
     'compile changes the model': dict(compile=False or dict(disable=True)),
@@ -423,14 +467,128 @@ def test_a_random_operation_that_is_not_dropout_falls_back(
     assert 'does not go through vmap' in capsys.readouterr().out
 
 
+def test_a_gradient_that_differs_falls_back(stack_config, capsys, monkeypatch):
+    """What begins at zero does not show in the first loss."""
+    normal = FoldStack.losses
+
+    def other_gradient(self, *args):
+        losses = normal(self, *args)
+        for one in self.parameters.values():
+            one.register_hook(lambda gradient: gradient * 1.1)
+        return losses
+
+    monkeypatch.setattr(FoldStack, 'losses', other_gradient)
+    train(stack_config(loso__folds=['s1'], train_cfg__max_iters=2))
+    assert 'is not that of a fold alone' in capsys.readouterr().out
+
+
+def test_a_fold_that_diverges_costs_no_other(stack_config, tmp_path, monkeypatch):
+    changes = dict(loso__folds=['s1', 's2', 's3'])
+    train(stack_config('whole', **changes))
+    normal = Group._losses
+
+    def one_diverges(self, iteration, *args):
+        if self.iteration == iteration == 5:
+            number = [str(job) for job in self.jobs].index('s2')
+            with torch.no_grad():
+                for one in self.stack.parameters.values():
+                    one[number] = float('nan')
+        return normal(self, iteration, *args)
+
+    monkeypatch.setattr(Group, '_losses', one_diverges)
+    with pytest.raises(MERRunError, match='1 of 3 folds could not be .*: fold s2: '):
+        train(stack_config(**changes))
+    for fold in ('s1', 's3'):
+        assert_same_predictions(
+            tmp_path / 'whole' / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
+        )
+    # A resume finds it where it was, and tells so again.
+    with pytest.raises(MERRunError, match='1 of 1 folds could not be'):
+        train(stack_config(resume=True, **changes))
+
+
+@pytest.mark.parametrize('strategy', ['sequential', 'stacked'])
+def test_a_kill_between_accumulated_batches(
+    strategy, stack_config, tmp_path, monkeypatch
+):
+    changes = dict(optim_wrapper__accumulative_counts=3, loso__folds=['s1', 's3'])
+    train(stack_config('whole', **changes))
+    with monkeypatch.context() as patched:
+        if strategy == 'stacked':
+            cut_at(patched, 5)
+        else:
+            cut_sequential_at(patched, 5)
+        with pytest.raises(Killed):
+            train(stack_config(loso__strategy=strategy, **changes))
+    train(stack_config(resume=True, **changes))
+    for fold in ('s1', 's3'):
+        assert_same_predictions(
+            tmp_path / 'whole' / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
+        )
+
+
+def test_a_full_disk_costs_what_was_not_yet_saved(
+    whole, stack_config, tmp_path, monkeypatch
+):
+    saved, normal = [], group.write_checkpoint
+
+    def full(path, state):
+        saved.append(path)
+        if len(saved) == 7:  # the second time, at the third fold
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        normal(path, state)
+
+    monkeypatch.setattr(group, 'SAVING', 1e9)
+    with monkeypatch.context() as patched:
+        patched.setattr(group, 'write_checkpoint', full)
+        with pytest.raises(OSError, match='No space left'):
+            train(stack_config())
+    train(stack_config(resume=True))
+    for fold in FOLDS:
+        assert_same_predictions(
+            whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
+        )
+
+
+def test_a_clip_that_broke_is_named_and_a_resume_goes_on(
+    uneven_data, stack_config, tmp_path, monkeypatch
+):
+    from mmaction_mer.datasets import MERDataError
+
+    root = tmp_path / 'data'
+    shutil.copytree(uneven_data, root)
+    changes = {
+        f'{loader}_dataloader__dataset__data_root': str(root)
+        for loader in ('train', 'test')
+    }
+    frame = root / 'frames' / 's3_c2' / 'img1.png'
+    whole_file = frame.read_bytes()
+    runner = RUNNERS.build(stack_config(**changes))
+    frame.write_bytes(whole_file[:40])
+    with pytest.raises(MERDataError, match='s3_c2'):
+        runner.train()
+    frame.write_bytes(whole_file)
+    assert train(stack_config(resume=True, **changes))['clips'] == 11
+
+
 def test_half_precision_keeps_the_equality_to_its_rounding(
-    stack_config, tmp_path, step_losses
+    stack_config, tmp_path, step_losses, monkeypatch
 ):
     changes = dict(optim_wrapper__type='BFloat16OptimWrapper', train_cfg__max_iters=3)
     train(stack_config('one', loso__strategy='sequential', **changes))
+    kinds, normal = set(), GroupAdapter.forward
+
+    def spy(self, tokens):
+        if self.training:
+            kinds.add(self.class_branch.down(tokens).dtype)
+        return normal(self, tokens)
+
+    monkeypatch.setattr(GroupAdapter, 'forward', spy)
     train(stack_config('all', **changes))
+    assert kinds == {torch.bfloat16}
     for fold in FOLDS:
         a, b = (step_losses(tmp_path / run / 'folds' / fold) for run in ('one', 'all'))
+        assert a[1] == pytest.approx(b[1], abs=2e-3)
         assert list(a.values()) == pytest.approx(list(b.values()), abs=2e-2)
 
 
