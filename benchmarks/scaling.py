@@ -154,7 +154,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     draw(rows, alone, args.out / 'scaling.png')
     if args.json:
-        write_json(args.json, dict(machine=device, alone_s=alone, rows=rows))
+        write_json(args.json, dict(machine=device, alone_s=round(alone, 4), rows=rows))
 
 
 if __name__ == '__main__':

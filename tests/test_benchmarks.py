@@ -172,6 +172,7 @@ def test_rows_say_what_was_measured(benchmarks):
     memory = _rows(benchmarks)['memory']
     assert [row['over_stacked'] for row in memory] == [1, 4]
     assert [row['bytes'] for row in memory] == [2, 8]
+    assert [row['speedup'] for row in memory] == [2, 1]
 
 
 def test_what_is_not_compared_has_no_speedup(benchmarks):
