@@ -180,10 +180,6 @@ def check_numbers(options: dict[str, Any]) -> None:
             raise MERRunError(
                 f'loso.share is {tuple(share)}: shares of n are counted from 0 to n - 1'
             )
-    if share is not None and options['folds'] is not None:
-        raise MERRunError(
-            'loso.share cuts all folds: give no loso.folds, or shares would overlap'
-        )
     size = options['folds_per_group']
     if size != 'auto' and (type(size) is not int or size < 1):
         raise MERRunError(

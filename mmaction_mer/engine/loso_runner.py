@@ -10,6 +10,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from .errors import MERRunError
+from .fingerprint import fingerprint
 from .fold_config import testing_config
 from .fold_folder import FoldFolder, read_object
 from .fold_runner import score_fold
@@ -104,7 +105,9 @@ class LOSORunner:
         """
         started = time.monotonic()
         self.ranks.take_device()
-        with WorkDirLock(self.work_dir, self.options['share']) as lock:
+        folds = self.options['folds']
+        shared = fingerprint({'folds': sorted(folds)})[:8] if folds else ''
+        with WorkDirLock(self.work_dir, self.options['share'], shared) as lock:
             try:
                 trained = self._train(lock)
                 if not self.ranks.first:

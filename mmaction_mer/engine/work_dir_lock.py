@@ -32,14 +32,18 @@ class WorkDirLock:
     Args:
         work_dir: The directory; made where it is not there.
         share: The share ``(k, n)`` that this process trains, or None for all.
+        of: What is shared, where it is not all: shares of another list may overlap.
 
     :meth:`take` raises ``MERRunError`` where another process holds it, and nothing was
     touched; or a file is in its place.
     """
 
-    def __init__(self, work_dir: Path, share: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, work_dir: Path, share: Sequence[int] | None = None, of: str = ''
+    ) -> None:
         self.work_dir = work_dir
         self.share = share
+        self.of = f'-{of}' if of else ''
         self._handles: list[int] = []
 
     def __enter__(self) -> 'WorkDirLock':
@@ -58,7 +62,7 @@ class WorkDirLock:
         self._take('.lock', bool(self.share), 'this directory')
         if self.share:
             number, count = self.share
-            self._take(f'.lock-{number}-of-{count}', False, 'this share')
+            self._take(f'.lock-{number}-of-{count}{self.of}', False, 'this share')
             self._refuse_other_shares(count)
 
     def __exit__(
@@ -85,7 +89,7 @@ class WorkDirLock:
         """Refuse shares that are cut otherwise: a fold would be in two of them."""
         # One's own lock is taken before: of two that come together, one sees the other.
         for path in sorted(self.work_dir.glob('.lock-*-of-*')):
-            if path.name.endswith(f'-of-{count}'):
+            if path.name.endswith(f'-of-{count}{self.of}'):
                 continue
             handle = os.open(path, os.O_RDWR)
             try:
@@ -96,9 +100,9 @@ class WorkDirLock:
                 self._let_go()
                 raise MERRunError(
                     f'{self.work_dir}: another process is training a share '
-                    f'{path.name.removeprefix(".lock-").replace("-of-", "/")}, which '
-                    f'may hold the same folds as a share of {count}: give all the same '
-                    f'number of shares, or wait until it ends'
+                    f'{"/".join(path.name.split("-")[1:4:2])}, which may hold the same '
+                    f'folds as a share of {count}: give all the same number of shares '
+                    f'of the same folds, or wait until it ends'
                 )
 
     def _let_go(self) -> None:

@@ -159,13 +159,13 @@ def test_options_mean_what_they_mean_in_mmaction(config_file, tmp_path):
     tool = load(TRAIN)
     command = [str(config_file), '--seed', '7', '--deterministic', '--amp', '--resume']
     command += ['--select', 'inner', '--strategy', 'stacked', '--share', '1/4']
-    command += ['--seeds', '0', '1', '--cfg-options', 'train_cfg.max_iters=3']
+    command += ['--cfg-options', 'train_cfg.max_iters=3']
     cfg = tool.build_config(tool.parse_args(command))
     assert cfg.randomness == dict(seed=7, deterministic=True)
     assert cfg.optim_wrapper.type == 'BFloat16OptimWrapper'
     assert cfg.resume and cfg.load_from is None and cfg.train_cfg.max_iters == 3
     assert cfg.loso == dict(
-        protocol='loso', select='inner', strategy='stacked', seeds=[0, 1], share=(1, 4)
+        protocol='loso', select='inner', strategy='stacked', share=(1, 4)
     )
     assert cfg.work_dir == './work_dirs/toy_config'
     cfg = tool.build_config(tool.parse_args([str(config_file), '--resume', 'a.pth']))
@@ -175,6 +175,10 @@ def test_options_mean_what_they_mean_in_mmaction(config_file, tmp_path):
         tool.build_config(tool.parse_args([str(config_file), '--folds', 's1']))
     cfg = tool.build_config(tool.parse_args([str(config_file), '--amp']))
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    seeds = [str(config_file), '--seeds', '0', '1']
+    assert tool.build_config(tool.parse_args(seeds[:1] + ['--seed', '2'])).randomness
+    with pytest.raises(SystemExit, match='--seed contradicts --seeds'):
+        tool.build_config(tool.parse_args([*seeds, '--seed', '2']))
     with pytest.raises(SystemExit):
         tool.parse_args([str(config_file), '--share', 'some'])
 

@@ -67,6 +67,16 @@ def test_shares_of_one_run_hold_it_together(tmp_path):
         lock.take()
 
 
+def test_shares_of_other_folds_may_overlap(tmp_path):
+    with WorkDirLock(tmp_path, (0, 2), of='some') as lock:
+        lock.take()
+        for other in ('', 'others'):
+            with pytest.raises(MERRunError, match='a share 0/2, which may hold'):
+                WorkDirLock(tmp_path, (1, 2), other).take()
+        with WorkDirLock(tmp_path, (1, 2), 'some') as second:
+            second.take()
+
+
 def test_a_forked_process_does_not_hold_it(tmp_path):
     """A loader's workers live seconds longer than the run that was killed."""
     wait, go = os.pipe()

@@ -384,8 +384,8 @@ exit $((wait ? status : 0))
 
 # Stands for the Python that trains: share 1 fails, and so does the pooling if asked to.
 PYTHON = """#!/usr/bin/env bash
-printf '<%s> ' "$@" >>"$SPOOL/calls"
-echo "$OMP_NUM_THREADS" >>"$SPOOL/calls"
+line=$(printf '<%s> ' "$@")
+echo "$line$OMP_NUM_THREADS" >>"$SPOOL/calls"
 case "$*" in
 *"--share 1/3") exit 1 ;;
 *--resume) exit "$POOLING" ;;
@@ -408,6 +408,7 @@ def slurm(tmp_path, tool):
         values = {
             'PATH': f'{tmp_path / "bin"}:{os.environ["PATH"]}', 'SPOOL': str(spool),
             'PYTHON': str(tmp_path / 'bin' / 'py thon'), 'POOLING': '0',
+            'OMP_NUM_THREADS': '',
         } | environment  # fmt: skip
         done = tool(TOOLS / 'slurm_loso.sh', *command, **values)
         calls = spool / 'calls'
@@ -425,8 +426,8 @@ def test_a_job_array_trains_shares_and_one_job_pools(slurm):
     train = f'<-u> <{TOOLS / "train.py"}> <x y.py> ' + ''.join(
         f'<{option}> ' for option in options
     )
-    shares = [f'{train}<--share> <{number}/3> 1' for number in range(3)]
-    assert sorted(calls[:3]) == shares and calls[3:] == [f'{train}<--resume> 1']
+    shares = [f'{train}<--share> <{number}/3> 7' for number in range(3)]
+    assert sorted(calls[:3]) == shares and calls[3:] == [f'{train}<--resume> 7']
     first, second = ((slurm.spool / f'job{n}').read_text().split() for n in (1, 2))
     for one in (first, second):
         assert {'--partition=gpu', '--cpus-per-task=7', '--gres=gpu:1'} <= {*one}
