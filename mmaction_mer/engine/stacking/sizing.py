@@ -10,6 +10,9 @@ from ..memory import available_memory
 
 # Beside what a step keeps there are its gradients and what it works with.
 WORKING = 3.0
+# More at once gains a CPU nothing: one fold keeps it busy, and blocks above a gigabyte
+# are mapped anew by the system at every step.
+CPU_MOST = 4 << 30
 # Of what is free: room for the rest of the process, and for others.
 SHARE = 0.5
 
@@ -59,8 +62,10 @@ def folds_that_fit(saved: int, learning: int, device: torch.device) -> int:
     """
     # Parameters, gradients and two moments.
     fold = WORKING * saved + 4 * learning
-    share = SHARE if device.type == 'cpu' else 2 * SHARE * WORKING
-    return max(1, int(share * available_memory(device) / fold))
+    free = available_memory(device)
+    if device.type == 'cpu':
+        return max(1, int(min(SHARE * free, CPU_MOST) / fold))
+    return max(1, int(free * WORKING / fold))
 
 
 def out_of_memory(error: BaseException) -> bool:

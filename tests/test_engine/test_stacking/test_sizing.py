@@ -18,7 +18,9 @@ def test_what_the_backward_pass_needs_is_counted_once():
     assert kept.total == 10 * 20 * 4
 
 
-@pytest.mark.parametrize(('free', 'folds'), [(10**6, 5), (10**5, 1), (10**9, 5000)])
+@pytest.mark.parametrize(
+    ('free', 'folds'), [(10**6, 5), (10**5, 1), (10**9, 5000), (10**12, 42949)]
+)
 def test_half_of_what_is_free_is_shared_out(free, folds, monkeypatch):
     monkeypatch.setattr(sizing, 'available_memory', lambda device: free)
     assert folds_that_fit(20_000, 10_000, torch.device('cpu')) == folds
