@@ -178,7 +178,10 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
 
 
 def read_checkpoint(
-    path: str | Path, map_location: Any = 'cpu', remedy: str = ''
+    path: str | Path,
+    map_location: Any = 'cpu',
+    remedy: str = '',
+    mmap: bool = False,
 ) -> dict[str, Any]:
     """Read a checkpoint; tensors and plain values only, never code.
 
@@ -186,13 +189,16 @@ def read_checkpoint(
         path: The file.
         map_location: As in ``torch.load``.
         remedy: What to do when it cannot be read, for the message.
+        mmap: Leave the tensors on disk until they are used.
 
     Raises:
         MERRunError: The file is missing, cut short, or holds something else.
     """
     remedy = remedy or 'give another checkpoint'
     try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        checkpoint = torch.load(
+            path, map_location=map_location, weights_only=True, mmap=mmap
+        )
     except FileNotFoundError as error:
         raise MERRunError(f'{path}: no such checkpoint; {remedy}') from error
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:

@@ -78,7 +78,8 @@ def iteration_of(job: Job) -> int:
     """Where a job stands: iterations that its training state has behind it."""
     if not job.folder.last.is_file():
         return 0
-    return read_checkpoint(job.folder.last, remedy=REMEDY)['meta']['iter']
+    state = read_checkpoint(job.folder.last, remedy=REMEDY, mmap=True)
+    return state['meta']['iter']
 
 
 def resumed(job: Job, runner: FoldRunner) -> Start:
