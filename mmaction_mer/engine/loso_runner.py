@@ -118,7 +118,8 @@ class LOSORunner:
                 return self._conclude(trained, time.monotonic() - started)
             except OSError as error:
                 # mmengine's own writes do not name their file when the disk is full.
-                error.filename = error.filename or str(self.work_dir)
+                if error.errno:
+                    error.filename = error.filename or str(self.work_dir)
                 raise
 
     def test(self) -> dict[str, Any]:

@@ -143,7 +143,8 @@ def content(folder):
 def test_the_standard_is_the_beginning_of_the_config():
     path = Path(__file__).parents[2] / 'configs/_base_/datasets/mer_224.py'
     config = Config.fromfile(path)
-    for pipeline in (config.train_pipeline, config.test_pipeline):
+    for loader in (config.train_dataloader, config.test_dataloader):
+        pipeline = loader.dataset.pipeline
         count = len(clip_cache.beginning(Compose(pipeline).transforms))
         assert [dict(part) for part in pipeline[:count]] == list(STANDARD)
 

@@ -250,7 +250,7 @@ def _train(job: Job, number: int) -> _Failure | None:
         select = job.run.plan.select
         train_fold(job.config(), job.folder, job.details(), select, 'parallel')
     except Exception as error:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno:
             # A full disk does not say of mmengine's own files which it is.
             error.filename = error.filename or str(job.folder.path)
         if reason := explained(error):
