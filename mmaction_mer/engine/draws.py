@@ -22,6 +22,24 @@ Draw = tuple[int, tuple[int, int] | None]
 
 
 @contextmanager
+def streams_kept() -> Iterator[None]:
+    """Put Python's, numpy's and torch's CPU stream back to where they were.
+
+    >>> with streams_kept():
+    ...     first = random.random(), np.random.rand(), torch.rand(1)
+    >>> first == (random.random(), np.random.rand(), torch.rand(1))
+    True
+    """
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
+
+
+@contextmanager
 def seeded(*entropy: int) -> Iterator[None]:
     """Seed Python's, numpy's and torch's CPU stream, and put them back afterwards.
 
@@ -31,18 +49,13 @@ def seeded(*entropy: int) -> Iterator[None]:
     ...     first == (random.random(), np.random.rand(), torch.rand(1))
     True
     """
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
     seeds = np.random.SeedSequence(entropy).generate_state(3)
-    random.seed(int(seeds[0]))
-    np.random.seed(seeds[1])
-    # torch.manual_seed would reach for the GPU's stream too: that is the model's.
-    torch.default_generator.manual_seed(int(seeds[2]))
-    try:
+    with streams_kept():
+        random.seed(int(seeds[0]))
+        np.random.seed(seeds[1])
+        # torch.manual_seed would reach for the GPU's stream too: that is the model's.
+        torch.default_generator.manual_seed(int(seeds[2]))
         yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-        torch.set_rng_state(before[2])
 
 
 def seed_model_stream(seed: int, iteration: int) -> None:

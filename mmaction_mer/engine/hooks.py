@@ -1,13 +1,11 @@
 """Hooks of a training run: its rolling checkpoint, its best iteration, its guard."""
 
-import random
 import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import mmengine
-import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
@@ -241,28 +239,3 @@ def training_state(runner, optimizer: dict[str, Any] | None = None) -> dict[str,
     )
     runner.call_hook('before_save_checkpoint', checkpoint=state)
     return apply_to(state, lambda value: hasattr(value, 'cpu'), lambda x: x.cpu())
-
-
-def rng_state() -> dict[str, Any]:
-    """Read every random stream of this process, as tensors and plain numbers."""
-    version, numbers, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
-    state = dict(
-        python=(version, list(numbers), gauss),
-        numpy=(name, keys.tolist(), position, has_gauss, cached),
-        torch=torch.get_rng_state(),
-    )
-    if torch.cuda.is_available():
-        state['cuda'] = torch.cuda.get_rng_state()
-    return state
-
-
-def set_rng_state(state: dict[str, Any]) -> None:
-    """Set every random stream of this process to what :func:`rng_state` read."""
-    version, numbers, gauss = state['python']
-    random.setstate((version, tuple(numbers), gauss))
-    name, keys, *rest = state['numpy']
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(state['torch'].cpu())
-    if 'cuda' in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state['cuda'].cpu())

@@ -7,10 +7,10 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from ..evaluation.predictions import NAMES, read_predictions
+from .draws import streams_kept
 from .errors import MERRunError
 from .fold_config import mer_dataset
 from .fold_folder import FoldFolder
-from .hooks import rng_state, set_rng_state
 
 REMEDY = (
     f'predictions could not be told apart by subject: add meta_keys={NAMES} to the '
@@ -33,13 +33,9 @@ def check_names(cfg: Config) -> None:
         side='all', test_mode=True, serialize_data=False
     )
     # Looking must not change what is drawn later.
-    state = rng_state()
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction'))
-    try:
-        with scope:
-            packed = DATASETS.build(loader.dataset)[0]
-    finally:
-        set_rng_state(state)
+    with streams_kept(), scope:
+        packed = DATASETS.build(loader.dataset)[0]
     sample = packed.get('data_samples') if isinstance(packed, dict) else None
     # Of samples of another kind the predictions themselves tell.
     if sample is None or not hasattr(sample, 'metainfo_keys'):

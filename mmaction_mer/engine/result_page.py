@@ -20,9 +20,9 @@ from ..evaluation.report import SELECTIONS
 from ..motion.rank_pooling import rank_pool
 from ..motion.transforms import RankPooling
 from ..utils import atomic_write
+from .draws import streams_kept
 from .errors import MERRunError
 from .fold_config import mer_dataset
-from .hooks import rng_state, set_rng_state
 from .stored_runs import StoredRun, read_results, read_run, read_seeds, seed_folders
 
 if TYPE_CHECKING:
@@ -78,11 +78,8 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
             f'written. Resume the run to bring them together.'
         )
     mistakes = confident_mistakes([run.lines for run in runs.values()])
-    state = rng_state()
-    try:
+    with streams_kept():
         shown = _show(mistakes, runs, cfg)
-    finally:
-        set_rng_state(state)
     try:
         page = report_page(
             results,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..datasets.annotation import MERDataError
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -78,13 +80,13 @@ class Augmentation:
             ``(B, ..., crop, crop)``, or ``(B, ..., H, W)`` without a crop.
 
         Raises:
-            ValueError: The crop is larger than the pictures.
+            MERDataError: The crop is larger than the pictures.
         """
         height, width = streams.shape[-2:]
         if self.crop is None and not geometry.flip.any():
             return streams
         if self.crop is not None and self.crop > min(height, width):
-            raise ValueError(
+            raise MERDataError(
                 f'crop={self.crop} is larger than the {height} x {width} pixels of '
                 'the clips; check Resize in the pipeline'
             )
