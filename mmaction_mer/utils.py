@@ -3,9 +3,13 @@
 import fcntl
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
+
+# What `tempfile.mkstemp` makes of the prefix that atomic_write gives it.
+_HALF_WRITTEN = re.compile(r'\..+\.[a-z0-9_]{8}')
 
 
 def atomic_write(path: str | Path, data: str | bytes) -> Path:
@@ -44,6 +48,18 @@ def atomic_write(path: str | Path, data: str | bytes) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return path
+
+
+def clear_half_written(folder: str | Path) -> None:
+    """Remove what :func:`atomic_write` left in a folder when it was killed.
+
+    Args:
+        folder: The folder, in which nobody else writes meanwhile; its sub-folders are
+            left alone.
+    """
+    for path in Path(folder).glob('.*'):
+        if _HALF_WRITTEN.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:

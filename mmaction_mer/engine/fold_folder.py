@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..utils import write_json
+from ..utils import clear_half_written, write_json
 from .errors import MERRunError
 
 LAST = 'last.pth'
@@ -81,9 +81,7 @@ class FoldFolder:
             Whether there is a ``last.pth`` to resume from.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for half_written in self.path.glob('.*.*'):
-            if half_written.is_file():
-                half_written.unlink()
+        clear_half_written(self.path)
         write_json(self.state_file, {'status': 'running', **details})
         return self.last.is_file()
 

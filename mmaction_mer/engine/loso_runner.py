@@ -9,6 +9,7 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from tqdm import tqdm
 
+from ..utils import clear_half_written
 from .errors import MERRunError
 from .fingerprint import fingerprint
 from .fold_config import testing_config
@@ -188,6 +189,9 @@ class LOSORunner:
     def _claim(self, lock: WorkDirLock) -> list[list]:
         lock.take()
         refuse_mixed_seeds(self.work_dir, self.options['seeds'] is not None)
+        if not self.options['share']:  # other shares may be writing right now
+            for folder in {self.work_dir, *(run.work_dir for run in self.runs)}:
+                clear_half_written(folder)
         todo = [
             [run.plan.seed, name]
             for run in self.runs

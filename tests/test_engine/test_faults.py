@@ -6,12 +6,11 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from killing import run_script
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 
@@ -60,106 +59,48 @@ def whole(module_config):
     return outcome(Path(cfg.work_dir))
 
 
-# Importing takes seconds: one process imports, and its forks train until they are
-# killed. Every fourth kill comes after a drawn time, in the start or the plan; the
-# others after a drawn number of clips and a moment more. All sittings together train on
-# fewer clips than a run has, on any machine, so that all twenty fall into it.
+# A step is a clip that is loaded. All sittings together train on fewer clips than a run
+# has, on any machine, so that all twenty kills fall into it.
 KILLED = """
-import os, random, select, signal, sys, time, traceback
+import random, sys
 import cv2
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmaction_mer.datasets import MERDataset
+from killing import killed
 
-config, work_dir, strategy = sys.argv[1:]
-KILLS, PAUSE, ITERATIONS, CLIPS, FOLDS = 20, 0.003, 40, 4, 4
+KILLS, ITERATIONS, CLIPS, FOLDS = 20, 40, 4, 4
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
 load = MERDataset.prepare_data
 
-def sit(work_dir, pause):
-    'Train in a fork; give its number and where it says that clips are being loaded.'
-    said, says = os.pipe()
-    child = os.fork()
-    if child:
-        os.close(says)
-        return child, said
-    status = 1
-    try:
-        os.close(said)
+def train(work_dir, tell):
+    def loud(self, index):
+        tell()
+        return load(self, index)
 
-        def loud(self, index):
-            os.write(says, b'.')
-            time.sleep(pause)
-            return load(self, index)
-
-        MERDataset.prepare_data = loud
-        cfg = Config.fromfile(config)
-        cfg.merge_from_dict({
-            'work_dir': work_dir, 'resume': True, 'loso.strategy': strategy,
-            'train_cfg.max_iters': ITERATIONS,
-        })
-        RUNNERS.build(cfg).train()
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-def end(child, said):
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    os.close(said)
-    return code
-
-assert end(*sit(os.path.join(work_dir, 'whole'), 0)) == 0
+    MERDataset.prepare_data = loud
+    cfg = Config.fromfile(sys.argv[1])
+    cfg.merge_from_dict({
+        'work_dir': work_dir, 'resume': True, 'loso.strategy': 'sequential',
+        'train_cfg.max_iters': ITERATIONS,
+    })
+    RUNNERS.build(cfg).train()
 
 draw = random.Random(0)
-run = os.path.join(work_dir, 'run')
 sittings = [draw.randint(0, 52) if number % 4 else 1 for number in range(KILLS)]
 assert sum(sittings) + KILLS * 4 < ITERATIONS * CLIPS * FOLDS
-for number, clips in enumerate(sittings):
-    child, said = sit(run, PAUSE)
-    if number % 4:
-        while clips > 0:
-            heard = os.read(said, clips)
-            assert heard, number
-            clips -= len(heard)
-        time.sleep(draw.uniform(0, 4 * PAUSE))
-    else:
-        select.select([said], [], [], draw.uniform(0, 0.3))
-    os.kill(child, signal.SIGKILL)
-    assert end(child, said) == -signal.SIGKILL, number
-    assert not os.path.exists(os.path.join(run, 'results.json'))
-    files = sorted(os.path.join(at, name) for at, _, names in os.walk(run)
-                   for name in names if name in ('last.pth', 'model.pth'))
-    print('killed', number, len(files), flush=True)
-assert end(*sit(run, 0)) == 0
-print('over')
+killed(train, sys.argv[2], sittings, draw, 0.003)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('strategy', ['sequential'])
-def test_killed_twenty_times_and_resumed(strategy, config_file, tmp_path):
-    paths = [str(HERE.parents[1]), str(HERE), os.environ.get('PYTHONPATH', '')]
-    done = subprocess.run(
-        [sys.executable, '-c', KILLED, config_file, tmp_path, strategy],
-        env=os.environ | {
-            'PYTHONPATH': os.pathsep.join(filter(None, paths)),
-            'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'Agg',
-        },
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    told = [
-        line.split() for line in done.stdout.splitlines() if line.startswith('killed ')
-    ]
-    assert len(told) == 20 and done.stdout.strip().endswith('over')
+def test_killed_twenty_times_and_resumed(config_file, tmp_path):
+    told = run_script(KILLED, config_file, tmp_path, timeout=300)
+    assert len(told) == 20
     # The kills lie in several folds, not all in the first.
-    assert len({files for *_, files in told}) > 2
+    assert len({len(files) for _, _, *files in told}) > 2
     assert outcome(tmp_path / 'run') == outcome(tmp_path / 'whole')
     # Nothing of any sitting is left over.
     assert not [path for path in (tmp_path / 'run').rglob('.*.*')]

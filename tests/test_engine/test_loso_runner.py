@@ -254,12 +254,13 @@ def test_a_training_state_cut_short_is_named(run_copy, make_config):
     assert lines(run_copy, 's3') == before
 
 
-def test_half_written_files_are_cleared(run_copy, make_config):
-    folder = run_copy / 'folds' / 's3'
-    (folder / '.last.pth.abc').write_bytes(b'half')
-    (folder / 'predictions.jsonl').unlink()
+@pytest.mark.parametrize('where', ['.', 'folds/s3'])
+def test_half_written_files_are_cleared(where, run_copy, make_config):
+    left = run_copy / where / '.config.py.abc_0123'
+    left.write_bytes(b'half')
+    (run_copy / 'folds' / 's3' / 'predictions.jsonl').unlink()
     train(make_config(resume=True))
-    assert not (folder / '.last.pth.abc').exists()
+    assert not left.exists()
 
 
 def test_scoring_again_gives_the_same_predictions(finished, make_config, tmp_path):
