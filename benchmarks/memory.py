@@ -15,6 +15,8 @@ import logging
 import multiprocessing
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -161,8 +163,12 @@ def main() -> None:
     found = {}
     for way in args.ways:
         # The peak of a process cannot be shared by two of them.
-        with multiprocessing.get_context('spawn').Pool(1) as pool:
-            found[way] = pool.apply(peak, (way, args.config, args.folds, args.batch))
+        with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+            asked = pool.submit(peak, way, args.config, args.folds, args.batch)
+        try:
+            found[way] = asked.result()
+        except BrokenProcessPool:
+            print(f'{way}: the process was killed, most likely for its memory')
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
     print(f'{device}; {args.folds} folds, {args.batch} clip(s) of each\n')
     print('| way | peak | over stacked | a step of all folds | over separate |')

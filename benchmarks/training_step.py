@@ -18,6 +18,7 @@ from mmaction_mer.engine.run import Job
 from mmaction_mer.engine.stacking import Group
 from mmaction_mer.engine.stacking.clip_table import Tables
 from mmaction_mer.engine.stacking.fold_stack import total_loss
+from mmaction_mer.engine.stacking.sizing import out_of_memory
 
 
 def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
@@ -52,7 +53,9 @@ def open_group(cfg: Config, work_dir: Path) -> Group:
 def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any]:
     """Compare a stacked training step with what a matrix product reaches.
 
-    Its operations are those of a fold alone, attention counted, times the folds.
+    Its operations are those of a fold alone, attention counted, times the folds. With
+    them comes what ``torch.compile`` makes of the step: seconds of the first one and of
+    the others, or None where it does not compile.
 
     Raises:
         NotStackable: These folds are not trained in one pass.
@@ -68,9 +71,23 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
             losses = group._losses(number, *group._draw(number))
             wrapper.update_params(losses.sum())
 
-        for number in range(2):
-            step(number)
-        times = [seconds_of(lambda n=n: step(n), group.device) for n in range(steps)]
+        def timed(number: int) -> float:
+            return seconds_of(lambda: step(number), group.device)
+
+        def measure() -> tuple[float, float]:
+            first, _ = timed(0), timed(1)
+            return first, statistics.median(map(timed, range(steps)))
+
+        _, took = measure()
+        plain = group.stack.losses
+        group.stack.losses = torch.compile(plain, dynamic=False)
+        try:
+            compiled = [round(seconds, 4) for seconds in measure()]
+        except RuntimeError as error:  # there may be no compiler
+            if out_of_memory(error):
+                raise
+            compiled = None
+        group.stack.losses = plain
         counter = FlopCounterMode(display=False)
         with sdpa_kernel(SDPBackend.MATH), counter:
             batch = group.table.batch(group.batches[0, 0].tolist())
@@ -81,10 +98,10 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
         work = counter.get_total_flops() * len(group.jobs)
         precision = group._precision()
         best = matrix_rate(group.device, precision)
-        took = statistics.median(times)
         return dict(
             folds=len(group.jobs),
             seconds=round(took, 4),
+            compiled=compiled,
             rate=round(work / took),
             matrix_rate=round(best),
             share=round(work / took / best, 4),
