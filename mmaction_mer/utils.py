@@ -3,13 +3,12 @@
 import fcntl
 import json
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-# What `tempfile.mkstemp` makes of the prefix that atomic_write gives it.
-_HALF_WRITTEN = re.compile(r'\..+\.[a-z0-9_]{8}')
+# Nobody else's hidden files end so.
+_HALF_WRITTEN = '.half-written'
 
 
 def atomic_write(path: str | Path, data: str | bytes) -> Path:
@@ -29,7 +28,7 @@ def atomic_write(path: str | Path, data: str | bytes) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     payload = data.encode('utf-8') if isinstance(data, str) else data
-    handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
+    handle, name = tempfile.mkstemp(_HALF_WRITTEN, f'.{path.name}.', path.parent)
     try:
         with os.fdopen(handle, 'wb') as file:
             file.write(payload)
@@ -57,9 +56,8 @@ def clear_half_written(folder: str | Path) -> None:
         folder: The folder, in which nobody else writes meanwhile; its sub-folders are
             left alone.
     """
-    for path in Path(folder).glob('.*'):
-        if _HALF_WRITTEN.fullmatch(path.name) and path.is_file():
-            path.unlink()
+    for path in Path(folder).glob(f'.*{_HALF_WRITTEN}'):
+        path.unlink()
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:

@@ -18,8 +18,11 @@ import mmaction_mer  # noqa: F401  (registers, and repairs the host stack)
 torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 cv2.setNumThreads(1)
 
+# What tests of several folders import.
+sys.path.insert(0, str(Path(__file__).parent))
+
 # A package of its own, which the fixture below loads.
-collect_ignore = ['fake_releases']
+collect_ignore = ['fake_releases', 'load_tool.py']
 
 
 @pytest.fixture(autouse=True)

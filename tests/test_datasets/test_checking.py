@@ -1,23 +1,17 @@
 """An annotation against the disk, and tools/data/check.py around it."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+from load_tool import load_tool
 
 from mmaction_mer.datasets.annotation import MERDataError, write_annotation
 from mmaction_mer.datasets.checking import check_clips, frames_root, summarise
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'check.py'
-
 
 @pytest.fixture(scope='module')
 def check():
-    spec = importlib.util.spec_from_file_location('check', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_tool('data/check.py').main
 
 
 @pytest.fixture

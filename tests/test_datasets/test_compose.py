@@ -1,14 +1,13 @@
 """Prepared data sets as one: what is in it, what is refused, cut and gone on with."""
 
 import errno
-import importlib.util
 import json
 import os
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from load_tool import load_tool
 
 from mmaction_mer.datasets import compose
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
@@ -16,7 +15,6 @@ from mmaction_mer.datasets.clips import load_clip, usable_clips
 from mmaction_mer.datasets.compose import make_composite
 from mmaction_mer.datasets.composite_report import as_markdown, report_on
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'compose.py'
 CLASSES = ['negative', 'positive', 'surprise']
 # What the organisers of MEGC 2019 published: clips by class, subjects.
 MEGC = {
@@ -28,10 +26,7 @@ MEGC = {
 
 @pytest.fixture(scope='module')
 def main():
-    spec = importlib.util.spec_from_file_location('compose_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_tool('data/compose.py').main
 
 
 def prepared_rows(dataset, subject, counts, subjects):

@@ -1,14 +1,13 @@
 """SynthME: what is drawn, how it moves, and what a release holds."""
 
 import hashlib
-import importlib.util
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from load_tool import load_tool
 
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
 from mmaction_mer.datasets.synthme import (
@@ -433,10 +432,7 @@ def test_what_cannot_be_drawn_is_refused(change, message):
 
 
 def test_the_tool_writes_then_says_that_nothing_is_to_do(tmp_path, capsys):
-    path = Path(__file__).parents[2] / 'tools' / 'data' / 'make_synthme.py'
-    spec = importlib.util.spec_from_file_location('make_synthme', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_tool('data/make_synthme.py')
     command = ['--out', str(tmp_path / 'data'), '--subjects', '2', '--clips', '2']
     command += ['--size', '32', '--workers', '1', '--noise', '0']
     assert tool.main(command) == 0

@@ -1,12 +1,12 @@
 """Faces to pre-train on, and the tool that does it."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from load_tool import load_tool
 
 from mmaction_mer.datasets.synthme.macro import NAMES, macro_faces
 from mmaction_mer.models.pretrained import WEIGHTS_DIR
@@ -49,12 +49,7 @@ def test_the_weights_that_ship_are_small_and_read_as_weights_only():
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location(
-        'pretrain_synthme', ROOT / 'tools' / 'pretrain_synthme.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('pretrain_synthme.py')
 
 
 def test_the_pretraining_tool_repeats_and_resumes(tool, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,3 @@
-import copy
 import os
 import subprocess
 import sys
@@ -7,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mmengine.config import Config
 
 from mmaction_mer.datasets import write_annotation
 
@@ -16,8 +14,10 @@ REPOSITORY = HERE.parents[1]
 # Here and in the tools' processes it is a module that configs import.
 sys.path.insert(0, str(HERE))
 
+from settings import changed_config  # noqa: E402
+
 # Registers classes: it must not be imported a second time as a file of tests.
-collect_ignore = ['engine_toy.py', 'killing.py']
+collect_ignore = ['engine_toy.py', 'killing.py', 'settings.py']
 
 
 @pytest.fixture(scope='session')
@@ -71,14 +71,7 @@ def make_config(config_file, tmp_path):
     """Make a config with changes, as in ``make_config('run', model__width=8)``."""
 
     def make(work_dir='run', **changes):
-        cfg = Config.fromfile(config_file)
-        cfg.work_dir = str(tmp_path / work_dir)
-        # Merging takes the _delete_ keys out of what it is given.
-        changes = copy.deepcopy(changes)
-        cfg.merge_from_dict(
-            {key.replace('__', '.'): value for key, value in changes.items()}
-        )
-        return cfg
+        return changed_config(config_file, tmp_path / work_dir, changes)
 
     return make
 

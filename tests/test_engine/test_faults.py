@@ -1,7 +1,6 @@
 """Kills, full disks, broken clips: what is done stands, and a resume ends the same."""
 
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -9,10 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from killing import run_script
+from load_tool import load_tool
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
+from settings import one_thread
 
 from mmaction_mer.datasets import MERDataError
 from mmaction_mer.engine.fold_folder import FoldFolder
@@ -20,7 +20,6 @@ from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 from mmaction_mer.engine.strategies import STRATEGIES
 
 HERE = Path(__file__).parent
-TRAIN = HERE.parents[1] / 'tools' / 'train.py'
 NAMES = ('s1', 's2', 's3', 's4')
 
 
@@ -37,12 +36,9 @@ def outcome(work_dir):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """With other numbers of threads last digits differ."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def few_threads():
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -50,12 +46,8 @@ def whole(module_config):
     """The outcome of a run that nothing happened to."""
     cfg = Config.fromfile(module_config)
     cfg.work_dir = str(module_config.parent / 'run')
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         train(cfg)
-    finally:
-        torch.set_num_threads(threads)
     return outcome(Path(cfg.work_dir))
 
 
@@ -139,10 +131,7 @@ def fill(monkeypatch):
 @pytest.fixture(scope='module')
 def tool():
     """``main`` of tools/train.py."""
-    spec = importlib.util.spec_from_file_location('tool_train', TRAIN)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_tool('train.py').main
 
 
 @pytest.mark.parametrize(

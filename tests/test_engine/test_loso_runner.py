@@ -256,11 +256,13 @@ def test_a_training_state_cut_short_is_named(run_copy, make_config):
 
 @pytest.mark.parametrize('where', ['.', 'folds/s3'])
 def test_half_written_files_are_cleared(where, run_copy, make_config):
-    left = run_copy / where / '.config.py.abc_0123'
+    left = run_copy / where / '.config.py.abc.half-written'
     left.write_bytes(b'half')
+    (run_copy / where / '.vimrc.original').touch()
     (run_copy / 'folds' / 's3' / 'predictions.jsonl').unlink()
     train(make_config(resume=True))
     assert not left.exists()
+    assert (run_copy / where / '.vimrc.original').exists()
 
 
 def test_scoring_again_gives_the_same_predictions(finished, make_config, tmp_path):

@@ -1,17 +1,16 @@
 """report.html from a work directory: its mistakes, their pictures, what is missing."""
 
 import base64
-import importlib.util
 import json
 import random
 import re
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from load_tool import load_tool
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 
@@ -30,7 +29,6 @@ from mmaction_mer.evaluation.seeds import summarize_seeds
 from mmaction_mer.motion import rank_pool
 
 CLASSES = ['negative', 'positive', 'surprise']
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis' / 'report.py'
 PNG = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=]+)')
 
 
@@ -328,9 +326,7 @@ def test_a_clip_is_not_drawn_by_a_guess(toy_data, tmp_path):
 
 
 def test_the_tool_makes_the_page_again(run, capsys):
-    spec = importlib.util.spec_from_file_location('report_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_tool('analysis/report.py')
     work_dir, cfg = run
     assert tool.main([str(work_dir)]) == 0
     page = work_dir / 'report.html'

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
+from load_tool import load_tool
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from settings import one_thread
 
 ROOT = Path(__file__).parents[2]
 TRAIN, TEST = ROOT / 'tools' / 'train.py', ROOT / 'tools' / 'test.py'
@@ -38,12 +39,8 @@ def whole(module_config):
     run = module_config.parent / 'run'
     cfg = Config.fromfile(module_config)
     cfg.work_dir = str(run)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         RUNNERS.build(cfg).train()
-    finally:
-        torch.set_num_threads(threads)
     return outcome(run)
 
 
@@ -135,28 +132,20 @@ def test_the_tools_of_mmaction_run_the_protocol(whole, config_file, tmp_path, to
     assert scored == whole[2][2]
 
 
-def load(path):
-    """Load a tool as a module, to call its main()."""
-    spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_mistakes_are_one_message_and_a_status(config_file, tmp_path, capsys):
     command = [str(config_file), '--work-dir', str(tmp_path / 'run')]
-    assert load(TRAIN).main([*command, '--folds', 's1', 's7']) == 1
+    assert load_tool('train.py').main([*command, '--folds', 's1', 's7']) == 1
     assert capsys.readouterr().err.strip().splitlines() == [
         'error: no such fold: s7; the folds are s1, s2, s3, s4'
     ]
-    assert load(TEST).main(command) == 1
+    assert load_tool('test.py').main(command) == 1
     assert (
         f'error: {tmp_path / "run"}: no finished fold here' in capsys.readouterr().err
     )
 
 
 def test_options_mean_what_they_mean_in_mmaction(config_file, tmp_path):
-    tool = load(TRAIN)
+    tool = load_tool('train.py')
     command = [str(config_file), '--seed', '7', '--deterministic', '--amp', '--resume']
     command += ['--select', 'inner', '--strategy', 'stacked', '--share', '1/4']
     command += ['--cfg-options', 'train_cfg.max_iters=3']

@@ -1,6 +1,5 @@
 """tools/analysis/flow_baseline.py and score.py, from files to files."""
 
-import importlib.util
 import io
 import json
 import sys
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
+from load_tool import load_tool
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
 
@@ -23,9 +23,7 @@ class Done(NamedTuple):
 
 def run(tool, *arguments):
     """Call a tool's main as the shell would; give exit message and output."""
-    spec = importlib.util.spec_from_file_location('tool', TOOLS / tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool(f'analysis/{tool}')
     output, errors, argv = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = [tool, *map(str, arguments)]
     failure = None

@@ -1,20 +1,18 @@
 """tools/analysis/compare.py, from work directories to tables and a file."""
 
-import importlib.util
 import io
 import json
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from load_tool import load_tool
 
 from mmaction_mer.evaluation.paired import compare_runs
 from mmaction_mer.evaluation.predictions import read_predictions, write_predictions
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis' / 'compare.py'
 CLASSES = ['negative', 'positive', 'surprise']
 LABEL = 'selected on the test subject'
 
@@ -27,9 +25,7 @@ class Done(NamedTuple):
 
 def compare(*arguments):
     """Call the tool's main as the shell would."""
-    spec = importlib.util.spec_from_file_location('compare_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_tool('analysis/compare.py')
     output, errors, argv = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ['compare.py', *map(str, arguments)]
     try:

@@ -1,11 +1,9 @@
 """Figures of a data set show what is in it; tools/data/browse.py writes them."""
 
-import importlib.util
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from load_tool import load_tool
 
 from mmaction_mer.datasets.annotation import write_annotation
 from mmaction_mer.visualization import (
@@ -17,7 +15,6 @@ from mmaction_mer.visualization import (
 )
 
 CLASSES = ['negative', 'positive', 'surprise']
-TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'browse.py'
 
 
 @pytest.fixture
@@ -183,9 +180,7 @@ def test_times_show_frames_milliseconds_and_rates(data):
 
 def test_browse_writes_every_figure(data, tmp_path, capsys):
     rows, root = data
-    spec = importlib.util.spec_from_file_location('browse', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_tool('data/browse.py')
     metainfo = {'dataset': 'fake', 'classes': CLASSES, 'format': 1}
     path = tmp_path / 'annotations.json'
     write_annotation(path, {'metainfo': metainfo, 'data_list': rows})

@@ -1,6 +1,5 @@
 """From a release to a prepared folder, and the tool around it."""
 
-import importlib.util
 import itertools
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from load_tool import load_tool
 from mmengine.config import Config
 
 from mmaction_mer.datasets import MERDataset, read_annotation
@@ -35,11 +35,7 @@ PIPELINE = [dict(type='LoadMERFrames', max_frames=16)]
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'data' / 'prepare.py'
-    spec = importlib.util.spec_from_file_location('prepare_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('data/prepare.py')
 
 
 def findings(prepared, action):

@@ -1,8 +1,7 @@
-import copy
 import json
 
 import pytest
-from mmengine.config import Config
+from settings import changed_config
 
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.engine import loso_runner, outcome
@@ -43,13 +42,7 @@ def stack_config(stack_file, tmp_path):
     """Make a config of a small MPT, as ``stack_config('run', loso__seeds=[0, 1])``."""
 
     def make(work_dir='run', **changes):
-        cfg = Config.fromfile(stack_file)
-        cfg.work_dir = str(tmp_path / work_dir)
-        changes = copy.deepcopy(changes)
-        cfg.merge_from_dict(
-            {key.replace('__', '.'): value for key, value in changes.items()}
-        )
-        return cfg
+        return changed_config(stack_file, tmp_path / work_dir, changes)
 
     return make
 

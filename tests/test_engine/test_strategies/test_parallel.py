@@ -16,6 +16,7 @@ import pytest
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
+from settings import one_thread
 
 from mmaction_mer.engine import MERRunError
 from mmaction_mer.engine.fold_folder import FoldFolder
@@ -68,13 +69,10 @@ def lines(work_dir):
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """With other numbers of threads last digits differ."""
+def few_threads(monkeypatch):
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -82,12 +80,8 @@ def alone(module_config):
     """What ``sequential`` comes to: its results and predictions."""
     cfg = Config.fromfile(module_config)
     cfg.work_dir = str(module_config.parent / 'run')
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return train(cfg)['scores'], lines(Path(cfg.work_dir))
-    finally:
-        torch.set_num_threads(threads)
 
 
 @pytest.fixture
