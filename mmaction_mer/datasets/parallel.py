@@ -1,5 +1,6 @@
 """Work on clips, shared out over processes."""
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
@@ -101,9 +102,15 @@ def _begin(threads: int, with_torch: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
+    # Who imported torch is the server that this process was forked from.
+    server = os.getppid() if with_torch else None
 
     def follow() -> None:
         multiprocessing.connection.wait([parent.sentinel])
+        # It ends with the parent too, but tidies all of torch up first, for seconds.
+        if os.getppid() == server:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
