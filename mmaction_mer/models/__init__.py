@@ -3,10 +3,13 @@
 from .adapters import Bottleneck, GroupAdapter, PrimitiveAdapter
 from .complexity import count_by_part, count_multiply_adds, count_parameters
 from .data_preprocessor import MERDataPreprocessor
+from .lora import add_lora
 from .motion_prompt import MotionPrompt
 from .mpt_recognizer import MPTRecognizer
 from .pretrained import load_pretrained
+from .spatial_gaussian import SpatialGaussian
 from .tuned_vit import MPTViT
+from .vpt import VPTPrompt
 
 __all__ = [
     'Bottleneck',
@@ -16,6 +19,9 @@ __all__ = [
     'MPTViT',
     'MotionPrompt',
     'PrimitiveAdapter',
+    'SpatialGaussian',
+    'VPTPrompt',
+    'add_lora',
     'count_by_part',
     'count_multiply_adds',
     'count_parameters',

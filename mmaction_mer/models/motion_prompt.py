@@ -8,6 +8,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .spatial_gaussian import SpatialGaussian
+
 
 @MODELS.register_module()
 class MotionPrompt(BaseModule):
@@ -20,6 +22,9 @@ class MotionPrompt(BaseModule):
     starting with the means spread evenly over the clip and ``sigma = T / K``. The
     weights of Eq. 11 are normalised to sum to one over time.
 
+    With ``spatial``, which is ours, a prompt also has a place: see
+    :class:`SpatialGaussian`.
+
     Args:
         embed_dims: Width D of the backbone's tokens.
         num_prompts: Prompts K; the paper's 5.
@@ -28,6 +33,9 @@ class MotionPrompt(BaseModule):
         patch_size: Side and stride of the convolution in pixels.
         in_channels: Colour channels.
         eps: Smallest sigma, in frames.
+        gelu: ``False`` leaves the non-linearity of Eq. 8 out.
+        spatial: Give every prompt a place on the face, too.
+        num_layers: Accepted so that prompts of every layer can stand in its place.
         init_cfg: As in mmengine.
 
     Example:
@@ -35,6 +43,9 @@ class MotionPrompt(BaseModule):
         >>> prompt(torch.zeros(2, 16, 3, 64, 64)).shape
         torch.Size([2, 5, 32])
     """
+
+    #: What the recognizer hands over: the motion sequence, or the image.
+    needs_motion = True
 
     def __init__(
         self,
@@ -45,6 +56,9 @@ class MotionPrompt(BaseModule):
         patch_size: int = 16,
         in_channels: int = 3,
         eps: float = 1e-2,
+        gelu: bool = True,
+        spatial: bool = False,
+        num_layers: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -57,10 +71,14 @@ class MotionPrompt(BaseModule):
         self.length = length
         self.patch_size = patch_size
         self.eps = eps
+        self.gelu = gelu
         self.embed = nn.Conv2d(in_channels, channels, patch_size, patch_size)
         self.to_mean = nn.Linear(length * channels, num_prompts)
         self.to_sigma = nn.Linear(length * channels, num_prompts)
         self.project = nn.Linear(channels, embed_dims)
+        self.where = None
+        if spatial:
+            self.where = SpatialGaussian(num_prompts, channels, embed_dims)
         self._spread_gaussians()
 
     def _spread_gaussians(self) -> None:
@@ -77,11 +95,22 @@ class MotionPrompt(BaseModule):
         """Embed every frame by itself (MPT, Eq. 8).
 
         Args:
+            motion: See :meth:`patch_features`.
+
+        Returns:
+            ``(B, T, channels)``.
+        """
+        return self.patch_features(motion).mean(dim=2)
+
+    def patch_features(self, motion: Tensor) -> Tensor:
+        """Embed every patch of every frame: Eq. 8 before its mean over space.
+
+        Args:
             motion: ``(B, T, C, H, W)``; edges that fill no whole patch are cut off,
                 as the convolution does.
 
         Returns:
-            ``(B, T, channels)``.
+            ``(B, T, N, channels)``, the N patches row by row.
 
         Raises:
             ValueError: Not T frames, or frames smaller than one patch.
@@ -101,7 +130,7 @@ class MotionPrompt(BaseModule):
         patches = _patches(motion, self.patch_size)
         weight = self.embed.weight.flatten(1)
         embedded = functional.linear(patches, weight, self.embed.bias)
-        return functional.gelu(embedded).mean(dim=2)
+        return functional.gelu(embedded) if self.gelu else embedded
 
     def gaussians(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means, widths and weights over time (MPT, Eq. 9-11).
@@ -131,9 +160,17 @@ class MotionPrompt(BaseModule):
         Returns:
             ``(B, K, D)``.
         """
-        features = self.frame_features(motion)
-        _, _, weights = self.gaussians(features)
-        return self.project(weights @ features)
+        features = self.patch_features(motion)
+        frames = features.mean(dim=2)
+        _, _, weights = self.gaussians(frames)
+        if self.where is None:
+            return self.project(weights @ frames)
+        places, place = self.where(features, motion.shape[-2] // self.patch_size)
+        seen = torch.einsum('bkt,btnc,bkn->bkc', weights, features, places)
+        return self.project(seen) + place
+
+    def before_layer(self, index: int) -> None:
+        """No prompts enter before a later layer."""
 
 
 def _patches(frames: Tensor, size: int) -> Tensor:

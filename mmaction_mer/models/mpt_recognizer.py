@@ -66,8 +66,8 @@ class MPTRecognizer(BaseRecognizer):
         Returns:
             ``frames (T, H, W, 3)`` uint8, ``rank_image (H, W, 3)`` in grey levels,
             ``motion (T, H, W, 3)`` in grey levels times alpha and ``gaussians (K, T)``
-            or ``None`` without prompts. ``None`` where the pipeline itself computed
-            the streams and no frames are left to show.
+            or ``None`` without motion prompts. ``None`` where the pipeline itself
+            computed the streams and no frames are left to show.
         """
         clips = data['inputs'].get('clip')
         if clips is None:
@@ -79,7 +79,7 @@ class MPTRecognizer(BaseRecognizer):
         motion = inputs['motion'][:1]
         prompt = self.backbone.prompt
         weights = None
-        if prompt is not None:
+        if prompt is not None and prompt.needs_motion:
             weights = (
                 prompt.gaussians(prompt.frame_features(motion))[2][0].cpu().numpy()
             )

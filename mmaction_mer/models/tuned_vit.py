@@ -1,4 +1,4 @@
-"""A frozen mmpretrain ViT with motion prompts and adapters (MPT, Fig. 2)."""
+"""An mmpretrain ViT, tuned: frozen, with prompts and adapters (MPT, Fig. 2)."""
 
 import logging
 from collections.abc import Iterator
@@ -11,12 +11,13 @@ from mmpretrain.models import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
+from .lora import add_lora
 from .pretrained import load_pretrained
 
 
 @MODELS.register_module()
 class MPTViT(BaseModule):
-    """A Vision Transformer of which only prompts and adapters learn.
+    """A Vision Transformer, and what of it learns: by default prompts and adapters.
 
     Tokens are ``[class | patches | K prompts]`` (MPT, Eq. 3); class and patches carry
     the ViT's position embedding, prompts none. An adapter follows every layer's
@@ -30,10 +31,17 @@ class MPTViT(BaseModule):
             ``None`` for a model that sees no motion sequence.
         adapter: Config of the adapter of a layer, e.g. ``dict(type='GroupAdapter')``;
             ``None`` for none.
+        adapter_from: First layer that has an adapter, counted from 0.
+        lora: Settings of :func:`~mmaction_mer.models.lora.add_lora`, such as
+            ``dict(rank=8)``; ``None`` for none.
+        freeze_vit: ``False`` lets the whole ViT learn: full fine-tuning, or training
+            from scratch where ``vit`` has no ``init_cfg``.
         init_cfg: As in mmengine, for what learns.
 
     Raises:
         TypeError: ``vit`` is no mmpretrain ViT or has no class token.
+        ValueError: No layer is left for an adapter, or ``lora`` would change weights
+            that learn themselves.
 
     Example:
         >>> tiny = dict(
@@ -51,20 +59,41 @@ class MPTViT(BaseModule):
         vit: dict,
         prompt: dict | None = None,
         adapter: dict | None = None,
+        adapter_from: int = 0,
+        lora: dict | None = None,
+        freeze_vit: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.vit = self._frozen_vit(dict(vit))
-        width = self.vit.embed_dims
-        self.prompt = MODELS.build(dict(embed_dims=width, **prompt)) if prompt else None
+        self.vit = self._pretrained_vit(dict(vit))
+        self.freeze_vit = freeze_vit
+        if freeze_vit:
+            self.vit.requires_grad_(False).eval()
+        if lora is not None:
+            if not freeze_vit:
+                raise ValueError('lora is for a frozen ViT: set freeze_vit=True')
+            add_lora(self.vit, **lora)
+        width, layers = self.vit.embed_dims, len(self.vit.layers)
+        self.prompt = None
+        if prompt is not None:
+            cfg = dict(embed_dims=width, num_layers=layers, **prompt)
+            self.prompt = MODELS.build(cfg)
         self.num_prompts = self.prompt.num_prompts if self.prompt is not None else 0
+        self.adapter_from = adapter_from
         self.adapters = None
         if adapter is not None:
+            if not 0 <= adapter_from < layers:
+                raise ValueError(
+                    f'adapter_from={adapter_from} leaves no layer of {layers} for an '
+                    'adapter; for none at all set adapter=None'
+                )
             cfg = dict(embed_dims=width, num_prompts=self.num_prompts, **adapter)
-            self.adapters = nn.ModuleList(MODELS.build(cfg) for _ in self.vit.layers)
+            self.adapters = nn.ModuleList(
+                MODELS.build(cfg) for _ in range(layers - adapter_from)
+            )
 
     @staticmethod
-    def _frozen_vit(cfg: dict) -> VisionTransformer:
+    def _pretrained_vit(cfg: dict) -> VisionTransformer:
         init_cfg = cfg.pop('init_cfg', None)
         vit = MODELS.build(cfg)
         if not isinstance(vit, VisionTransformer) or vit.num_extra_tokens != 1:
@@ -80,8 +109,7 @@ class MPTViT(BaseModule):
         else:
             load_pretrained(vit, **{k: v for k, v in init_cfg.items() if k != 'type'})
         vit._is_init = True
-        vit.eval()
-        return vit.requires_grad_(False)
+        return vit
 
     def init_weights(self) -> None:
         """Initialise what learns; the ViT keeps the weights it was built with."""
@@ -91,9 +119,10 @@ class MPTViT(BaseModule):
         self._is_init = True
 
     def train(self, mode: bool = True) -> 'MPTViT':
-        """Switch what learns; the frozen ViT stays in eval mode."""
+        """Switch what learns; a frozen ViT stays in eval mode."""
         super().train(mode)
-        self.vit.eval()
+        if self.freeze_vit:
+            self.vit.eval()
         return self
 
     def embed(self, image: Tensor) -> Tensor:
@@ -129,15 +158,24 @@ class MPTViT(BaseModule):
         """
         tokens = self.embed(image)
         if self.prompt is not None:
-            if motion is None:
+            if self.prompt.needs_motion and motion is None:
                 raise ValueError('this model has motion prompts and needs motion')
-            tokens = torch.cat([tokens, self.prompt(motion)], dim=1)
+            source = motion if self.prompt.needs_motion else image
+            tokens = torch.cat([tokens, self.prompt(source)], dim=1)
         for index, layer in enumerate(self.vit.layers):
-            tokens = layer(tokens)
-            if self.adapters is not None:
-                tokens = self.adapters[index](tokens)
+            tokens = layer(self._with_new_prompts(tokens, index))
+            if self.adapters is not None and index >= self.adapter_from:
+                tokens = self.adapters[index - self.adapter_from](tokens)
         cls_token = tokens[:, 0]
         return self.vit.ln1(cls_token) if self.vit.final_norm else cls_token
+
+    def _with_new_prompts(self, tokens: Tensor, index: int) -> Tensor:
+        """Replace the prompts where a layer has some of its own."""
+        new = self.prompt.before_layer(index) if self.prompt is not None else None
+        if new is None:
+            return tokens
+        kept = tokens[:, : -self.num_prompts]
+        return torch.cat([kept, new.expand(len(tokens), -1, -1)], dim=1)
 
 
 @contextmanager
