@@ -33,6 +33,8 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
         steady: Take the head's own motion out of both streams, see
             :mod:`~mmaction_mer.motion.steady`; ``False`` is the paper's form.
+        keep_residual: Magnify the pyramid's low-pass residual too; ``False`` drops
+            it, as many programs for magnification do.
         augmentation: Settings of an :class:`Augmentation` of both streams, such as
             ``dict(flip=0.5)``: drawn in training, its crop in the middle otherwise.
     """
@@ -48,6 +50,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         order: int = 1,
         kind: str = 'zero-phase',
         steady: bool = False,
+        keep_residual: bool = True,
         augmentation: dict | None = None,
     ) -> None:
         super().__init__()
@@ -56,6 +59,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         self.motion_std = motion_std
         self.alpha = alpha
         self.steady = steady
+        self.keep_residual = keep_residual
         self.augmentation = Augmentation(**(augmentation or {}))
         self.band = dict(low=low, high=high, order=order, kind=kind)
         self._notice = BandNotice(low, high)
@@ -122,7 +126,9 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         gain = self.alpha / self.motion_std
         # Half precision would round a face by as much as it moves.
         with torch.autocast(clips.device.type, enabled=False):
-            return motion_streams(clips, matrices, gain, self.steady)
+            return motion_streams(
+                clips, matrices, gain, self.steady, self.keep_residual
+            )
 
     def inputs(self, streams: Tensor, geometry: Geometry) -> dict[str, Tensor]:
         """Augment both streams and normalise the image.

@@ -2,6 +2,7 @@
 
 import torch
 
+from .magnification import low_pass_matrix, pyramid_levels
 from .rank_pooling import rank_pooling_weights, to_grey_levels
 from .steady import fit_columns, head_columns
 from .temporal import bandpass_matrix
@@ -44,6 +45,7 @@ def motion_front_end(
     matrices: torch.Tensor,
     alpha: float = 20.0,
     steady: bool = False,
+    keep_residual: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rank-pooled images and magnified motion of a batch of clips, apart.
 
@@ -52,6 +54,7 @@ def motion_front_end(
         matrices: From :func:`front_end_matrices`, on the clips' device.
         alpha: Gain of the magnification (MPT, Eq. 6).
         steady: Take the head's own motion out of both.
+        keep_residual: Magnify the pyramid's low-pass residual too.
 
     Returns:
         ``image (B, C, H, W)`` in ``[0, 255]`` and ``motion (B, T, C, H, W)`` in grey
@@ -64,7 +67,7 @@ def motion_front_end(
         >>> image.shape, motion.shape
         (torch.Size([2, 3, 4, 4]), torch.Size([2, 16, 3, 4, 4]))
     """
-    streams = motion_streams(clips, matrices, alpha, steady)
+    streams = motion_streams(clips, matrices, alpha, steady, keep_residual)
     return streams[:, -1], streams[:, :-1]
 
 
@@ -73,6 +76,7 @@ def motion_streams(
     matrices: torch.Tensor,
     alpha: float = 20.0,
     steady: bool = False,
+    keep_residual: bool = True,
 ) -> torch.Tensor:
     """Magnified motion and rank-pooled images of a batch of clips in one tensor.
 
@@ -82,6 +86,8 @@ def motion_streams(
         alpha: Gain of the magnification (MPT, Eq. 6).
         steady: Take the head's own motion out of both, see
             :mod:`~mmaction_mer.motion.steady`.
+        keep_residual: ``False`` takes the pyramid's low-pass residual out of the
+            motion, see :func:`~mmaction_mer.motion.magnification.magnify`.
 
     Returns:
         ``(B, T + 1, C, H, W)`` float32: T frames of motion in grey levels times alpha,
@@ -93,11 +99,29 @@ def motion_streams(
     gains[-1] = 1.0  # the row of rank pooling
     matrices = gains * matrices
     product = torch.bmm(matrices, flat)
+    if not keep_residual:
+        motion = product[:, :-1]
+        motion -= _low_pass(motion.unflatten(2, frames.shape[2:])).flatten(2)
     if steady:
-        # The fit of every output frame follows from that of the T frames, so that
-        # the large product is corrected in place and never copied.
         columns = head_columns(frames.mean(dim=1)).flatten(2)
-        weights = fit_columns(columns, torch.bmm(flat, columns.transpose(1, 2)))
-        product.baddbmm_(torch.bmm(matrices, weights), columns, alpha=-1)
+        if keep_residual:
+            # The fit of every output frame follows from that of the T frames.
+            found = fit_columns(columns, torch.bmm(flat, columns.transpose(1, 2)))
+            weights = torch.bmm(matrices, found)
+        else:
+            weights = fit_columns(columns, torch.bmm(product, columns.transpose(1, 2)))
+        # In place: the large product is never copied.
+        product.baddbmm_(weights, columns, alpha=-1)
     product[:, -1] = to_grey_levels(product[:, -1])
     return product.unflatten(2, frames.shape[2:])
+
+
+def _low_pass(frames: torch.Tensor) -> torch.Tensor:
+    """The pyramid's residual of frames ``(..., H, W)``, at their size."""
+    height, width = frames.shape[-2:]
+    levels = pyramid_levels((height, width))
+    rows, columns = (
+        torch.tensor(low_pass_matrix(size, levels), device=frames.device)
+        for size in (height, width)
+    )
+    return rows @ frames @ columns.T

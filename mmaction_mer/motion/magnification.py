@@ -6,6 +6,7 @@ method is ``alpha * B @ X`` with the temporal matrix ``B``: :func:`magnify`. Wit
 gains per level the pyramid is needed: :func:`magnify_pyramid`.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -188,6 +189,36 @@ def pyramid_levels(size: Sequence[int]) -> int:
         (4, 0)
     """
     return max(0, int(math.log2(max(1, min(size)) / 8)))
+
+
+@functools.cache
+def low_pass_matrix(size: int, levels: int) -> np.ndarray:
+    """What a pyramid's residual keeps of one axis of an image, as a matrix.
+
+    Shrinking and growing treat rows and columns apart, so that the residual of an image
+    ``X``, grown to its size again, is ``A X B^T`` with a matrix of each axis.
+
+    Args:
+        size: Pixels along the axis.
+        levels: Band-pass levels above the residual.
+
+    Returns:
+        Float32 ``(size, size)``, not to be written to; its rows sum to one.
+
+    Example:
+        >>> low_pass_matrix(4, 0).tolist() == np.eye(4).tolist()
+        True
+    """
+    # An impulse along the axis, constant across it, stays constant across it.
+    across = 2 ** (levels + 1)
+    impulses = np.eye(size, dtype=np.float32)
+    columns = [
+        _low_pass(np.tile(one[:, None, None], (1, across, 1)), levels)[:, 0, 0]
+        for one in impulses
+    ]
+    matrix = np.stack(columns, axis=1)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def to_video(magnified: np.ndarray) -> np.ndarray:
