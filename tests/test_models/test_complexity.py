@@ -15,10 +15,14 @@ GROUP = dict(type='GroupAdapter', reduction=8)
 SHARED = dict(type='PrimitiveAdapter', reduction=8)
 
 
-def vit_b16(prompt, adapter):
+LORA = dict(rank=8, alpha=16)
+
+
+def vit_b16(prompt, adapter, **backbone):
     cfg = Config.fromfile('configs/_base_/models/mpt_vit-b16.py').model
     cfg.backbone.vit.pop('init_cfg')
     cfg.backbone.prompt, cfg.backbone.adapter = prompt, adapter
+    cfg.backbone.update(backbone)
     cfg.cls_head.num_classes = 3
     return MODELS.build(cfg)
 
@@ -34,6 +38,36 @@ def vit_b16(prompt, adapter):
 )
 def test_what_learns(prompt, adapter, learns):
     assert count_parameters(vit_b16(prompt, adapter))['trainable'] == learns
+
+
+@pytest.mark.parametrize(
+    ('prompt', 'adapter', 'more', 'learns'),
+    [
+        # 12 layers of 197 tokens, without the head of ImageNet's classes.
+        (None, None, dict(freeze_vit=False), 85_798_656 + 2_307),
+        # 50 prompts; all three branches of the adapter.
+        (dict(type='VPTPrompt'), GROUP, {}, 2_307 + 5_308_416 + 50 * 768),
+        (
+            dict(type='VPTPrompt', deep=True),
+            GROUP,
+            {},
+            2_307 + 5_308_416 + 12 * 50 * 768,
+        ),
+        # A is 8 x 768 and B 2304 x 8, in every layer.
+        (PROMPT, None, dict(lora=LORA), 220_301 + 12 * 8 * (768 + 2304)),
+        (PROMPT, GROUP, dict(adapter_from=6), 220_301 + 5_308_416 // 2),
+        # 49 places of 128 features to three numbers a prompt; three numbers to a token.
+        (
+            dict(PROMPT, spatial=True),
+            GROUP,
+            {},
+            5_528_717 + 15 * (49 * 128 + 1) + 768 * (3 + 1),
+        ),
+    ],
+)
+def test_what_learns_in_the_other_tunings(prompt, adapter, more, learns):
+    model = vit_b16(prompt, adapter, **more)
+    assert count_parameters(model)['trainable'] == learns
 
 
 def test_mpt_learns_5_5_million_of_91_and_takes_18_69_g():

@@ -62,6 +62,16 @@ def test_spatial_mean_needs_the_nonlinearity(prompt):
     assert change.abs().mean() > 1e-2
 
 
+def test_without_gelu_it_does_vanish():
+    """The ablation of Eq. 8: what the non-linearity is there for."""
+    torch.manual_seed(0)
+    patch = torch.randn(16, 3, 16, 16)
+    motion = torch.cat([patch, -patch], dim=-1)[None]
+    prompt = MotionPrompt(embed_dims=24, channels=16, gelu=False)
+    change = prompt.frame_features(motion) - prompt.frame_features(motion * 0)
+    assert change.abs().max() < 1e-5
+
+
 def test_wrong_shapes_say_what_is_expected(prompt):
     with pytest.raises(ValueError, match='length=16'):
         prompt(torch.zeros(1, 8, 3, 32, 32))

@@ -112,3 +112,25 @@ def test_missing_weights_say_which_file_to_fetch_and_where_to_put_it(
     with pytest.raises(FileNotFoundError, match='vit-base.pth') as error:
         load_pretrained(MODELS.build(VIT), url)
     assert str(tmp_path) in str(error.value)
+
+
+def test_a_vit_that_learns_as_a_whole(image):
+    model = MPTViT(vit=dict(VIT, drop_rate=0.5), freeze_vit=False).train()
+    assert all(module.training for module in model.vit.modules())
+    assert all(parameter.requires_grad for parameter in model.vit.parameters())
+    model(image).square().sum().backward()
+    assert model.vit.patch_embed.projection.weight.grad.abs().max() > 0
+
+
+def test_adapters_from_a_layer_on():
+    model = MPTViT(vit=VIT, adapter=ADAPTER, adapter_from=2)
+    assert len(model.adapters) == 1
+    seen = []
+    model.adapters[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    layers = []
+    for layer in model.vit.layers:
+        layer.register_forward_hook(lambda *given: layers.append(given[-1]))
+    model(torch.randn(1, 3, 64, 64))
+    torch.testing.assert_close(seen[0], layers[2])
+    with pytest.raises(ValueError, match='no layer of 3'):
+        MPTViT(vit=VIT, adapter=ADAPTER, adapter_from=3)

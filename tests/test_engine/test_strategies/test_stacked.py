@@ -47,6 +47,28 @@ FORMS = {
         ),
         'optim_wrapper__paramwise_cfg': dict(bias_lr_mult=10, bias_decay_mult=0),
     },
+    'deep prompts without motion, adapters from a layer on, without means': {
+        'model__backbone__prompt': dict(
+            type='VPTPrompt', num_prompts=3, deep=True, _delete_=True
+        ),
+        'model__backbone__adapter__share_means': False,
+        'model__backbone__adapter_from': 1,
+    },
+    'prompts with a place, without GELU, low-rank updates, no residual': {
+        'model__backbone__prompt__spatial': True,
+        'model__backbone__prompt__gelu': False,
+        'model__backbone__adapter': None,
+        'model__backbone__lora': dict(rank=2),
+        'model__data_preprocessor__keep_residual': False,
+    },
+    'shallow prompts without motion': {
+        'model__backbone__prompt': dict(type='VPTPrompt', num_prompts=3, _delete_=True),
+    },
+    'the whole ViT': {
+        'model__backbone__prompt': None,
+        'model__backbone__adapter': None,
+        'model__backbone__freeze_vit': False,
+    },
 }
 
 
