@@ -1,7 +1,16 @@
 """MODEL: motion prompts, adapters, the tuned ViT and the recognizer."""
 
 from .adapters import Bottleneck, GroupAdapter, PrimitiveAdapter
-from .complexity import count_by_part, count_multiply_adds, count_parameters
+from .complexity import (
+    Cost,
+    cost,
+    count_activation_bytes,
+    count_by_part,
+    count_checkpoint_bytes,
+    count_multiply_adds,
+    count_parameters,
+    latency_ms,
+)
 from .data_preprocessor import MERDataPreprocessor
 from .lora import add_lora
 from .motion_prompt import MotionPrompt
@@ -13,6 +22,7 @@ from .vpt import VPTPrompt
 
 __all__ = [
     'Bottleneck',
+    'Cost',
     'GroupAdapter',
     'MERDataPreprocessor',
     'MPTRecognizer',
@@ -22,8 +32,12 @@ __all__ = [
     'SpatialGaussian',
     'VPTPrompt',
     'add_lora',
+    'cost',
+    'count_activation_bytes',
     'count_by_part',
+    'count_checkpoint_bytes',
     'count_multiply_adds',
     'count_parameters',
+    'latency_ms',
     'load_pretrained',
 ]

@@ -1,11 +1,62 @@
-"""What a model costs: parameters that learn, and multiply-adds with attention."""
+"""What a model costs: parameters, multiply-adds with attention, memory, time."""
+
+import io
+import time
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..engine.fold_runner import count_parameters
+from ..engine.slim_checkpoint import slim_state_dict
+from ..engine.stacking.sizing import SavedBytes
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one model costs (MPT, table V, and what that leaves out).
+
+    Attributes:
+        trainable: Parameters that learn.
+        total: Parameters.
+        multiply_adds: Of one clip, attention products counted.
+        activation_bytes: What a training step keeps per clip for its backward pass.
+        checkpoint_bytes: Size of a fold's checkpoint, without optimizer.
+        latency_ms: Median time of the network for one clip, in milliseconds.
+    """
+
+    trainable: int
+    total: int
+    multiply_adds: int
+    activation_bytes: int
+    checkpoint_bytes: int
+    latency_ms: float
+
+
+def cost(
+    model: nn.Module, image_size: int = 224, length: int = 16, repeats: int = 10
+) -> Cost:
+    """Count and time one recognizer.
+
+    The motion front end and the reading of clips are not part of it.
+
+    Args:
+        model: An :class:`MPTRecognizer`, on the device to time.
+        image_size: Side of the frames in pixels.
+        length: Frames T.
+        repeats: How often it is timed, after two times that do not count.
+    """
+    parameters = count_parameters(model)
+    return Cost(
+        parameters['trainable'],
+        parameters['total'],
+        count_multiply_adds(model, image_size, length),
+        count_activation_bytes(model, image_size, length),
+        count_checkpoint_bytes(model),
+        latency_ms(model, image_size, length, repeats),
+    )
 
 
 def count_by_part(model: nn.Module) -> dict[str, int]:
@@ -43,9 +94,7 @@ def count_multiply_adds(
     Returns:
         Multiply-adds (half of the floating point operations).
     """
-    parameter = next(model.parameters())
-    image = torch.zeros(1, 3, image_size, image_size, device=parameter.device)
-    inputs = dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))
+    inputs = _one_clip(model, image_size, length)
     was_training = model.training
     model.eval()
     counter = FlopCounterMode(display=False)
@@ -53,3 +102,54 @@ def count_multiply_adds(
         model(inputs, mode='tensor', stage='head')
     model.train(was_training)
     return counter.get_total_flops() // 2
+
+
+def count_activation_bytes(
+    model: nn.Module, image_size: int = 224, length: int = 16
+) -> int:
+    """Bytes that a training step keeps per clip for its backward pass, in float32.
+
+    Parameters and their gradients are not counted; each tensor is counted once. It is
+    what decides how many clips, and how many stacked folds, fit into memory.
+    """
+    inputs = _one_clip(model, image_size, length)
+    was_training = model.training
+    model.train()
+    kept = SavedBytes(model)
+    with kept.counting():
+        logits = model(inputs, mode='tensor', stage='head')
+    model.train(was_training)
+    del logits
+    return kept.total
+
+
+def count_checkpoint_bytes(model: nn.Module) -> int:
+    """Size of the checkpoint of a fold: what learned, and no optimizer."""
+    with io.BytesIO() as file:
+        torch.save(slim_state_dict(model), file)
+        return len(file.getvalue())
+
+
+def latency_ms(
+    model: nn.Module, image_size: int = 224, length: int = 16, repeats: int = 10
+) -> float:
+    """Median milliseconds of the network for one clip, without the front end."""
+    inputs = _one_clip(model, image_size, length)
+    was_training = model.training
+    model.eval()
+    times = []
+    with torch.no_grad():
+        for _ in range(repeats + 2):
+            begin = time.perf_counter()
+            logits = model(inputs, mode='tensor', stage='head')
+            # Reading a number waits for a GPU to have computed it.
+            float((logits[0] if isinstance(logits, tuple) else logits).sum())
+            times.append(time.perf_counter() - begin)
+    model.train(was_training)
+    return 1000 * sorted(times[2:])[repeats // 2]
+
+
+def _one_clip(model: nn.Module, image_size: int, length: int) -> dict[str, Tensor]:
+    device = next(model.parameters()).device
+    image = torch.zeros(1, 3, image_size, image_size, device=device)
+    return dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))

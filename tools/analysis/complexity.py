@@ -1,10 +1,20 @@
-"""Print what a config's model costs: parameters that learn, and multiply-adds."""
+"""Print what models cost: parameters, multiply-adds, memory, checkpoints, time.
+
+    python tools/analysis/complexity.py configs/mpt_vit-b16_smic.py
+    python tools/analysis/complexity.py configs/*_vit-b16_smic.py
+
+One config: a list, part by part. Several: a table, one row each (MPT, table V).
+"""
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
+from torch import nn
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine.command_line import (
@@ -14,52 +24,86 @@ from mmaction_mer.engine.command_line import (
     report_errors,
 )
 from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.models import count_by_part, count_multiply_adds, count_parameters
+from mmaction_mer.models import Cost, cost, count_by_part
+
+HEADINGS = (
+    'learns',
+    'all',
+    'multiply-adds a clip',
+    'kept a clip in training',
+    'checkpoint of a fold',
+    'a clip takes',
+)
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('configs', nargs='+', help='config files')
     parser.add_argument('--image-size', type=int, help="default: the ViT's own")
+    parser.add_argument('--device', default='cpu', help='where it is timed')
     parser.add_argument(
         '--pretrained',
         action='store_true',
         help='load the pre-trained weights too; they do not change the figures',
     )
     parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-@report_errors
-def main() -> None:
-    """Build the model and print its table."""
-    args = parse_args()
-    cfg = read_config(args.config)
+def build(path: str, args: argparse.Namespace) -> nn.Module:
+    """Build the model of a config."""
+    cfg = read_config(path)
     merge_options(cfg, args.cfg_options)
     if 'vit' not in cfg.get('model', {}).get('backbone', {}):
         raise MERRunError(
-            f'{args.config}: has no model.backbone.vit; this table is of models '
+            f'{path}: has no model.backbone.vit; this table is of models '
             'around an MPTViT'
         )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
         cfg.model.backbone.vit.pop('init_cfg', None)
-    model = MODELS.build(cfg.model)
-    size = args.image_size or model.backbone.vit.img_size[0]
-    counts = count_parameters(model)
-    rows = [(part, f'{number:,}') for part, number in count_by_part(model).items()]
-    rows += [
-        ('all that learns', f'{counts["trainable"]:,}'),
-        ('all', f'{counts["total"]:,}'),
-        (
-            f'multiply-adds a clip, {size} px',
-            f'{count_multiply_adds(model, size) / 1e9:.2f} G',
-        ),
+    return MODELS.build(cfg.model).to(args.device)
+
+
+def written(found: Cost) -> list[str]:
+    """Write a cost in the order of the headings."""
+    return [
+        f'{found.trainable:,}',
+        f'{found.total:,}',
+        f'{found.multiply_adds / 1e9:.2f} G',
+        f'{found.activation_bytes / 1e6:.0f} MB',
+        f'{found.checkpoint_bytes / 1e6:.2f} MB',
+        f'{found.latency_ms:.0f} ms',
     ]
-    print('| what | count |\n|---|---:|')
-    for what, number in rows:
-        print(f'| {what} | {number} |')
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build the models and print their table."""
+    args = parse_args(arguments)
+    rows = []
+    for path in args.configs:
+        model = build(path, args)
+        size = args.image_size or model.backbone.vit.img_size[0]
+        length = getattr(model.backbone.prompt, 'length', 16)
+        rows.append((path, size, written(cost(model, size, length))))
+    if len(rows) == 1:
+        print('| what | count |\n|---|---:|')
+        for part, number in count_by_part(model).items():
+            print(f'| {part} | {number:,} |')
+        names = ['all that learns', *HEADINGS[1:]]
+        for name, value in zip(names, rows[0][2], strict=True):
+            print(f'| {name} | {value} |')
+    else:
+        print('| config | pixels | ' + ' | '.join(HEADINGS) + ' |')
+        print('|---|---:|' + '---:|' * len(HEADINGS))
+        for path, size, values in rows:
+            print(f'| {Path(path).stem} | {size} | ' + ' | '.join(values) + ' |')
+    where = torch.cuda.get_device_name() if 'cuda' in args.device else 'CPU'
+    print(f'\nTimed on {where}, {torch.get_num_threads()} threads, float32.')
 
 
 if __name__ == '__main__':
