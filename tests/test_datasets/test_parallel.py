@@ -66,7 +66,8 @@ import os, sys, time
 from mmaction_mer.datasets.parallel import in_processes
 
 def sleep(number):
-    print(os.getpid(), flush=True)
+    # In one piece: both write to one pipe, and an unbuffered print writes twice.
+    os.write(1, b'%d\\n' % os.getpid())
     time.sleep(600)
 
 list(in_processes(sleep, range(2), 2))
@@ -75,9 +76,11 @@ list(in_processes(sleep, range(2), 2))
 
 def test_processes_end_with_their_parent():
     parent = subprocess.Popen([sys.executable, '-c', ORPHANS], stdout=subprocess.PIPE)
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    parent.kill()
-    parent.wait()
+    try:
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+    finally:
+        parent.kill()
+        parent.wait()
     deadline = time.monotonic() + 60
     while any(os.path.exists(f'/proc/{worker}') for worker in workers):
         assert time.monotonic() < deadline
