@@ -12,6 +12,10 @@ PIP := $(BIN)/python -m pip
 CONSTRAINTS := requirements/constraints.txt
 INSTALLED := $(VENV)/.installed
 
+# How many processes share the tests: `make test WORKERS=8` on a larger machine, 0 for
+# none. Each has one core and up to 2 GB.
+WORKERS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint style clean
 
@@ -42,7 +46,7 @@ demo: $(INSTALLED) ## Make SynthME, train and score MPT on every subject of it
 	$(BIN)/python tools/train.py configs/mpt_vit-tiny_synthme.py --resume
 
 test: lint ## Run every check: style, types, tests, doctests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(INSTALLED) ## Check style and types, change nothing
 	$(BIN)/ruff check .

@@ -84,6 +84,7 @@ setup(
             # Spreadsheets of fake releases, and photographs to find faces in.
             'openpyxl>=3.1',
             'pytest>=8',
+            'pytest-xdist>=3.6',
             'ruff>=0.9',
             'scikit-image>=0.24',
             'scikit-learn>=1.3',
