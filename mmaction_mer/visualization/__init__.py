@@ -4,6 +4,7 @@ Every drawing function returns a :class:`matplotlib.figure.Figure` that belongs 
 window, so they work on servers and in several threads.
 """
 
+from .ablation_figure import plot_ablation
 from .clip_figure import plot_clip
 from .clip_sheets import clip_sheets, write_clip_sheets
 from .confusion import plot_confusion
@@ -14,6 +15,7 @@ from .saving import save_figure
 __all__ = [
     'clip_sheets',
     'contact_sheet',
+    'plot_ablation',
     'plot_classes',
     'plot_clip',
     'plot_confusion',

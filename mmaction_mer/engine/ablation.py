@@ -1,0 +1,291 @@
+"""A list of named overrides over one base config: what an ablation table asks for.
+
+A list is a plain config file::
+
+    title = 'Table X: magnification factor'
+    base = 'mpt_vit-b16_smic.py'            # from the folder above the list's own
+    paper = dict(source='MPT, table X', dataset='SMIC')
+    rows = [
+        dict(name='alpha = 0', options={'model.data_preprocessor.alpha': 0.0},
+             paper=dict(acc=81.10, f1=80.54)),
+        dict(name='alpha = 20', options={}, paper=dict(acc=86.59, f1=86.01)),
+    ]
+
+An option sets one place of the base and what is below it: a dict **replaces** the whole
+node, unlike in ``_base_`` and ``--cfg-options``, where it is merged into it.
+"""
+
+import copy
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from .command_line import read_config
+from .errors import MERRunError
+from .fingerprint import RUN_KEYS, fingerprint
+
+_TABLE_KEYS = ('title', 'base', 'paper', 'rows', 'reference', 'x_label')
+_ROW_KEYS = ('name', 'options', 'base', 'paper', 'x')
+_SOURCE_KEYS = ('source', 'dataset')
+#: What a paper's row can have: percent, percent, and millions that learn.
+PAPER_KEYS = ('acc', 'f1', 'millions')
+_SLUG = 60
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: one config.
+
+    Attributes:
+        name: As printed.
+        options: What is set in the base, by dotted key.
+        base: A base of its own, in place of the table's.
+        paper: The paper's numbers, see :data:`PAPER_KEYS`.
+        x: What is varied, as a number: such rows are drawn as a line.
+    """
+
+    name: str
+    options: dict[str, Any]
+    base: Path | None = None
+    paper: dict[str, float] = field(default_factory=dict)
+    x: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A list of rows.
+
+    Attributes:
+        path: The file it was read from.
+        title: As printed.
+        base: The config that the rows change.
+        paper: ``source`` and ``dataset`` of the paper's numbers; may be empty.
+        rows: The rows.
+        reference: Name of the row that the others are compared with, if any.
+        x_label: What ``x`` of the rows is.
+    """
+
+    path: Path
+    title: str
+    base: Path
+    paper: dict[str, str]
+    rows: list[Row]
+    reference: str | None
+    x_label: str = ''
+
+    @property
+    def name(self) -> str:
+        """Name of the table's files."""
+        return self.path.stem
+
+
+def read_table(path: str | Path) -> Table:
+    """Read a list of rows.
+
+    Args:
+        path: The file, in a folder beside the bases.
+
+    Returns:
+        The table; without ``reference`` in the file, its first row that changes
+        nothing is what the others are compared with.
+
+    Raises:
+        MERRunError: A key is missing, not known or of the wrong kind; the message
+            names file, row and key.
+    """
+    path = Path(path)
+    content = read_config(str(path)).to_dict()
+    # mmengine keeps a file's private variables as well.
+    content = {key: value for key, value in content.items() if key[:1] != '_'}
+    _known(path, '', content, _TABLE_KEYS, ('title', 'base', 'rows'))
+    rows = content['rows']
+    if not isinstance(rows, list) or not rows:
+        raise MERRunError(f'{path}: rows is not a list of dict(name=..., options=...)')
+    read = [_read_row(path, number, row) for number, row in enumerate(rows, 1)]
+    names = [row.name for row in read]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise MERRunError(f'{path}: two rows are called {twice[0]!r}: rename one')
+    plain = [row.name for row in read if not row.options and row.base is None]
+    reference = content.get('reference') or next(iter(plain), None)
+    if reference is not None and reference not in names:
+        raise MERRunError(
+            f'{path}: reference is {reference!r}, which is no row'
+            + near(reference, names)
+        )
+    paper = content.get('paper') or {}
+    _known(path, 'paper: ', paper, _SOURCE_KEYS)
+    if not paper and any(row.paper for row in read):
+        raise MERRunError(
+            f"{path}: rows have the paper's numbers, but there is no "
+            f"paper=dict(source='MPT, table X', dataset='SMIC') that says whose"
+        )
+    return Table(
+        path=path,
+        title=str(content['title']),
+        base=_base(path, content['base']),
+        paper=paper,
+        rows=read,
+        reference=reference,
+        x_label=content.get('x_label') or '',
+    )
+
+
+def _read_row(path: Path, number: int, row: Any) -> Row:
+    where = f'row {number}: '
+    if not isinstance(row, Mapping):
+        raise MERRunError(f'{path}: {where}is {row!r}, not a dict(name=..., options=)')
+    if row.get('name'):
+        where = f'row {row["name"]!r}: '
+    _known(path, where, row, _ROW_KEYS, ('name', 'options'))
+    if not isinstance(row['options'], Mapping):
+        raise MERRunError(
+            f'{path}: {where}options is {row["options"]!r}, not a dict by dotted keys'
+        )
+    paper = row.get('paper') or {}
+    _known(path, f'{where}paper: ', paper, PAPER_KEYS)
+    numbers = {f'paper.{key}': value for key, value in paper.items()}
+    for key, value in {**numbers, 'x': row.get('x')}.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise MERRunError(f'{path}: {where}{key} is {value!r}, not a number')
+    return Row(
+        name=str(row['name']),
+        options=dict(row['options']),
+        base=_base(path, row['base']) if row.get('base') else None,
+        paper=dict(paper),
+        x=row.get('x'),
+    )
+
+
+def _known(
+    path: Path,
+    where: str,
+    given: Any,
+    known: Sequence[str],
+    needed: Sequence[str] = (),
+) -> None:
+    if not isinstance(given, Mapping):
+        raise MERRunError(f'{path}: {where}is {given!r}, not a dict')
+    if unknown := sorted(given.keys() - set(known)):
+        raise MERRunError(
+            f'{path}: {where}{unknown[0]} is not a key here; the keys are '
+            f'{", ".join(known)}'
+        )
+    if missing := [key for key in needed if given.get(key) is None]:
+        raise MERRunError(f'{path}: {where}{missing[0]} is missing')
+
+
+def _base(path: Path, name: str) -> Path:
+    """Find a base: lists lie in a folder beside the configs that they change."""
+    return path.parent.parent / name
+
+
+def apply_options(cfg: Config, options: Mapping[str, Any], where: str = '') -> Config:
+    """Set places of a config; a dict replaces the whole node that it is given for.
+
+    Args:
+        cfg: The config, which is left as it is.
+        options: Values by dotted key, in the order in which they are set. A number in
+            a key is an index into a list.
+        where: What a message begins with, such as the file and the row.
+
+    Returns:
+        The changed copy.
+
+    Raises:
+        MERRunError: A key goes through something that the config does not have. The
+            last part of a key may be new, since a component has arguments that its
+            config does not name; it is the component that refuses what it does not
+            know.
+
+    >>> cfg = Config(dict(model=dict(prompt=dict(type='A', num=5), adapter=None)))
+    >>> apply_options(cfg, {'model.prompt': dict(type='B')}).model.prompt
+    {'type': 'B'}
+    >>> apply_options(cfg, {'model.promt.num': 3}, 'table6.py: ')
+    Traceback (most recent call last):
+    mmaction_mer.engine.errors.MERRunError: table6.py: option 'model.promt.num': model
+    has no 'promt'; did you mean 'prompt'?
+    """
+    cfg = copy.deepcopy(cfg)
+    for key, value in options.items():
+        *path, last = str(key).split('.')
+        node: Any = cfg._cfg_dict
+        walked = ''
+        says = f'{where}option {key!r}: '
+        for part in path:
+            node = node[_place(node, part, walked, says)]
+            walked = f'{walked}.{part}' if walked else part
+        if path or last not in RUN_KEYS:
+            new = bool(path) and isinstance(node, Mapping)
+            place = last if new else _place(node, last, walked, says)
+        else:
+            place = last
+        # Through ConfigDict, so that dicts within lists become what configs hold.
+        node[place] = ConfigDict(value=copy.deepcopy(value))['value']
+    return cfg
+
+
+def _place(node: Any, part: str, walked: str, says: str) -> str | int:
+    """Find a part of a key in a node."""
+    name = walked or 'the config'
+    if isinstance(node, list | tuple):
+        if not re.fullmatch(r'-?\d+', part):
+            raise MERRunError(f'{says}{name} is a list: give an index, not {part!r}')
+        if not -len(node) <= int(part) < len(node):
+            raise MERRunError(f'{says}{name} has {len(node)} entries, counted from 0')
+        return int(part)
+    if not isinstance(node, Mapping):
+        raise MERRunError(
+            f'{says}{name} is {node!r}, which nothing can be set in: set {name} itself '
+            f'to a dict'
+        )
+    if part not in node:
+        raise MERRunError(f'{says}{name} has no {part!r}' + near(part, list(node)))
+    return part
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """Name what was probably meant.
+
+    >>> near('alhpa', ['alpha', 'low'])
+    "; did you mean 'alpha'?"
+    >>> near('x', ['alpha', 'low'])
+    '; there are alpha, low'
+    """
+    close = difflib.get_close_matches(name, known)
+    if close:
+        return f'; did you mean {" or ".join(map(repr, close))}?'
+    return f'; there are {", ".join(map(str, known))}'
+
+
+def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
+    """Name the folder of a run, by what decides its numbers and nothing else.
+
+    Rows of different tables that are one config have one name, whatever they are
+    called in their tables. Its seeds lie within, so they have no part in it.
+
+    Args:
+        canonical: See :func:`~mmaction_mer.engine.fingerprint.canonical_config`.
+        changes: What differs from the base, from
+            :func:`~mmaction_mer.engine.fingerprint.differences`.
+
+    >>> run_name({}, ['model.data_preprocessor.alpha: 20.0 -> 10.0'])
+    'alpha-10.0-...'
+    >>> run_name({}, []).rpartition('-')[0]
+    'base'
+    """
+    parts = []
+    for change in changes:
+        key, _, values = change.partition(': ')
+        value = values.rpartition(' -> ')[2].strip("'")
+        if value != '(absent)':  # a dict in another's place says the rest by its type
+            parts.append(f'{key.rpartition(".")[2]}-{value}')
+    slug = re.sub(r'[^\w.=-]+', '-', '_'.join(parts)).replace('-_', '_')
+    decided = {key: value for key, value in canonical.items() if key != 'randomness'}
+    deterministic = (canonical.get('randomness') or {}).get('deterministic', False)
+    digest = fingerprint({**decided, 'deterministic': deterministic})[:8]
+    return f'{slug[:_SLUG].strip("-_.") or "base"}-{digest}'

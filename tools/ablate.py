@@ -1,0 +1,200 @@
+"""Run tables of ablations: named overrides over one base config, all rows, resumed.
+
+    python tools/ablate.py configs/ablations/table6.py --seeds 0 1 2
+    python tools/ablate.py configs/ablations/*.py --base configs/mpt_vit-tiny_synthme.py
+
+A row that is one config with a row of another table is trained once for both. What is
+done is skipped, what was cut goes on, what fails is named in the table while the others
+go on. After every row the tables are written again, to ``OUT/<base>/<table>.md``,
+``.tex``, ``.json`` and ``.png``.
+"""
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.engine.ablation import Table, read_table
+from mmaction_mer.engine.ablation_runs import (
+    Trial,
+    pick_rows,
+    plan_trials,
+    run_trial,
+    standing,
+    write_table,
+)
+from mmaction_mer.engine.command_line import CfgOptions, report_errors
+from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.visualization.report_page import duration
+
+Planned = list[tuple[Table, list[Trial]]]
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('tables', nargs='+', metavar='TABLE', help='lists of rows')
+    parser.add_argument(
+        '--base', help="a config in place of the tables' own: other data or backbone"
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('work_dirs/ablations'),
+        help='folder for tables and runs (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--seeds',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help="run every row once per seed (default: the base's seed)",
+    )
+    parser.add_argument('--rows', nargs='+', metavar='NAME', help='run these rows')
+    parser.add_argument(
+        '--strategy',
+        choices=['sequential', 'stacked', 'parallel'],
+        help='how folds are trained; the numbers are the same',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=CfgOptions,
+        help="change settings of all rows, before a row's own options",
+    )
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='say what rows change and what is done, and train nothing',
+    )
+    only.add_argument(
+        '--table-only',
+        action='store_true',
+        help='write the tables of what is done, and train nothing',
+    )
+    return parser.parse_args(arguments)
+
+
+def plan(args: argparse.Namespace) -> Planned:
+    """Read all tables and merge all rows before anything is trained."""
+    planned = []
+    for path in args.tables:
+        table = read_table(path)
+        if args.base and any(row.base for row in table.rows):
+            print(f'{path}: left out, since its rows have bases of their own (--base)')
+            continue
+        trials = plan_trials(
+            table, args.out, args.seeds, args.base, args.cfg_options, args.strategy
+        )
+        planned.append((table, trials))
+    if not planned:
+        raise MERRunError('no table is left to run')
+    return planned
+
+
+def dry_run(planned: Planned) -> None:
+    """Print what every row changes and how it stands."""
+    for table, trials in planned:
+        print(f'{table.title} ({table.path})')
+        for trial in trials:
+            print(f'  {trial.row.name}: {standing(trial)}\n    {trial.folder}')
+            for line in trial.changes or ['(the base as it is)']:
+                print(f'    {line}')
+
+
+def write(args: argparse.Namespace, table: Table, trials: list[Trial]) -> Path:
+    """Write a table of what is done by now."""
+    return write_table(table, trials, args.out, args.base, args.cfg_options)
+
+
+def run_all(args: argparse.Namespace, planned: Planned) -> int:
+    """Run what is not done.
+
+    Returns:
+        How many rows have no result.
+    """
+    asked = [
+        (trial, table, trials)
+        for table, trials in planned
+        for trial in pick_rows(trials, args.rows)
+    ]
+    results: dict[Path, str] = {}
+    took: list[float] = []
+    for table, trials in planned:
+        write(args, table, trials)
+    for number, (trial, table, _) in enumerate(asked, 1):
+        if trial.folder in results:
+            continue  # another table's row was the same run
+        ahead = {other.folder for other, *_ in asked[number - 1 :]} - results.keys()
+        left = f', about {duration(sum(took) / len(took) * len(ahead))} left at most' \
+            if took else ''  # fmt: skip
+        print(
+            f'row {number} of {len(asked)}: {trial.row.name} ({table.name}){left}',
+            flush=True,
+        )
+        started = time.monotonic()
+        result = results[trial.folder] = run_trial(trial)
+        # What a row held is given back before the next one asks for it.
+        gc.collect()
+        torch.cuda.empty_cache()
+        if result == 'skipped':
+            print('  done already', flush=True)
+            continue
+        if result == 'done':
+            took.append(time.monotonic() - started)
+        elif result == 'failed':
+            print(f'  failed: {trial.failure()}', file=sys.stderr, flush=True)
+        else:
+            print('  another process is training it: left to that one', flush=True)
+        for other, others in planned:
+            if any(one.folder == trial.folder for one in others):
+                write(args, other, others)
+    return report(args, planned, [trial for trial, *_ in asked])
+
+
+def report(args: argparse.Namespace, planned: Planned, asked: list[Trial]) -> int:
+    """Print the tables and name the rows without a result."""
+    for table, trials in planned:
+        path = write(args, table, trials)
+        print(f'\n{path.read_text(encoding="utf-8")}\ntable: {path}', flush=True)
+    missing = {
+        trial.folder: f'{trial.row.name}: {state}'
+        for trial in asked
+        if (state := standing(trial)) != 'done'
+    }
+    for line in missing.values():
+        print(f'no result: {line}', file=sys.stderr)
+    return len(missing)
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tables."""
+    args = parse_args(arguments)
+    planned = plan(args)
+    if args.rows:
+        known = [trial for _, trials in planned for trial in trials]
+        pick_rows(known, args.rows, strict=True)
+    if args.dry_run:
+        dry_run(planned)
+    elif args.table_only:
+        for table, trials in planned:
+            path = write(args, table, trials)
+            print(f'{path.read_text(encoding="utf-8")}\ntable: {path}', flush=True)
+    elif count := run_all(args, planned):
+        raise MERRunError(
+            f'{count} row(s) have no result; the tables say why. Start again to go on '
+            f'with them: what is done is kept'
+        )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
