@@ -22,11 +22,11 @@ NAMES = ('allocator', 'loso', 'memory', 'motion', 'scaling', 'store')
 
 @pytest.fixture(scope='module')
 def benchmarks():
-    """Every benchmark that writes JSON, by its name."""
+    """Every benchmark that writes JSON, by its name, and that of the prompts."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
-        for name in NAMES:
+        for name in (*NAMES, 'prompts'):
             spec = importlib.util.spec_from_file_location(
                 f'{name}_benchmark', FOLDER / f'{name}.py'
             )
@@ -254,3 +254,42 @@ def test_the_clock_of_a_way_runs_for_its_calls_alone(benchmarks, monkeypatch, tm
     cfg = loso.Config(dict(work_dir='', train_cfg=dict(max_iters=1)))
     assert loso.run('host-loop', cfg, tmp_path) == 3
     assert order == ['configs', 'clock', 'train', 'train', 'clock']
+
+
+def test_a_model_that_listens_to_motion_alone_is_found_out(benchmarks):
+    """A model whose answer is written in the motion, and nowhere in the image."""
+    labels = torch.arange(30) % 3
+    motion = torch.zeros(30, 16, 3, 16, 16) + labels.view(-1, 1, 1, 1, 1)
+
+    class Listening(torch.nn.Module):
+        def forward(self, inputs, mode, stage):
+            seen = inputs['motion'].mean(dim=(1, 2, 3, 4)).long()
+            return torch.eye(3)[seen]
+
+    class Given:
+        inputs = dict(motion=motion, image=torch.zeros(30, 3, 16, 16))
+
+    Given.labels = labels
+    prompts = benchmarks['prompts']
+    plain, motion, image = prompts.swapped(Listening(), Given, torch.arange(30), 0)
+    assert plain == image == 30
+    assert motion < 20
+
+
+def test_a_place_carries_what_the_mean_over_space_forgets(benchmarks):
+    """The same movement at the top of the face, or at its bottom."""
+    stream = torch.Generator().manual_seed(0)
+    labels = torch.arange(40) % 2
+    motion = torch.zeros(40, 16, 3, 48, 48)
+    for clip, label in zip(motion, labels, strict=True):
+        rows = slice(0, 16) if label else slice(32, 48)
+        clip[:, :, rows] = 3 * torch.randn(16, 3, 16, 48, generator=stream)
+
+    class Given:
+        inputs = dict(motion=motion)
+        subjects = np.arange(40) % 10
+
+    Given.labels = labels
+    carried = benchmarks['prompts'].carried
+    assert carried(Given, 16, spatial=True) > 0.9
+    assert carried(Given, 16, spatial=False) < 0.75

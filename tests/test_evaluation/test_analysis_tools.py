@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -177,3 +178,20 @@ def test_complexity_is_of_models_around_a_vit(tmp_path):
     ):
         done = run('complexity.py', path)
         assert message in (done.failure or '')
+
+
+def test_the_costs_of_one_model_and_of_several():
+    configs = TOOLS.parents[1] / 'configs'
+    tiny = configs / 'mpt_vit-tiny_synthme.py'
+    done = run('complexity.py', tiny)
+    rows = dict(re.findall(r'^\| ([^|]+) \| ([^|]+) \|$', done.stdout, re.M))
+    assert rows['backbone.adapters'] == '73,728'
+    assert rows['all that learns'] == '209,549'
+    assert rows['all'] == '1,504,397'
+    # 209,549 numbers of four bytes, and what a file has around them.
+    assert 0.84 < float(rows['checkpoint of a fold'].split()[0]) < 0.9
+    done = run('complexity.py', tiny, tiny)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith('| config | pixels | learns | all |')
+    assert lines[2].startswith('| mpt_vit-tiny_synthme | 112 | 209,549 | 1,504,397 |')
+    assert len([line for line in lines if 'mpt_vit-tiny_synthme' in line]) == 2

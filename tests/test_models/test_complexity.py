@@ -8,7 +8,12 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from mmaction_mer.engine import slim_state_dict
-from mmaction_mer.models import count_multiply_adds, count_parameters
+from mmaction_mer.models import (
+    cost,
+    count_activation_bytes,
+    count_multiply_adds,
+    count_parameters,
+)
 
 PROMPT = dict(type='MotionPrompt', num_prompts=5)
 GROUP = dict(type='GroupAdapter', reduction=8)
@@ -81,3 +86,36 @@ def test_mpt_learns_5_5_million_of_91_and_takes_18_69_g():
     torch.save(model.state_dict(), full)
     assert len(slim.getvalue()) / 1e6 == pytest.approx(22, abs=0.5)
     assert len(full.getvalue()) / 1e6 == pytest.approx(365, abs=1)
+
+
+def tiny(prompt, adapter, **backbone):
+    cfg = Config.fromfile('configs/_base_/models/mpt_vit-tiny.py').model
+    cfg.backbone.vit.pop('init_cfg')
+    cfg.backbone.update(prompt=prompt, adapter=adapter, **backbone)
+    return MODELS.build(cfg)
+
+
+def test_a_frozen_layer_below_what_learns_keeps_nothing():
+    """Of a head alone a training step keeps next to nothing, of the whole ViT all."""
+    head, late, mpt, full = (
+        count_activation_bytes(model, 112)
+        for model in (
+            tiny(None, None),
+            tiny(None, GROUP, adapter_from=5),
+            tiny(PROMPT, GROUP),
+            tiny(None, None, freeze_vit=False),
+        )
+    )
+    assert head < 0.01 * mpt
+    assert head < late < 0.3 * mpt
+    assert full > late
+
+
+def test_a_cost_says_what_the_parts_say():
+    model = tiny(PROMPT, GROUP).eval()
+    found = cost(model, 112, repeats=3)
+    assert (found.trainable, found.total) == (209_549, 1_504_397)
+    assert found.multiply_adds == count_multiply_adds(model, 112)
+    assert found.activation_bytes == count_activation_bytes(model, 112)
+    assert found.latency_ms > 0
+    assert not model.training
