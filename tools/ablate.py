@@ -20,13 +20,13 @@ import torch
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine.ablation import Table, read_table
+from mmaction_mer.engine.ablation_files import write_table
 from mmaction_mer.engine.ablation_runs import (
     Trial,
     pick_rows,
     plan_trials,
     run_trial,
     standing,
-    write_table,
 )
 from mmaction_mer.engine.command_line import CfgOptions, report_errors
 from mmaction_mer.engine.errors import MERRunError
@@ -95,6 +95,12 @@ def plan(args: argparse.Namespace) -> Planned:
             table, args.out, args.seeds, args.base, args.cfg_options, args.strategy
         )
         planned.append((table, trials))
+    names = [table.name for table, _ in planned]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise MERRunError(
+            f'two tables are called {twice[0]}, and one would overwrite the other: '
+            f'rename a file, or give them one by one with --out of their own'
+        )
     if not planned:
         raise MERRunError('no table is left to run')
     return planned
@@ -121,56 +127,66 @@ def run_all(args: argparse.Namespace, planned: Planned) -> int:
     Returns:
         How many rows have no result.
     """
-    asked = [
-        (trial, table, trials)
-        for table, trials in planned
-        for trial in pick_rows(trials, args.rows)
-    ]
-    results: dict[Path, str] = {}
-    took: list[float] = []
+    # Rows of several tables that are one run are run once, by the first one's name.
+    asked: dict[Path, tuple[Trial, Table]] = {}
     for table, trials in planned:
         write(args, table, trials)
-    for number, (trial, table, _) in enumerate(asked, 1):
-        if trial.folder in results:
-            continue  # another table's row was the same run
-        ahead = {other.folder for other, *_ in asked[number - 1 :]} - results.keys()
-        left = f', about {duration(sum(took) / len(took) * len(ahead))} left at most' \
-            if took else ''  # fmt: skip
-        print(
-            f'row {number} of {len(asked)}: {trial.row.name} ({table.name}){left}',
-            flush=True,
-        )
+        for trial in pick_rows(trials, args.rows):
+            asked.setdefault(trial.folder, (trial, table))
+    pending = {folder for folder, (one, _) in asked.items() if standing(one) != 'done'}
+    took: list[float] = []
+    held = []
+    for number, (trial, table) in enumerate(asked.values(), 1):
+        left = ''
+        if took and pending:
+            mean = sum(took) / len(took)
+            left = f', about {duration(mean * len(pending))} left'
+        name = f'{trial.row.name} ({table.name})'
+        print(f'row {number} of {len(asked)}: {name}{left}', flush=True)
         started = time.monotonic()
-        result = results[trial.folder] = run_trial(trial)
-        # What a row held is given back before the next one asks for it.
-        gc.collect()
-        torch.cuda.empty_cache()
-        if result == 'skipped':
-            print('  done already', flush=True)
-            continue
+        result = attempt(args, planned, trial)
+        pending.discard(trial.folder)
         if result == 'done':
             took.append(time.monotonic() - started)
-        elif result == 'failed':
-            print(f'  failed: {trial.failure()}', file=sys.stderr, flush=True)
-        else:
-            print('  another process is training it: left to that one', flush=True)
-        for other, others in planned:
-            if any(one.folder == trial.folder for one in others):
-                write(args, other, others)
-    return report(args, planned, [trial for trial, *_ in asked])
+        elif result == 'busy':
+            held.append(trial)
+    # What another process trained meanwhile may be done by now, or cut.
+    for trial in held:
+        print(f'once more: {trial.row.name}', flush=True)
+        attempt(args, planned, trial)
+    return report(args, planned, [trial for trial, _ in asked.values()])
+
+
+def attempt(args: argparse.Namespace, planned: Planned, trial: Trial) -> str:
+    """Run a row, say how it went and write the tables that have it."""
+    result = run_trial(trial)
+    # What a row held is given back before the next one asks for it.
+    gc.collect()
+    torch.cuda.empty_cache()
+    if result == 'skipped':
+        print('  done already', flush=True)
+        return result
+    if result == 'failed':
+        print(f'  failed: {trial.failure()}', file=sys.stderr, flush=True)
+    elif result == 'busy':
+        print('  another process is training it: passed over for now', flush=True)
+    for table, trials in planned:
+        if any(one.folder == trial.folder for one in trials):
+            write(args, table, trials)
+    return result
 
 
 def report(args: argparse.Namespace, planned: Planned, asked: list[Trial]) -> int:
     """Print the tables and name the rows without a result."""
     for table, trials in planned:
         path = write(args, table, trials)
-        print(f'\n{path.read_text(encoding="utf-8")}\ntable: {path}', flush=True)
-    missing = {
-        trial.folder: f'{trial.row.name}: {state}'
+        print(f'\n{path.read_text(encoding="utf-8")}\ntable: {path}')
+    missing = [
+        f'{trial.row.name}: {state}'
         for trial in asked
         if (state := standing(trial)) != 'done'
-    }
-    for line in missing.values():
+    ]
+    for line in missing:
         print(f'no result: {line}', file=sys.stderr)
     return len(missing)
 
@@ -188,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif args.table_only:
         for table, trials in planned:
             path = write(args, table, trials)
-            print(f'{path.read_text(encoding="utf-8")}\ntable: {path}', flush=True)
+            print(f'{path.read_text(encoding="utf-8")}\ntable: {path}')
     elif count := run_all(args, planned):
         raise MERRunError(
             f'{count} row(s) have no result; the tables say why. Start again to go on '

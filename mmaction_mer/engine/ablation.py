@@ -15,26 +15,20 @@ An option sets one place of the base and what is below it: a dict **replaces** t
 node, unlike in ``_base_`` and ``--cfg-options``, where it is merged into it.
 """
 
-import copy
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
-
+from .ablation_options import near
 from .command_line import read_config
 from .errors import MERRunError
-from .fingerprint import RUN_KEYS, fingerprint
 
 _TABLE_KEYS = ('title', 'base', 'paper', 'rows', 'reference', 'x_label')
 _ROW_KEYS = ('name', 'options', 'base', 'paper', 'x')
 _SOURCE_KEYS = ('source', 'dataset')
 #: What a paper's row can have: percent, percent, and millions that learn.
 PAPER_KEYS = ('acc', 'f1', 'millions')
-_SLUG = 60
 
 
 @dataclass(frozen=True)
@@ -182,110 +176,3 @@ def _known(
 def _base(path: Path, name: str) -> Path:
     """Find a base: lists lie in a folder beside the configs that they change."""
     return path.parent.parent / name
-
-
-def apply_options(cfg: Config, options: Mapping[str, Any], where: str = '') -> Config:
-    """Set places of a config; a dict replaces the whole node that it is given for.
-
-    Args:
-        cfg: The config, which is left as it is.
-        options: Values by dotted key, in the order in which they are set. A number in
-            a key is an index into a list.
-        where: What a message begins with, such as the file and the row.
-
-    Returns:
-        The changed copy.
-
-    Raises:
-        MERRunError: A key goes through something that the config does not have. The
-            last part of a key may be new, since a component has arguments that its
-            config does not name; it is the component that refuses what it does not
-            know.
-
-    >>> cfg = Config(dict(model=dict(prompt=dict(type='A', num=5), adapter=None)))
-    >>> apply_options(cfg, {'model.prompt': dict(type='B')}).model.prompt
-    {'type': 'B'}
-    >>> apply_options(cfg, {'model.promt.num': 3}, 'table6.py: ')
-    Traceback (most recent call last):
-    mmaction_mer.engine.errors.MERRunError: table6.py: option 'model.promt.num': model
-    has no 'promt'; did you mean 'prompt'?
-    """
-    cfg = copy.deepcopy(cfg)
-    for key, value in options.items():
-        *path, last = str(key).split('.')
-        node: Any = cfg._cfg_dict
-        walked = ''
-        says = f'{where}option {key!r}: '
-        for part in path:
-            node = node[_place(node, part, walked, says)]
-            walked = f'{walked}.{part}' if walked else part
-        if path or last not in RUN_KEYS:
-            new = bool(path) and isinstance(node, Mapping)
-            place = last if new else _place(node, last, walked, says)
-        else:
-            place = last
-        # Through ConfigDict, so that dicts within lists become what configs hold.
-        node[place] = ConfigDict(value=copy.deepcopy(value))['value']
-    return cfg
-
-
-def _place(node: Any, part: str, walked: str, says: str) -> str | int:
-    """Find a part of a key in a node."""
-    name = walked or 'the config'
-    if isinstance(node, list | tuple):
-        if not re.fullmatch(r'-?\d+', part):
-            raise MERRunError(f'{says}{name} is a list: give an index, not {part!r}')
-        if not -len(node) <= int(part) < len(node):
-            raise MERRunError(f'{says}{name} has {len(node)} entries, counted from 0')
-        return int(part)
-    if not isinstance(node, Mapping):
-        raise MERRunError(
-            f'{says}{name} is {node!r}, which nothing can be set in: set {name} itself '
-            f'to a dict'
-        )
-    if part not in node:
-        raise MERRunError(f'{says}{name} has no {part!r}' + near(part, list(node)))
-    return part
-
-
-def near(name: str, known: Sequence[str]) -> str:
-    """Name what was probably meant.
-
-    >>> near('alhpa', ['alpha', 'low'])
-    "; did you mean 'alpha'?"
-    >>> near('x', ['alpha', 'low'])
-    '; there are alpha, low'
-    """
-    close = difflib.get_close_matches(name, known)
-    if close:
-        return f'; did you mean {" or ".join(map(repr, close))}?'
-    return f'; there are {", ".join(map(str, known))}'
-
-
-def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
-    """Name the folder of a run, by what decides its numbers and nothing else.
-
-    Rows of different tables that are one config have one name, whatever they are
-    called in their tables. Its seeds lie within, so they have no part in it.
-
-    Args:
-        canonical: See :func:`~mmaction_mer.engine.fingerprint.canonical_config`.
-        changes: What differs from the base, from
-            :func:`~mmaction_mer.engine.fingerprint.differences`.
-
-    >>> run_name({}, ['model.data_preprocessor.alpha: 20.0 -> 10.0'])
-    'alpha-10.0-...'
-    >>> run_name({}, []).rpartition('-')[0]
-    'base'
-    """
-    parts = []
-    for change in changes:
-        key, _, values = change.partition(': ')
-        value = values.rpartition(' -> ')[2].strip("'")
-        if value != '(absent)':  # a dict in another's place says the rest by its type
-            parts.append(f'{key.rpartition(".")[2]}-{value}')
-    slug = re.sub(r'[^\w.=-]+', '-', '_'.join(parts)).replace('-_', '_')
-    decided = {key: value for key, value in canonical.items() if key != 'randomness'}
-    deterministic = (canonical.get('randomness') or {}).get('deterministic', False)
-    digest = fingerprint({**decided, 'deterministic': deterministic})[:8]
-    return f'{slug[:_SLUG].strip("-_.") or "base"}-{digest}'

@@ -9,21 +9,23 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..evaluation.ablation_table import RowResult, build_table
-from ..evaluation.ablation_text import to_latex, to_markdown
 from ..evaluation.predictions import read_predictions
 from ..evaluation.seeds import summarize_seeds
-from ..utils import atomic_write, write_json
-from .ablation import Row, Table, apply_options, near, run_name
+from ..utils import write_json
+from .ablation import Row, Table
+from .ablation_options import apply_options, near, run_name
 from .command_line import explained, merge_options, read_config
 from .errors import MERRunError
 from .fingerprint import canonical_config, differences
 from .fold_config import plan_seed
 from .fold_folder import FoldFolder, find_folds, read_object
-from .loso_plan import make_plan
+from .loso_plan import OPTIONS, check_numbers, make_plan, stored_run
 from .loso_runner import LOSORunner
 from .run import runs_by_seed
 from .work_dir_lock import WorkDirLock
+
+#: What WorkDirLock says where another process holds a run.
+LOCKED = 'another process is training'
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def plan_trials(
         cfg.loso = {**given, 'seeds': list(chosen)}
         if strategy:
             cfg.loso.strategy = strategy
+        check_numbers({**OPTIONS, **cfg.loso})
         cfg.work_dir, cfg.resume = str(folder), True
         changes = differences(plain, canonical)
         trials.append(Trial(row, cfg, folder, tuple(chosen), changes))
@@ -150,8 +153,17 @@ def stored(trial: Trial) -> Measured | None:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # the run itself says what is wrong, and makes it good
     took = sum(found['extra'].get('training_s') or 0 for found in results.values())
-    extra = {'training_s': round(took, 3)}
+    extra = {'training_s': round(took, 3), **_origin(trial)}
     return Measured(summarize_seeds(results, lines, extra), lines)
+
+
+def _origin(trial: Trial) -> dict[str, Any]:
+    """Name the annotation and the arithmetic that a run was made with."""
+    try:
+        config = stored_run(trial.folder / f'seed{trial.seeds[0]}').get('config') or {}
+    except MERRunError:
+        config = {}
+    return {'annotation': config.get('annotation'), 'numerics': config.get('numerics')}
 
 
 def up_to_date(trial: Trial) -> bool:
@@ -197,9 +209,9 @@ def run_trial(trial: Trial) -> str:
             LOSORunner.from_cfg(copy.deepcopy(trial.cfg)).train()
             result = 'done'
     except Exception as error:
-        if busy(trial.folder):
-            return 'busy'
         text = explained(error)
+        if text and LOCKED in text:
+            return 'busy'
         trace = '' if text else traceback.format_exc()
         text = text or f'{type(error).__name__}: {error}'
         write_json(trial.failure_file, {'reason': text, 'traceback': trace})
@@ -224,13 +236,16 @@ def standing(trial: Trial) -> str:
     """Say how a row stands, by what is on disk.
 
     Returns:
-        ``'done'``, ``'failed: ...'``, ``'begun'`` or ``'not run yet'``.
+        ``'done'``, ``'failed: ...'``, ``'not run yet'``, ``'begun'`` or, where a
+        process is at it just now, ``'in work'``.
     """
     if reason := trial.failure():
         return f'failed: {reason}'
     if stored(trial):
         return 'done'
-    return 'begun' if trial.begun() else 'not run yet'
+    if not trial.begun():
+        return 'not run yet'
+    return 'in work' if busy(trial.folder) else 'begun'
 
 
 def pick_rows(
@@ -247,58 +262,3 @@ def pick_rows(
     if strict and (unknown := [name for name in names if name not in known]):
         raise MERRunError(f'no row is called {unknown[0]!r}' + near(unknown[0], known))
     return [trial for trial in trials if trial.row.name in names]
-
-
-def write_table(
-    table: Table,
-    trials: Sequence[Trial],
-    out: Path,
-    base: str | Path | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Path:
-    """Write a table of what is done, as Markdown, LaTeX, JSON and a picture.
-
-    Args:
-        table: The table.
-        trials: Its rows.
-        out: The files are in ``out/<base>/``.
-        base: What stood in the place of the table's base.
-        options: ``--cfg-options`` of all rows.
-
-    Returns:
-        The Markdown file.
-    """
-    # Imported here: matplotlib takes a second that few processes need to spend.
-    from ..visualization import plot_ablation, save_figure
-
-    base = Path(base or table.base)
-    rows = []
-    for trial in trials:
-        failed = trial.failure()
-        found = None if failed else stored(trial)
-        rows.append(
-            RowResult(
-                name=trial.row.name,
-                summary=found.summary if found else None,
-                lines=found.lines if found else None,
-                status=f'failed: {failed}' if failed else standing(trial),
-                paper=trial.row.paper,
-                x=trial.row.x,
-                changes=trial.changes,
-            )
-        )
-    content = build_table(
-        rows,
-        table.reference,
-        name=table.name,
-        title=table.title,
-        base=base.name,
-        options={key: str(value) for key, value in (options or {}).items()},
-        paper=table.paper,
-        x_label=table.x_label,
-    )
-    start = Path(out, base.stem, table.name)
-    write_json(start.with_suffix('.json'), content)
-    atomic_write(start.with_suffix('.tex'), to_latex(content))
-    save_figure(plot_ablation(content), start.with_suffix('.png'))
-    return atomic_write(start.with_suffix('.md'), to_markdown(content))

@@ -14,6 +14,11 @@ from .report import SELECTIONS
 
 #: The scores of a table.
 SHOWN = ('acc', 'uf1')
+#: What the rows of a table should have in common; a row that has not says so.
+ALIKE = (
+    'datasets', 'clips', 'subjects', 'folds', 'selection', 'protocol', 'annotation',
+    'numerics',
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
     facts = {
         'datasets': [row['dataset'] for row in summary['datasets']],
         'subjects': len(summary['subjects']),
-        'protocol': extra.get('protocol'),
         'folds': None,
+        **{key: extra.get(key) for key in ('protocol', 'annotation', 'numerics')},
     }
     folds = extra.get('folds')
     if isinstance(folds, Mapping):
@@ -113,6 +118,8 @@ def _row(
         return told
     summary = row.summary
     extra = summary.get('extra') or {}
+    # Beside every number, so that none is taken out of the file without it.
+    label = {'note': SELECTIONS['test']} if summary['selection'] == 'test' else {}
     intervals, deviations = summary['intervals'] or {}, summary['deviations'] or {}
     told['learns'] = (extra.get('parameters') or {}).get('trainable')
     told['training_s'] = extra.get('training_s')
@@ -121,23 +128,20 @@ def _row(
             'value': summary['scores'][name],
             'interval': intervals.get(name),
             'deviation': deviations.get(name),
+            **label,
         }
     told['per_seed'] = {
-        str(one['seed']): {name: one[name] for name in SHOWN}
+        str(one['seed']): {**{name: one[name] for name in SHOWN}, **label}
         for one in summary['per_seed']
     }
     told['selection'] = summary['selection']
-    notes = []
-    if summary['selection'] == 'test':
-        notes.append(SELECTIONS['test'])
+    notes = list(label.values())
     other = _facts(summary)
-    if odd := [
-        key
-        for key in ('datasets', 'clips', 'subjects', 'folds', 'selection', 'protocol')
-        if other[key] != common[key]
-        and not (key == 'selection' and summary['selection'] == 'test')
-    ]:
-        notes += [f'other {key}: {_said(key, other[key])}' for key in odd]
+    notes += [
+        f'other {key} ({_said(key, other[key])})'
+        for key in ALIKE
+        if other[key] != common[key] and not (key == 'selection' and label)
+    ]
     if reference is not None and row is not reference:
         told['against'], problem = _against(row, reference)
         notes += problem
@@ -170,7 +174,11 @@ def _against(
     except MERDataError:
         return None, ['not of the same clips as the reference']
     parts = {
-        name: {key: compared['scores'][name][key] for key in ('difference', 'interval')}
+        name: {
+            key: value
+            for key, value in compared['scores'][name].items()
+            if key in ('difference', 'interval', 'note')
+        }
         for name in SHOWN
     }
     return {**parts, 'mcnemar': compared['mcnemar']}, []

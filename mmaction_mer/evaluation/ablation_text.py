@@ -4,18 +4,18 @@ Both have the same cells. The paper's numbers stand in columns of their own at t
 right, headed by the paper's data set.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from .report import SELECTIONS
+from .ablation_cells import cells, columns, flat, heading, notes
 
 _LATEX = {
     '\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#',
     '_': r'\_', '{': r'\{', '}': r'\}', '~': r'\textasciitilde{}',
     '^': r'\textasciicircum{}', '<': r'\textless{}', '>': r'\textgreater{}',
-    '|': r'\textbar{}', '"': r'\textquotedbl{}',
+    '|': r'\textbar{}', '"': "''",
 }  # fmt: skip
-NONE = '-'
 
 
 def to_markdown(table: Mapping[str, Any]) -> str:
@@ -26,13 +26,14 @@ def to_markdown(table: Mapping[str, Any]) -> str:
     >>> [line for line in text.splitlines() if 'not run' in line]
     ['| a \\| b | not run yet | - | - | - | - | - | - |']
     """
-    columns = _columns(table)
-    names = [column if isinstance(column, str) else column[1] for column in columns]
-    lines = [f'# {_flat(table["title"])}', '', *map(_cell, heading(table)), '']
+    names = [
+        column if isinstance(column, str) else column[1] for column in columns(table)
+    ]
+    lines = [f'# {flat(table["title"])}', '', *map(_cell, heading(table)), '']
     lines.append('| ' + ' | '.join(map(_cell, names)) + ' |')
     lines.append('|---' + '|---:' * (len(names) - 1) + '|')
     for row in table['rows']:
-        lines.append('| ' + ' | '.join(map(_cell, _cells(table, row))) + ' |')
+        lines.append('| ' + ' | '.join(map(_cell, cells(table, row))) + ' |')
     return '\n'.join([*lines, '', *(f'{note}  ' for note in notes(table)), ''])
 
 
@@ -41,92 +42,39 @@ def to_latex(table: Mapping[str, Any]) -> str:
 
     >>> from .ablation_table import RowResult, build_table
     >>> text = to_latex(build_table([RowResult('50 % & more')], title='T', base='b'))
-    >>> r'50 \% \& more & not run yet' in text
+    >>> r'50 \% \& more & \multicolumn{7}{l}{not run yet}' in text
     True
     """
-    columns = _columns(table)
-    total = len(columns)
-    told = [f'% {_flat(line)}' for line in (table['title'], *heading(table))]
+    named = columns(table)
+    total = len(named)
+    wide = rf'\multicolumn{{{total}}}{{p{{\linewidth}}}}'
+    told = [f'% {flat(line)}' for line in (table['title'], *heading(table))]
     told.append(r'% Needs \usepackage{booktabs}.')
     lines = [*told, rf'\begin{{tabular}}{{l{"r" * (total - 1)}}}', r'\toprule']
-    papers = [column for column in columns if not isinstance(column, str)]
+    papers = [column for column in named if not isinstance(column, str)]
+    own = total - len(papers)
     for line in (table['title'], *heading(table)):
-        lines.append(rf'\multicolumn{{{total}}}{{l}}{{{latex(line)}}} \\')
+        lines.append(rf'{wide}{{{latex(line)}}} \\')
     lines.append(r'\midrule')
     if papers:
-        own = total - len(papers)
         lines.append(
             rf'\multicolumn{{{own}}}{{c}}{{measured}} & '
             rf'\multicolumn{{{len(papers)}}}{{c}}{{{latex(papers[0][0])}}} \\'
         )
         lines.append(rf'\cmidrule(lr){{1-{own}}} \cmidrule(lr){{{own + 1}-{total}}}')
-    short = [column if isinstance(column, str) else column[2] for column in columns]
+    short = [column if isinstance(column, str) else column[2] for column in named]
     lines.append(' & '.join(map(latex, short)) + r' \\')
     lines.append(r'\midrule')
     for row in table['rows']:
-        lines.append(' & '.join(map(latex, _cells(table, row))) + r' \\')
+        written = [_minus(latex(cell)) for cell in cells(table, row)]
+        if row['status'] != 'done':
+            # A sentence across the columns that have no numbers.
+            written[1:own] = [rf'\multicolumn{{{own - 1}}}{{l}}{{{written[1]}}}']
+        lines.append(' & '.join(written) + r' \\')
     lines.append(r'\midrule')
     for note in notes(table):
-        lines.append(rf'\multicolumn{{{total}}}{{l}}{{\footnotesize {latex(note)}}} \\')
+        lines.append(rf'{wide}{{\footnotesize {latex(note)}}} \\')
     return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}', ''])
-
-
-def heading(table: Mapping[str, Any]) -> list[str]:
-    """Say on what and how the rows were measured.
-
-    Returns:
-        Two lines or three, as plain text.
-    """
-    base = f'Base: {table.get("base", "")}'
-    if options := table.get('options'):
-        base += ', with ' + ', '.join(f'{key}={options[key]}' for key in options)
-    found = table['measured']
-    if found is None:
-        return ['Nothing is measured yet.', base + '.']
-    seeds = ', '.join(map(str, found['seeds']))
-    folds = found['folds']
-    parts = [
-        ', '.join(found['datasets']),
-        f'{found["clips"]} clips',
-        f'{found["subjects"]} subjects',
-        f'seed{"s" if len(found["seeds"]) > 1 else ""} {seeds}',
-        f'chance {100 * found["chance"]:.1f} %',
-        f"majority {100 * found['majority']:.1f} % ('{found['majority_class']}')",
-        f'protocol {_protocol(found["protocol"])}',
-    ]
-    if folds and folds['done'] < folds['of']:
-        parts.append(f'{folds["done"]} of {folds["of"]} folds alone')
-    lines = ['; '.join(parts) + '.']
-    return [*lines, f'{base}. Model of each fold: {SELECTIONS[found["selection"]]}.']
-
-
-def notes(table: Mapping[str, Any]) -> list[str]:
-    """Say below a table how its numbers are to be read."""
-    lines = ['Acc and UF1 in percent, means over the seeds.']
-    found = table['measured']
-    if found:
-        level = f'{100 * found["interval_level"]:.0f} %'
-        lines = [
-            f'Acc and UF1 in percent, means over the seeds, with {level} intervals by '
-            f'resampling subjects; sd: deviation over seeds, Acc / UF1.'
-        ]
-    if table['reference'] and found:
-        lines.append(
-            f'Differences are from "{table["reference"]}", of the same clips, the same '
-            f'draw of subjects on both sides; not corrected for the number of rows.'
-        )
-    if _paper_keys(table):
-        paper = table['paper']
-        where = paper.get('dataset', 'its own data')
-        lines.append(
-            f'The columns "{_source(table)}" are what {paper.get("source")} says of '
-            f'{where}, in percent: not measured here, of another training'
-            + (' and of other data.' if _other_data(table) else '.')
-        )
-    for row in table['rows']:
-        if row.get('note'):
-            lines.append(f'{row["name"]}: {row["note"]}.')
-    return lines
 
 
 def latex(text: str) -> str:
@@ -135,109 +83,17 @@ def latex(text: str) -> str:
     >>> latex('a_b <= 5 %')
     'a\\_b \\textless{}= 5 \\%'
     """
-    return ''.join(_LATEX.get(sign, sign) for sign in _flat(text))
+    return ''.join(_LATEX.get(sign, sign) for sign in flat(text))
 
 
-def _columns(table: Mapping[str, Any]) -> list[str | tuple[str, str, str]]:
-    """Name the columns; of the paper's: the group, the name with it, without it."""
-    level = f'{100 * (table["measured"] or {}).get("interval_level", 0.95):.0f} %'
-    columns: list[str | tuple[str, str, str]] = [
-        'row', 'learns', 'Acc', f'{level} interval', 'UF1', f'{level} interval ',
-        'sd',
-    ]  # fmt: skip
-    if table['reference']:
-        columns += ['Acc vs reference', 'UF1 vs reference']
-    columns.append('training, s')
-    names = {'acc': 'Acc', 'f1': 'F1', 'millions': 'learns, M'}
-    for key in _paper_keys(table):
-        source = _source(table)
-        columns.append((source, f'{source}: {names[key]}', names[key]))
-    return columns
+def _minus(text: str) -> str:
+    r"""Set the sign of negative numbers, and of nothing else, as a minus.
 
-
-def _cells(table: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-    """Write the cells of a row, as plain text."""
-    mark = f', {SELECTIONS["test"]}' if row.get('selection') == 'test' else ''
-    cells = [f'{row["name"]}{mark}']
-    against = ['', ''] if table['reference'] else []
-    if row['status'] != 'done':
-        cells += [row['status'], *[NONE] * (6 + len(against))]
-    else:
-        learns = row['learns']
-        cells.append(NONE if learns is None else f'{learns:,}')
-        for name in ('acc', 'uf1'):
-            cells += [f'{100 * row[name]["value"]:.2f}', _range(row[name]['interval'])]
-        spread = [row[name]['deviation'] for name in ('acc', 'uf1')]
-        cells.append(
-            NONE
-            if None in spread
-            else ' / '.join(f'{100 * value:.2f}' for value in spread)
-        )
-        if against:
-            cells += _apart(row, table['reference'])
-        took = row['training_s']
-        cells.append(NONE if took is None else f'{took:,.{0 if took >= 100 else 1}f}')
-    for key in _paper_keys(table):
-        value = row['paper'].get(key)
-        digits = 2 if key != 'millions' else 3 if value and value < 0.1 else 1
-        cells.append(NONE if value is None else f'{value:.{digits}f}')
-    return cells
-
-
-def _apart(row: Mapping[str, Any], reference: str) -> list[str]:
-    if row['name'] == reference:
-        return ['reference', 'reference']
-    against = row.get('against')
-    if not against:
-        return [NONE, NONE]
-    cells = []
-    for name in ('acc', 'uf1'):
-        part = against[name]
-        ends = _range(part['interval'], '+')
-        cells.append(f'{100 * part["difference"]:+.2f} ({ends})')
-    return cells
-
-
-def _range(ends: Sequence[float] | None, sign: str = '') -> str:
-    if ends is None:
-        return NONE
-    low, high = (f'{100 * end:{sign}.2f}' for end in ends)
-    return f'{low} to {high}'
-
-
-def _paper_keys(table: Mapping[str, Any]) -> list[str]:
-    """Which of the paper's numbers the rows have."""
-    given = {key for row in table['rows'] for key in row['paper']}
-    return [key for key in ('acc', 'f1', 'millions') if key in given]
-
-
-def _source(table: Mapping[str, Any]) -> str:
-    paper = table.get('paper') or {}
-    dataset = f' ({paper["dataset"]})' if paper.get('dataset') else ''
-    return f'paper{dataset}'
-
-
-def _other_data(table: Mapping[str, Any]) -> bool:
-    dataset = (table.get('paper') or {}).get('dataset', '')
-    found = table['measured']
-    return bool(found) and [dataset.lower()] != [
-        one.lower() for one in found['datasets']
-    ]
-
-
-def _protocol(protocol: Any) -> str:
-    if isinstance(protocol, Mapping):
-        return ', '.join(
-            str(value) if key == 'type' else f'{key} {value}'
-            for key, value in protocol.items()
-        )
-    return str(protocol or 'not known')
-
-
-def _flat(text: str) -> str:
-    """Bring a text onto one line."""
-    return ' '.join(str(text).split())
+    >>> _minus('-1.50 (-2.00 to +0.10)'), _minus('0-1')
+    ('$-$1.50 ($-$2.00 to +0.10)', '0-1')
+    """
+    return re.sub(r'(?<![\w.-])-(?=\d)', '$-$', text)
 
 
 def _cell(text: str) -> str:
-    return _flat(text).replace('|', '\\|')
+    return flat(text).replace('|', '\\|')

@@ -4,6 +4,7 @@ The paper's numbers have axes of their own, with a label that names its data set
 are of another training and mostly of other data, and must not look comparable.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,8 @@ def plot_ablation(table: Mapping[str, Any]) -> Figure:
     figure.suptitle(table['title'], fontsize='medium')
     _prepare(panels[0], rows, along, _measured_label(table), table.get('x_label'))
     _draw(panels[0], rows, along, _SCORES, _measured, filled=True)
+    if found := table['measured']:
+        _mark_majority(panels[0], 100 * found['majority'], along)
     if with_paper:
         dataset = (table.get('paper') or {}).get('dataset')
         label = f'paper, {dataset}, %' if dataset else 'paper, %'
@@ -73,6 +76,15 @@ def _prepare(
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
+def _mark_majority(axes: Axes, percent: float, along: bool) -> None:
+    """Draw the accuracy of always saying the commonest class, where it is near."""
+    low, high = axes.get_ylim() if along else axes.get_xlim()
+    if low - 0.5 * (high - low) <= percent:
+        line = axes.axhline if along else axes.axvline
+        line(percent, color='#888888', linewidth=1, linestyle=':', label='majority')
+        axes.legend(fontsize='small', frameon=False)
+
+
 def _name(row: Mapping[str, Any]) -> str:
     """Name a row; what has no point says so."""
     name = row['name'] if len(row['name']) <= 44 else f'{row["name"][:43]}…'
@@ -89,25 +101,40 @@ def _draw(
     read: Any,
     filled: bool,
 ) -> None:
+    # Intervals side by side, not one on the other.
+    nudge = 0.006 * (max(x) - min(x)) if along and (x := [r['x'] for r in rows]) else 0
     for number, (key, label, marker, colour) in enumerate(scores):
+        side = 2 * number - 1
         points = []
         for place, row in enumerate(rows):
             value, ends = read(row, key)
-            if value is not None:
-                where = row['x'] if along else place + _APART * (2 * number - 1)
-                points.append((where, value, ends or (value, value)))
+            where = row['x'] + side * nudge if along else place + side * _APART
+            # A gap in the line, where a row has no number: nothing is guessed.
+            points.append((where, math.nan if value is None else value, ends))
         if along:
             points.sort(key=lambda point: point[0])
-        if not points:
+        if all(math.isnan(value) for _, value, _ in points):
             continue
-        where = [point[0] for point in points]
-        values = [point[1] for point in points]
-        below = [max(0.0, value - ends[0]) for _, value, ends in points]
-        above = [max(0.0, ends[1] - value) for _, value, ends in points]
-        spread = [below, above] if any(below + above) else None
+        where = [place for place, *_ in points]
+        values = [value for _, value, _ in points]
+        spread = None
+        if any(ends for *_, ends in points):
+            spread = [
+                [
+                    max(0.0, value - ends[0]) if ends else 0.0
+                    for _, value, ends in points
+                ],
+                [
+                    max(0.0, ends[1] - value) if ends else 0.0
+                    for _, value, ends in points
+                ],
+            ]
+        across, up = (where, values) if along else (values, where)
         axes.errorbar(
-            *((where, values) if along else (values, where)),
-            **({'yerr' if along else 'xerr': spread}),
+            across,
+            up,
+            yerr=spread if along else None,
+            xerr=None if along else spread,
             fmt=marker,
             linestyle='-' if along else 'none',
             linewidth=1,
