@@ -21,13 +21,8 @@ import torch
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine.ablation import Table, read_table
 from mmaction_mer.engine.ablation_files import write_table
-from mmaction_mer.engine.ablation_runs import (
-    Trial,
-    pick_rows,
-    plan_trials,
-    run_trial,
-    standing,
-)
+from mmaction_mer.engine.ablation_runs import run_trial, standing
+from mmaction_mer.engine.ablation_trials import Trial, pick_rows, plan_trials
 from mmaction_mer.engine.command_line import CfgOptions, report_errors
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.visualization.report_page import duration

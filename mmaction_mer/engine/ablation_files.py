@@ -8,7 +8,8 @@ from ..evaluation.ablation_table import RowResult, build_table
 from ..evaluation.ablation_text import to_latex, to_markdown
 from ..utils import atomic_write, write_json
 from .ablation import Table
-from .ablation_runs import Trial, standing, stored
+from .ablation_runs import standing, stored
+from .ablation_trials import Trial
 
 
 def write_table(

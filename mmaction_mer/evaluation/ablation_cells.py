@@ -56,7 +56,7 @@ def notes(table: Mapping[str, Any]) -> list[str]:
             f'draw of subjects on both sides; not corrected for the number of rows.'
         )
     if _paper_keys(table):
-        paper = table['paper']
+        paper = table.get('paper') or {}
         where = paper.get('dataset', 'its own data')
         lines.append(
             f'The columns "{_source(table)}" are what {paper.get("source")} says of '

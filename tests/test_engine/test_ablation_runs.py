@@ -13,12 +13,12 @@ from mmaction_mer.engine import ablation_runs
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_files import write_table
 from mmaction_mer.engine.ablation_runs import (
-    plan_trials,
     run_trial,
     standing,
     stored,
     up_to_date,
 )
+from mmaction_mer.engine.ablation_trials import plan_trials
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.work_dir_lock import WorkDirLock
 
