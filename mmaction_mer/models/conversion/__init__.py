@@ -1,0 +1,15 @@
+"""Weights of other projects, turned into those of mmpretrain's ViT."""
+
+from .convert import LAYOUTS, Conversion, check_fit, convert, detect_layout
+from .files import read_weights
+from .layout import ConversionError
+
+__all__ = [
+    'LAYOUTS',
+    'Conversion',
+    'ConversionError',
+    'check_fit',
+    'convert',
+    'detect_layout',
+    'read_weights',
+]

@@ -1,0 +1,142 @@
+"""Reading of weights as other projects release them; code in a file is never run."""
+
+import importlib.util
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .layout import ConversionError
+
+# Where trainers put the weights among other things.
+CONTAINERS = ('state_dict', 'model', 'model_state_dict')
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read a file of weights.
+
+    Args:
+        path: A file of ``torch.save``, a ``.safetensors`` or an ``.npz``.
+
+    Returns:
+        Tensors by key, without what wraps them: an entry such as ``state_dict`` or
+        ``model``, and the ``module.`` of data parallel training.
+
+    Raises:
+        ConversionError: The file is not there, is damaged, or holds more than weights.
+        OSError: The file may not be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConversionError(f'{path}: there is no such file of weights')
+    # Where it may not be read, that is said; below, any error means damage.
+    path.open('rb').close()
+    readers = {'.npz': _read_npz, '.safetensors': _read_safetensors}
+    return unwrap(readers.get(path.suffix, _read_torch)(path), str(path))
+
+
+def unwrap(content: Any, source: str) -> dict[str, Tensor]:
+    """Take the weights out of what a trainer saved.
+
+    >>> saved = dict(epoch=3, state_dict={'module.norm.bias': torch.zeros(2)})
+    >>> unwrap(saved, 'saved.pth')
+    {'norm.bias': tensor([0., 0.])}
+    """
+    while isinstance(content, Mapping):
+        inner = [key for key in CONTAINERS if isinstance(content.get(key), Mapping)]
+        if not inner:
+            break
+        content = content[inner[0]]
+    if not isinstance(content, Mapping) or not content:
+        raise ConversionError(f'{source}: holds no weights by name')
+    others = [key for key, value in content.items() if not isinstance(value, Tensor)]
+    if others:
+        raise ConversionError(
+            f'{source}: not only weights: {others[:3]} are no tensors. Save the state '
+            f'dict alone, or as one of the entries {CONTAINERS}'
+        )
+    start = 'module.'
+    if all(key.startswith(start) for key in content):
+        return {key.removeprefix(start): value for key, value in content.items()}
+    return dict(content)
+
+
+def _read_torch(path: Path) -> Any:
+    if _is_script(path):
+        raise ConversionError(
+            f'{path}: a TorchScript archive (OpenAI releases CLIP so), which is a '
+            'program and not only weights; it is not opened here. If you trust where '
+            'it comes from, take the weights out of it and convert these:\n'
+            '  python -c "import torch; torch.save(torch.jit.load('
+            f"'{path}', map_location='cpu').state_dict(), "
+            f"'{path.with_suffix('.weights.pth')}')\""
+        )
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ConversionError(
+            f'{path}: holds more than weights, or is no file of torch.save '
+            f'({_first_line(error)}). Nothing in it was run. If you trust where it '
+            'comes from, save its state dict alone with torch.save and convert that'
+        ) from error
+    except (EOFError, LookupError, OSError, RuntimeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _is_script(path: Path) -> bool:
+    """Whether a file is a program of TorchScript, by what is in its archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith('/constants.pkl') for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False  # an older file of torch.save, or a damaged one
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    weights = {}
+    key = ''
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for key in arrays.files:
+                array = arrays[key]
+                if array.dtype.kind not in 'fiub':
+                    raise ConversionError(
+                        f'{path}: {key} holds {array.dtype}, which is no number that '
+                        'numpy knows (bfloat16?); save it as float32'
+                    )
+                weights[key] = torch.from_numpy(array)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error, key) from error
+    return weights
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    if importlib.util.find_spec('safetensors') is None:
+        raise ConversionError(
+            f'{path}: to read this kind of file, install safetensors: pip install '
+            'safetensors'
+        )
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
+    where = f'{path}: {key}' if key else f'{path}'
+    return ConversionError(
+        f'{where}: cannot be read as weights, or was cut short '
+        f'({_first_line(error)}); fetch it again'
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,46 @@
+"""timm's layout, which the releases of DeiT, MAE and DINOv2 share.
+
+They differ from timm in little: MAE's and DINOv2's files hold a mask token, MAE's full
+ones a decoder, DINOv2 and DeiT III scale their branches (LayerScale), and the latter
+has no position for its class token.
+"""
+
+from .layout import Layout, Used, affine, as_positions, as_token
+
+BLOCK = r'blocks\.(\d+)'
+
+TIMM = Layout(
+    name='timm',
+    title='timm, DeiT, MAE, DINOv2',
+    anchor='patch_embed.proj.weight',
+    prefixes=('',),
+    used=(
+        Used('cls_token', 'cls_token', as_token),
+        Used('pos_embed', 'pos_embed', as_positions),
+        affine(r'patch_embed\.proj', 'patch_embed.projection'),
+        affine('norm_pre', 'pre_norm'),
+        affine('norm', 'ln1'),
+        affine(rf'{BLOCK}\.norm1', r'layers.\1.ln1'),
+        affine(rf'{BLOCK}\.attn\.qkv', r'layers.\1.attn.qkv'),
+        affine(rf'{BLOCK}\.attn\.proj', r'layers.\1.attn.proj'),
+        affine(rf'{BLOCK}\.norm2', r'layers.\1.ln2'),
+        affine(rf'{BLOCK}\.mlp\.fc1', r'layers.\1.ffn.layers.0.0'),
+        affine(rf'{BLOCK}\.mlp\.fc2', r'layers.\1.ffn.layers.1'),
+        Used(rf'{BLOCK}\.(?:ls1\.gamma|gamma_1)', r'layers.\1.attn.gamma1.weight'),
+        Used(rf'{BLOCK}\.(?:ls2\.gamma|gamma_2)', r'layers.\1.ffn.gamma2.weight'),
+    ),
+    unused=(
+        (r'head\..+', 'classification head'),
+        (r'pre_logits\.(fc\.)?(weight|bias)', 'layer before the classification head'),
+        (r'fc_norm\.(weight|bias)', 'norm of averaged patches'),
+        ('mask_token', 'mask token of the pre-training'),
+        (r'decoder_.+', 'decoder of the pre-training'),
+    ),
+    refused=(
+        (r'dist_token|head_dist\..+', 'a distillation token beside the class token'),
+        (r'reg_token|register_tokens', 'register tokens beside the class token'),
+        (r'attn_pool\..+', 'a pooling by attention in place of the class token'),
+        (rf'{BLOCK}\.attn\.[qk]_norm\..+', 'norms inside the attention'),
+        (rf'{BLOCK}\.mlp\.(w12|w3|fc1_g|fc1_x)\..+', 'gated feed-forward layers'),
+    ),
+)

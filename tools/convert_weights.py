@@ -1,0 +1,114 @@
+"""Convert a released ViT into a checkpoint that the backbone of a config reads.
+
+Reads weights of timm, Hugging Face's transformers, CLIP (OpenAI, open_clip, FaRL),
+DeiT, MAE and DINOv2 as they were released, and Google's ``.npz``; which of them a file
+is, its keys tell. Every key is used, or unused for a reason that is printed, or an
+error.
+
+    python tools/convert_weights.py FaRL-Base-Patch16-LAIONFace20M-ep16.pth \
+        configs/mpt_farl-b16_smic.py
+
+The config says what the weights must fit, and where the checkpoint goes.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# First of all: it repairs the host stack and registers this package's parts.
+import mmaction_mer
+
+# isort: split
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+
+from mmaction_mer.engine.command_line import (
+    CfgOptions,
+    merge_options,
+    read_config,
+    report_errors,
+)
+from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.slim_checkpoint import write_checkpoint
+from mmaction_mer.models.conversion import LAYOUTS, check_fit, convert, read_weights
+
+PREFIX = 'backbone'
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('source', help='the file that was released')
+    parser.add_argument('config', help='config with model.backbone.vit')
+    parser.add_argument(
+        '--out',
+        help='the checkpoint to write; left out, the path in init_cfg of the ViT',
+    )
+    parser.add_argument(
+        '--layout',
+        choices=sorted(LAYOUTS),
+        help='take the file for this layout, whatever its keys look like',
+    )
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
+    return parser.parse_args(arguments)
+
+
+def read_vit(args: argparse.Namespace) -> ConfigDict:
+    """Read the config of the ViT."""
+    cfg = read_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    if 'vit' not in cfg.get('model', {}).get('backbone', {}):
+        raise MERRunError(f'{args.config}: has no model.backbone.vit to convert for')
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    return cfg.model.backbone.vit
+
+
+def where_to(args: argparse.Namespace, vit: ConfigDict) -> Path:
+    """Say which file to write."""
+    if args.out is not None:
+        out = args.out
+    else:
+        out = (vit.get('init_cfg') or {}).get('checkpoint', '')
+        if not out or '://' in out:
+            raise MERRunError(
+                f'{args.config}: its ViT reads {out or "no checkpoint"}; say which '
+                'file to write with --out, and name that file in init_cfg'
+            )
+    if Path(out).resolve() == Path(args.source).resolve():
+        raise MERRunError(f'{out}: would be written over itself; give another --out')
+    return Path(out)
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Convert, check, report, write."""
+    args = parse_args(arguments)
+    vit = read_vit(args)
+    out = where_to(args, vit)
+    # Shapes alone are needed.
+    with torch.device('meta'):
+        wanted = MODELS.build({k: v for k, v in vit.items() if k != 'init_cfg'})
+    found = convert(read_weights(args.source), args.layout, args.source)
+    check_fit(found, wanted.state_dict())
+    print(found.report())
+    meta = dict(
+        source=Path(args.source).name,
+        layout=found.layout.name,
+        mmaction_mer_version=mmaction_mer.__version__,
+    )
+    state = {f'{PREFIX}.{key}': tensor for key, tensor in found.state.items()}
+    write_checkpoint(out, dict(meta=meta, state_dict=state))
+    print(f'written {out}')
+    init = vit.get('init_cfg') or {}
+    if init.get('checkpoint') != str(out) or init.get('prefix') != PREFIX:
+        print(
+            f"in the config, model.backbone.vit: init_cfg=dict(type='Pretrained', "
+            f"checkpoint='{out}', prefix='{PREFIX}')"
+        )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
