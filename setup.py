@@ -81,15 +81,19 @@ setup(
         'test': [
             'hypothesis>=6',
             'mypy>=1.10',
+            # The models whose weights are converted: open_clip, timm.
+            'open_clip_torch>=3',
             # Spreadsheets of fake releases, and photographs to find faces in.
             'openpyxl>=3.1',
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',
+            'safetensors>=0.5',
             'scikit-image>=0.24',
             'scikit-learn>=1.3',
             # A wheel is built in the tests.
             'setuptools>=77,<82',
+            'timm>=1.0.10',
             'xlwt>=1.3',
         ],
         'dev': ['pre-commit>=3'],
