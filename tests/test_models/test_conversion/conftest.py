@@ -120,9 +120,10 @@ def converted(tmp_path, run_tool):
     The file is what a dict of tensors is saved as, or one that is there already.
     Returned is an MPTViT with adapters, as they are at the start.
     """
+    written = tmp_path / 'release.pth', tmp_path / 'converted.pth'
 
     def convert(release, config, *options):
-        source, out = tmp_path / 'release.pth', tmp_path / 'converted.pth'
+        source, out = written
         if isinstance(release, dict):
             torch.save(release, source)
         else:
@@ -134,7 +135,10 @@ def converted(tmp_path, run_tool):
         )
         return MPTViT(vit=vit, adapter=dict(type='GroupAdapter', reduction=8)).eval()
 
-    return convert
+    yield convert
+    # Half a gigabyte each, which pytest would keep for three runs.
+    for path in written:
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.fileio import load
+from open_clip.transformer import VisionTransformer
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 THEIRS = Path(mmpretrain.__file__).parent / '.mim' / 'configs'
@@ -70,6 +71,13 @@ def test_clip_is_built_as_mmpretrain_builds_it(name):
     activation = tower.layer_cfgs.act_cfg.type
     assert ours.backbone.vit.layer_cfgs.act_cfg.type == f'mmpretrain.{activation}'
     assert ours.backbone.vit.pre_norm == tower.pre_norm
+    # Too small to show in logits; mmpretrain's config leaves 1e-6 there.
+    with torch.device('meta'):
+        clip = VisionTransformer(32, 8, 32, 1, 4, 2)
+        vit = MODELS.build({k: v for k, v in ours.backbone.vit.items()
+                            if k != 'init_cfg'})  # fmt: skip
+    for norm in (vit.pre_norm, vit.layers[0].ln1, vit.layers[-1].ln2, vit.ln1):
+        assert norm.eps == clip.ln_pre.eps == clip.ln_post.eps
 
 
 @pytest.mark.parametrize('name', NAMES)
