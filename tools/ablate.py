@@ -7,6 +7,9 @@ A row that is one config with a row of another table is trained once for both. W
 done is skipped, what was cut goes on, what fails is named in the table while the others
 go on. After every row the tables are written again, to ``OUT/<base>/<table>.md``,
 ``.tex``, ``.json`` and ``.png``.
+
+Several processes started on one ``--out``, on several GPUs for instance, share the
+rows: each passes over what another one trains.
 """
 
 import argparse

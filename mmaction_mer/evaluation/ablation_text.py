@@ -29,7 +29,9 @@ def to_markdown(table: Mapping[str, Any]) -> str:
     names = [
         column if isinstance(column, str) else column[1] for column in columns(table)
     ]
-    lines = [f'# {flat(table["title"])}', '', *map(_cell, heading(table)), '']
+    # Two spaces at the end of a line break it.
+    told = [f'{_cell(line)}  ' for line in heading(table)]
+    lines = [f'# {flat(table["title"])}', '', *told, '']
     lines.append('| ' + ' | '.join(map(_cell, names)) + ' |')
     lines.append('|---' + '|---:' * (len(names) - 1) + '|')
     for row in table['rows']:
