@@ -85,7 +85,8 @@ def _where_to_put(checkpoint: str, error: Exception) -> str:
     if '://' not in checkpoint or checkpoint.startswith(PACKAGE_SCHEME):
         return (
             f'the pre-trained weights {checkpoint} cannot be read ({error}); check '
-            'init_cfg.checkpoint of the backbone'
+            'init_cfg.checkpoint of the backbone. docs/backbones.md says how '
+            'tools/convert_weights.py makes those of CLIP and FaRL'
         )
     import torch
 

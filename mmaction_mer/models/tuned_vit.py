@@ -96,11 +96,13 @@ class MPTViT(BaseModule):
     def _pretrained_vit(cfg: dict) -> VisionTransformer:
         init_cfg = cfg.pop('init_cfg', None)
         vit = MODELS.build(cfg)
-        if not isinstance(vit, VisionTransformer) or vit.num_extra_tokens != 1:
+        # Its subclasses (ViTEVA02, DeiT3) give their layers other tokens.
+        if type(vit) is not VisionTransformer or vit.num_extra_tokens != 1:
             raise TypeError(
-                'MPTViT wraps an mmpretrain VisionTransformer with one class token; '
-                f"got {cfg.get('type')!r}. Write the prefix: 'mmpretrain."
-                "VisionTransformer' (mmaction has another class of that name)"
+                'MPTViT wraps an mmpretrain VisionTransformer itself, with one class '
+                f"token; got {cfg.get('type')!r}. Write the prefix: 'mmpretrain."
+                "VisionTransformer' (mmaction has another class of that name); "
+                'docs/backbones.md says what other families would need'
             )
         # mmengine's Runner.test() never initialises weights: it is done here.
         if init_cfg is None:

@@ -86,6 +86,13 @@ def test_other_backbones_are_refused_by_name(type_name):
         MPTViT(vit=cfg)
 
 
+@pytest.mark.parametrize('type_name', ['ViTEVA02', 'DeiT3'])
+def test_relatives_whose_layers_take_other_tokens_are_refused(type_name):
+    cfg = dict(VIT, type=f'mmpretrain.{type_name}')
+    with pytest.raises(TypeError, match='docs/backbones.md'):
+        MPTViT(vit=cfg)
+
+
 def test_pretrained_weights_are_there_when_the_model_is_built(tmp_path, image):
     source = MODELS.build(VIT)
     source.init_weights()
