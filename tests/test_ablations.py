@@ -36,13 +36,19 @@ def learns(model):
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-@pytest.mark.parametrize('path', LISTS, ids=lambda path: path.stem)
-@pytest.mark.parametrize('base', BASES)
+# Rows of table IX have bases of their own, so that no other can be given.
+@pytest.mark.parametrize(
+    ('path', 'base'),
+    [
+        pytest.param(path, base, id=f'{path.stem}-{base}')
+        for path in LISTS
+        for base in (BASES[:1] if path.stem == 'table9' else BASES)
+    ],
+)
 def test_every_row_is_a_model_of_its_own(path, base, tmp_path):
     table = read_table(path)
     with_bases = any(row.base for row in table.rows)
-    if with_bases and base != BASES[0]:
-        pytest.skip('its rows have bases of their own')
+    assert with_bases == (path.stem == 'table9')
     trials = plan_trials(table, tmp_path, base=None if with_bases else CONFIGS / base)
     assert len({trial.folder for trial in trials}) == len(trials)
     for trial in trials:
