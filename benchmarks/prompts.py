@@ -3,7 +3,9 @@ r"""What do a trained model's motion prompts say, and does the model listen?
 For every fold of a run, on its held-out clips: how often the model is right as it is,
 with the motion of another clip, and with the image of another clip. Then what the
 prompts carry by themselves: prompts and a linear layer trained without the ViT, in the
-paper's form and with a place on the face, folds of subjects, a fixed schedule.
+paper's form and with a place on the face, folds of subjects, a fixed schedule. And what
+prompts do to a frozen ViT before anything is learnt: how far the class token is moved,
+and what a logistic regression still reads from it, leave one subject out.
 
     python benchmarks/prompts.py work_dirs/ablations/runs/mpt_vit-tiny_synthme/base-...
 """
@@ -18,6 +20,10 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -27,7 +33,7 @@ from mmaction_mer.engine.command_line import report_errors
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.slim_checkpoint import load_slim, read_checkpoint
 from mmaction_mer.engine.stacking.clip_table import Tables
-from mmaction_mer.models import MotionPrompt
+from mmaction_mer.models import MotionPrompt, VPTPrompt
 
 ITERATIONS, BATCH, RATE = 80, 16, 3e-4
 
@@ -127,6 +133,50 @@ def carried(clips: Clips, width: int, spatial: bool, parts: int = 5) -> float:
     return right / len(clips.labels)
 
 
+@torch.no_grad()
+def disturbed(model: nn.Module, clips: Clips) -> list[tuple[str, float, float]]:
+    """Class tokens of the frozen ViT beside prompts that have not learnt anything.
+
+    Returns:
+        Name of the prompts, how far they move the class token over its length, and the
+        accuracy of a linear readout.
+    """
+    vit = model.backbone.vit
+    torch.manual_seed(0)
+    forms = {
+        'none': None,
+        '5 motion prompts': MotionPrompt(vit.embed_dims),
+        '50 VPT prompts': VPTPrompt(vit.embed_dims, len(vit.layers)),
+    }
+    rows, first = [], None
+    for name, prompt in forms.items():
+        parts = []
+        for some in torch.arange(len(clips.labels)).split(BATCH):
+            image = clips.inputs['image'][some]
+            tokens = model.backbone.embed(image)
+            if prompt is not None:
+                motion = clips.inputs['motion'][some]
+                source = motion if prompt.needs_motion else image
+                tokens = torch.cat([tokens, prompt(source)], dim=1)
+            for layer in vit.layers:
+                tokens = layer(tokens)
+            parts.append(vit.ln1(tokens[:, 0]))
+        found = torch.cat(parts)
+        first = found if first is None else first
+        moved = ((found - first).norm(dim=1) / first.norm(dim=1)).mean()
+        readout = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3))
+        guessed = cross_val_predict(
+            readout,
+            found.numpy(),
+            clips.labels.numpy(),
+            groups=clips.subjects,
+            cv=LeaveOneGroupOut(),
+        )
+        right = (guessed == clips.labels.numpy()).mean()
+        rows.append((name, float(moved), float(right)))
+    return rows
+
+
 def _short(values: Tensor) -> str:
     return ', '.join(f'{value:.1f}' for value in values)
 
@@ -150,6 +200,10 @@ def main() -> None:
         raise MERRunError(f'{args.run}: this model has no motion prompts')
     clips = Clips(cfg, model)
     listen(args.run, cfg, model, clips)
+    print('\n| untrained prompts | class token moved by | linear readout |')
+    print('|---|---:|---:|')
+    for name, moved, right in disturbed(model, clips):
+        print(f'| {name} | {moved:.0%} | {100 * right:.1f} |', flush=True)
     print('\n| prompts by themselves, without the ViT | Acc |\n|---|---:|')
     for name, spatial in (("the paper's", False), ('with a place on the face', True)):
         accuracy = carried(clips, model.backbone.vit.embed_dims, spatial)
