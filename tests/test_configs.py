@@ -16,6 +16,7 @@ from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
 from mmaction_mer.datasets.synthme import Release, make_release
 from mmaction_mer.engine import LOSORunner
+from mmaction_mer.evaluation.predictions import read_predictions
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / 'configs').glob('*.py'))
@@ -175,9 +176,17 @@ def test_the_demo_killed_in_a_fold_and_resumed_ends_in_the_same(release, tmp_pat
         json.loads((path / 'results.json').read_text()) for path in (whole, cut)
     )
     assert first['scores'] == second['scores']
+    # A kill between the files of two folds leaves them an iteration apart, and they go
+    # on in stacks of another size: the same to rounding (docs/loso.md).
     for name in ('sub01', 'sub02', 'sub03'):
-        lines = Path('folds', name, 'predictions.jsonl')
-        assert (whole / lines).read_text() == (cut / lines).read_text()
+        path = Path('folds', name, 'predictions.jsonl')
+        pairs = zip(
+            read_predictions(whole / path), read_predictions(cut / path), strict=True
+        )
+        for one, other in pairs:
+            probabilities = other.pop('probabilities')
+            assert one.pop('probabilities') == pytest.approx(probabilities, abs=1e-5)
+            assert one == other
 
 
 @pytest.mark.slow

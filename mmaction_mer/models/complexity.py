@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -98,8 +99,10 @@ def count_multiply_adds(
     was_training = model.training
     model.eval()
     counter = FlopCounterMode(display=False)
+    # A parameter that is handed on as it is (VPT) would look as if it had a gradient.
+    weights = {name: one.detach() for name, one in model.state_dict().items()}
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(inputs, mode='tensor', stage='head')
+        functional_call(model, weights, (inputs,), dict(mode='tensor', stage='head'))
     model.train(was_training)
     return counter.get_total_flops() // 2
 

@@ -91,7 +91,8 @@ def test_mpt_learns_5_5_million_of_91_and_takes_18_69_g():
 def tiny(prompt, adapter, **backbone):
     cfg = Config.fromfile('configs/_base_/models/mpt_vit-tiny.py').model
     cfg.backbone.vit.pop('init_cfg')
-    cfg.backbone.update(prompt=prompt, adapter=adapter, **backbone)
+    cfg.backbone.prompt, cfg.backbone.adapter = prompt, adapter
+    cfg.backbone.update(backbone)
     return MODELS.build(cfg)
 
 
@@ -119,3 +120,12 @@ def test_a_cost_says_what_the_parts_say():
     assert found.activation_bytes == count_activation_bytes(model, 112)
     assert found.latency_ms > 0
     assert not model.training
+
+
+def test_prompts_that_are_plain_parameters_are_counted_too():
+    """50 tokens more in every layer, and in attention with all others."""
+    vpt = tiny(dict(type='VPTPrompt', num_prompts=50, deep=True), None)
+    plain = tiny(None, None)
+    layer = 50 * (4 * 128**2 + 2 * 128 * 512) + 2 * 128 * (100**2 - 50**2)
+    more = count_multiply_adds(vpt, 112) - count_multiply_adds(plain, 112)
+    assert more == 6 * layer
