@@ -9,6 +9,7 @@ from .annotation import (
 from .clips import UsableClips, load_clip, usable_clips
 from .loading import LoadMERFrames
 from .mer_dataset import MERDataset
+from .pairs import DrawFramePair, draw_pair
 from .protocols import (
     Fold,
     assert_disjoint,
@@ -21,6 +22,7 @@ from .protocols import (
 )
 
 __all__ = [
+    'DrawFramePair',
     'Fold',
     'LoadMERFrames',
     'MERDataError',
@@ -28,6 +30,7 @@ __all__ = [
     'UsableClips',
     'assert_disjoint',
     'cross_dataset',
+    'draw_pair',
     'group_kfold',
     'holdout',
     'inner_split',

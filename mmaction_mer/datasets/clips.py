@@ -71,7 +71,7 @@ def usable_clips(
         name = clip_name(row)
         try:
             row = locate(row, root)
-            available = _available(row)
+            available = available_frames(row)
             lacking, first = missing_frames(available, row['onset'], row['offset'])
             choose_frames(list(available), row['onset'], row['offset'], 2)
         except MERDataError as error:
@@ -132,7 +132,7 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
     """
     name = clip_name(row)
     total = row['offset'] - row['onset'] + 1
-    available = _available(row)
+    available = available_frames(row)
     try:
         numbers = choose_frames(
             list(available), row['onset'], row['offset'], max_frames
@@ -151,8 +151,15 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
     }
 
 
-def _available(row: Mapping[str, Any]) -> dict[int, str] | range:
-    """Frame numbers that exist: with their files, or the range of a video."""
+def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
+    """Frame numbers of a clip that exist: with their files, or the range of a video.
+
+    Args:
+        row: A located row, see :func:`locate`.
+
+    Raises:
+        MERDataError: The folder or the video cannot be read, or holds no frame.
+    """
     name = clip_name(row)
     if row.get('video') is None:
         return list_frames(row['frame_dir'], row['filename_tmpl'], name)

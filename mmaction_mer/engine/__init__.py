@@ -4,6 +4,8 @@ from .errors import MERRunError
 from .fold_runner import FoldRunner
 from .hooks import SlimCheckpointHook
 from .loso_runner import LOSORunner
+from .pretraining_hooks import PretrainedOnHook, ReconstructionHook, ThroughputHook
+from .seeded_loop import SeededTrainLoop
 from .slim_checkpoint import (
     checkpoint_state_dict,
     enable_slim_loading,
@@ -18,7 +20,11 @@ __all__ = [
     'FoldRunner',
     'LOSORunner',
     'MERRunError',
+    'PretrainedOnHook',
+    'ReconstructionHook',
+    'SeededTrainLoop',
     'SlimCheckpointHook',
+    'ThroughputHook',
     'checkpoint_state_dict',
     'enable_slim_loading',
     'frozen_fingerprint',

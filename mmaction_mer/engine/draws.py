@@ -75,11 +75,17 @@ class DrawBatches:
         batches: The batch sampler to wrap.
         keeps_counting: Number on from pass to pass (training), or start every
             pass at batch 0 (validation and test, which must repeat themselves).
+        rank: Number of this process among those that share a global batch, as
+            mmengine's samplers share it: one clip each in turn.
+        world: How many these are.
     """
 
-    def __init__(self, batches: Any, keeps_counting: bool) -> None:
+    def __init__(
+        self, batches: Any, keeps_counting: bool, rank: int = 0, world: int = 1
+    ) -> None:
         self.batches = batches
         self.keeps_counting = keeps_counting
+        self.rank, self.world = rank, world
         self.batch = 0
         self.skip_before = 0
 
@@ -106,7 +112,7 @@ class DrawBatches:
             self.batch += 1
             skip = number < self.skip_before
             yield [
-                (index, None if skip else (number, position))
+                (index, None if skip else (number, position * self.world + self.rank))
                 for position, index in enumerate(batch)
             ]
 
@@ -145,13 +151,21 @@ class _SkipCollate:
         return None if batch[0] is None else self.collate(batch)
 
 
-def seed_draws(loader: DataLoader, seed: int, keeps_counting: bool) -> DataLoader:
+def seed_draws(
+    loader: DataLoader,
+    seed: int,
+    keeps_counting: bool,
+    rank: int = 0,
+    world: int = 1,
+) -> DataLoader:
     """Rebuild a data loader so that its draws are numbered and seeded.
 
     Args:
         loader: Any data loader that forms batches.
         seed: Seed of the run.
         keeps_counting: See :class:`DrawBatches`.
+        rank: See :class:`DrawBatches`.
+        world: See :class:`DrawBatches`.
 
     Returns:
         The same data in the same order. ``loader.batch_sampler.skip_before = k``
@@ -160,7 +174,7 @@ def seed_draws(loader: DataLoader, seed: int, keeps_counting: bool) -> DataLoade
     workers = loader.num_workers
     return DataLoader(
         DrawDataset(loader.dataset, seed),
-        batch_sampler=DrawBatches(loader.batch_sampler, keeps_counting),
+        batch_sampler=DrawBatches(loader.batch_sampler, keeps_counting, rank, world),
         num_workers=workers,
         collate_fn=_SkipCollate(loader.collate_fn),
         pin_memory=loader.pin_memory,

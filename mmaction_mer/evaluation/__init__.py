@@ -17,6 +17,7 @@ from .predictions import (
     write_megc_log,
     write_predictions,
 )
+from .reconstruction_metric import ReconstructionMetric
 from .report import SELECTIONS, format_report, pool, save_results
 from .seeds import format_seeds, summarize_seeds
 
@@ -24,6 +25,7 @@ __all__ = [
     'SCORES',
     'SELECTIONS',
     'MERMetric',
+    'ReconstructionMetric',
     'absent_classes',
     'compare_runs',
     'confusion_matrix',

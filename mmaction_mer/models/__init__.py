@@ -13,6 +13,13 @@ from .complexity import (
 )
 from .data_preprocessor import MERDataPreprocessor
 from .lora import add_lora
+from .miacnet import (
+    MA2MI,
+    ActionDecoder,
+    KeyFramePreprocessor,
+    MIACNet,
+    MIACRecognizer,
+)
 from .motion_prompt import MotionPrompt
 from .mpt_recognizer import MPTRecognizer
 from .pretrained import load_pretrained
@@ -21,10 +28,15 @@ from .tuned_vit import MPTViT
 from .vpt import VPTPrompt
 
 __all__ = [
+    'MA2MI',
+    'ActionDecoder',
     'Bottleneck',
     'Cost',
     'GroupAdapter',
+    'KeyFramePreprocessor',
     'MERDataPreprocessor',
+    'MIACNet',
+    'MIACRecognizer',
     'MPTRecognizer',
     'MPTViT',
     'MotionPrompt',

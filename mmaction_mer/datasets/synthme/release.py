@@ -211,9 +211,11 @@ def _draw(stage: Path, release: Release, item: Plan) -> dict[str, Any]:
 
 
 def _write_tables(stage: Path, release: Release, made: list[dict[str, Any]]) -> None:
+    # The people of a macro release are others, whatever their seed.
+    name = 'synthme' if release.kind == 'micro' else 'synthme-macro'
     rows = [
         {
-            'dataset': 'synthme',
+            'dataset': name,
             'subject': entry['subject'],
             'clip': entry['clip'],
             'frame_dir': f'frames/{entry["subject"]}/{entry["clip"]}',
@@ -229,7 +231,7 @@ def _write_tables(stage: Path, release: Release, made: list[dict[str, Any]]) -> 
         for entry in made
     ]
     metainfo = {
-        'dataset': 'synthme',
+        'dataset': name,
         'task_name': f'{release.kind}-expression recognition',
         'classes': list(CLASSES),
         'format': 1,

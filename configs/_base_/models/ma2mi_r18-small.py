@@ -1,0 +1,12 @@
+"""MA2MI with branches of a sixteenth of ResNet-18, for a CPU."""
+
+_base_ = './ma2mi_r18.py'
+
+model = dict(
+    backbone=dict(
+        branch=dict(
+            stem_channels=16, base_channels=16, norm_cfg=dict(num_groups=8)
+        ),
+        width=64,
+    ),
+)

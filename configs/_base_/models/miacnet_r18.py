@@ -1,0 +1,30 @@
+"""MIACNet of two ResNet-18 branches on onset, apex and offset (MA2MI, Fig. 2)."""
+
+model = dict(
+    type='MIACRecognizer',
+    backbone=dict(
+        type='MIACNet',
+        branch=dict(
+            type='mmpretrain.ResNet',
+            depth=18,
+            out_indices=(0, 1, 2, 3),
+            norm_cfg=dict(type='GN', num_groups=32),
+        ),
+        width=128,
+        code_channels=8,
+        grid=14,
+        features=256,
+    ),
+    cls_head=dict(
+        type='TimeSformerHead',
+        num_classes=5,
+        in_channels=512,
+        topk=(1,),
+        average_clips='prob',
+    ),
+    data_preprocessor=dict(
+        type='KeyFramePreprocessor',
+        frames=('onset', 'apex', 'offset'),
+        augmentation=dict(flip=0.5),
+    ),
+)

@@ -1,0 +1,50 @@
+"""mmengine's training loop in iterations, with draws that do not depend on who draws."""
+
+from typing import Any
+
+from mmaction.registry import LOOPS
+from mmengine.dist import get_dist_info
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
+
+from .draws import seed_draws, seed_model_stream
+
+
+@LOOPS.register_module()
+class SeededTrainLoop(IterBasedTrainLoop):
+    """An ``IterBasedTrainLoop`` that repeats exactly, for mmengine's own ``Runner``.
+
+    Every clip is drawn under a seed of its place in the global batch, so that one
+    process, two ranks of half the batch each, or any number of workers draw the same;
+    a resumed run goes on with the draws that come next, and those it has trained on
+    are counted rather than loaded. The model's stream starts anew with every iteration.
+    Use it with ``InfiniteSampler``.
+
+    Args:
+        runner: mmengine's runner.
+        dataloader: The loader, or its config.
+        max_iters: Iterations.
+        kwargs: As in ``IterBasedTrainLoop``.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        max_iters: int,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(dataloader, dict):
+            dataloader = runner.build_dataloader(dataloader, seed=runner.seed)
+        loader = seed_draws(dataloader, runner.seed, True, *get_dist_info())
+        super().__init__(runner, loader, max_iters, **kwargs)
+
+    def run(self) -> Any:
+        """Train; what was trained on before a kill is not loaded again."""
+        self.dataloader.batch_sampler.skip_before = self._iter
+        return super().run()
+
+    def run_iter(self, data_batch: Any) -> None:
+        """Train one batch, under the seed of its number."""
+        seed_model_stream(self.runner.seed, self._iter)
+        super().run_iter(data_batch)

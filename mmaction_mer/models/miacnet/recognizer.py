@@ -1,0 +1,65 @@
+"""MIACNet as an mmaction recognizer."""
+
+import torch
+from mmaction.models import BaseRecognizer
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from ...engine.slim_checkpoint import enable_slim_loading
+
+
+@MODELS.register_module()
+class MIACRecognizer(BaseRecognizer):
+    """Micro-expression recognition from onset, apex and offset by :class:`MIACNet`.
+
+    Args:
+        backbone: Config of a :class:`MIACNet`.
+        cls_head: Config of a head over its features, e.g. mmaction's
+            ``TimeSformerHead`` (a linear layer); its ``in_channels`` is ``features``
+            times the number of pairs.
+        data_preprocessor: Config of a :class:`KeyFramePreprocessor`.
+        kwargs: As in mmaction's ``BaseRecognizer``.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        cls_head: dict,
+        data_preprocessor: dict | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            backbone,
+            cls_head,
+            data_preprocessor=data_preprocessor or dict(type='KeyFramePreprocessor'),
+            **kwargs,
+        )
+        # mmaction turns scores into numpy, which has no bfloat16.
+        self.cls_head.register_forward_hook(lambda *given: given[-1].float())
+        enable_slim_loading(self)
+
+    def extract_feat(
+        self, inputs: dict[str, Tensor], stage: str = 'backbone', **kwargs
+    ) -> tuple[Tensor, dict]:
+        """Features ``(B, D)``, or with ``stage='head'`` the logits ``(B, C)``.
+
+        Args:
+            inputs: ``frames (B, F, 3, H, W)``.
+            stage: ``'backbone'`` or ``'head'``.
+            kwargs: mmaction's ``data_samples`` and ``test_mode``, not needed here.
+
+        Returns:
+            The features, and an empty dict of options for the head.
+        """
+        features = self.backbone(inputs['frames'])
+        if stage == 'head':
+            features = self.cls_head(features)
+        return features, {}
+
+    def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
+        """Inputs of one clip, for counting and timing; ``length`` changes nothing."""
+        count = len(self.data_preprocessor.frames)
+        device = next(self.parameters()).device
+        return dict(
+            frames=torch.zeros(1, count, 3, image_size, image_size, device=device)
+        )
