@@ -97,8 +97,24 @@ def file_digest(path: str | Path) -> str:
         ).hexdigest()
 
 
-def pretrained_digests(model: Any, field: str = 'model') -> dict[str, str]:
+def pretrained_digests(model: Any) -> dict[str, str]:
     """Hash the pre-trained weights that a model's config names as files.
+
+    Args:
+        model: ``cfg.model``.
+
+    Returns:
+        Digest of each file by the field that names it; see :func:`pretrained_files`.
+
+    >>> pretrained_digests(dict(backbone=dict(pretrained='https://x.org/r18.pth')))
+    {}
+    """
+    files = pretrained_files(model)
+    return {field: file_digest(path) for field, path in files.items()}
+
+
+def pretrained_files(model: Any, field: str = 'model') -> dict[str, Path]:
+    """Find the pre-trained weights that a model's config names as files.
 
     These are the ``checkpoint`` of any ``init_cfg`` and mmaction's ``pretrained``:
     local paths, and ``mmaction_mer://NAME``. URLs and files that are not there are
@@ -109,10 +125,7 @@ def pretrained_digests(model: Any, field: str = 'model') -> dict[str, str]:
         field: Where it stands in the config.
 
     Returns:
-        Digest of each file by the field that names it.
-
-    >>> pretrained_digests(dict(backbone=dict(pretrained='https://x.org/r18.pth')))
-    {}
+        Each file by the field that names it.
     """
     if isinstance(model, list | tuple):
         parts = {f'{field}[{number}]': part for number, part in enumerate(model)}
@@ -120,15 +133,15 @@ def pretrained_digests(model: Any, field: str = 'model') -> dict[str, str]:
         parts = {f'{field}.{key}': part for key, part in model.items()}
     else:
         return {}
-    found: dict[str, str] = {}
+    found: dict[str, Path] = {}
     for name, part in parts.items():
         last = name.rpartition('.')[2]
         if isinstance(part, str) and last in ('checkpoint', 'pretrained'):
             path = _weights_path(part)
             if path.is_file():
-                found[name] = file_digest(path)
+                found[name] = path
         else:
-            found |= pretrained_digests(part, name)
+            found |= pretrained_files(part, name)
     return found
 
 

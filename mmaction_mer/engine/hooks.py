@@ -8,6 +8,7 @@ from typing import Any
 import mmengine
 import torch
 from mmaction.registry import HOOKS
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from mmengine.utils import apply_to
@@ -96,6 +97,9 @@ class SlimCheckpointHook(Hook):
         return self._seconds + time.monotonic() - self._started
 
     def _save(self, runner) -> None:
+        # A fold is a process alone; ranks that train one model hold the same.
+        if runner.distributed and not is_main_process():
+            return
         state = training_state(runner)
         state['meta']['seconds'] = self.seconds
         path = Path(runner.work_dir, self.filename)

@@ -26,6 +26,7 @@ from .fold_config import annotation_path, mer_dataset, plan_seed
 from .fold_folder import FoldFolder, check_fold_name, find_folds, read_object
 from .fold_runner import say_once
 from .hooks import clip_datasets, clip_subjects
+from .overlap import refuse_seen_subjects
 
 OPTIONS = {
     'protocol': 'loso',
@@ -36,6 +37,7 @@ OPTIONS = {
     'workers': None,
     'folds_per_group': 'auto',
     'share': None,
+    'allow_seen': None,
 }
 # What must be the same for folds to be scored again; the rest is only named.
 _TIES = ('annotation', 'loso.protocol')
@@ -56,6 +58,7 @@ class Plan:
         options: All options of ``loso``, those not given by their defaults.
         seed: Seed of the run.
         many_seeds: Whether the run is one of several that differ in nothing else.
+        seen: Data sets whose subjects the pre-trained weights have seen.
     """
 
     folds: list[Fold]
@@ -68,6 +71,7 @@ class Plan:
     options: dict[str, Any]
     seed: int
     many_seeds: bool = False
+    seen: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -86,8 +90,8 @@ def make_plan(cfg: Config) -> Plan:
 
     Raises:
         MERDataError: The annotation or the protocol cannot be used.
-        MERRunError: An option is not known, or the model has another number of
-            classes than the annotation.
+        MERRunError: An option is not known, the model has another number of classes
+            than the annotation, or its weights have seen subjects that are tested on.
     """
     given = dict(cfg.get('loso') or {})
     if unknown := sorted(given.keys() - OPTIONS.keys()):
@@ -124,7 +128,14 @@ def make_plan(cfg: Config) -> Plan:
             f'set metainfo.subjects_known to true there)'
         )
     subjects = clip_subjects(whole)
-    folds = make_folds(options['protocol'], subjects, clip_datasets(whole))
+    datasets = clip_datasets(whole)
+    folds = make_folds(options['protocol'], subjects, datasets)
+    allowed = options['allow_seen'] or []
+    seen = refuse_seen_subjects(
+        cfg,
+        zip(datasets or [], subjects, strict=False),
+        [allowed] if isinstance(allowed, str) else allowed,
+    )
     for fold in folds:
         check_fold_name(fold.name)
         assert_disjoint(fold, subjects)
@@ -149,6 +160,7 @@ def make_plan(cfg: Config) -> Plan:
         select=options['select'],
         options=options,
         seed=plan_seed(cfg),
+        seen=tuple(seen),
     )
 
 

@@ -94,6 +94,13 @@ def conclude(
     states = [folder.state() for folder in trained]
     names = [folder.name for folder in trained]
     seconds = [state.get('wall_time_s') for state in states]
+    if plan.seen:
+        facts = {**facts, 'tested_on_subjects_seen_in_pretraining': list(plan.seen)}
+        print(
+            f'note, the pre-trained weights have seen the subjects of '
+            f'{", ".join(plan.seen)} that are tested on',
+            flush=True,
+        )
     extra = {
         **facts,
         'folds': {'done': names, 'of': len(plan.folds)},

@@ -36,7 +36,8 @@ class MPTViT(BaseModule):
             ``dict(rank=8)``; ``None`` for none.
         freeze_vit: ``False`` lets the whole ViT learn: full fine-tuning, or training
             from scratch where ``vit`` has no ``init_cfg``.
-        init_cfg: As in mmengine, for what learns.
+        init_cfg: ``dict(type='Pretrained', checkpoint=..., prefix='backbone')`` for
+            prompts and adapters that were pre-trained (:class:`MPTActions`).
 
     Raises:
         TypeError: ``vit`` is no mmpretrain ViT or has no class token.
@@ -118,6 +119,14 @@ class MPTViT(BaseModule):
         for module in (self.prompt, *(self.adapters or ())):
             if module is not None:
                 module.init_weights()
+        if self.init_cfg:
+            learned = {
+                name: module
+                for name, module in self.named_children()
+                if name in ('prompt', 'adapters')
+            }
+            source = {k: v for k, v in self.init_cfg.items() if k != 'type'}
+            load_pretrained(nn.ModuleDict(learned), **source)
         self._is_init = True
 
     def train(self, mode: bool = True) -> 'MPTViT':
@@ -158,6 +167,19 @@ class MPTViT(BaseModule):
         Returns:
             ``(B, D)`` after the final norm.
         """
+        cls_token = self.tokens(image, motion)[:, 0]
+        return self.vit.ln1(cls_token) if self.vit.final_norm else cls_token
+
+    def tokens(self, image: Tensor, motion: Tensor | None = None) -> Tensor:
+        """All tokens after the last layer, before the final norm.
+
+        Args:
+            image: As in :meth:`forward`.
+            motion: As in :meth:`forward`.
+
+        Returns:
+            ``(B, 1 + N + K, D)``: class, patches, prompts.
+        """
         tokens = self.embed(image)
         if self.prompt is not None:
             if self.prompt.needs_motion and motion is None:
@@ -168,8 +190,7 @@ class MPTViT(BaseModule):
             tokens = layer(self._with_new_prompts(tokens, index))
             if self.adapters is not None and index >= self.adapter_from:
                 tokens = self.adapters[index - self.adapter_from](tokens)
-        cls_token = tokens[:, 0]
-        return self.vit.ln1(cls_token) if self.vit.final_norm else cls_token
+        return tokens
 
     def _with_new_prompts(self, tokens: Tensor, index: int) -> Tensor:
         """Replace the prompts where a layer has some of its own."""

@@ -86,8 +86,11 @@ def report_page(
     """
     if lacking := [field for field in REQUIRED if field not in results]:
         raise ValueError(f'the results have no field {lacking[0]!r}')
-    mark = SELECTIONS['test'] if results['selection'] == 'test' else ''
     extra = results.get('extra') or {}
+    marks = [SELECTIONS['test']] if results['selection'] == 'test' else []
+    if seen := extra.get('tested_on_subjects_seen_in_pretraining'):
+        marks.append(f'subjects of {", ".join(seen)} seen in pre-training')
+    mark = ', '.join(marks)
     datasets = [
         row['dataset'] if isinstance(row, Mapping) else str(row)
         for row in results.get('datasets') or []

@@ -15,6 +15,6 @@ model = dict(
         grid=14,
         features=None,
     ),
-    losses=dict(pixel=1.0, latent=0.1, sparse=0.03),
+    losses=dict(pixel=1.0, latent=1.0, sparse=0.03),
     data_preprocessor=dict(type='KeyFramePreprocessor', frames=('onset', 'offset')),
 )

@@ -4,6 +4,7 @@ from .branch import Branch
 from .decoder import ActionDecoder, warp
 from .heat import heat_map
 from .key_frames import KeyFramePreprocessor
+from .mpt_actions import MPTActions, MPTPairPreprocessor
 from .network import MIACNet
 from .pretrainer import MA2MI
 from .recognizer import MIACRecognizer
@@ -15,6 +16,8 @@ __all__ = [
     'KeyFramePreprocessor',
     'MIACNet',
     'MIACRecognizer',
+    'MPTActions',
+    'MPTPairPreprocessor',
     'heat_map',
     'warp',
 ]

@@ -53,7 +53,7 @@ class MA2MI(BaseModel):
         self.decoder = ActionDecoder(
             self.backbone.width, self.backbone.code_channels, hidden
         )
-        self.losses = dict(losses or dict(pixel=1.0, latent=0.1, sparse=0.03))
+        self.losses = dict(losses or dict(pixel=1.0, latent=1.0, sparse=0.03))
         if unknown := self.losses.keys() - {'pixel', 'latent', 'sparse'}:
             raise ValueError(
                 f'losses: {", ".join(sorted(unknown))} is not one of pixel, latent and '
