@@ -31,10 +31,12 @@ class MIACNet(BaseModule):
       none for a face. It is what the decoder of the pre-training makes the second
       frame of (:class:`ActionDecoder`), and all that recognition learns of the second
       frame: positions cannot carry the action, nor the code the face;
-    * for recognition, each of ``features`` numbers is the mean over the face of a
-      mixture of the code times a mixture of the position features: so much of this
-      movement at such a place. The numbers of both pairs, onset to apex and apex to
-      offset, stand side by side.
+    * for recognition, position features say at every place of the code's map which
+      movements count there, between 0 and 1, and mixtures of the code are let through
+      by as much. The map stands as it is, since faces are aligned; the numbers of both
+      pairs, onset to apex and apex to offset, stand side by side, their root mean
+      square set to one: how far a face moves differs from clip to clip, what it does
+      is asked for.
 
     Normalisation is by groups: batch statistics would tie the folds of a stack, the
     ranks of a cluster and the clips of a small batch to one another.
@@ -44,8 +46,8 @@ class MIACNet(BaseModule):
         width: Channels D of the map of each branch.
         code_channels: Channels c of the action code.
         grid: Side g of the action code's map.
-        features: Numbers per pair that go to the head; ``None`` for none, as the
-            pre-training has no use for them.
+        features: Mixtures of the code at every place that go to the head; ``None`` for
+            none, as the pre-training has no use for them.
         gain: What the difference of two frames is multiplied by.
         decoupled: ``False`` has one branch over both frames do the work of both, as a
             measure of what the decoupling gives.
@@ -55,9 +57,9 @@ class MIACNet(BaseModule):
     Example:
         >>> small = dict(RESNET18, stem_channels=8, base_channels=8,
         ...              norm_cfg=dict(type='GN', num_groups=4))
-        >>> net = MIACNet(small, width=16, features=32)
+        >>> net = MIACNet(small, width=16, features=4)
         >>> net(torch.zeros(2, 3, 3, 64, 64)).shape
-        torch.Size([2, 64])
+        torch.Size([2, 1568])
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class MIACNet(BaseModule):
         width: int = 128,
         code_channels: int = 8,
         grid: int = 14,
-        features: int | None = 256,
+        features: int | None = 8,
         gain: float = 8.0,
         decoupled: bool = True,
         init_cfg: dict | None = None,
@@ -136,10 +138,14 @@ class MIACNet(BaseModule):
             frames: ``(B, F, 3, H, W)``: onset, apex and perhaps offset, normalised.
 
         Returns:
-            ``(B, (F - 1) * features)``.
+            ``(B, (F - 1) * features * grid * grid)``.
         """
         first, last = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
         positions, code = self.encode(first, last)
-        where = self.fuse['where'](functional.adaptive_avg_pool2d(positions, self.grid))
-        what = self.fuse['what'](code)
-        return (where * what).mean((2, 3)).view(len(frames), -1)
+        # Over the face, so that what all faces have at a place does not drown the rest.
+        places = functional.instance_norm(
+            functional.adaptive_avg_pool2d(positions, self.grid)
+        )
+        let_through = self.fuse['where'](places).sigmoid()
+        found = (let_through * self.fuse['what'](code)).view(len(frames), -1)
+        return functional.rms_norm(found, found.shape[-1:], eps=1e-8)

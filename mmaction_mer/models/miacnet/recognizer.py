@@ -15,8 +15,8 @@ class MIACRecognizer(BaseRecognizer):
     Args:
         backbone: Config of a :class:`MIACNet`.
         cls_head: Config of a head over its features, e.g. mmaction's
-            ``TimeSformerHead`` (a linear layer); its ``in_channels`` is ``features``
-            times the number of pairs.
+            ``TimeSformerHead`` (a linear layer); its ``in_channels`` is the
+            number of pairs times ``features`` times the places of the code's map.
         data_preprocessor: Config of a :class:`KeyFramePreprocessor`.
         kwargs: As in mmaction's ``BaseRecognizer``.
     """
