@@ -9,7 +9,6 @@ from .complexity import (
     count_checkpoint_bytes,
     count_multiply_adds,
     count_parameters,
-    latency_ms,
 )
 from .data_preprocessor import MERDataPreprocessor
 from .lora import add_lora
@@ -50,6 +49,5 @@ __all__ = [
     'count_checkpoint_bytes',
     'count_multiply_adds',
     'count_parameters',
-    'latency_ms',
     'load_pretrained',
 ]

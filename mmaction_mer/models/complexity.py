@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -13,6 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..engine.fold_runner import count_parameters
 from ..engine.slim_checkpoint import slim_state_dict
 from ..engine.stacking.sizing import SavedBytes
+
+
+#: Clips at once where throughput is measured.
+BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Cost:
         activation_bytes: What a training step keeps per clip for its backward pass.
         checkpoint_bytes: Size of a fold's checkpoint, without optimizer.
         latency_ms: Median time of the network for one clip, in milliseconds.
+        clips_per_s: Clips in a second, in batches of 8.
     """
 
     trainable: int
@@ -34,6 +39,7 @@ class Cost:
     activation_bytes: int
     checkpoint_bytes: int
     latency_ms: float
+    clips_per_s: float
 
 
 def cost(
@@ -44,7 +50,7 @@ def cost(
     The motion front end and the reading of clips are not part of it.
 
     Args:
-        model: An :class:`MPTRecognizer`, on the device to time.
+        model: A recognizer with ``blank_inputs``, on the device to time.
         image_size: Side of the frames in pixels.
         length: Frames T.
         repeats: How often it is timed, after two times that do not count.
@@ -56,12 +62,13 @@ def cost(
         count_multiply_adds(model, image_size, length),
         count_activation_bytes(model, image_size, length),
         count_checkpoint_bytes(model),
-        latency_ms(model, image_size, length, repeats),
+        1000 * forward_seconds(model, image_size, length, repeats),
+        BATCH / forward_seconds(model, image_size, length, repeats, BATCH),
     )
 
 
 def count_by_part(model: nn.Module) -> dict[str, int]:
-    """Trainable parameters of every part of an MPT recognizer, by its attribute.
+    """Trainable parameters of every part of a recognizer, by its attribute.
 
     Returns:
         Trainable parameters of ``backbone.prompt``, ``backbone.adapters`` and so on;
@@ -88,14 +95,14 @@ def count_multiply_adds(
     figure.
 
     Args:
-        model: An :class:`MPTRecognizer`.
+        model: A recognizer with ``blank_inputs``.
         image_size: Side of the frames in pixels.
         length: Frames T.
 
     Returns:
         Multiply-adds (half of the floating point operations).
     """
-    inputs = _one_clip(model, image_size, length)
+    inputs = model.blank_inputs(image_size, length)
     was_training = model.training
     model.eval()
     counter = FlopCounterMode(display=False)
@@ -115,7 +122,7 @@ def count_activation_bytes(
     Parameters and their gradients are not counted; each tensor is counted once. It is
     what decides how many clips, and how many stacked folds, fit into memory.
     """
-    inputs = _one_clip(model, image_size, length)
+    inputs = model.blank_inputs(image_size, length)
     was_training = model.training
     model.train()
     kept = SavedBytes(model)
@@ -133,11 +140,18 @@ def count_checkpoint_bytes(model: nn.Module) -> int:
         return len(file.getvalue())
 
 
-def latency_ms(
-    model: nn.Module, image_size: int = 224, length: int = 16, repeats: int = 10
+def forward_seconds(
+    model: nn.Module,
+    image_size: int = 224,
+    length: int = 16,
+    repeats: int = 10,
+    batch: int = 1,
 ) -> float:
-    """Median milliseconds of the network for one clip, without the front end."""
-    inputs = _one_clip(model, image_size, length)
+    """Median seconds of the network for a batch of clips, without the front end."""
+    inputs = {
+        name: one.repeat(batch, *[1] * (one.ndim - 1))
+        for name, one in model.blank_inputs(image_size, length).items()
+    }
     was_training = model.training
     model.eval()
     times = []
@@ -149,10 +163,4 @@ def latency_ms(
             float((logits[0] if isinstance(logits, tuple) else logits).sum())
             times.append(time.perf_counter() - begin)
     model.train(was_training)
-    return 1000 * sorted(times[2:])[repeats // 2]
-
-
-def _one_clip(model: nn.Module, image_size: int, length: int) -> dict[str, Tensor]:
-    device = next(model.parameters()).device
-    image = torch.zeros(1, 3, image_size, image_size, device=device)
-    return dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))
+    return sorted(times[2:])[repeats // 2]

@@ -56,6 +56,12 @@ class MPTRecognizer(BaseRecognizer):
             features = self.cls_head(features)
         return features, {}
 
+    def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
+        """Inputs of one clip of ``length`` frames, for counting and timing."""
+        device = next(self.parameters()).device
+        image = torch.zeros(1, 3, image_size, image_size, device=device)
+        return dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))
+
     @torch.no_grad()
     def explain(self, data: dict) -> dict[str, np.ndarray | None] | None:
         """What the model is shown of the first clip of a batch, for figures.

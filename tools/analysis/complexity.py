@@ -1,7 +1,7 @@
 """Print what models cost: parameters, multiply-adds, memory, checkpoints, time.
 
     python tools/analysis/complexity.py configs/mpt_vit-b16_smic.py
-    python tools/analysis/complexity.py configs/*_vit-b16_smic.py
+    python tools/analysis/complexity.py configs/*_vit-b16_smic.py configs/miacnet_*.py
 
 One config: a list, part by part. Several: a table, one row each (MPT, table V).
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from mmaction.registry import MODELS
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -33,6 +34,7 @@ HEADINGS = (
     'kept a clip in training',
     'checkpoint of a fold',
     'a clip takes',
+    'clips a second, 8 at once',
 )
 
 
@@ -42,7 +44,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('configs', nargs='+', help='config files')
-    parser.add_argument('--image-size', type=int, help="default: the ViT's own")
+    parser.add_argument('--image-size', type=int, help="default: the config's own")
     parser.add_argument('--device', default='cpu', help='where it is timed')
     parser.add_argument(
         '--pretrained',
@@ -53,19 +55,43 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def build(path: str, args: argparse.Namespace) -> nn.Module:
-    """Build the model of a config."""
+def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
+    """Build the model of a config, and say how large the frames are that it sees."""
     cfg = read_config(path)
     merge_options(cfg, args.cfg_options)
-    if 'vit' not in cfg.get('model', {}).get('backbone', {}):
-        raise MERRunError(
-            f'{path}: has no model.backbone.vit; this table is of models '
-            'around an MPTViT'
-        )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
-        cfg.model.backbone.vit.pop('init_cfg', None)
-    return MODELS.build(cfg.model).to(args.device)
+        forget_weights(cfg.get('model', {}))
+    model = MODELS.build(cfg.model).to(args.device)
+    if not hasattr(model, 'blank_inputs'):
+        raise MERRunError(
+            f'{path}: is a {cfg.model.type}; this table is of MPTRecognizer and '
+            'MIACRecognizer'
+        )
+    return model, args.image_size or frame_size(cfg, model)
+
+
+def forget_weights(part: dict | list) -> None:
+    """Take every ``init_cfg`` of pre-trained weights out of a model's config."""
+    if isinstance(part, dict) and (part.get('init_cfg') or {}).get('checkpoint'):
+        part.pop('init_cfg')
+    for value in part.values() if isinstance(part, dict) else part:
+        if isinstance(value, dict | list):
+            forget_weights(value)
+
+
+def frame_size(cfg: Config, model: nn.Module) -> int:
+    """Side of the frames in pixels: the ViT's own, or what the data ends in."""
+    if vit := getattr(model.backbone, 'vit', None):
+        return vit.img_size[0]
+    if crop := model.data_preprocessor.augmentation.crop:
+        return crop
+    sizes = [
+        step.get('crop_size') or step['scale'][0]
+        for step in cfg.test_dataloader.dataset.pipeline
+        if step.type in ('CenterCrop', 'Resize')
+    ]
+    return sizes[-1]
 
 
 def written(found: Cost) -> list[str]:
@@ -77,6 +103,7 @@ def written(found: Cost) -> list[str]:
         f'{found.activation_bytes / 1e6:.0f} MB',
         f'{found.checkpoint_bytes / 1e6:.2f} MB',
         f'{found.latency_ms:.0f} ms',
+        f'{found.clips_per_s:.1f}',
     ]
 
 
@@ -86,9 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
     rows = []
     for path in args.configs:
-        model = build(path, args)
-        size = args.image_size or model.backbone.vit.img_size[0]
-        length = getattr(model.backbone.prompt, 'length', 16)
+        model, size = build(path, args)
+        prompt = getattr(model.backbone, 'prompt', None)
+        length = getattr(prompt, 'length', 16)
         rows.append((path, size, written(cost(model, size, length))))
     if len(rows) == 1:
         print('| what | count |\n|---|---:|')

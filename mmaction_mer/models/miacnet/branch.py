@@ -8,6 +8,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..pretrained import load_pretrained
+
 
 class Branch(BaseModule):
     """A convolutional backbone, its stages merged from the deepest up.
@@ -17,9 +19,13 @@ class Branch(BaseModule):
 
     Args:
         backbone: Config of a backbone whose output is a map per stage, such as
-            ``dict(type='mmpretrain.ResNet', depth=18, out_indices=(0, 1, 2, 3))``.
+            ``dict(type='mmpretrain.ResNet', depth=18, out_indices=(0, 1, 2, 3))``. Its
+            ``init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone')``
+            loads weights for pictures of 3 channels, of ImageNet for instance.
         width: Channels D of the merged map.
-        in_channels: Channels of the pictures, if not 3.
+        in_channels: Channels of the pictures, 3 or a multiple: pre-trained filters are
+            then repeated and divided by how often, so that a picture that is repeated
+            looks as it did.
         init_cfg: As in mmengine.
 
     Example:
@@ -38,6 +44,9 @@ class Branch(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        backbone = dict(backbone)
+        self._pretrained = backbone.pop('init_cfg', None)
+        self._config = backbone
         self.backbone = MODELS.build({**backbone, 'in_channels': in_channels})
         self.merge = nn.ModuleList(
             nn.Conv2d(channels, width, 1)
@@ -52,6 +61,22 @@ class Branch(BaseModule):
         maps = backbone(torch.zeros(1, in_channels, 64, 64))
         backbone.train(training)
         return [one.shape[1] for one in maps]
+
+    def init_weights(self) -> None:
+        """Initialise, then load the pre-trained backbone."""
+        super().init_weights()
+        if self._pretrained is None:
+            return
+        plain = MODELS.build(dict(self._config))
+        load_pretrained(
+            plain, **{k: v for k, v in self._pretrained.items() if k != 'type'}
+        )
+        state = plain.state_dict()
+        for name, own in self.backbone.state_dict().items():
+            if own.shape != state[name].shape:
+                times = own.shape[1] // state[name].shape[1]
+                state[name] = state[name].repeat(1, times, 1, 1) / times
+        self.backbone.load_state_dict(state)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Merged map ``(B, D, h, w)`` of pictures ``(B, C, H, W)``.
