@@ -9,6 +9,7 @@ from .functional import (
     scores_from_confusion,
     subject_interval,
 )
+from .localization import movement_regions, pointing_hits
 from .mer_metric import MERMetric
 from .paired import compare_runs, format_comparison
 from .predictions import (
@@ -33,6 +34,8 @@ __all__ = [
     'format_comparison',
     'format_report',
     'format_seeds',
+    'movement_regions',
+    'pointing_hits',
     'pool',
     'read_predictions',
     'save_results',

@@ -14,7 +14,6 @@ from ..engine.fold_runner import count_parameters
 from ..engine.slim_checkpoint import slim_state_dict
 from ..engine.stacking.sizing import SavedBytes
 
-
 #: Clips at once where throughput is measured.
 BATCH = 8
 

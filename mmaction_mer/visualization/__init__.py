@@ -10,6 +10,7 @@ from .clip_sheets import clip_sheets, write_clip_sheets
 from .confusion import plot_confusion
 from .contact_sheet import contact_sheet
 from .dataset_figures import plot_classes, plot_subjects, plot_times
+from .heat_figure import plot_heat_maps
 from .reconstruction_figure import plot_reconstruction
 from .saving import save_figure
 
@@ -20,6 +21,7 @@ __all__ = [
     'plot_classes',
     'plot_clip',
     'plot_confusion',
+    'plot_heat_maps',
     'plot_reconstruction',
     'plot_subjects',
     'plot_times',

@@ -1,4 +1,4 @@
-"""Pairs of frames of macro-expression videos at 224 pixels; a data set names its folder.
+"""Pairs of frames of videos at 224 pixels; a data set names its folder.
 
 What is drawn is drawn clip by clip under its own seed: pair, crop and flip.
 """

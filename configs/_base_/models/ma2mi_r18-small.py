@@ -4,9 +4,7 @@ _base_ = './ma2mi_r18.py'
 
 model = dict(
     backbone=dict(
-        branch=dict(
-            stem_channels=16, base_channels=16, norm_cfg=dict(num_groups=8)
-        ),
+        branch=dict(stem_channels=16, base_channels=16, norm_cfg=dict(num_groups=8)),
         width=64,
     ),
 )

@@ -4,8 +4,10 @@ import torch
 from mmaction.models import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor
+from torch.nn import functional
 
 from ...engine.slim_checkpoint import enable_slim_loading
+from .heat import heat_map
 
 
 @MODELS.register_module()
@@ -62,4 +64,35 @@ class MIACRecognizer(BaseRecognizer):
         device = next(self.parameters()).device
         return dict(
             frames=torch.zeros(1, count, 3, image_size, image_size, device=device)
+        )
+
+    @torch.no_grad()
+    def locate(self, data: dict) -> dict[str, Tensor]:
+        """Where the action branch sees movement, and what of it speaks for the class.
+
+        Args:
+            data: A collated batch of :class:`PackMERInputs`.
+
+        Returns:
+            ``frames (B, F, 3, H, W)`` in grey levels as the model sees them;
+            ``heat (B, H, W)`` from onset to apex, see :func:`heat_map`; ``evidence
+            (B, H, W)``, 0 and up: at each place what it adds to the logit of the
+            predicted class beyond what it adds to the others on average. Logits are a
+            sum over places, so nothing is estimated.
+        """
+        pre, net = self.data_preprocessor, self.backbone
+        frames = pre(data)['inputs']['frames']
+        size = tuple(frames.shape[-2:])
+        _, code = net.encode(frames[:, 0], frames[:, 1])
+        features = net(frames)
+        weight = self.cls_head.fc_cls.weight
+        weight = weight - weight.mean(0)
+        predicted = self.cls_head(features).argmax(1)
+        added = (features * weight[predicted]).view(len(frames), -1, *code.shape[-2:])
+        evidence = added.sum(1, keepdim=True).clamp(min=0)
+        evidence = functional.interpolate(evidence, size, mode='bilinear')[:, 0]
+        return dict(
+            frames=frames * pre.std + pre.mean,
+            heat=heat_map(code, size),
+            evidence=evidence,
         )

@@ -1,0 +1,169 @@
+"""Draw where the action branch of a MIACNet sees movement, onset to apex.
+
+    python tools/analysis/heat_maps.py configs/miacnet_synthme.py
+    python tools/analysis/heat_maps.py configs/miacnet_synthme.py --run RUN
+
+Without a run, the branch is as the config starts it: the magnitude of its action code
+as the pre-training left it. With one, every fold looks at the clips of its own held-out
+subjects, and what is drawn is what speaks for the class that it predicts.
+
+On SynthME, of which the true movement is known, hit rates are printed: how often the
+hottest place lies where the face moves by half of its most or more, beside what the
+plain difference of the frames, and pointing anywhere, would score.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.datasets import MERDataset
+from mmaction_mer.datasets.synthme import clip_field
+from mmaction_mer.engine.command_line import (
+    CfgOptions,
+    merge_options,
+    read_config,
+    report_errors,
+)
+from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.slim_checkpoint import load_slim, read_checkpoint
+from mmaction_mer.evaluation import movement_regions, pointing_hits
+from mmaction_mer.visualization import plot_heat_maps, save_figure
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='a config of a MIACRecognizer')
+    parser.add_argument('--run', type=Path, help='work directory of its folds')
+    parser.add_argument(
+        '--out', type=Path, default=Path('heat_maps.png'), help='default: %(default)s'
+    )
+    parser.add_argument(
+        '--draw', type=int, default=24, metavar='N', help='so many clips (24)'
+    )
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
+    return parser.parse_args(arguments)
+
+
+def true_regions(data: dict, model: nn.Module, clips: list[str]) -> np.ndarray | None:
+    """Where the clips of a SynthME release truly move, as the model sees the frame."""
+    path = Path(data['data_root'], 'truth.json')
+    if not path.is_file():
+        return None
+    truth = json.loads(path.read_text(encoding='utf-8'))
+    size = truth['arguments']['size']
+    entries = {entry['clip']: entry for entry in truth['clips']}
+    fields = np.stack([clip_field(entries[clip], size) for clip in clips])
+    cut = Compose(
+        [s for s in data['pipeline'] if s['type'] in ('CenterCrop', 'Resize')]
+    )
+    masks = [
+        cut(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']
+        for region in movement_regions(fields)
+    ]
+    seen = torch.from_numpy(np.stack(masks))
+    augmentation = model.data_preprocessor.augmentation
+    return augmentation(seen, augmentation.middle(len(seen)))[:, 0].numpy() > 127
+
+
+def plain_difference(frames: Tensor, grid: int) -> np.ndarray:
+    """Magnitude of onset to apex in grey levels, as coarse as the code's map."""
+    change = (frames[:, 1] - frames[:, 0]).abs().mean(1, keepdim=True)
+    coarse = functional.adaptive_avg_pool2d(change, grid)
+    return functional.interpolate(coarse, change.shape[-2:], mode='bilinear')[
+        :, 0
+    ].numpy()
+
+
+def look(model: nn.Module, dataset: MERDataset) -> tuple[list[str], dict[str, Tensor]]:
+    """Names of the clips of a data set, and what the model sees in each."""
+    clips, seen = [], []
+    for index in tqdm(range(len(dataset)), desc='clips', leave=False, disable=None):
+        clips.append(dataset.get_data_info(index)['clip'])
+        seen.append(model.locate(pseudo_collate([dataset[index]])))
+    return clips, {
+        name: torch.cat([one[name].cpu() for one in seen]) for name in seen[0]
+    }
+
+
+def look_by_fold(
+    model: nn.Module, data: dict, run: Path
+) -> tuple[list[str], dict[str, Tensor]]:
+    """The same of a run: each fold sees the subjects that it has not learnt from."""
+    folds = [FoldFolder(path) for path in sorted(run.glob('folds/*'))]
+    folds = [fold for fold in folds if fold.done()]
+    if not folds:
+        raise MERRunError(
+            f'{run}: has no finished fold; train it, or name the folder of one seed'
+        )
+    clips: list[str] = []
+    parts = []
+    for fold in tqdm(folds, desc='folds', disable=None):
+        load_slim(model, read_checkpoint(fold.model)['state_dict'])
+        dataset = DATASETS.build(
+            dict(data, held_out=fold.state()['held_out'], side='test')
+        )
+        names, seen = look(model, dataset)
+        clips += names
+        parts.append(seen)
+    return clips, {name: torch.cat([one[name] for one in parts]) for name in parts[0]}
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Look at the clips, draw, count hits."""
+    args = parse_args(arguments)
+    cfg = read_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    if cfg.get('model', {}).get('type') != 'MIACRecognizer':
+        raise MERRunError(f'{args.config}: is not the config of a MIACRecognizer')
+    data = dict(cfg.test_dataloader.dataset, cache=False, test_mode=True)
+    model = MODELS.build(cfg.model)
+    if args.run:
+        clips, seen = look_by_fold(model.eval().to(args.device), data, args.run)
+    else:
+        model.init_weights()
+        clips, seen = look(model.eval().to(args.device), DATASETS.build(data))
+    frames, shown = seen['frames'], seen['evidence' if args.run else 'heat'].numpy()
+    regions = true_regions(data, model, clips)
+    if regions is not None:
+        maps = {
+            'magnitude of the action code': seen['heat'].numpy(),
+            **({'evidence for the predicted class': shown} if args.run else {}),
+            'difference of the frames': plain_difference(frames, model.backbone.grid),
+        }
+        print(f'hottest place where the face moves, of {len(clips)} clips')
+        for name, heat in maps.items():
+            print(f'  {name:34}{pointing_hits(heat, regions).mean():7.1%}')
+        print(f'  {"pointing anywhere":34}{regions.mean():7.1%}')
+    # Spread over all subjects, rather than the first clips of the first of them.
+    count = min(args.draw, len(clips))
+    drawn = np.linspace(0, len(clips) - 1, count).round().astype(int)
+    figure = plot_heat_maps(
+        frames[drawn, 1].permute(0, 2, 3, 1).numpy(),
+        shown[drawn],
+        None if regions is None else regions[drawn],
+        [clips[index] for index in drawn],
+    )
+    print(f'written: {save_figure(figure, args.out)}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
