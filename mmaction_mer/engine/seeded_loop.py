@@ -1,4 +1,4 @@
-"""mmengine's training loop in iterations; what is drawn does not depend on who draws."""
+"""mmengine's training loop in iterations, whose draws are the same whoever draws."""
 
 from typing import Any
 

@@ -70,9 +70,8 @@ def true_regions(data: dict, model: nn.Module, clips: list[str]) -> np.ndarray |
     size = truth['arguments']['size']
     entries = {entry['clip']: entry for entry in truth['clips']}
     fields = np.stack([clip_field(entries[clip], size) for clip in clips])
-    cut = Compose(
-        [s for s in data['pipeline'] if s['type'] in ('CenterCrop', 'Resize')]
-    )
+    kept = ('CenterCrop', 'Resize')
+    cut = Compose([step for step in data['pipeline'] if step['type'] in kept])
     masks = [
         cut(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']
         for region in movement_regions(fields)

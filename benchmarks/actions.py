@@ -1,0 +1,142 @@
+r"""Does an action code carry the action and nothing but the action?
+
+On SynthME's micro-expressions, of people that the pre-training on its macro-expressions
+has not seen and of which the true movement is known, onset to apex:
+
+* how well the apex frame is made, beside copying the onset frame;
+* how the movement that is decoded from the code correlates with the true one;
+* how it does so when the code is another person's: with the movement of whom the code
+  is, and with that of whose face it is put on.
+
+    python benchmarks/actions.py configs/ma2mi_miacnet_synthme.py \
+        work_dirs/ma2mi_miacnet_synthme/last.pth
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from torch.nn import functional
+from tqdm import tqdm
+
+import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.datasets.synthme import clip_field
+from mmaction_mer.engine.command_line import (
+    CfgOptions,
+    merge_options,
+    read_config,
+    report_errors,
+)
+from mmaction_mer.engine.slim_checkpoint import load_slim, read_checkpoint
+
+ROOT = Path(__file__).parents[1]
+MICRO = ROOT / 'configs' / '_base_' / 'datasets' / 'synthme.py'
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson correlation of two fields (H, W, 2), x and y together."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def true_fields(data_root: Path, clips: list[str], size: int) -> np.ndarray:
+    """Movement of the clips on the middle of the frame, (N, size, size, 2)."""
+    truth = json.loads((data_root / 'truth.json').read_text(encoding='utf-8'))
+    entries = {entry['clip']: entry for entry in truth['clips']}
+    side = truth['arguments']['size']
+    fields = np.stack([clip_field(entries[clip], side) for clip in clips])
+    # As the pipeline cuts frames: 98 pixels in the middle, 119 of them, 112 of those.
+    cut = slice((side - 98) // 2, (side + 98) // 2)
+    fine = functional.interpolate(
+        torch.from_numpy(fields[:, cut, cut]).permute(0, 3, 1, 2),
+        (119, 119),
+        mode='bilinear',
+    )
+    edge = (119 - size) // 2
+    return fine[..., edge : edge + size, edge : edge + size].permute(0, 2, 3, 1).numpy()
+
+
+def measure(model, inputs: torch.Tensor, fields: np.ndarray, people: list[str]) -> dict:
+    """Errors in squared grey levels, and correlations with true movements."""
+    first, last = inputs.unbind(1)
+    positions, code = model.backbone.encode(first, last)
+    made = model.reconstruct(first, positions, code)
+    grey = model.data_preprocessor.std
+    error, copied = (
+        float(((one - last) * grey).square().mean()) for one in (made['frame'], first)
+    )
+    # The next clip of somebody else gives the code.
+    count = len(people)
+    giver = [
+        next(j % count for j in range(i + 1, i + count) if people[j % count] != who)
+        for i, who in enumerate(people)
+    ]
+    swapped = model.reconstruct(first, positions, code[giver])
+    own, other = (one['flow'].permute(0, 2, 3, 1).numpy() for one in (made, swapped))
+    pairs = range(count)
+    # A giver that moves alike would speak for both sides.
+    unlike = [i for i in pairs if correlation(fields[i], fields[giver[i]]) < 0.2]
+    return dict(
+        error=error,
+        copy_error=copied,
+        own=float(np.mean([correlation(own[i], fields[i]) for i in pairs])),
+        unlike=len(unlike),
+        giver=float(np.mean([correlation(other[i], fields[giver[i]]) for i in unlike])),
+        face=float(np.mean([correlation(other[i], fields[i]) for i in unlike])),
+    )
+
+
+@report_errors
+@torch.no_grad()
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='a pre-training of MIACNet on SynthME')
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
+    args = parser.parse_args()
+    cfg = read_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    init_default_scope('mmaction')
+    model = MODELS.build(cfg.model).eval()
+    load_slim(model, read_checkpoint(args.checkpoint)['state_dict'])
+    data = read_config(str(MICRO)).test_dataloader.dataset
+    dataset = DATASETS.build(dict(data, cache=False, test_mode=True))
+    picker = MODELS.build(
+        dict(
+            type='KeyFramePreprocessor',
+            frames=('onset', 'apex'),
+            augmentation=dict(crop=112),
+        )
+    )
+    rows = [dataset.get_data_info(index) for index in range(len(dataset))]
+    inputs = torch.cat(
+        [
+            picker(pseudo_collate([dataset[index]]))['inputs']['frames']
+            for index in tqdm(range(len(dataset)), desc='clips', disable=None)
+        ]
+    )
+    clips, people = [row['clip'] for row in rows], [row['subject'] for row in rows]
+    found = measure(
+        model, inputs, true_fields(Path(data.data_root), clips, 112), people
+    )
+    print(f'{len(clips)} clips, onset to apex')
+    print(f'squared error, made          {found["error"]:8.3f}')
+    print(f'squared error, onset copied  {found["copy_error"]:8.3f}')
+    print(f'share of copying             {found["error"] / found["copy_error"]:8.3f}')
+    print('correlation of the movement decoded with the true one')
+    print(f'  own code                           {found["own"]:6.3f}')
+    print(f"  another's code ({found['unlike']} that move unlike)")
+    print(f'    with the movement of the code    {found["giver"]:6.3f}')
+    print(f'    with the movement of the face    {found["face"]:6.3f}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
