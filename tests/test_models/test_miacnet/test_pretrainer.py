@@ -104,8 +104,8 @@ def trained():
     init_default_scope('mmaction')
     model = build(dict(pixel=1.0, sparse=0.01))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 250)
-    for step in range(250):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 150)
+    for step in range(150):
         first, last, *_ = pairs(16, step)
         losses = model(dict(frames=torch.stack([first, last], 1)), mode='loss')
         optimizer.zero_grad()
@@ -115,7 +115,6 @@ def trained():
     return model.eval()
 
 
-@pytest.mark.slow
 @torch.no_grad()
 def test_a_code_moves_another_face_as_it_moved_its_own(trained):
     """Positions do not carry the action: with another's code the face moves alike."""
@@ -139,7 +138,6 @@ def test_a_code_moves_another_face_as_it_moved_its_own(trained):
     assert other_half.abs().mean() < 0.4 * own_half.abs().mean()
 
 
-@pytest.mark.slow
 @torch.no_grad()
 def test_the_heat_is_where_the_face_moves(trained):
     first, last, halves, _ = pairs(64, 20_000)

@@ -65,10 +65,10 @@ def test_it_learns_a_batch_by_heart():
 def test_a_checkpoint_gives_the_same_logits(tmp_path):
     model, other = build().eval(), build(seed=1).eval()
     inputs = model.data_preprocessor(batch())['inputs']
-    before = model(inputs, mode='tensor', stage='head')[0]
+    before = model(inputs, mode='tensor', stage='head')
     torch.save(dict(state_dict=slim_state_dict(model)), tmp_path / 'fold.pth')
     load_checkpoint(other, str(tmp_path / 'fold.pth'), strict=True)
-    torch.testing.assert_close(other(inputs, mode='tensor', stage='head')[0], before)
+    torch.testing.assert_close(other(inputs, mode='tensor', stage='head'), before)
 
 
 def test_evidence_is_what_the_places_add_to_the_logit():
@@ -82,7 +82,7 @@ def test_evidence_is_what_the_places_add_to_the_logit():
     assert seen['heat'].shape == seen['evidence'].shape == (4, 64, 64)
     assert seen['heat'].min() >= 0 and seen['evidence'].min() >= 0
     inputs = model.data_preprocessor(batch())['inputs']
-    logits = model(inputs, mode='tensor', stage='head')[0]
+    logits = model(inputs, mode='tensor', stage='head')
     above = (logits - logits.mean(1, keepdim=True)).max(1).values
     coarse = torch.nn.functional.adaptive_avg_pool2d(seen['evidence'], 7).sum((1, 2))
     assert (coarse > above * 0.9).all()

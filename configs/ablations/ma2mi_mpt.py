@@ -1,0 +1,20 @@
+"""Beyond the papers: MPT's prompts and adapters out of MA2MI, on SynthME.
+
+`ma2mi_mpt_synthme.py` pre-trains.
+"""
+
+title = 'MA2MI for MPT'
+base = 'mpt_vit-tiny_synthme.py'
+rows = [
+    dict(name='MPT', options={}),
+    dict(
+        name='MPT from MA2MI',
+        options={
+            'model.backbone.init_cfg': dict(
+                type='Pretrained',
+                checkpoint='work_dirs/ma2mi_mpt_synthme/last.pth',
+                prefix='backbone',
+            )
+        },
+    ),
+]

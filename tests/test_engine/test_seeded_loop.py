@@ -1,0 +1,86 @@
+"""A pre-training that repeats: by one process or two, in one sitting or two."""
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from pretraining_toy import losses, small_pretraining
+
+from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+
+@pytest.fixture(scope='module')
+def release(tmp_path_factory):
+    root = tmp_path_factory.mktemp('data') / 'synthme'
+    make_release(root, Release(subjects=3, clips=4, size=112, seed=1), workers=1)
+    return root
+
+
+@pytest.fixture(scope='module')
+def whole(release, tool, tmp_path_factory):
+    """What one process gives in one sitting."""
+    folder = tmp_path_factory.mktemp('whole')
+    done = tool(TOOLS / 'train.py', small_pretraining(release, folder, folder / 'run'))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / 'run'
+
+
+def weights(work_dir):
+    return read_checkpoint(work_dir / 'last.pth')['state_dict']
+
+
+def test_it_trains_and_leaves_what_it_should(whole):
+    assert sorted(losses(whole)) == list(range(1, 9))
+    assert (whole / 'reconstruction.png').stat().st_size > 10_000
+    meta = read_checkpoint(whole / 'last.pth')['meta']
+    assert meta['iter'] == 8
+    assert meta['pretrained_on'] == {'synthme': ['sub02', 'sub03']}
+    rows = next(whole.glob('*/vis_data/scalars.json')).read_text()
+    assert 'clips_per_s' in rows and 'ma2mi/of_copy' in rows
+
+
+def test_two_processes_give_what_one_gives(release, whole, tool, tmp_path):
+    """Two ranks of half the batch each: the same draws, the same weights."""
+    config = small_pretraining(release, tmp_path, tmp_path / 'two', batch_size=2)
+    done = tool(TOOLS / 'dist_train.sh', config, 2, CUDA_VISIBLE_DEVICES='')
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, two = weights(whole), weights(tmp_path / 'two')
+    assert one.keys() == two.keys()
+    # A step moves a weight by up to 1e-3.
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-5, msg=name)
+    people = read_checkpoint(tmp_path / 'two' / 'last.pth')['meta']['pretrained_on']
+    assert people == {'synthme': ['sub02', 'sub03']}
+
+
+def test_killed_and_resumed_it_has_the_same_loss_curve(release, whole, tool, tmp_path):
+    work_dir = tmp_path / 'cut'
+    config = small_pretraining(release, tmp_path, work_dir, kill_at=5)
+    done = tool(TOOLS / 'train.py', config)
+    assert done.returncode == -signal.SIGKILL
+    assert read_checkpoint(work_dir / 'last.pth')['meta']['iter'] == 3
+    config = small_pretraining(release, tmp_path, work_dir)
+    done = tool(TOOLS / 'train.py', config, '--resume')
+    assert done.returncode == 0, done.stderr[-3000:]
+    again = losses(work_dir)
+    assert sorted(again) == list(range(1, 9))
+    assert again == losses(whole)
+    resumed = weights(work_dir)
+    assert all(torch.equal(resumed[k], value) for k, value in weights(whole).items())
+
+
+def test_another_seed_is_another_run_and_bfloat16_trains(release, whole, tmp_path):
+    cfg = Config.fromfile(small_pretraining(release, tmp_path, tmp_path / 'other'))
+    cfg.randomness.seed = 1
+    cfg.train_cfg.max_iters = 2
+    cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+    Runner.from_cfg(cfg).train()
+    found = losses(tmp_path / 'other')
+    assert found[1] != losses(whole)[1]
+    assert all(0 < loss < 10 for loss in found.values())
