@@ -10,16 +10,22 @@ from pathlib import Path
 
 import mmaction
 import pytest
+import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
 from mmaction_mer.datasets.synthme import Release, make_release
 from mmaction_mer.engine import LOSORunner
+from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 from mmaction_mer.evaluation.predictions import read_predictions
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / 'configs').glob('*.py'))
+LEAVES = sorted((ROOT / 'configs').glob('*.py'))
+PRETRAINING = [path for path in LEAVES if path.stem.startswith('ma2mi_')]
+CONFIGS = [path for path in LEAVES if path not in PRETRAINING]
 TINY = dict(
     arch=dict(
         _delete_=True,
@@ -64,7 +70,18 @@ def shrink(cfg, root, work_dir):
                 step.scale = (64, 64)
             if step.type == 'CenterCrop':
                 step.crop_size = 56
+    if cfg.model.type == 'MIACRecognizer':
+        cfg.model.data_preprocessor.augmentation.pop('crop', None)
+        backbone = cfg.model.backbone
+        backbone.init_cfg = None
+        backbone.branch.pop('init_cfg', None)
+        backbone.branch.update(stem_channels=8, base_channels=8)
+        if backbone.branch.norm_cfg.type == 'GN':
+            backbone.branch.norm_cfg.num_groups = 4
+        backbone.update(width=16, grid=2)
+        cfg.model.cls_head.update(in_channels=2 * 8 * 2 * 2, num_classes=3)
     if cfg.model.type == 'MPTRecognizer':
+        cfg.model.backbone.init_cfg = None
         augmentation = cfg.model.data_preprocessor.augmentation
         if 'crop' in augmentation:
             augmentation.crop = 64
@@ -92,6 +109,75 @@ def test_config_trains_and_tests(path, release, prepared, tmp_path):
     assert (tmp_path / 'clip.png').exists() == is_mpt
 
 
+def shrink_pretraining(cfg, root, work_dir):
+    """The same of a pre-training; what it starts from is what it finds."""
+    cfg.work_dir = str(work_dir)
+    cfg.train_cfg.update(max_iters=2, val_interval=2)
+    cfg.param_scheduler = cfg.param_scheduler[:1]  # the warm-up is not over
+    loaders = [cfg.train_dataloader, cfg.get('val_dataloader')]
+    for loader in filter(None, loaders):
+        loader.update(num_workers=0, persistent_workers=False, batch_size=4)
+        loader.dataset.data_root = str(root)
+        if loader.dataset.get('held_out'):
+            loader.dataset.held_out = ['sub01']
+        for step in loader.dataset.pipeline:
+            if step.type == 'Resize':
+                step.scale = (68, 68)
+            if step.type == 'RandomCrop':
+                step.size = 64
+            if step.type == 'CenterCrop' and step.crop_size == 112:
+                step.crop_size = 64
+    backbone = cfg.model.backbone
+    if backbone.type == 'MPTActions':
+        backbone.mpt.vit.pop('init_cfg')
+        backbone.mpt.vit.arch = {k: v for k, v in TINY['arch'].items() if k[0] != '_'}
+        backbone.mpt.vit.img_size = 64
+    else:
+        backbone.branch.update(
+            stem_channels=8, base_channels=8, norm_cfg=dict(type='GN', num_groups=4)
+        )
+    return cfg
+
+
+@pytest.mark.parametrize('path', PRETRAINING, ids=lambda path: path.stem)
+def test_a_pretraining_leaves_what_its_finetuning_starts_from(
+    path, release, prepared, tmp_path
+):
+    root = release if path.stem.endswith('synthme') else prepared
+    cfg = shrink_pretraining(Config.fromfile(path), root, tmp_path / path.stem)
+    Runner.from_cfg(cfg).train()
+    assert (tmp_path / path.stem / 'reconstruction.png').stat().st_size > 1000
+    state = read_checkpoint(tmp_path / path.stem / 'last.pth')
+    people = ['sub02', 'sub03'] if cfg.get('val_dataloader') else None
+    record = state['meta']['pretrained_on']
+    assert record['synthme'] == people or people is None
+
+    # Every config that names this pre-training finds in it all that it asks for.
+    told = f'work_dirs/{path.stem}/last.pth'
+    followers = [leaf for leaf in CONFIGS if told in leaf.read_text()]
+    assert followers
+    for leaf in followers:
+        tuned = Config.fromfile(leaf).model
+        start = tuned.backbone.init_cfg
+        assert start.checkpoint == told
+        small = cfg.model.backbone.get('mpt', cfg.model.backbone)
+        backbone = dict(
+            small, init_cfg=dict(start, checkpoint=str(tmp_path / told[10:]))
+        )
+        if tuned.type == 'MIACRecognizer':
+            own = {k: tuned.backbone[k] for k in ('features', 'grid', 'code_channels')}
+            assert own['grid'] == small.grid
+            assert tuned.backbone.width == small.width
+            backbone |= own
+        model = MODELS.build(backbone)
+        model.init_weights()
+        learned = model.state_dict()
+        for name, value in state['state_dict'].items():
+            key = name.removeprefix('backbone.')
+            if key in learned:
+                assert torch.equal(learned[key], value), name
+
+
 @pytest.mark.parametrize(
     'path', [path for path in CONFIGS if 'b16' in path.stem], ids=lambda path: path.stem
 )
@@ -108,7 +194,7 @@ def test_a_head_has_the_classes_of_the_labels_it_reads(path):
 
 
 def test_the_leaves_are_short_and_say_what_they_are():
-    for path in CONFIGS:
+    for path in LEAVES:
         text = path.read_text()
         assert text.startswith('"""'), path
         if not path.stem.startswith('tsn_'):

@@ -35,7 +35,9 @@ def test_the_frame_nearest_to_the_apex_is_taken():
         [0, 20, 40],
         [0, 40, 40],
     ]
-    assert levels(KeyFramePreprocessor(frames=('apex', 'onset')), batch(40)) == [[40, 0]]
+    assert levels(KeyFramePreprocessor(frames=('apex', 'onset')), batch(40)) == [
+        [40, 0]
+    ]
 
 
 def test_a_clip_without_an_apex_is_named_or_its_middle_taken():

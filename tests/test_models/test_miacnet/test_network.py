@@ -78,7 +78,9 @@ def test_it_starts_from_what_a_pretraining_left(frames, tmp_path):
     old = build(init_cfg=None)
     state = {f'backbone.{k}': v + 1 for k, v in old.state_dict().items()}
     state = {k: v for k, v in state.items() if '.fuse.' not in k}
-    torch.save(dict(state_dict=state | {'decoder.w': torch.ones(1)}), tmp_path / 'a.pth')
+    torch.save(
+        dict(state_dict=state | {'decoder.w': torch.ones(1)}), tmp_path / 'a.pth'
+    )
     start = dict(checkpoint=str(tmp_path / 'a.pth'), prefix='backbone')
     new = build(init_cfg=dict(type='Pretrained', **start))
     fuse = new.fuse['where'].weight.clone()

@@ -79,7 +79,9 @@ def test_the_latent_loss_is_that_of_features_moved_not_of_features_alone():
     last.requires_grad_()
     model.backbone.action.requires_grad_(False)
     model.backbone.to_code.requires_grad_(False)
-    model(dict(frames=torch.stack([first, last], 1)), mode='loss')['loss_latent'].backward()
+    model(dict(frames=torch.stack([first, last], 1)), mode='loss')[
+        'loss_latent'
+    ].backward()
     # The action branch sees the second frame; the decoder starts without moving.
     assert not last.grad.any()
 
