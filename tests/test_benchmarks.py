@@ -293,3 +293,57 @@ def test_a_place_carries_what_the_mean_over_space_forgets(benchmarks):
     carried = benchmarks['prompts'].carried
     assert carried(Given, 16, spatial=True) > 0.9
     assert carried(Given, 16, spatial=False) < 0.75
+
+
+@pytest.fixture
+def actions():
+    spec = importlib.util.spec_from_file_location('actions', FOLDER / 'actions.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class _Swaps:
+    """A model whose code is the true field: what it decodes is the giver's movement."""
+
+    def __init__(self, fields):
+        self.fields = torch.from_numpy(fields).permute(0, 3, 1, 2)
+        self.backbone = self
+        self.data_preprocessor = self
+        self.std = torch.full((3, 1, 1), 127.5)
+
+    def encode(self, first, last):
+        return first, self.fields
+
+    def reconstruct(self, first, positions, code):
+        return dict(frame=first, flow=code)
+
+
+def test_whose_movement_a_swapped_code_gives(actions):
+    fields = np.zeros((4, 8, 8, 2))
+    for index in range(4):
+        fields[index, 2 * index : 2 * index + 2] = 1 + index
+    inputs = torch.rand(4, 2, 3, 8, 8)
+    people = ['a', 'a', 'b', 'b']
+    found = actions.measure(_Swaps(fields), inputs, fields, people)
+    assert found['own'] == pytest.approx(1) and found['giver'] == pytest.approx(1)
+    assert found['face'] < 0 and found['unlike'] == 4
+    assert found['error'] == found['copy_error'] > 0
+
+
+def test_true_fields_are_cut_as_the_pipeline_cuts(actions, tmp_path):
+    from mmaction_mer.datasets.synthme import Release, make_release
+
+    make_release(tmp_path / 'r', Release(subjects=1, clips=2, size=112, seed=1), 1)
+    truth = json.loads((tmp_path / 'r' / 'truth.json').read_text())
+    clips = [entry['clip'] for entry in truth['clips']]
+    fields = actions.true_fields(tmp_path / 'r', clips, 112)
+    assert fields.shape == (2, 112, 112, 2)
+    whole = actions.clip_field(truth['clips'][0], 112)
+    # The middle stays the middle, 119 / 98 as large.
+    y, x = np.unravel_index(np.linalg.norm(whole, axis=-1).argmax(), whole.shape[:2])
+    at = [round((place - 55.5) * 119 / 98 + 55.5) for place in (y, x)]
+    near = fields[0][at[0] - 2 : at[0] + 3, at[1] - 2 : at[1] + 3]
+    assert np.linalg.norm(near, axis=-1).max() == pytest.approx(
+        np.linalg.norm(whole, axis=-1).max(), rel=0.02
+    )

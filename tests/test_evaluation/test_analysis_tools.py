@@ -1,4 +1,4 @@
-"""tools/analysis/flow_baseline.py and score.py, from files to files."""
+"""The tools of tools/analysis, from files to files."""
 
 import io
 import json
@@ -12,6 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from load_tool import load_tool
+from mmengine.config import Config
+
+from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.engine import LOSORunner
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
 
@@ -170,10 +174,10 @@ def test_the_grid_has_at_least_one_cell(release, tmp_path):
     assert '--grid' in done.stderr
 
 
-def test_complexity_is_of_models_around_a_vit(tmp_path):
+def test_complexity_is_of_models_that_say_what_they_are_given(tmp_path):
     config = TOOLS.parents[1] / 'configs' / 'tsn_r18_rank-pooling_synthme.py'
     for path, message in (
-        (config, 'has no model.backbone.vit'),
+        (config, 'is a Recognizer2D; this table is of MPTRecognizer'),
         (tmp_path / 'nothing.py', 'there is no such config file'),
     ):
         done = run('complexity.py', path)
@@ -190,8 +194,56 @@ def test_the_costs_of_one_model_and_of_several():
     assert rows['all'] == '1,504,397'
     # 209,549 numbers of four bytes, and what a file has around them.
     assert 0.84 < float(rows['checkpoint of a fold'].split()[0]) < 0.9
-    done = run('complexity.py', tiny, tiny)
+    miac = configs / 'miacnet_synthme.py'
+    done = run('complexity.py', tiny, miac)
     lines = done.stdout.splitlines()
     assert lines[0].startswith('| config | pixels | learns | all |')
+    assert lines[0].endswith('| clips a second, 8 at once |')
     assert lines[2].startswith('| mpt_vit-tiny_synthme | 112 | 209,549 | 1,504,397 |')
-    assert len([line for line in lines if 'mpt_vit-tiny_synthme' in line]) == 2
+    assert lines[3].startswith('| miacnet_synthme | 112 | 1,448,291 | 1,448,291 |')
+
+
+@pytest.fixture(scope='module')
+def miacnet(tmp_path_factory):
+    """A run of a small MIACNet, on a release of which all is known."""
+    root = tmp_path_factory.mktemp('miacnet')
+    make_release(root / 'data', Release(subjects=2, clips=3, size=112, seed=1), 1)
+    cfg = Config.fromfile(TOOLS.parents[1] / 'configs' / 'miacnet_synthme.py')
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        loader.dataset.data_root = str(root / 'data')
+        loader.batch_size = 3
+    cfg.train_cfg.max_iters = 1
+    cfg.model.backbone.init_cfg = None
+    cfg.work_dir = str(root / 'run')
+    cfg.dump(str(root / 'config.py'))
+    LOSORunner.from_cfg(cfg).train()
+    return root
+
+
+def test_heat_maps_of_a_run_are_of_strangers_and_count_hits(miacnet, tmp_path):
+    out = tmp_path / 'heat.png'
+    done = run(
+        'heat_maps.py', miacnet / 'config.py', '--run', miacnet / 'run',
+        '--out', out, '--draw', '4',
+    )  # fmt: skip
+    assert not done.failure, done.failure
+    assert out.stat().st_size > 10_000
+    rates = dict(re.findall(r'^  (\S.*?) {2,}(\S+)%$', done.stdout, re.M))
+    assert set(rates) == {
+        'magnitude of the action code', 'evidence for the predicted class',
+        'difference of the frames', 'pointing anywhere',
+    }  # fmt: skip
+    assert 1 < float(rates['pointing anywhere']) < 30
+    # Movement is seen by the plainest of means.
+    assert float(rates['difference of the frames']) >= 50
+    assert 'of 6 clips' in done.stdout
+
+    done = run('heat_maps.py', miacnet / 'config.py', '--out', out)
+    assert 'evidence' not in done.stdout and 'magnitude' in done.stdout
+
+
+def test_heat_maps_say_what_they_cannot_draw(miacnet, tmp_path):
+    tiny = TOOLS.parents[1] / 'configs' / 'mpt_vit-tiny_synthme.py'
+    assert 'is not the config of a MIACRecognizer' in run('heat_maps.py', tiny).failure
+    done = run('heat_maps.py', miacnet / 'config.py', '--run', tmp_path)
+    assert 'has no finished fold' in done.failure
