@@ -86,7 +86,8 @@ def _where_to_put(checkpoint: str, error: Exception) -> str:
         return (
             f'the pre-trained weights {checkpoint} cannot be read ({error}); check '
             'init_cfg.checkpoint of the backbone. docs/backbones.md says how '
-            'tools/convert_weights.py makes those of CLIP and FaRL'
+            'tools/convert_weights.py makes those of CLIP and FaRL, docs/ma2mi.md how '
+            'the configs ma2mi_* make those in work_dirs/ma2mi_*'
         )
     import torch
 

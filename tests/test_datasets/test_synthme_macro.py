@@ -1,5 +1,6 @@
 """Faces to pre-train on, and the tool that does it."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from load_tool import load_tool
 
+from mmaction_mer.datasets.synthme import Release, make_release
 from mmaction_mer.datasets.synthme.macro import NAMES, macro_faces
 from mmaction_mer.models.pretrained import WEIGHTS_DIR
 
@@ -114,3 +116,16 @@ def test_wrong_numbers_are_usage_errors(tool, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         tool.parse_args()
     assert '--identities must be at least 2' in capsys.readouterr().err
+
+
+def test_the_two_kinds_are_different_people_whatever_the_seed(tmp_path):
+    """What is pre-trained on the one meets strangers in the other."""
+    people = []
+    for kind, name in (('micro', 'synthme'), ('macro', 'synthme-macro')):
+        root = tmp_path / kind
+        make_release(root, Release(2, 1, size=32, seed=1, kind=kind), 1)
+        clips = json.loads((root / 'truth.json').read_text())['clips']
+        people.append({tuple(clip['identity_seed']) for clip in clips})
+        content = json.loads((root / 'annotations.json').read_text())
+        assert {row['dataset'] for row in content['data_list']} == {name}
+    assert len(people[0]) == len(people[1]) == 2 and not people[0] & people[1]
