@@ -1,30 +1,6 @@
-"""What every config shares: LOSO by default, seeded, with slim checkpoints."""
+"""What every protocol shares: LOSO by default, all folds at once."""
 
-custom_imports = dict(imports=['mmaction_mer'], allow_failed_imports=False)
-default_scope = 'mmaction'
+_base_ = './runtime.py'
 
 runner_type = 'LOSORunner'
 loso = dict(protocol=dict(type='loso'), strategy='stacked', select='last')
-
-default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=20, ignore_last=False),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='SlimCheckpointHook', interval=50),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-)
-
-env_cfg = dict(
-    cudnn_benchmark=False,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=False)
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
-
-randomness = dict(seed=0)
-log_level = 'INFO'
-load_from = None
-resume = False

@@ -2,15 +2,14 @@
 
 import numpy as np
 import torch
-from mmaction.models import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from ..engine.slim_checkpoint import enable_slim_loading
+from .mer_recognizer import MERRecognizer
 
 
 @MODELS.register_module()
-class MPTRecognizer(BaseRecognizer):
+class MPTRecognizer(MERRecognizer):
     """Micro-expression recognition by motion prompt tuning (MPT).
 
     Args:
@@ -21,40 +20,15 @@ class MPTRecognizer(BaseRecognizer):
         kwargs: As in mmaction's ``BaseRecognizer``.
     """
 
-    def __init__(
-        self,
-        backbone: dict,
-        cls_head: dict,
-        data_preprocessor: dict | None = None,
-        **kwargs,
-    ) -> None:
-        super().__init__(
-            backbone,
-            cls_head,
-            data_preprocessor=data_preprocessor or dict(type='MERDataPreprocessor'),
-            **kwargs,
-        )
-        # mmaction turns scores into numpy, which has no bfloat16.
-        self.cls_head.register_forward_hook(lambda *given: given[-1].float())
-        enable_slim_loading(self)
+    default_preprocessor = 'MERDataPreprocessor'
 
-    def extract_feat(
-        self, inputs: dict[str, Tensor], stage: str = 'backbone', **kwargs
-    ) -> tuple[Tensor, dict]:
-        """Class token ``(B, D)``, or with ``stage='head'`` the logits ``(B, C)``.
+    def features(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Class token ``(B, D)``.
 
         Args:
             inputs: ``image (B, 3, H, W)`` and ``motion (B, T, 3, H, W)``.
-            stage: ``'backbone'`` or ``'head'``.
-            kwargs: mmaction's ``data_samples`` and ``test_mode``, not needed here.
-
-        Returns:
-            The features, and an empty dict of options for the head.
         """
-        features = self.backbone(inputs['image'], inputs.get('motion'))
-        if stage == 'head':
-            features = self.cls_head(features)
-        return features, {}
+        return self.backbone(inputs['image'], inputs.get('motion'))
 
     def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
         """Inputs of one clip of ``length`` frames, for counting and timing."""

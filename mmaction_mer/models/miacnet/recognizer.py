@@ -1,17 +1,16 @@
 """MIACNet as an mmaction recognizer."""
 
 import torch
-from mmaction.models import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor
 from torch.nn import functional
 
-from ...engine.slim_checkpoint import enable_slim_loading
+from ..mer_recognizer import MERRecognizer
 from .heat import heat_map
 
 
 @MODELS.register_module()
-class MIACRecognizer(BaseRecognizer):
+class MIACRecognizer(MERRecognizer):
     """Micro-expression recognition from onset, apex and offset by :class:`MIACNet`.
 
     Args:
@@ -23,40 +22,11 @@ class MIACRecognizer(BaseRecognizer):
         kwargs: As in mmaction's ``BaseRecognizer``.
     """
 
-    def __init__(
-        self,
-        backbone: dict,
-        cls_head: dict,
-        data_preprocessor: dict | None = None,
-        **kwargs,
-    ) -> None:
-        super().__init__(
-            backbone,
-            cls_head,
-            data_preprocessor=data_preprocessor or dict(type='KeyFramePreprocessor'),
-            **kwargs,
-        )
-        # mmaction turns scores into numpy, which has no bfloat16.
-        self.cls_head.register_forward_hook(lambda *given: given[-1].float())
-        enable_slim_loading(self)
+    default_preprocessor = 'KeyFramePreprocessor'
 
-    def extract_feat(
-        self, inputs: dict[str, Tensor], stage: str = 'backbone', **kwargs
-    ) -> tuple[Tensor, dict]:
-        """Features ``(B, D)``, or with ``stage='head'`` the logits ``(B, C)``.
-
-        Args:
-            inputs: ``frames (B, F, 3, H, W)``.
-            stage: ``'backbone'`` or ``'head'``.
-            kwargs: mmaction's ``data_samples`` and ``test_mode``, not needed here.
-
-        Returns:
-            The features, and an empty dict of options for the head.
-        """
-        features = self.backbone(inputs['frames'])
-        if stage == 'head':
-            features = self.cls_head(features)
-        return features, {}
+    def features(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Features ``(B, D)`` of ``frames (B, F, 3, H, W)``."""
+        return self.backbone(inputs['frames'])
 
     def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
         """Inputs of one clip, for counting and timing; ``length`` changes nothing."""
