@@ -10,4 +10,5 @@ branch = dict(
     norm_eval=True,
     init_cfg=dict(type='Pretrained', prefix='backbone', **start),
 )
-model = dict(backbone=dict(branch=branch, init_cfg=None))
+grey = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+model = dict(backbone=dict(branch=branch, init_cfg=None), data_preprocessor=grey)

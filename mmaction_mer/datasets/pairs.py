@@ -22,8 +22,9 @@ def draw_pair(
 
     Returns:
         Numbers t and t + delta, delta uniform among the integers of [a, b] and t
-        uniform among the frames that leave room for it. A clip shorter than that
-        gives its ends; where frame t + delta does not exist, the nearest after t does.
+        uniform among the frames that leave room for it. Where frames are missing, the
+        existing one nearest to t + delta is taken, of those t for which that is still
+        within [a, b] if there are any. A clip shorter than delta gives its ends.
 
     >>> draw_pair(np.arange(10, 20), (3, 3), np.random.default_rng(0))
     (15, 18)
@@ -32,9 +33,14 @@ def draw_pair(
     """
     gap = min(int(rng.integers(delta[0], delta[1] + 1)), int(numbers[-1] - numbers[0]))
     starts = numbers[numbers + gap <= numbers[-1]]
-    start = int(starts[rng.integers(len(starts))])
-    later = numbers[numbers > start]
-    return start, int(later[np.abs(later - start - gap).argmin()])
+    ends = np.searchsorted(numbers, starts + gap)  # not before t + gap
+    before = np.maximum(ends - 1, np.searchsorted(numbers, starts, side='right'))
+    nearer = starts + gap - numbers[before] < numbers[ends] - starts - gap
+    ends = numbers[np.where((before < ends) & nearer, before, ends)]
+    inside = (ends - starts >= delta[0]) & (ends - starts <= delta[1])
+    places = np.flatnonzero(inside) if inside.any() else np.arange(len(starts))
+    place = places[rng.integers(len(places))]
+    return int(starts[place]), int(ends[place])
 
 
 @TRANSFORMS.register_module()
@@ -79,6 +85,11 @@ class DrawFramePair(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Narrow one clip."""
         name = clip_name(results)
+        if 'imgs' in results:
+            raise MERDataError(
+                f'clip {name}: its frames are read already; place DrawFramePair before '
+                'LoadMERFrames'
+            )
         numbers = np.array(list(available_frames(results)), dtype=np.int64)
         inside = (numbers >= results['onset']) & (numbers <= results['offset'])
         if inside.sum() < 2:

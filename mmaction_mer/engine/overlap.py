@@ -1,15 +1,18 @@
 """Weights that have seen the subjects that a protocol tests on are refused."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import MERRunError
 from .fingerprint import pretrained_files
-from .pretraining_hooks import RECORD
 from .slim_checkpoint import read_checkpoint
 
 Record = Mapping[str, list[str] | None]
+
+#: Where a checkpoint's meta says on whom it was trained.
+RECORD = 'pretrained_on'
 
 
 def pretraining_records(cfg: Mapping[str, Any]) -> dict[Path, Record]:
@@ -29,10 +32,7 @@ def pretraining_records(cfg: Mapping[str, Any]) -> dict[Path, Record]:
     for path in files:
         if not path.is_file():
             continue
-        try:
-            meta = read_checkpoint(path, mmap=True).get('meta')
-        except MERRunError:
-            continue  # whoever loads it says what is wrong with it
+        meta = _meta(path)
         if isinstance(meta, dict) and isinstance(meta.get(RECORD), dict):
             found[path] = meta[RECORD]
     return found
@@ -44,8 +44,9 @@ def seen_in_pretraining(
     """Find the subjects that were seen in a pre-training.
 
     A subject is a data set's name and its own. Composites put the name in front of the
-    subject, which makes nobody another person. Where the record does not know who was
-    seen, everybody of that data set was.
+    subject, which makes nobody another person, nor does the case of a letter or a zero
+    before a number. Who gives one data set two names is not found out. Where the record
+    does not know who was seen, everybody of that data set was.
 
     Args:
         record: Subjects by data set, of the pre-training.
@@ -60,12 +61,13 @@ def seen_in_pretraining(
     {'dfew': ['00001']}
     """
     seen: dict[str, list[str]] = {}
+    by_name = {name.casefold(): people for name, people in record.items()}
     for dataset, subject in sorted(set(clips)):
-        if dataset not in record:
+        if dataset.casefold() not in by_name:
             continue
-        people = record[dataset]
-        own = subject.removeprefix(f'{dataset}_')
-        if people is None or {own, subject, f'{dataset}_{own}'} & set(people):
+        people = by_name[dataset.casefold()]
+        known = {_person(one, dataset) for one in people or ()}
+        if people is None or _person(subject, dataset) in known:
             seen.setdefault(dataset, []).append(subject)
     return seen
 
@@ -104,3 +106,34 @@ def refuse_seen_subjects(
                 f'is labelled so'
             )
     return sorted(names)
+
+
+def merge_records(*records: Record) -> dict[str, list[str] | None]:
+    """Everybody who was seen in any of several trainings, one on top of the other.
+
+    >>> merge_records({'mmew': ['S2']}, {'mmew': ['S1'], 'dfew': None}, {'dfew': ['1']})
+    {'dfew': None, 'mmew': ['S1', 'S2']}
+    """
+    merged: dict[str, list[str] | None] = {}
+    for name in sorted({name for record in records for name in record}):
+        parts = [record[name] for record in records if name in record]
+        known = [part for part in parts if part is not None]
+        everybody = sorted({one for part in known for one in part})
+        merged[name] = everybody if len(known) == len(parts) else None
+    return merged
+
+
+def _person(subject: str, dataset: str) -> str:
+    """A subject's own name, however it is spelt."""
+    own = subject.casefold().removeprefix(f'{dataset.casefold()}_')
+    return re.sub(r'\d+', lambda digits: str(int(digits[0])), own)
+
+
+def _meta(path: Path) -> Any:
+    """What a checkpoint says of itself, nothing of files that cannot be read."""
+    for mmap in (True, False):  # files of old can be read, but not mapped
+        try:
+            return read_checkpoint(path, mmap=mmap).get('meta')
+        except MERRunError:
+            continue  # whoever loads it says what is wrong with it
+    return None

@@ -11,8 +11,7 @@ from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-#: Where a checkpoint's meta says on whom it was trained.
-RECORD = 'pretrained_on'
+from .overlap import RECORD, merge_records, pretraining_records
 
 
 @HOOKS.register_module()
@@ -20,12 +19,17 @@ class PretrainedOnHook(Hook):
     """Write into every checkpoint on whose clips it was trained.
 
     ``meta['pretrained_on']`` is ``{dataset: [subject, ...]}``, or ``{dataset: None}``
-    where nobody knows who is seen. A protocol refuses weights that have seen its
-    subjects (``overlap.py``).
+    where nobody knows who is seen; whom the weights that it starts from have seen is
+    among them. A protocol refuses weights that have seen its subjects (``overlap.py``).
     """
 
     def __init__(self) -> None:
         self.record: dict[str, list[str] | None] = {}
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take over who was seen before a cut, or by ``load_from``."""
+        seen = checkpoint.get('meta', {}).get(RECORD)
+        self.record = merge_records(self.record, seen or {})
 
     def before_train(self, runner) -> None:
         """Look who is in the training set."""
@@ -35,10 +39,12 @@ class PretrainedOnHook(Hook):
         for index in range(len(dataset)):
             row = dataset.get_data_info(index)
             people.setdefault(row['dataset'], set()).add(row['subject'])
-        self.record = {
+        drawn = {
             name: sorted(subjects) if known else None
-            for name, subjects in sorted(people.items())
+            for name, subjects in people.items()
         }
+        started_from = pretraining_records(runner.cfg).values()
+        self.record = merge_records(self.record, drawn, *started_from)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Write it down."""

@@ -8,6 +8,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from .draws import seed_draws, seed_model_stream
+from .errors import MERRunError
 
 
 @LOOPS.register_module()
@@ -17,14 +18,17 @@ class SeededTrainLoop(IterBasedTrainLoop):
     Every clip is drawn under a seed of its place in the global batch, so that one
     process, two ranks of half the batch each, or any number of workers draw the same;
     a resumed run goes on with the draws that come next, and those it has trained on
-    are counted rather than loaded. The model's stream starts anew with every iteration.
-    Use it with ``InfiniteSampler``.
+    are counted rather than loaded. The model's own stream starts anew with every
+    iteration, alike on every rank. Use it with ``InfiniteSampler``.
 
     Args:
         runner: mmengine's runner.
         dataloader: The loader, or its config.
         max_iters: Iterations.
         kwargs: As in ``IterBasedTrainLoop``.
+
+    Raises:
+        MERRunError: Ranks have seeds of their own, and so would not share the clips.
     """
 
     def __init__(
@@ -34,6 +38,11 @@ class SeededTrainLoop(IterBasedTrainLoop):
         max_iters: int,
         **kwargs: Any,
     ) -> None:
+        if runner.cfg.get('randomness', {}).get('diff_rank_seed'):
+            raise MERRunError(
+                'SeededTrainLoop draws clips by their place in the global batch: leave '
+                'diff_rank_seed (--diff-rank-seed) out'
+            )
         if isinstance(dataloader, dict):
             dataloader = runner.build_dataloader(dataloader, seed=runner.seed)
         loader = seed_draws(dataloader, runner.seed, True, *get_dist_info())

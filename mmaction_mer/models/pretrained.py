@@ -1,14 +1,17 @@
 """Loading of pre-trained backbones: everything used, or an error that says what."""
 
+from collections.abc import Collection
 from pathlib import Path
 from pickle import UnpicklingError
 from urllib.error import URLError
 
+import torch
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import nn
 
 from ..engine.errors import MERRunError
+from ..engine.slim_checkpoint import KEY, frozen_fingerprint
 
 PACKAGE_SCHEME = 'mmaction_mer://'
 WEIGHTS_DIR = Path(__file__).parent / 'weights'
@@ -34,7 +37,10 @@ def _load_from_package(filename: str, map_location: str | None = None) -> dict:
 
 
 def load_pretrained(
-    module: nn.Module, checkpoint: str, prefix: str | None = None
+    module: nn.Module,
+    checkpoint: str,
+    prefix: str | None = None,
+    names: Collection[str] | None = None,
 ) -> None:
     """Load a backbone's weights from a path, a URL or this package.
 
@@ -44,11 +50,15 @@ def load_pretrained(
             with the package.
         prefix: The part of the checkpoint's keys to strip, e.g. ``'backbone'``; what
             lies outside is left alone.
+        names: Load these of the module's weights alone, beside others that stay. Where
+            the checkpoint says over which frozen weights they were trained, these must
+            be the module's.
 
     Raises:
         WeightsNotFoundError: The file is not there or cannot be fetched; the message
             says which file to put where.
         WeightsMissingError: The checkpoint lacks weights of the backbone.
+        MERRunError: They were trained over other frozen weights.
         ValueError: The file cannot be read as weights, or holds NaN.
     """
     try:
@@ -66,18 +76,24 @@ def load_pretrained(
         state = {
             k.removeprefix(start): v for k, v in state.items() if k.startswith(start)
         }
-    wanted = module.state_dict().keys()
+    wanted = module.state_dict().keys() if names is None else names
     missing = [key for key in wanted if key not in state]
     if missing:
         raise WeightsMissingError(
             f'{checkpoint}: {len(missing)} of {len(wanted)} weights are missing '
             f'(prefix={prefix!r}), first {missing[:3]}; check the prefix and the arch'
         )
+    if names is not None and KEY in state:
+        if not torch.equal(state[KEY].cpu(), frozen_fingerprint(module)):
+            raise MERRunError(
+                f'{checkpoint}: was trained over another frozen backbone than the one '
+                f'{type(module).__name__} has now; give it the same pre-trained weights'
+            )
     state = {key: state[key].float() for key in wanted}
     broken = [key for key, value in state.items() if not value.isfinite().all()]
     if broken:
         raise ValueError(f'{checkpoint}: weights that are no numbers in {broken[:3]}')
-    load_state_dict(module, state, strict=True)
+    load_state_dict(module, state, strict=names is None)
     print_log(f'{checkpoint}: {len(wanted)} weights loaded', logger='current')
 
 
@@ -89,8 +105,6 @@ def _where_to_put(checkpoint: str, error: Exception) -> str:
             'tools/convert_weights.py makes those of CLIP and FaRL, docs/ma2mi.md how '
             'the configs ma2mi_* make those in work_dirs/ma2mi_*'
         )
-    import torch
-
     name = checkpoint.rsplit('/', 1)[-1]
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
     return (

@@ -11,6 +11,7 @@ from mmpretrain.models import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
+from ..engine.slim_checkpoint import frozen_tensors
 from .lora import add_lora
 from .pretrained import load_pretrained
 
@@ -120,13 +121,12 @@ class MPTViT(BaseModule):
             if module is not None:
                 module.init_weights()
         if self.init_cfg:
-            learned = {
-                name: module
-                for name, module in self.named_children()
-                if name in ('prompt', 'adapters')
-            }
+            frozen = frozen_tensors(self)
+            learned = [name for name in self.state_dict() if name not in frozen]
+            if not learned:
+                raise ValueError('init_cfg is for what learns, but nothing does here')
             source = {k: v for k, v in self.init_cfg.items() if k != 'type'}
-            load_pretrained(nn.ModuleDict(learned), **source)
+            load_pretrained(self, **source, names=learned)
         self._is_init = True
 
     def train(self, mode: bool = True) -> 'MPTViT':

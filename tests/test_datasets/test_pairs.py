@@ -40,10 +40,16 @@ def test_delta_and_start_are_uniform():
 
 
 def test_where_a_frame_is_missing_the_nearest_later_one_is_taken():
-    numbers = np.array([1, 2, 6, 9])
     rng = np.random.default_rng(0)
-    drawn = {draw_pair(numbers, (3, 3), rng) for _ in range(100)}
-    assert drawn == {(1, 2), (2, 6), (6, 9)}
+    numbers = np.array([1, 2, 6, 9])
+    drawn = {draw_pair(numbers, (3, 4), rng) for _ in range(100)}
+    assert drawn == {(2, 6), (6, 9)}
+    # A hole is not crossed where that makes more than b frames of it.
+    numbers = np.array([0, 1, 50, 51])
+    drawn = {draw_pair(numbers, (1, 8), rng) for _ in range(300)}
+    assert drawn == {(0, 1), (50, 51)}
+    # Unless there is nothing else.
+    assert draw_pair(np.array([0, 20, 40]), (1, 8), rng) in {(0, 20), (20, 40)}
 
 
 def test_the_clip_is_narrowed_to_the_pair(clip):
@@ -81,6 +87,11 @@ def test_by_its_seed_and_clip_a_pair_repeats(clip):
 def test_bad_ranges_are_refused(options, message):
     with pytest.raises(MERDataError, match=message):
         DrawFramePair(**options)
+
+
+def test_frames_that_are_read_already_are_refused(clip):
+    with pytest.raises(MERDataError, match=r's1_c1: .*before LoadMERFrames'):
+        DrawFramePair(delta=(1, 2))(dict(clip, imgs=[]))
 
 
 def test_a_clip_of_one_frame_is_named(clip):

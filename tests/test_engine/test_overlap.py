@@ -36,6 +36,9 @@ def start(path):
         # Nobody knows who is seen: it may be anybody.
         ({'mmew': None}, [('mmew', 'S01')], {'mmew': ['S01']}),
         ({'mmew': []}, [('mmew', 'S01')], {}),
+        # However it is spelt.
+        ({'MMEW': ['s1']}, [('mmew', 'S01')], {'mmew': ['S01']}),
+        ({'mmew': ['S1']}, [('mmew', 'S11')], {}),
     ],
 )
 def test_who_was_seen(record, clips, seen):
@@ -52,6 +55,11 @@ def test_records_of_every_file_that_a_config_names(tmp_path):
     )
     found = pretraining_records(dict(model=model, load_from=ours))
     assert {path.name for path in found} == {'ours.pth'}
+    # As torch wrote before it could map files.
+    old = dict(state_dict={}, meta=dict(pretrained_on={'samm': ['006']}))
+    torch.save(old, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    found = pretraining_records(dict(load_from=str(tmp_path / 'old.pth')))
+    assert list(found.values()) == [{'samm': ['006']}]
     url = dict(backbone=dict(init_cfg=start('https://x.org/resnet.pth')))
     assert pretraining_records(dict(model=url)) == {}
 

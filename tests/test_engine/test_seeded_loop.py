@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from pretraining_toy import losses, small_pretraining
 
 from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -73,6 +74,24 @@ def test_killed_and_resumed_it_has_the_same_loss_curve(release, whole, tool, tmp
     assert again == losses(whole)
     resumed = weights(work_dir)
     assert all(torch.equal(resumed[k], value) for k, value in weights(whole).items())
+
+
+def test_whom_the_first_weights_have_seen_stays_on_record(release, tmp_path):
+    """Macro-expressions of MMEW, then another data set, then MMEW: it is refused."""
+    start = dict(meta=dict(pretrained_on={'mmew': ['S01'], 'dfew': None}))
+    path = small_pretraining(release, tmp_path, tmp_path / 'second')
+    cfg = Config.fromfile(path)
+    cfg.train_cfg.max_iters = 1
+    cfg.load_from = str(tmp_path / 'first.pth')
+    torch.save(start | dict(state_dict={}), cfg.load_from)
+    Runner.from_cfg(cfg).train()
+    found = read_checkpoint(tmp_path / 'second' / 'last.pth')['meta']['pretrained_on']
+    seen = {'dfew': None, 'mmew': ['S01'], 'synthme': ['sub02', 'sub03']}
+    assert found == seen
+    cfg = Config.fromfile(path)
+    cfg.randomness.diff_rank_seed = True
+    with pytest.raises(MERRunError, match='leave diff_rank_seed'):
+        Runner.from_cfg(cfg).train()
 
 
 def test_another_seed_is_another_run_and_bfloat16_trains(release, whole, tmp_path):

@@ -73,8 +73,10 @@ def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
 
 def forget_weights(part: dict | list) -> None:
     """Take every ``init_cfg`` of pre-trained weights out of a model's config."""
-    if isinstance(part, dict) and (part.get('init_cfg') or {}).get('checkpoint'):
-        part.pop('init_cfg')
+    if isinstance(part, dict):
+        part.pop('pretrained', None)
+        if isinstance(start := part.get('init_cfg'), dict) and 'checkpoint' in start:
+            part.pop('init_cfg')
     for value in part.values() if isinstance(part, dict) else part:
         if isinstance(value, dict | list):
             forget_weights(value)

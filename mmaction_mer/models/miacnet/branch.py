@@ -24,8 +24,8 @@ class Branch(BaseModule):
             loads weights for pictures of 3 channels, of ImageNet for instance.
         width: Channels D of the merged map.
         in_channels: Channels of the pictures, 3 or a multiple: pre-trained filters are
-            then repeated and divided by how often, so that a picture that is repeated
-            looks as it did.
+            then repeated. Of a frame and a difference they see the sum, the frame with
+            its change magnified; of a frame without any change the frame.
         init_cfg: As in mmengine.
 
     Example:
@@ -75,7 +75,7 @@ class Branch(BaseModule):
         for name, own in self.backbone.state_dict().items():
             if own.shape != state[name].shape:
                 times = own.shape[1] // state[name].shape[1]
-                state[name] = state[name].repeat(1, times, 1, 1) / times
+                state[name] = state[name].repeat(1, times, 1, 1)
         self.backbone.load_state_dict(state)
 
     def forward(self, pictures: Tensor) -> Tensor:

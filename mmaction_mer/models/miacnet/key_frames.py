@@ -40,9 +40,12 @@ class KeyFramePreprocessor(MERDataPreprocessor):
     ) -> None:
         super().__init__(mean, std, augmentation=augmentation)
         self.frames = tuple(frames)
-        if len(self.frames) < 2 or not set(self.frames) <= set(FRAMES):
+        if len(self.frames) < 2 or self.frames != tuple(
+            name for name in FRAMES if name in self.frames
+        ):
             raise ValueError(
-                f'frames are two or three of {", ".join(FRAMES)}, got {self.frames}'
+                f'frames are two or three of {", ".join(FRAMES)}, in this order, got '
+                f'{self.frames}'
             )
         if missing_apex not in ('refuse', 'middle'):
             raise ValueError(

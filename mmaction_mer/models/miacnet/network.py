@@ -27,10 +27,10 @@ class MIACNet(BaseModule):
 
     * the action branch is given the first frame and the difference of the two, times
       ``gain``, since a micro-expression is a difference of a few grey levels;
-    * the code is a coarse map of few channels, so that it has room for movements and
-      none for a face. It is what the decoder of the pre-training makes the second
-      frame of (:class:`ActionDecoder`), and all that recognition learns of the second
-      frame: positions cannot carry the action, nor the code the face;
+    * the code is a coarse map of few channels. It is what the decoder of the
+      pre-training makes the second frame of (:class:`ActionDecoder`), and all that it
+      learns of the second frame: positions cannot carry the action. Nothing but its
+      size keeps the code from carrying something of the face;
     * for recognition, position features say at every place of the code's map which
       movements count there, between 0 and 1, and mixtures of the code are let through
       by as much. The map stands as it is, since faces are aligned; the numbers of both
@@ -95,16 +95,14 @@ class MIACNet(BaseModule):
         super().init_weights()
         self.init_cfg = pretrained
         if pretrained is not None:
-            learned = nn.ModuleDict(
-                {
-                    name: module
-                    for name, module in self.named_children()
-                    if name != 'fuse'
-                }
-            )
-            load_pretrained(
-                learned, **{k: v for k, v in pretrained.items() if k != 'type'}
-            )
+            if pretrained.get('type') != 'Pretrained':
+                raise ValueError(
+                    f"init_cfg of MIACNet is dict(type='Pretrained', checkpoint=...), "
+                    f'but is {pretrained}'
+                )
+            source = {k: v for k, v in pretrained.items() if k != 'type'}
+            learned = [n for n in self.state_dict() if not n.startswith('fuse.')]
+            load_pretrained(self, **source, names=learned)
 
     def encode(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         """Position features and action code of pairs.
@@ -140,6 +138,11 @@ class MIACNet(BaseModule):
         Returns:
             ``(B, (F - 1) * features * grid * grid)``.
         """
+        if self.fuse is None:
+            raise ValueError(
+                'this MIACNet has features=None, as a pre-training has; recognition '
+                'needs a number of them'
+            )
         first, last = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
         positions, code = self.encode(first, last)
         # Over the face, so that what all faces have at a place does not drown the rest.

@@ -32,12 +32,13 @@ class MA2MI(BaseModel):
     Args:
         backbone: Config of a :class:`MIACNet`, or of an :class:`MPTActions`.
         hidden: Width of the decoder.
-        losses: Weights of the losses; 0 or left out is off.
-        data_preprocessor: Gives ``frames (B, 2, 3, H, W)``.
+        losses: Weights of the losses; 0 or left out is off. By default 1, 1 and 0.03.
+        data_preprocessor: Gives ``frames (B, 2, 3, H, W)``; by default a
+            :class:`KeyFramePreprocessor` of onset and offset.
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: A loss is not known.
+        ValueError: A loss is not known, or all are off.
     """
 
     def __init__(
@@ -48,17 +49,22 @@ class MA2MI(BaseModel):
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        pair = dict(type='KeyFramePreprocessor', frames=('onset', 'offset'))
+        super().__init__(data_preprocessor or pair, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.decoder = ActionDecoder(
             self.backbone.width, self.backbone.code_channels, hidden
         )
-        self.losses = dict(losses or dict(pixel=1.0, latent=1.0, sparse=0.03))
+        if losses is None:
+            losses = dict(pixel=1.0, latent=1.0, sparse=0.03)
+        self.losses = dict(losses)
         if unknown := self.losses.keys() - {'pixel', 'latent', 'sparse'}:
             raise ValueError(
                 f'losses: {", ".join(sorted(unknown))} is not one of pixel, latent and '
                 'sparse'
             )
+        if not any(self.losses.values()):
+            raise ValueError('losses: all are off, so that nothing would be learnt')
 
     def forward(
         self,

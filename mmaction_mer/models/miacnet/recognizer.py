@@ -56,7 +56,8 @@ class MIACRecognizer(MERRecognizer):
         _, code = net.encode(frames[:, 0], frames[:, 1])
         features = net(frames)
         weight = self.cls_head.fc_cls.weight
-        weight = weight - weight.mean(0)
+        # A class's own weight less the mean of the others'.
+        weight = (weight - weight.mean(0)) * (len(weight) / (len(weight) - 1))
         predicted = self.cls_head(features).argmax(1)
         added = (features * weight[predicted]).view(len(frames), -1, *code.shape[-2:])
         evidence = added.sum(1, keepdim=True).clamp(min=0)

@@ -52,12 +52,14 @@ def test_it_starts_as_imagenet_ended(weights):
         torch.testing.assert_close(own, theirs)
 
 
-def test_a_picture_that_is_repeated_looks_as_it_did(weights):
+def test_a_frame_and_its_change_look_like_the_frame_with_its_change_magnified(weights):
     path, backbone = weights
     branch = Branch(pretrained(path), width=4, in_channels=6).eval()
     branch.init_weights()
     picture = torch.randn(2, 3, 64, 64)
-    own, theirs = branch.backbone(picture.repeat(1, 2, 1, 1)), backbone(picture)
+    change = torch.randn(2, 3, 64, 64) / 8
+    own = branch.backbone(torch.cat([picture, change], 1))
+    theirs = backbone(picture + change)
     torch.testing.assert_close(own[-1], theirs[-1], rtol=1e-4, atol=1e-5)
 
 

@@ -35,9 +35,7 @@ def test_the_frame_nearest_to_the_apex_is_taken():
         [0, 20, 40],
         [0, 40, 40],
     ]
-    assert levels(KeyFramePreprocessor(frames=('apex', 'onset')), batch(40)) == [
-        [40, 0]
-    ]
+    assert levels(KeyFramePreprocessor(('onset', 'apex')), batch(30)) == [[0, 20]]
 
 
 def test_a_clip_without_an_apex_is_named_or_its_middle_taken():
@@ -53,6 +51,8 @@ def test_a_clip_without_an_apex_is_named_or_its_middle_taken():
     [
         (dict(frames=('onset',)), 'two or three of onset, apex, offset'),
         (dict(frames=('onset', 'peak')), "got .*'peak'"),
+        (dict(frames=('apex', 'onset')), 'in this order'),
+        (dict(frames=('onset', 'onset')), 'in this order'),
         (dict(missing_apex='guess'), "'refuse' or 'middle', got 'guess'"),
     ],
 )

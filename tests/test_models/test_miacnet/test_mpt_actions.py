@@ -5,6 +5,11 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
+from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.slim_checkpoint import (
+    checkpoint_state_dict,
+    frozen_fingerprints,
+)
 from mmaction_mer.models import MPTViT
 from mmaction_mer.models.pretrained import WeightsMissingError
 
@@ -19,12 +24,14 @@ MPT = dict(
 )
 
 
-def build():
+def build(**changes):
     torch.manual_seed(0)
     return MODELS.build(
         dict(
             type='MA2MI',
-            backbone=dict(type='MPTActions', mpt=MPT, width=8, code_channels=4),
+            backbone=dict(
+                type='MPTActions', mpt={**MPT, **changes}, width=8, code_channels=4
+            ),
             hidden=16,
             losses=dict(pixel=1.0, sparse=0.03),
             data_preprocessor=dict(type='MPTPairPreprocessor'),
@@ -88,23 +95,50 @@ def test_positions_are_of_the_first_frame_alone():
     assert torch.equal(positions, others) and not torch.allclose(code, other_code)
 
 
-def test_mpt_starts_from_it(tmp_path):
-    model = build()
-    state = {k: v + 0.5 for k, v in model.state_dict().items()}
-    torch.save(dict(state_dict=state), tmp_path / 'last.pth')
-    start = dict(checkpoint=str(tmp_path / 'last.pth'), prefix='backbone')
-    options = {k: v for k, v in MPT.items() if k != 'type'}
-    mpt = MPTViT(**options, init_cfg=dict(type='Pretrained', **start))
-    vit = {k: v.clone() for k, v in mpt.vit.state_dict().items()}
+@pytest.fixture
+def pretrained(tmp_path):
+    """Write what a pre-training leaves; give its path and the state in it."""
+
+    def write(**changes):
+        model = build(**changes)
+        vit = dict(model.backbone.vit.state_dict())
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data += 0.5
+        path = tmp_path / 'last.pth'
+        state = checkpoint_state_dict(model, frozen_fingerprints(model))
+        torch.save(dict(state_dict=state), path)
+        return dict(type='Pretrained', checkpoint=str(path), prefix='backbone'), vit
+
+    return write
+
+
+@pytest.mark.parametrize(
+    'changes', [{}, dict(lora=dict(rank=2), adapter=None), dict(prompt=None)]
+)
+def test_mpt_starts_from_all_that_has_learnt(pretrained, changes):
+    start, vit = pretrained(**changes)
+    options = {k: v for k, v in {**MPT, **changes}.items() if k != 'type'}
+    mpt = MPTViT(**options, init_cfg=start)
+    mpt.vit.load_state_dict(vit)
     mpt.init_weights()
-    for name, value in mpt.state_dict().items():
-        if name.startswith('vit.'):
-            assert torch.equal(value, vit[name[4:]])
-        else:
-            assert torch.equal(value, state[f'backbone.{name}']), name
-    options['prompt'] = dict(options['prompt'], num_prompts=4)
-    options['adapter'] = dict(options['adapter'])
-    torch.save(dict(state_dict={}), tmp_path / 'last.pth')
-    other = MPTViT(**options, init_cfg=mpt.init_cfg)
-    with pytest.raises(WeightsMissingError, match=r'last\.pth: .*are missing'):
+    state = torch.load(start['checkpoint'])['state_dict']
+    learns = [name for name, p in mpt.named_parameters() if p.requires_grad]
+    assert learns
+    for name in learns:
+        assert torch.equal(mpt.state_dict()[name], state[f'backbone.{name}']), name
+
+
+def test_weights_over_another_vit_or_of_another_form_are_refused(pretrained):
+    start, vit = pretrained()
+    options = {k: v for k, v in MPT.items() if k != 'type'}
+    other = MPTViT(**options, init_cfg=start)
+    with pytest.raises(MERRunError, match='over another frozen backbone'):
         other.init_weights()
+    lora = MPTViT(**options, lora=dict(rank=2), init_cfg=start)
+    lora.vit.load_state_dict(vit, strict=False)
+    with pytest.raises(WeightsMissingError, match=r'last\.pth: .*are missing'):
+        lora.init_weights()
+    head = MPTViT(MPT['vit'], init_cfg=start)
+    with pytest.raises(ValueError, match='nothing does here'):
+        head.init_weights()

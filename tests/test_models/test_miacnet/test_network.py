@@ -68,6 +68,13 @@ def test_frames_that_are_the_same_give_numbers(frames):
     assert features.isfinite().all() and still.grad.isfinite().all()
 
 
+def test_what_cannot_be_is_said(frames):
+    with pytest.raises(ValueError, match='features=None'):
+        MIACNet(SMALL, width=16, features=None, grid=7)(frames)
+    with pytest.raises(ValueError, match=r"is dict\(type='Pretrained'"):
+        build(init_cfg=dict(type='Kaiming', layer='Conv2d')).init_weights()
+
+
 def test_everything_learns(frames):
     net = build()
     net(frames).square().mul(torch.rand(3, 392)).sum().backward()

@@ -67,6 +67,8 @@ def test_losses_have_their_names_and_weights():
     torch.testing.assert_close(two['loss_sparse'], one['loss_sparse'] / 2)
     with pytest.raises(ValueError, match='losses: pixels is not one of'):
         build(dict(pixels=1.0))
+    with pytest.raises(ValueError, match='losses: all are off'):
+        build({})
 
 
 def test_the_latent_loss_is_that_of_features_moved_not_of_features_alone():
