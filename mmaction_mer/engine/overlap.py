@@ -108,6 +108,18 @@ def refuse_seen_subjects(
     return sorted(names)
 
 
+def people_in(dataset: Any) -> dict[str, list[str] | None]:
+    """Who is in a data set: subjects by data set, None where nobody knows."""
+    known = dataset.metainfo.get('subjects_known', True)
+    people: dict[str, set[str]] = {}
+    for index in range(len(dataset)):
+        row = dataset.get_data_info(index)
+        people.setdefault(row['dataset'], set()).add(row['subject'])
+    return {
+        name: sorted(subjects) if known else None for name, subjects in people.items()
+    }
+
+
 def merge_records(*records: Record) -> dict[str, list[str] | None]:
     """Everybody who was seen in any of several trainings, one on top of the other.
 

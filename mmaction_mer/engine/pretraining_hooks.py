@@ -11,7 +11,7 @@ from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from .overlap import RECORD, merge_records, pretraining_records
+from .overlap import RECORD, merge_records, people_in, pretraining_records
 
 
 @HOOKS.register_module()
@@ -33,16 +33,7 @@ class PretrainedOnHook(Hook):
 
     def before_train(self, runner) -> None:
         """Look who is in the training set."""
-        dataset = runner.train_dataloader.dataset
-        known = dataset.metainfo.get('subjects_known', True)
-        people: dict[str, set[str]] = {}
-        for index in range(len(dataset)):
-            row = dataset.get_data_info(index)
-            people.setdefault(row['dataset'], set()).add(row['subject'])
-        drawn = {
-            name: sorted(subjects) if known else None
-            for name, subjects in people.items()
-        }
+        drawn = people_in(runner.train_dataloader.dataset)
         started_from = pretraining_records(runner.cfg).values()
         self.record = merge_records(self.record, drawn, *started_from)
 
