@@ -6,7 +6,9 @@ has not seen and of which the true movement is known, onset to apex:
 * how well the apex frame is made, beside copying the onset frame;
 * how the movement that is decoded from the code correlates with the true one;
 * how it does so when the code is another person's: with the movement of whom the code
-  is, and with that of whose face it is put on.
+  is, and with that of whose face it is put on;
+* how often the clip with the most similar code is of the same person, which a code of
+  nothing but movement would not be more often than by chance.
 
     python benchmarks/actions.py configs/ma2mi_miacnet_synthme.py \
         work_dirs/ma2mi_miacnet_synthme/last.pth
@@ -61,6 +63,17 @@ def true_fields(data_root: Path, clips: list[str], size: int) -> np.ndarray:
     return fine[..., edge : edge + size, edge : edge + size].permute(0, 2, 3, 1).numpy()
 
 
+def same_person(codes: torch.Tensor, people: list[str]) -> tuple[float, float]:
+    """How often the nearest other code, by its angle, is of the same person; chance."""
+    flat = functional.normalize(codes.flatten(1), dim=1)
+    likeness = (flat @ flat.T).fill_diagonal_(-2)
+    same = torch.tensor([[one == other for other in people] for one in people])
+    nearest = likeness.argmax(1)
+    hits = same[torch.arange(len(people)), nearest].float().mean()
+    chance = (same.sum(1) - 1).float().mean() / (len(people) - 1)
+    return float(hits), float(chance)
+
+
 def measure(model, inputs: torch.Tensor, fields: np.ndarray, people: list[str]) -> dict:
     """Errors in squared grey levels, and correlations with true movements."""
     first, last = inputs.unbind(1)
@@ -81,7 +94,10 @@ def measure(model, inputs: torch.Tensor, fields: np.ndarray, people: list[str]) 
     pairs = range(count)
     # A giver that moves alike would speak for both sides.
     unlike = [i for i in pairs if correlation(fields[i], fields[giver[i]]) < 0.2]
+    person, chance = same_person(code, people)
     return dict(
+        person=person,
+        chance=chance,
         error=error,
         copy_error=copied,
         own=float(np.mean([correlation(own[i], fields[i]) for i in pairs])),
@@ -136,6 +152,8 @@ def main() -> None:
     print(f"  another's code ({found['unlike']} that move unlike)")
     print(f'    with the movement of the code    {found["giver"]:6.3f}')
     print(f'    with the movement of the face    {found["face"]:6.3f}')
+    print('nearest other code is of the same person')
+    print(f'  {found["person"]:.1%}, by chance {found["chance"]:.1%}')
 
 
 if __name__ == '__main__':

@@ -347,3 +347,12 @@ def test_true_fields_are_cut_as_the_pipeline_cuts(actions, tmp_path):
     assert np.linalg.norm(near, axis=-1).max() == pytest.approx(
         np.linalg.norm(whole, axis=-1).max(), rel=0.02
     )
+
+
+def test_a_code_that_is_the_face_gives_the_person_away(actions):
+    faces = torch.eye(4)[:, :, None, None].repeat_interleave(5, 0)
+    people = [f's{index // 5}' for index in range(20)]
+    hits, chance = actions.same_person(faces + 0.01 * torch.rand(20, 4, 1, 1), people)
+    assert hits == 1 and chance == pytest.approx(4 / 19)
+    shuffled = torch.randn(20, 4, 7, 7, generator=torch.Generator().manual_seed(0))
+    assert actions.same_person(shuffled, people)[0] < 0.6
