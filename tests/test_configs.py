@@ -1,5 +1,6 @@
 """Every config trains and tests, with a tiny backbone and two iterations."""
 
+import copy
 import json
 import os
 import signal
@@ -129,9 +130,15 @@ def shrink_pretraining(cfg, root, work_dir):
                 step.crop_size = 64
     backbone = cfg.model.backbone
     if backbone.type == 'MPTActions':
-        backbone.mpt.vit.pop('init_cfg')
-        backbone.mpt.vit.arch = {k: v for k, v in TINY['arch'].items() if k[0] != '_'}
-        backbone.mpt.vit.img_size = 64
+        vit = backbone.mpt.vit
+        vit.pop('init_cfg')
+        vit.arch = {k: v for k, v in TINY['arch'].items() if k[0] != '_'}
+        vit.img_size = 64
+        # One ViT under the pre-training and under what follows.
+        weights = MODELS.build(copy.deepcopy(vit)).state_dict()
+        torch.save(dict(state_dict=weights), work_dir.parent / 'vit.pth')
+        start = dict(checkpoint=str(work_dir.parent / 'vit.pth'))
+        vit.init_cfg = dict(type='Pretrained', **start)
     else:
         backbone.branch.update(
             stem_channels=8, base_channels=8, norm_cfg=dict(type='GN', num_groups=4)

@@ -28,7 +28,6 @@ from .hooks import (
     SubjectGuardHook,
 )
 from .names import check_predictions
-from .overlap import RECORD, merge_records, people_in, pretraining_records
 from .slim_checkpoint import (
     checkpoint_state_dict,
     load_slim,
@@ -255,10 +254,6 @@ def finish_fold(
     weights = checkpoint_state_dict(runner.model, fingerprints)
     metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
     meta = dict(details, iteration=facts['iteration'], dataset_meta=metainfo)
-    meta[RECORD] = merge_records(
-        people_in(runner.train_dataloader.dataset),
-        *pretraining_records(runner.cfg).values(),
-    )
     write_checkpoint(folder.model, dict(meta=meta, state_dict=weights))
     test()
     check_predictions(folder, details['held_out'])

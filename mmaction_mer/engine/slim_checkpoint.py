@@ -7,6 +7,7 @@ What learns is decided by structure alone: a parameter by its
 import hashlib
 import io
 import pickle
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,19 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
         atomic_write(path, buffer.getvalue())
 
 
+# What torch raises over bytes that are no checkpoint, by where it stumbles.
+_UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    struct.error,
+)
+
+
 def read_checkpoint(
     path: str | Path,
     map_location: Any = 'cpu',
@@ -201,7 +215,7 @@ def read_checkpoint(
         )
     except FileNotFoundError as error:
         raise MERRunError(f'{path}: no such checkpoint; {remedy}') from error
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except _UNREADABLE as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise MERRunError(
             f'{path}: not a readable checkpoint, perhaps cut short ({reason[0]}); '
