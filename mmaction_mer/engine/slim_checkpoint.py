@@ -73,6 +73,25 @@ def frozen_fingerprint(model: nn.Module) -> Tensor:
     return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 
 
+def check_frozen(module: nn.Module, expected: Tensor, source: str) -> None:
+    """Refuse what was trained over other frozen tensors than a module's.
+
+    Args:
+        module: The module.
+        expected: The fingerprint that goes with what was trained.
+        source: What was trained, for the message.
+
+    Raises:
+        MERRunError: The fingerprints differ.
+    """
+    if not torch.equal(expected.cpu(), frozen_fingerprint(module)):
+        raise MERRunError(
+            f'{source} was trained over another frozen backbone than the one '
+            f'{type(module).__name__} has now: use the config and the pre-trained '
+            f'weights file it was trained with'
+        )
+
+
 def slim_state_dict(model: nn.Module) -> dict[str, Tensor]:
     """Copy what learned, and the fingerprint of what is frozen beside it.
 
@@ -264,11 +283,6 @@ def _fill_frozen(module: nn.Module, state_dict: dict[str, Tensor], prefix: str) 
     expected = state_dict.pop(prefix + KEY, None)
     if expected is None:
         return
-    if not torch.equal(expected.cpu(), frozen_fingerprint(module)):
-        raise MERRunError(
-            f'the checkpoint was trained on another frozen backbone than the one '
-            f'{type(module).__name__} has now: use the config and the pre-trained '
-            f'weights file it was trained with'
-        )
+    check_frozen(module, expected, 'the checkpoint')
     for key, tensor in frozen_tensors(module).items():
         state_dict.setdefault(prefix + key, tensor)

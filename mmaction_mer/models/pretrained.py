@@ -1,8 +1,9 @@
 """Loading of pre-trained backbones: everything used, or an error that says what."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -11,7 +12,7 @@ from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import nn
 
 from ..engine.errors import MERRunError
-from ..engine.slim_checkpoint import KEY, frozen_fingerprint
+from ..engine.slim_checkpoint import KEY, check_frozen
 
 PACKAGE_SCHEME = 'mmaction_mer://'
 WEIGHTS_DIR = Path(__file__).parent / 'weights'
@@ -34,6 +35,28 @@ def _load_from_package(filename: str, map_location: str | None = None) -> dict:
     if Path(name).name != name:
         raise FileNotFoundError(f'{filename}: names no file of {WEIGHTS_DIR.name}/')
     return CheckpointLoader.load_checkpoint(str(WEIGHTS_DIR / name), map_location)
+
+
+def load_init_cfg(
+    module: nn.Module, init_cfg: Mapping[str, Any], names: Collection[str] | None = None
+) -> None:
+    """Load the weights that an ``init_cfg`` names, see :func:`load_pretrained`.
+
+    Args:
+        module: The backbone to fill.
+        init_cfg: ``dict(type='Pretrained', checkpoint=..., prefix=...)``.
+        names: See :func:`load_pretrained`.
+
+    Raises:
+        ValueError: It names no weights.
+    """
+    source = dict(init_cfg) if isinstance(init_cfg, Mapping) else {}
+    if source.pop('type', 'Pretrained') != 'Pretrained' or 'checkpoint' not in source:
+        raise ValueError(
+            f"init_cfg of {type(module).__name__} is dict(type='Pretrained', "
+            f'checkpoint=...), but is {init_cfg}'
+        )
+    load_pretrained(module, **source, names=names)
 
 
 def load_pretrained(
@@ -84,11 +107,7 @@ def load_pretrained(
             f'(prefix={prefix!r}), first {missing[:3]}; check the prefix and the arch'
         )
     if names is not None and KEY in state:
-        if not torch.equal(state[KEY].cpu(), frozen_fingerprint(module)):
-            raise MERRunError(
-                f'{checkpoint}: was trained over another frozen backbone than the one '
-                f'{type(module).__name__} has now; give it the same pre-trained weights'
-            )
+        check_frozen(module, state[KEY], checkpoint)
     state = {key: state[key].float() for key in wanted}
     broken = [key for key, value in state.items() if not value.isfinite().all()]
     if broken:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..engine.slim_checkpoint import frozen_tensors
 from .lora import add_lora
-from .pretrained import load_pretrained
+from .pretrained import load_init_cfg
 
 
 @MODELS.register_module()
@@ -111,7 +111,7 @@ class MPTViT(BaseModule):
             with _quiet():  # mmengine would print every tensor of the ViT
                 vit.init_weights()
         else:
-            load_pretrained(vit, **{k: v for k, v in init_cfg.items() if k != 'type'})
+            load_init_cfg(vit, init_cfg)
         vit._is_init = True
         return vit
 
@@ -125,8 +125,7 @@ class MPTViT(BaseModule):
             learned = [name for name in self.state_dict() if name not in frozen]
             if not learned:
                 raise ValueError('init_cfg is for what learns, but nothing does here')
-            source = {k: v for k, v in self.init_cfg.items() if k != 'type'}
-            load_pretrained(self, **source, names=learned)
+            load_init_cfg(self, self.init_cfg, learned)
         self._is_init = True
 
     def train(self, mode: bool = True) -> 'MPTViT':

@@ -179,6 +179,7 @@ def test_complexity_is_of_models_that_say_what_they_are_given(tmp_path):
     for path, message in (
         (config, 'is a Recognizer2D; this table is of MPTRecognizer'),
         (tmp_path / 'nothing.py', 'there is no such config file'),
+        (config.parent / '_base_' / 'runtime.py', 'has no model'),
     ):
         done = run('complexity.py', path)
         assert message in (done.failure or '')
@@ -247,3 +248,5 @@ def test_heat_maps_say_what_they_cannot_draw(miacnet, tmp_path):
     assert 'is not the config of a MIACRecognizer' in run('heat_maps.py', tiny).failure
     done = run('heat_maps.py', miacnet / 'config.py', '--run', tmp_path)
     assert 'has no finished fold' in done.failure
+    done = run('heat_maps.py', miacnet / 'config.py', '--draw', '0')
+    assert 'number of clips to draw, got 0' in done.failure

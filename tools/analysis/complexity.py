@@ -59,9 +59,11 @@ def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
     """Build the model of a config, and say how large the frames are that it sees."""
     cfg = read_config(path)
     merge_options(cfg, args.cfg_options)
+    if 'model' not in cfg:
+        raise MERRunError(f'{path}: has no model')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
-        forget_weights(cfg.get('model', {}))
+        forget_weights(cfg.model)
     model = MODELS.build(cfg.model).to(args.device)
     if not hasattr(model, 'blank_inputs'):
         raise MERRunError(
@@ -93,6 +95,8 @@ def frame_size(cfg: Config, model: nn.Module) -> int:
         for step in cfg.test_dataloader.dataset.pipeline
         if step.type in ('CenterCrop', 'Resize')
     ]
+    if not sizes:
+        raise MERRunError('the test pipeline sets no size of frames; give --image-size')
     return sizes[-1]
 
 

@@ -128,6 +128,8 @@ def look_by_fold(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Look at the clips, draw, count hits."""
     args = parse_args(arguments)
+    if args.draw < 1:
+        raise MERRunError(f'--draw is the number of clips to draw, got {args.draw}')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmaction'))

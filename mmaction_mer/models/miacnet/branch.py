@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..pretrained import load_pretrained
+from ..pretrained import load_init_cfg
 
 
 class Branch(BaseModule):
@@ -68,9 +68,7 @@ class Branch(BaseModule):
         if self._pretrained is None:
             return
         plain = MODELS.build(dict(self._config))
-        load_pretrained(
-            plain, **{k: v for k, v in self._pretrained.items() if k != 'type'}
-        )
+        load_init_cfg(plain, self._pretrained)
         state = plain.state_dict()
         for name, own in self.backbone.state_dict().items():
             if own.shape != state[name].shape:

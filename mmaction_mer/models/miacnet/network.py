@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..pretrained import load_pretrained
+from ..pretrained import load_init_cfg
 from .branch import Branch
 
 RESNET18 = dict(
@@ -89,20 +89,28 @@ class MIACNet(BaseModule):
                 )
             )
 
+    @property
+    def out_features(self) -> int:
+        """Numbers per pair of frames.
+
+        Raises:
+            ValueError: There are none, as in a pre-training.
+        """
+        if self.fuse is None:
+            raise ValueError(
+                'this MIACNet has features=None, as a pre-training has; recognition '
+                'needs a number of them'
+            )
+        return self.fuse['what'].out_channels * self.grid**2
+
     def init_weights(self) -> None:
         """Initialise, then load what a pre-training left."""
         pretrained, self.init_cfg = self.init_cfg, None
         super().init_weights()
         self.init_cfg = pretrained
         if pretrained is not None:
-            if pretrained.get('type') != 'Pretrained':
-                raise ValueError(
-                    f"init_cfg of MIACNet is dict(type='Pretrained', checkpoint=...), "
-                    f'but is {pretrained}'
-                )
-            source = {k: v for k, v in pretrained.items() if k != 'type'}
             learned = [n for n in self.state_dict() if not n.startswith('fuse.')]
-            load_pretrained(self, **source, names=learned)
+            load_init_cfg(self, pretrained, learned)
 
     def encode(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         """Position features and action code of pairs.
@@ -138,11 +146,7 @@ class MIACNet(BaseModule):
         Returns:
             ``(B, (F - 1) * features * grid * grid)``.
         """
-        if self.fuse is None:
-            raise ValueError(
-                'this MIACNet has features=None, as a pre-training has; recognition '
-                'needs a number of them'
-            )
+        width = self.out_features * (frames.shape[1] - 1)
         first, last = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
         positions, code = self.encode(first, last)
         # Over the face, so that what all faces have at a place does not drown the rest.
@@ -150,5 +154,5 @@ class MIACNet(BaseModule):
             functional.adaptive_avg_pool2d(positions, self.grid)
         )
         let_through = self.fuse['where'](places).sigmoid()
-        found = (let_through * self.fuse['what'](code)).view(len(frames), -1)
-        return functional.rms_norm(found, found.shape[-1:], eps=1e-8)
+        found = (let_through * self.fuse['what'](code)).view(len(frames), width)
+        return functional.rms_norm(found, (width,), eps=1e-8)

@@ -86,6 +86,11 @@ class MA2MI(BaseModel):
         Returns:
             A dict of losses, of tensors, or a list of data samples.
         """
+        if inputs['frames'].shape[1] != 2:
+            raise ValueError(
+                f'MA2MI is given pairs of frames, but got {inputs["frames"].shape[1]}: '
+                "set data_preprocessor.frames=('onset', 'offset')"
+            )
         first, last = inputs['frames'].unbind(1)
         positions, code = self.backbone.encode_inputs(inputs)
         made = self.reconstruct(first, positions, code)

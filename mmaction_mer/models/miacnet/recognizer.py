@@ -1,5 +1,7 @@
 """MIACNet as an mmaction recognizer."""
 
+from typing import Any
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor
@@ -20,9 +22,22 @@ class MIACRecognizer(MERRecognizer):
             number of pairs times ``features`` times the places of the code's map.
         data_preprocessor: Config of a :class:`KeyFramePreprocessor`.
         kwargs: As in mmaction's ``BaseRecognizer``.
+
+    Raises:
+        ValueError: The head is not as wide as the features, or there are none.
     """
 
     default_preprocessor = 'KeyFramePreprocessor'
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        pairs = len(self.data_preprocessor.frames) - 1
+        width, given = pairs * self.backbone.out_features, self.cls_head.in_channels
+        if given != width:
+            raise ValueError(
+                f'cls_head.in_channels is {given}, but {pairs} pair(s) of frames give '
+                f'{width} numbers: set it to that'
+            )
 
     def features(self, inputs: dict[str, Tensor]) -> Tensor:
         """Features ``(B, D)`` of ``frames (B, F, 3, H, W)``."""

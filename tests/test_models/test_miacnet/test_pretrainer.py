@@ -71,6 +71,11 @@ def test_losses_have_their_names_and_weights():
         build({})
 
 
+def test_three_frames_are_refused():
+    with pytest.raises(ValueError, match='pairs of frames, but got 3'):
+        build()(dict(frames=torch.zeros(1, 3, 3, 32, 32)))
+
+
 def test_the_latent_loss_is_that_of_features_moved_not_of_features_alone():
     """It is zero for a face that does not change, and the target gets no gradient."""
     first, *_ = pairs(4, 0)

@@ -47,6 +47,14 @@ def batch(size=4):
     return dict(inputs=dict(clip=list(clips.to(torch.uint8))), data_samples=samples)
 
 
+@pytest.mark.parametrize('width', [196, 784])
+def test_a_head_of_another_width_is_refused_with_the_right_one(width):
+    net = dict(type='MIACNet', branch=SMALL, width=16, features=4, grid=7)
+    head = dict(type='TimeSformerHead', num_classes=3, in_channels=width)
+    with pytest.raises(ValueError, match=rf'in_channels is {width}, .* give 392'):
+        MODELS.build(dict(type='MIACRecognizer', backbone=net, cls_head=head))
+
+
 def test_it_learns_a_batch_by_heart():
     model = build().train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
