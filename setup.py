@@ -65,6 +65,8 @@ setup(
     # one who installs chooses (extra `lite`, or an mmcv that is there already).
     install_requires=[
         *(name + wanted for name, wanted in VERSION['SUPPORTED'].items()),
+        # Writes videos that browsers play, which OpenCV's wheels cannot.
+        'av>=14',
         'decord>=0.6.0',
         'jinja2>=3.1',
         'joblib>=1.4',
@@ -78,13 +80,21 @@ setup(
     extras_require={
         'lite': ['mmcv-lite' + VERSION['SUPPORTED_MMCV']],
         'analysis': ['scikit-learn>=1.3'],
+        'app': ['gradio>=6'],
+        'docs': ['mkdocs-material>=9.6', 'mkdocstrings[python]>=1'],
+        'export': ['onnx>=1.18', 'onnxruntime>=1.20', 'onnxscript>=0.5'],
         'test': [
             'hypothesis>=6',
+            'ipykernel>=6',
+            'mlflow-skinny>=3',
             'mypy>=1.10',
+            'nbclient>=0.10',
+            'nbformat>=5',
             # The models whose weights are converted: open_clip, timm.
             'open_clip_torch>=3',
             # Spreadsheets of fake releases, and photographs to find faces in.
             'openpyxl>=3.1',
+            'playwright>=1.50',
             'pytest>=8',
             'pytest-xdist>=3.6',
             'ruff>=0.9',
@@ -93,6 +103,9 @@ setup(
             'scikit-learn>=1.3',
             # A wheel is built in the tests.
             'setuptools>=77,<82',
+            # What mim needs; mim itself is installed without its download client.
+            'tabulate>=0.9',
+            'tensorboard>=2.16',
             'timm>=1.0.10',
             'xlwt>=1.3',
         ],
