@@ -1,0 +1,264 @@
+"""Where frames come from: a video file, a folder of frames, or an array.
+
+A file that somebody sends is not trusted: what it says of itself is checked before
+memory is asked for, and whatever is wrong with it is said in a sentence.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from ..datasets.annotation import MERDataError
+
+PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+#: A frame rate outside is a mistake of the file's header.
+RATES = (1.0, 10_000.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is read of what somebody gives.
+
+    Attributes:
+        size: Bytes of a video file.
+        side: Pixels of the longer side of a frame.
+        frames: Frames.
+        seconds: Length; None for any that has few enough frames.
+    """
+
+    size: int = 4 << 30
+    side: int = 8192
+    frames: int = 1_000_000
+    seconds: float | None = None
+
+
+class Source:
+    """Frames in order, each read when it is asked for.
+
+    Attributes:
+        name: For messages.
+        fps: Frames per second.
+        count: Number of frames, as far as it is known before they are read.
+        limits: See :class:`Limits`.
+    """
+
+    name: str
+    fps: float
+    count: int | None = None
+    limits: Limits
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Give frames ``(H, W, 3)`` uint8 RGB, all of one size.
+
+        Raises:
+            MERDataError: A frame cannot be read, or there are too many.
+        """
+        shape = None
+        for number, frame in enumerate(self._frames()):
+            if number >= self.limits.frames:
+                raise MERDataError(
+                    f'{self.name}: has more than {self.limits.frames} frames; cut it'
+                )
+            seconds = self.limits.seconds
+            if seconds is not None and number > seconds * self.fps:
+                raise MERDataError(
+                    f'{self.name}: is longer than {seconds:g} seconds at '
+                    f'{self.fps:g} frames a second; cut it'
+                )
+            shape = shape or frame.shape
+            if frame.shape != shape:
+                raise MERDataError(
+                    f'{self.name}: frame {number} is {frame.shape[1]}x{frame.shape[0]} '
+                    f'but the first is {shape[1]}x{shape[0]}: all must have one size'
+                )
+            yield frame
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        raise NotImplementedError
+
+
+def open_source(
+    given: str | os.PathLike | np.ndarray,
+    fps: float | None = None,
+    limits: Limits | None = None,
+) -> Source:
+    """Open a video file, a folder of frames or an array.
+
+    Args:
+        given: A path, or frames ``(T, H, W, 3)`` or ``(T, H, W)`` uint8 RGB or grey.
+        fps: Frames per second. A video says it itself, yet what a high-speed camera
+            took is often stored to be played slowly: the true rate goes here. Folders
+            and arrays need it.
+        limits: How much is read.
+
+    Raises:
+        MERDataError: It is none of these, is too large, or lacks a frame rate.
+    """
+    limits = limits or Limits()
+    if fps is not None and not RATES[0] <= fps <= RATES[1]:
+        raise MERDataError(
+            f'fps is {fps:g}, but frames a second lie between {RATES[0]:g} and '
+            f'{RATES[1]:g}'
+        )
+    if isinstance(given, np.ndarray):
+        return _Array(given, fps, limits)
+    if not isinstance(given, str | os.PathLike):
+        raise MERDataError(
+            f'a clip is a path or an array of frames, not a {type(given).__name__}'
+        )
+    path = Path(given)
+    if path.is_dir():
+        return _Folder(path, fps, limits)
+    if not path.is_file():
+        raise MERDataError(f'{path}: there is no such video file or folder of frames')
+    return _Video(path, fps, limits)
+
+
+class _Array(Source):
+    def __init__(self, array: np.ndarray, fps: float | None, limits: Limits) -> None:
+        self.name, self.limits = 'the array of frames', limits
+        grey = array.ndim == 3
+        if array.dtype != np.uint8 or not (
+            grey or (array.ndim == 4 and array.shape[3] == 3)
+        ):
+            raise MERDataError(
+                f'an array of frames is (T, H, W, 3) or (T, H, W), uint8, not '
+                f'{array.shape} {array.dtype}'
+            )
+        _check_side(self.name, *array.shape[1:3], limits)
+        self.fps = _needed(fps, self.name)
+        self.count = len(array)
+        self.array = np.repeat(array[..., None], 3, axis=3) if grey else array
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        yield from self.array
+
+
+class _Folder(Source):
+    def __init__(self, path: Path, fps: float | None, limits: Limits) -> None:
+        self.name, self.limits = str(path), limits
+        names = [name for name in os.listdir(path) if not name.startswith('.')]
+        files = [name for name in names if name.lower().endswith(PICTURES)]
+        if not files:
+            raise MERDataError(
+                f'{path}: no picture there ({", ".join(PICTURES)}); name a folder that '
+                f'holds the frames of one clip'
+            )
+        self.files = [path / name for name in sorted(files, key=_by_number)]
+        self.count = len(self.files)
+        self.fps = _needed(fps, self.name)
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        for file in self.files:
+            try:
+                payload = np.fromfile(file, dtype=np.uint8)
+                picture = cv2.imdecode(payload, cv2.IMREAD_COLOR)
+            except (OSError, cv2.error):
+                picture = None
+            if picture is None:
+                raise MERDataError(f'{file}: not a whole picture; restore or remove it')
+            _check_side(str(file), *picture.shape[:2], self.limits)
+            yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+class _Video(Source):
+    def __init__(self, path: Path, fps: float | None, limits: Limits) -> None:
+        self.name, self.path, self.limits = path.name, path, limits
+        if (size := path.stat().st_size) > limits.size:
+            raise MERDataError(
+                f'{self.name}: has {size / 1e6:,.0f} MB, more than the '
+                f'{limits.size / 1e6:,.0f} MB that are read; cut it'
+            )
+        with self._open() as container:
+            stream = _pictures(container, self.name)
+            _check_side(self.name, stream.height, stream.width, limits)
+            rate = stream.average_rate or stream.guessed_rate
+            seconds = float(container.duration or 0) / av.time_base
+            self.count = stream.frames or None
+        rate = float(rate) if rate else None
+        if fps is None and (rate is None or not RATES[0] <= rate <= RATES[1]):
+            raise MERDataError(
+                f'{self.name}: says no usable frame rate ({rate}); give fps'
+            )
+        if limits.seconds is not None and seconds * (rate or 1) > limits.seconds * (
+            fps or rate or 1
+        ):
+            raise MERDataError(
+                f'{self.name}: is longer than {limits.seconds:g} seconds; cut it'
+            )
+        self.fps = float(fps or rate or 0)
+
+    def _open(self) -> 'av.container.InputContainer':
+        try:
+            # Local files alone: a playlist may name addresses of other machines.
+            return av.open(
+                str(self.path), options={'protocol_whitelist': 'file'}, timeout=30
+            )
+        except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
+            raise MERDataError(
+                f'{self.name}: is not a video that can be opened, or is damaged '
+                f'({_said(error)}); give an mp4, avi, mov, mkv or webm file'
+            ) from error
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        with self._open() as container:
+            stream = _pictures(container, self.name)
+            # A picture guessed from its neighbours would move where no face did.
+            stream.codec_context.options = {'err_detect': 'explode'}
+            number = 0
+            try:
+                for frame in container.decode(stream):
+                    if frame.is_corrupt:
+                        raise ValueError('a damaged picture')
+                    _check_side(self.name, frame.height, frame.width, self.limits)
+                    picture = frame.to_ndarray(format='rgb24')
+                    turns = round((frame.rotation or 0) / 90) % 4
+                    yield np.rot90(picture, turns).copy() if turns else picture
+                    number += 1
+            except (av.error.FFmpegError, ValueError, MemoryError) as error:
+                raise MERDataError(
+                    f'{self.name}: cannot be decoded after {number} frames '
+                    f'({_said(error)}); the file is damaged, copy it again'
+                ) from error
+
+
+def _pictures(container: 'av.container.InputContainer', name: str):
+    if not container.streams.video:
+        raise MERDataError(f'{name}: holds no pictures, sound or text perhaps')
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise MERDataError(f'{name}: its pictures are coded in a way not known here')
+    return stream
+
+
+def _check_side(name: str, height: int, width: int, limits: Limits) -> None:
+    if not 16 <= min(height, width) or max(height, width) > limits.side:
+        raise MERDataError(
+            f'{name}: frames of {width}x{height} pixels; 16 to {limits.side} each way '
+            f'are read'
+        )
+
+
+def _needed(fps: float | None, name: str) -> float:
+    if fps is None:
+        raise MERDataError(
+            f'{name}: pictures say nothing of their frame rate, which the pass band '
+            f'in Hz needs; give fps'
+        )
+    return float(fps)
+
+
+def _by_number(name: str) -> tuple:
+    """Sort ``img9`` before ``img10``."""
+    parts = re.split(r'(\d+)', name)
+    return tuple((int(part), '') if part.isdigit() else (-1, part) for part in parts)
+
+
+def _said(error: BaseException) -> str:
+    return (getattr(error, 'strerror', None) or str(error) or type(error).__name__)[:80]
