@@ -1,9 +1,12 @@
-"""Small file helpers shared by every room: nothing here knows about faces."""
+"""Small helpers shared by every room: nothing here knows about faces."""
 
 import fcntl
 import json
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +91,14 @@ def try_lock(handle: int, shared: bool = False) -> bool:
     except OSError:
         pass
     return True
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what the host says of its own doings, warnings aside, off the console."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..engine.errors import MERRunError
 from ..engine.slim_checkpoint import load_slim
+from ..utils import quiet
 from .weights import FoldWeights
 
 
@@ -31,7 +32,9 @@ class FoldEnsemble:
         init_default_scope('mmaction')
         self.classes = weights.classes
         self.names = list(weights.folds)
-        self.model: nn.Module = MODELS.build(dict(weights.model)).to(device).eval()
+        with quiet():
+            self.model: nn.Module = MODELS.build(dict(weights.model))
+        self.model.to(device).eval()
         self._weights = weights
         self._loaded: str | None = None
         for name in reversed(self.names):  # all are checked; the first stays

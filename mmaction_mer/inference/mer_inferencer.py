@@ -321,6 +321,7 @@ class MERInferencer(BaseInferencer):
             windows,
             chosen,
             self.ensemble.names,
+            self.framing.size,
             clip,
             heat,
             self.ensemble.explain(packed),

@@ -55,6 +55,7 @@ class Reading:
         chosen: Number of the window that speaks for the clip: of those with a face the
             one with the strongest movement.
         folds: Names of the folds that were averaged.
+        side: Side in pixels of the square that the windows' matrices lead to.
         clip: Frames of the aligned face in that window, ``(N, S, S, 3)`` uint8.
         heat: Where in them the model finds what speaks for its class, ``(S, S)`` in
             0..1; 0 where it does not look. None for a model that cannot say.
@@ -69,6 +70,7 @@ class Reading:
     windows: list[WindowReading]
     chosen: int
     folds: list[str]
+    side: int
     clip: np.ndarray
     heat: np.ndarray | None = None
     explained: dict[str, Any] | None = None
@@ -97,8 +99,9 @@ class Reading:
         y, x = np.unravel_index(self.heat.argmax(), self.heat.shape)
         if self.window.matrix is None:
             return float(x), float(y)
+        scale = self.side / len(self.heat)
         matrix = np.vstack([self.window.matrix, [0, 0, 1]])
-        place = np.linalg.solve(matrix, [x, y, 1])
+        place = np.linalg.solve(matrix, [x * scale, y * scale, 1])
         return float(place[0]), float(place[1])
 
     def as_dict(self) -> dict[str, Any]:

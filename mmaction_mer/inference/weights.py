@@ -1,7 +1,6 @@
 """What an inferencer needs of a trained model: its config and the weights of folds."""
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,8 +113,8 @@ def save_weights(weights: FoldWeights, path: str | Path) -> Path:
         dataset=weights.dataset,
         held_out=weights.held_out,
     )
-    # As text: a file of weights holds tensors and plain values, never code.
-    meta = dict(mmaction_mer=_FORMAT, facts=json.dumps(facts))
+    # Tensors and plain values, never code: it is read with weights_only=True.
+    meta = dict(mmaction_mer=_FORMAT, facts=facts)
     write_checkpoint(path, dict(meta=meta, folds=weights.folds))
     return Path(path)
 
@@ -133,9 +132,7 @@ def _read_file(path: Path) -> FoldWeights:
             f'{path}: is of format {meta.get("mmaction_mer")}, this version reads '
             f'{_FORMAT}; pack the run again'
         )
-    return FoldWeights(
-        **json.loads(meta['facts']), folds=content['folds'], source=str(path)
-    )
+    return FoldWeights(**meta['facts'], folds=content['folds'], source=str(path))
 
 
 def _from_config(config: Path, checkpoint: Path) -> FoldWeights:
@@ -199,5 +196,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return type(value)(_plain(item) for item in value)
     return copy.deepcopy(value)

@@ -1,9 +1,5 @@
 """An mmpretrain ViT, tuned: frozen, with prompts and adapters (MPT, Fig. 2)."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
@@ -12,6 +8,7 @@ from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
 from ..engine.slim_checkpoint import frozen_tensors
+from ..utils import quiet
 from .lora import add_lora
 from .pretrained import load_init_cfg
 
@@ -108,7 +105,7 @@ class MPTViT(BaseModule):
             )
         # mmengine's Runner.test() never initialises weights: it is done here.
         if init_cfg is None:
-            with _quiet():  # mmengine would print every tensor of the ViT
+            with quiet():  # mmengine would print every tensor of the ViT
                 vit.init_weights()
         else:
             load_init_cfg(vit, init_cfg)
@@ -146,7 +143,9 @@ class MPTViT(BaseModule):
         """
         vit = self.vit
         patches, resolution = vit.patch_embed(image)
-        tokens = torch.cat([vit.cls_token.expand(len(image), -1, -1), patches], dim=1)
+        tokens = torch.cat(
+            [vit.cls_token.expand(image.shape[0], -1, -1), patches], dim=1
+        )
         tokens = tokens + resize_pos_embed(
             vit.pos_embed,
             vit.patch_resolution,
@@ -197,14 +196,4 @@ class MPTViT(BaseModule):
         if new is None:
             return tokens
         kept = tokens[:, : -self.num_prompts]
-        return torch.cat([kept, new.expand(len(tokens), -1, -1)], dim=1)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.INFO)
-    try:
-        yield
-    finally:
-        logging.disable(before)
+        return torch.cat([kept, new.expand(tokens.shape[0], -1, -1)], dim=1)

@@ -1,0 +1,164 @@
+"""``python -m mmaction_mer``: read clips, or open the page to try it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
+
+# isort: split
+from .datasets.annotation import MERDataError
+from .engine.command_line import report_errors
+from .engine.errors import MERRunError
+from .inference import MERInferencer, Reading, open_source
+from .inference.mer_inferencer import FACES
+from .inference.weights import DEMO
+from .utils import write_json
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m mmaction_mer', description='Micro-expressions in videos.'
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    predict = commands.add_parser(
+        'predict', help='read clips: label, probabilities, apex, place'
+    )
+    predict.add_argument(
+        'inputs', nargs='+', help='video files, or folders with the frames of a clip'
+    )
+    predict.add_argument(
+        '--fps',
+        type=float,
+        help='frames per second at which it was taken; a video says it itself, unless '
+        'a high-speed recording is stored to be played slowly',
+    )
+    predict.add_argument('--out', type=Path, help='JSON file for the results')
+    predict.add_argument(
+        '--render', type=Path, help='mp4 with the result drawn in; a folder for many'
+    )
+    predict.add_argument(
+        '--timeline', type=Path, help='PNG of the scores over time; a folder for many'
+    )
+    predict.add_argument(
+        '--window', type=float, help='seconds of a window of a long video (0.5)'
+    )
+    predict.add_argument(
+        '--stride', type=float, help='seconds between windows (half a window)'
+    )
+    predict.add_argument('--batch-size', type=int, default=8, metavar='N')
+    app = commands.add_parser('app', help='open a page to try it')
+    app.add_argument('--port', type=int, default=7860)
+    app.add_argument(
+        '--host',
+        default='127.0.0.1',
+        help='address to listen at; anything but the default lets others in',
+    )
+    for one in (predict, app):
+        one.add_argument(
+            '--model',
+            default=DEMO,
+            help=f'{DEMO!r} (default), the work directory of a run, the folder or '
+            f'model.pth of a fold, or a file of tools/publish_model.py',
+        )
+        one.add_argument('--weights', help='checkpoint, where --model is a config file')
+        one.add_argument('--folds', nargs='+', help='use these folds alone')
+        one.add_argument('--device', help='as in torch; a GPU where there is one')
+        one.add_argument(
+            '--face',
+            choices=FACES,
+            default=FACES[0],
+            help='find the face and cut it out, or take frames that are cut already',
+        )
+        one.add_argument('--face-model', help='file of the face finder')
+    return parser.parse_args(arguments)
+
+
+def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
+    """Read every input; one that cannot be read costs no other."""
+    many = len(args.inputs) > 1
+    for place in (args.render, args.timeline):
+        if many and place is not None and place.suffix:
+            raise MERRunError(
+                f'{place}: {len(args.inputs)} clips need a folder, not a file'
+            )
+    predictions, failed = [], []
+    for number, given in enumerate(args.inputs):
+        try:
+            source = open_source(given, args.fps)
+            reading = inferencer.read(source, args.window, args.stride, args.batch_size)
+        except MERDataError as error:
+            if not many:
+                raise
+            failed.append(str(error))
+            print(f'error: {error}', file=sys.stderr)
+            continue
+        predictions.append(reading.as_dict())
+        print(_line(reading))
+        if args.out:  # each time: what is done stays, whatever comes
+            write_json(args.out, {'predictions': predictions, 'failed': failed})
+        name = f'{number:03d}_{Path(given).stem}'
+        if args.render:
+            from .visualization.overlay import write_overlay
+
+            path = args.render / f'{name}.mp4' if many else args.render
+            print(f'written: {write_overlay(path, reading, source)}')
+        if args.timeline:
+            from .visualization import save_figure
+            from .visualization.timeline_figure import plot_timeline
+
+            path = args.timeline / f'{name}.png' if many else args.timeline
+            print(f'written: {save_figure(plot_timeline(reading), path)}')
+    if args.out and predictions:
+        path = write_json(args.out, {'predictions': predictions, 'failed': failed})
+        print(f'written: {path}')
+    if failed:
+        raise MERDataError(f'{len(failed)} of {len(args.inputs)} clips were not read')
+
+
+def _line(reading: Reading) -> str:
+    scores = ', '.join(
+        f'{name} {value:.0%}'
+        for name, value in zip(reading.classes, reading.window.mean, strict=True)
+    )
+    when = '' if reading.apex is None else f', apex about frame {reading.apex:.0f}'
+    windows = len(reading.windows)
+    where = f' (strongest of {windows} windows)' if windows > 1 else ''
+    notes = ''.join(f'; {note}' for note in reading.notes)
+    return f'{reading.name}: {reading.label}{where} ({scores}){when}{notes}'
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what was asked for."""
+    args = parse_args(arguments)
+    if args.command == 'app':
+        from .app import launch
+
+        launch(
+            args.model,
+            args.weights,
+            folds=args.folds,
+            device=args.device,
+            face=args.face,
+            face_model=args.face_model,
+            host=args.host,
+            port=args.port,
+        )
+        return
+    inferencer = MERInferencer(
+        args.model,
+        args.weights,
+        args.device,
+        args.folds,
+        args.face,
+        args.face_model,
+        show_progress=sys.stderr.isatty(),
+    )
+    predict(args, inferencer)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Pack a run, or some of its folds, into one file that MERInferencer reads.
+
+    python tools/publish_model.py work_dirs/mpt_vit-tiny_synthme --out model.pth
+
+The file holds the config of model and pipeline, the classes, and what each fold has
+learnt: no optimiser, no data. What is frozen stays where the config names it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
+
+# isort: split
+from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.inference import load_weights, save_weights
+from mmaction_mer.inference.ensemble import FoldEnsemble
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('run', help='work directory of a run, or folder of a fold')
+    parser.add_argument('--folds', nargs='+', help='only these folds')
+    parser.add_argument('--out', type=Path, required=True, help='file to write')
+    return parser.parse_args(arguments)
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read, check, write."""
+    args = parse_args(arguments)
+    weights = load_weights(args.run)
+    if args.folds:
+        weights = weights.only(args.folds)
+    FoldEnsemble(weights, 'cpu')  # what does not load here loads nowhere
+    path = save_weights(weights, args.out)
+    size = path.stat().st_size / 1e6
+    print(f'written: {path} ({len(weights.folds)} folds, {size:.1f} MB)')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
