@@ -11,15 +11,15 @@ from PIL import Image, ImageDraw, ImageFont
 from ..datasets.faces import align
 from ..inference.reading import Reading, WindowReading
 from ..inference.sources import Source
-from ..motion.magnification import magnify
-from ..motion.stabilize import stabilize
+from .magnified import magnified_video
 from .timeline_figure import COLOURS
 from .video import write_video
 
 #: Frames per second at which it is shown, at most: what is faster is slowed down.
 SHOWN_FPS = 25.0
 #: Height in pixels of the pictures, width of the frame's, height of what stands below.
-_SIDE, _WIDE, _BELOW = 360, 480, 132
+_SIDE, _WIDE, _BELOW, _GAP = 320, 426, 132, 8
+_WIDTH = _WIDE + 2 * (_SIDE + _GAP)
 _INK, _PAPER, _FAINT = (32, 36, 42), (250, 250, 248), (205, 208, 212)
 #: Of the heat; below, a face should be seen and not a colour.
 _COLD, _STRENGTH = 0.35, 0.55
@@ -29,7 +29,7 @@ def write_overlay(
     path: str | Path,
     reading: Reading,
     source: Source,
-    alpha: float = 20.0,
+    alpha: float = 15.0,
     low: float = 0.4,
     high: float = 4.0,
 ) -> Path:
@@ -53,11 +53,11 @@ def write_overlay(
 def overlay_frames(
     reading: Reading,
     source: Source,
-    alpha: float = 20.0,
+    alpha: float = 15.0,
     low: float = 0.4,
     high: float = 4.0,
 ) -> Iterator[np.ndarray]:
-    """Draw frame by frame: the clip with box and heat, the face magnified, the scores.
+    """Draw frame by frame: the clip, the face with the heat, its motion, the scores.
 
     Args:
         reading: See :func:`write_overlay`, and so are the others.
@@ -67,30 +67,47 @@ def overlay_frames(
         high: Upper edge in Hz.
 
     Yields:
-        ``(492, 848, 3)`` uint8 RGB.
+        ``(452, 1082, 3)`` uint8 RGB.
     """
     slowed = source.fps / min(source.fps, SHOWN_FPS)
     for number, window, frames in _segments(reading, source):
-        faces = [None] * len(frames)
+        still = moved = None
         if window.matrix is not None:
             large = window.matrix * (_SIDE / reading.side)
             clip = np.stack([align(frame, large, _SIDE) for frame in frames])
-            faces = magnify(
-                stabilize(clip), source.fps, alpha, low, high, as_video=True
+            still, moved, _ = magnified_video(
+                clip, source.fps, alpha, low, high, len(clip)
             )
         below = _scores(reading, window, slowed)
         heat = reading.heat if number == reading.chosen else None
         last = number == len(reading.windows) - 1
         until = window.stop if last else reading.windows[number + 1].start
         for place in range(until - window.start):
-            left = _with_face(frames[place], window, heat, reading.side)
-            canvas = np.full((_SIDE + _BELOW, _WIDE + _SIDE + 8, 3), _PAPER, np.uint8)
-            canvas[:_SIDE, :_WIDE] = left
-            if faces[place] is not None:
-                canvas[:_SIDE, _WIDE + 8 :] = faces[place]
+            canvas = np.full((_SIDE + _BELOW, _WIDTH, 3), _PAPER, np.uint8)
+            canvas[:_SIDE, :_WIDE] = _framed(frames[place], window, reading.side)
+            if still is not None:
+                face = still[place] if heat is None else with_heat(still[place], heat)
+                canvas[:_SIDE, _WIDE + _GAP : -_SIDE - _GAP] = face
+                canvas[:_SIDE, -_SIDE:] = moved[place]
             canvas[_SIDE:] = below
             _cursor(canvas[_SIDE:], (window.start + place) / max(1, reading.frames - 1))
             yield canvas
+
+
+def with_heat(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Lay a heat map over a face; what is cold stays as it is.
+
+    Args:
+        face: ``(H, W, 3)`` uint8 RGB.
+        heat: Of any size, in 0..1.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+    """
+    spread = cv2.resize(heat.astype(np.float32), face.shape[1::-1]).clip(0, 1)
+    weight = ((spread - _COLD) / (1 - _COLD)).clip(0, 1)[..., None] * _STRENGTH
+    colours = colormaps['inferno'](spread)[..., :3] * 255
+    return (face * (1 - weight) + colours * weight).astype(np.uint8)
 
 
 def _segments(
@@ -108,46 +125,30 @@ def _segments(
         yield number, window, kept[: window.stop - window.start]
 
 
-def _with_face(
-    frame: np.ndarray, window: WindowReading, heat: np.ndarray | None, side: int
-) -> np.ndarray:
-    """A frame brought to its place, with the square of the face and the heat."""
+def _framed(frame: np.ndarray, window: WindowReading, side: int) -> np.ndarray:
+    """A frame brought to its place, with the square of the face."""
     height, width = frame.shape[:2]
     scale = min(_WIDE / width, _SIDE / height)
-    shift = ((_WIDE - width * scale) / 2, (_SIDE - height * scale) / 2)
-    place = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    border = dict(borderMode=cv2.BORDER_CONSTANT, borderValue=_PAPER)
-    picture = cv2.warpAffine(
-        frame, place, (_WIDE, _SIDE), flags=cv2.INTER_AREA, **border
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (_WIDE - small[0]) // 2, (_SIDE - small[1]) // 2
+    picture = np.full((_SIDE, _WIDE, 3), _PAPER, np.uint8)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture[top : top + small[1], left : left + small[0]] = cv2.resize(
+        frame, small, interpolation=way
     )
     if window.matrix is None:
         return picture
-    to_frame = cv2.invertAffineTransform(window.matrix)
-    to_place = place @ np.vstack([to_frame, [0, 0, 1]])
-    if heat is not None:
-        small = to_place.copy()
-        small[:, :2] *= side / heat.shape[0]
-        spread = cv2.warpAffine(heat.astype(np.float32), small, (_WIDE, _SIDE))
-        weight = ((spread - _COLD) / (1 - _COLD)).clip(0, 1)[..., None] * _STRENGTH
-        colours = colormaps['inferno'](spread.clip(0, 1))[..., :3] * 255
-        picture = (picture * (1 - weight) + colours * weight).astype(np.uint8)
     corners = np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float64)
-    corners = corners @ to_place[:, :2].T + to_place[:, 2]
+    back = cv2.invertAffineTransform(window.matrix)
+    corners = (corners @ back[:, :2].T + back[:, 2]) * scale + (left, top)
     return cv2.polylines(
-        picture.copy(),
-        [np.int32(corners * 8)],
-        True,
-        (255, 255, 255),
-        1,
-        cv2.LINE_AA,
-        3,
+        picture, [np.int32(corners * 8)], True, (255, 255, 255), 1, cv2.LINE_AA, 3
     )
 
 
 def _scores(reading: Reading, window: WindowReading, slowed: float) -> np.ndarray:
     """What stands below: the bars of this window, and the whole clip's time."""
-    width = _WIDE + _SIDE + 8
-    image = Image.new('RGB', (width, _BELOW), _PAPER)
+    image = Image.new('RGB', (_WIDTH, _BELOW), _PAPER)
     draw = ImageDraw.Draw(image)
     small, plain = _font(12), _font(14)
     if window.probabilities is None:
@@ -161,15 +162,18 @@ def _scores(reading: Reading, window: WindowReading, slowed: float) -> np.ndarra
             top = 8 + row * step
             colour = COLOURS[row % len(COLOURS)] if row == best else _FAINT
             draw.text((12, top), name[:18], _INK, plain if row == best else small)
-            draw.rectangle((150, top + 3, 150 + int(260 * value), top + 15), colour)
-            draw.text((418, top), f'{value:.0%}', _INK, small)
-        draw.text((_WIDE + 12, 8), 'face held still, motion magnified', _INK, small)
+            draw.rectangle((150, top + 3, 150 + int(220 * value), top + 15), colour)
+            draw.text((378, top), f'{value:.0%}', _INK, small)
+        middle, right = _WIDE + _GAP, _WIDTH - _SIDE
+        if window is reading.window and reading.heat is not None:
+            draw.text((middle, 6), f'what speaks for {reading.label}', _INK, small)
+        draw.text((right, 6), 'its motion magnified', _INK, small)
         if window.spot is not None:
             apex = (window.start + window.spot.apex) / reading.fps
-            draw.text((_WIDE + 12, 28), f'apex about {apex:.2f} s', _INK, small)
+            draw.text((middle, 28), f'apex about {apex:.2f} s', _INK, small)
     if slowed > 1.05:
-        draw.text((_WIDE + 12, 48), f'shown {slowed:.1f} times slower', _INK, small)
-    left, right, base = 12, width - 12, _BELOW - 14
+        draw.text((_WIDTH - _SIDE, 28), f'shown {slowed:.1f} x slower', _INK, small)
+    left, right, base = 12, _WIDTH - 12, _BELOW - 14
     draw.line((left, base, right, base), _FAINT, 2)
     for one in reading.windows:
         if one.spot is None or one.probabilities is None:
