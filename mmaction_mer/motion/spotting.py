@@ -4,7 +4,7 @@ A movement that comes and goes has a course in time: nothing before its onset, a
 rise to the apex, a smooth fall to the offset. Every course that fits into the clip is
 tried, and the one that explains most of what changes in the pictures, once the head's
 own motion and a steady drift are taken out, is taken: a matched filter in time, over
-all pixels at once. This is ours, not the papers'.
+all pixels at once. A blink is a movement too. This is ours, not the papers'.
 """
 
 from dataclasses import dataclass
