@@ -19,6 +19,7 @@ from ..motion.spotting import spot
 from ..utils import write_json
 from .ensemble import FoldEnsemble
 from .framing import Framing, framing_of
+from .heat import moving_evidence
 from .packing import Packer
 from .reading import Reading, WindowReading
 from .sources import Limits, Source, open_source
@@ -247,6 +248,8 @@ class MERInferencer(BaseInferencer):
         face, matrix = None, None
         if self.find_face is None:
             clip = np.stack([_fit(frame, size) for frame in frames])
+            height, width = frames[0].shape[:2]
+            matrix = np.diag([size / width, size / height, 1.0])[:2]
         else:
             try:
                 face = self._face(frames)
@@ -271,10 +274,8 @@ class MERInferencer(BaseInferencer):
                     raise
         raise AssertionError('unreachable')
 
-    def _large(self, frames: list[np.ndarray], matrix: np.ndarray | None) -> np.ndarray:
+    def _large(self, frames: list[np.ndarray], matrix: np.ndarray) -> np.ndarray:
         """The face of a window for people to look at, ``(N, 224, 224, 3)``."""
-        if matrix is None:
-            return np.stack([_fit(frame, SHOWN) for frame in frames])
         matrix = matrix * (SHOWN / self.framing.size)
         return np.stack([align(frame, matrix, SHOWN) for frame in frames])
 
@@ -305,6 +306,9 @@ class MERInferencer(BaseInferencer):
         if self.ensemble.locates:
             target = torch.tensor([int(windows[chosen].mean.argmax())])
             evidence = self.ensemble.evidence([packed], target)[0].numpy()
+            seen = self.packer.seen(packed, self.model)
+            if seen is not None:
+                evidence = moving_evidence(evidence, *seen)
             view = self.packer.view(self.model, self.framing.size)
             view *= SHOWN / self.framing.size
             heat = cv2.warpAffine(evidence, view, (SHOWN, SHOWN)).clip(0, 1)

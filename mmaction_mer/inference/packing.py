@@ -93,6 +93,26 @@ class Packer:
                 raise
             raise MERDataError(f'{name}: {error}') from error
 
+    def seen(
+        self, packed: dict[str, Any], model: nn.Module
+    ) -> tuple[np.ndarray, float] | None:
+        """The frames of a packed clip that a model sees, and their rate.
+
+        Args:
+            packed: What :meth:`__call__` gave.
+            model: A recognizer with this package's data preprocessor.
+
+        Returns:
+            ``(T, H, W, 3)`` uint8 and Hz; None where a pipeline packs no frames.
+        """
+        clip = packed['inputs'].get('clip')
+        augmentation = getattr(model.data_preprocessor, 'augmentation', None)
+        if clip is None or augmentation is None:
+            return None
+        cropped = augmentation(clip[None], augmentation.middle(1))[0]
+        fps = float(packed['data_samples'].fps)
+        return cropped.permute(0, 2, 3, 1).contiguous().numpy(), fps
+
     def view(self, model: nn.Module, size: int) -> np.ndarray:
         """Where a model's pixels lie in the frames that it is given.
 

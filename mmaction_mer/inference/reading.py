@@ -19,7 +19,7 @@ class WindowReading:
         probabilities: ``(folds, classes)``; None where no face was found.
         spot: The strongest movement in it, in frames from its start.
         matrix: ``(2, 3)`` from the frame to the square of the face; None alike.
-        face: The face, in its first frame; None alike, or without alignment.
+        face: The face, in its first frame; None alike, or for frames cut already.
         problem: Why it was not read.
     """
 
@@ -97,8 +97,6 @@ class Reading:
         if self.heat is None or not self.heat.any():
             return None
         y, x = np.unravel_index(self.heat.argmax(), self.heat.shape)
-        if self.window.matrix is None:
-            return float(x), float(y)
         scale = self.side / len(self.heat)
         matrix = np.vstack([self.window.matrix, [0, 0, 1]])
         place = np.linalg.solve(matrix, [x * scale, y * scale, 1])
