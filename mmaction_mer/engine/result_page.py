@@ -23,6 +23,7 @@ from ..utils import atomic_write
 from .draws import streams_kept
 from .errors import MERRunError
 from .fold_config import mer_dataset
+from .run_figures import read_figures
 from .stored_runs import StoredRun, read_results, read_run, read_seeds, seed_folders
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ SIDE = 224
 def write_page(work_dir: str | Path, cfg: Config) -> Path:
     """Write ``report.html`` from what a work directory holds.
 
-    Reads ``results.json``, ``config.py`` and ``clip.png`` of the run and the
-    predictions of its finished folds, in ``folds/`` or in ``seed<k>/folds/``. The
+    Reads ``results.json``, ``config.py``, ``clip.png`` and ``figures/`` of the run and
+    the predictions of its finished folds, in ``folds/`` or in ``seed<k>/folds/``. The
     clips of the most confident mistakes are read through ``cfg.test_dataloader``; one
     that cannot be costs its own pictures and nothing else. No random stream changes.
 
@@ -77,6 +78,8 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
             f'{results.get("clips")}: folds came or went since the scores were '
             f'written. Resume the run to bring them together.'
         )
+    figures, left_out = read_figures(work_dir, runs.values())
+    notes += left_out
     mistakes = confident_mistakes([run.lines for run in runs.values()])
     with streams_kept():
         shown = _show(mistakes, runs, cfg)
@@ -88,6 +91,7 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
             _config_text(work_dir),
             work_dir.resolve().name,
             notes,
+            figures,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise MERRunError(
@@ -159,7 +163,7 @@ def _show(
     problem = ''
     if mistakes:
         try:
-            rows, transforms = _rows(cfg, {one['name'] for one in mistakes})
+            rows, transforms = clip_rows(cfg, {one['name'] for one in mistakes})
         except Exception as error:
             # Data sets and transforms may be anybody's. Whatever they do, hours of
             # training must not end without a page for want of an ornament.
@@ -172,7 +176,7 @@ def _show(
             trouble = f'clip {one["name"]}: is not in the data set any more'
         if not trouble:
             try:
-                pictures = clip_pictures(rows[one['name']], transforms, _steady(cfg))
+                pictures = clip_pictures(rows[one['name']], transforms, is_steady(cfg))
             except Exception as error:  # as above
                 trouble = _reason(error)
         shown.append(
@@ -190,8 +194,12 @@ def _show(
     return shown
 
 
-def _rows(cfg: Config, names: Container[str]) -> tuple[dict[str, Any], list[Any]]:
+def clip_rows(cfg: Config, names: Container[str]) -> tuple[dict[str, Any], list[Any]]:
     """Find clips in the test data, of all subjects and as far as they still exist.
+
+    Args:
+        cfg: Config of the run.
+        names: Of clips, as ``clip_name`` gives them.
 
     Returns:
         The row of each clip that is there, by name, and the pipeline's transforms.
@@ -231,6 +239,26 @@ def clip_pictures(
         MERDataError: The clip cannot be read, or the pipeline begins otherwise; the
             message names clip or transform.
     """
+    images = clip_images(row, transforms, steady)
+    return [(caption, to_png(image)) for caption, image in (*images[:2], images[3])]
+
+
+def clip_images(
+    row: Mapping[str, Any], transforms: Sequence[Callable], steady: bool = False
+) -> list[tuple[str, np.ndarray]]:
+    """The onset, the apex, the offset and the rank-pooled image of a clip.
+
+    Args:
+        row: As in :func:`clip_pictures`, and so are the others.
+        transforms: The data set's pipeline.
+        steady: Whether the model has the head's own motion taken out.
+
+    Returns:
+        Caption and ``(H, W, 3)`` in grey levels of each.
+
+    Raises:
+        MERDataError: As :func:`clip_pictures`.
+    """
     if not transforms or not isinstance(transforms[0], LoadMERFrames):
         kind = type(transforms[0]).__name__ if transforms else 'nothing'
         raise MERDataError(
@@ -241,14 +269,17 @@ def clip_pictures(
     results = first(copy.deepcopy(dict(row)))
     frames = list(results['imgs'])
     caption, place = _apex(row, results['frame_inds'])
-    onset = f'onset (frame {int(results["frame_inds"][0])})'
-    pictures = [(onset, to_png(frames[0])), (caption, to_png(frames[place]))]
+    numbers = results['frame_inds']
+    images = [
+        (f'onset (frame {int(numbers[0])})', frames[0]),
+        (caption, frames[place]),
+        (f'offset (frame {int(numbers[-1])})', frames[-1]),
+    ]
     for transform in others:
         results = transform(results)
     own = [one.steady for one in transforms if isinstance(one, RankPooling)]
     image = rank_pool(np.stack(results['imgs']), steady=own[0] if own else steady)
-    pictures.append(('rank pooling of all frames', to_png(image)))
-    return pictures
+    return [*images, ('rank pooling of all frames', image)]
 
 
 def _apex(row: Mapping[str, Any], numbers: np.ndarray) -> tuple[str, int]:
@@ -286,7 +317,8 @@ def to_png(image: np.ndarray, side: int = SIDE) -> bytes:
     return cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def _steady(cfg: Config) -> bool:
+def is_steady(cfg: Config) -> bool:
+    """Tell whether a config's model has the head's own motion taken out."""
     return bool(
         ((cfg.get('model') or {}).get('data_preprocessor') or {}).get('steady', False)
     )

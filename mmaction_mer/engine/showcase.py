@@ -50,7 +50,7 @@ def _draw(runner: FoldRunner, folder: FoldFolder, path: Path) -> Path | None:
         f'{chosen["clip"]}: {classes[chosen["label"]]}, predicted '
         f'{classes[chosen["prediction"]]} ({max(chosen["probabilities"]):.0%})'
     )
-    apex = _apex_position(data['data_samples'][0], len(seen['frames']))
+    apex = apex_position(data['data_samples'][0], len(seen['frames']))
     return save_figure(plot_clip(**seen, apex=apex, title=title), path)
 
 
@@ -58,7 +58,16 @@ def _surely_right(line: dict[str, Any]) -> tuple[bool, float]:
     return line['prediction'] == line['label'], line['probabilities'][line['label']]
 
 
-def _apex_position(sample: Any, length: int) -> float | None:
+def apex_position(sample: Any, length: int) -> float | None:
+    """Find a clip's apex among ``length`` frames from onset to offset, from 0.
+
+    Args:
+        sample: With ``onset``, ``apex`` and ``offset`` in the clip's own numbers.
+        length: Frames.
+
+    Returns:
+        The position, which need not be whole; ``None`` where the apex is not known.
+    """
     if sample.get('apex') is None:
         return None
     share = (sample.apex - sample.onset) / (sample.offset - sample.onset)

@@ -53,6 +53,21 @@ def seed_folders(work_dir: str | Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def find_config(work_dir: Path) -> Path:
+    """Find the config of a run: its own, or that of its first seed.
+
+    Raises:
+        MERRunError: There is none.
+    """
+    for folder in (work_dir, *seed_folders(work_dir).values()):
+        if (path := folder / 'config.py').is_file():
+            return path
+    raise MERRunError(
+        f'{work_dir}: no config.py there: name the work directory of a run, or say '
+        f'by --config which config it was made with'
+    )
+
+
 def read_runs(work_dir: str | Path) -> dict[int, StoredRun]:
     """Read the runs of a work directory by seed: one, or one per ``seed<k>``.
 

@@ -65,6 +65,7 @@ def report_page(
     config: str = '',
     title: str = '',
     notes: Sequence[str] = (),
+    figures: Sequence[tuple[str, bytes]] = (),
 ) -> str:
     """Write a run's result as HTML.
 
@@ -77,6 +78,7 @@ def report_page(
         config: Text of the config.
         title: Name of the run.
         notes: What a reader has to know besides, a sentence each.
+        figures: Caption and PNG file of whatever else was drawn of the run.
 
     Returns:
         The page; it asks for no other file.
@@ -111,6 +113,7 @@ def report_page(
         groups=_groups(results, datasets),
         mistakes=mistakes,
         pictures=pictures or {},
+        figures=figures,
         facts=_facts(results, extra),
         versions=extra.get('versions') or {},
         seconds=extra.get('fold_seconds') or {},

@@ -236,11 +236,11 @@ def test_nothing_becomes_markup():
     found = pool(rows, [evil, 'b', 'c'], extra={'versions': {evil: evil}})
     page = report_page(
         found, {}, [mistake(clip=evil, problem=evil, pictures=[(evil, PNG)])],
-        config=evil, title=evil, notes=[evil],
+        config=evil, title=evil, notes=[evil], figures=[(evil, PNG)],
     )  # fmt: skip
     assert '<script' not in page
     seen = Page(page)
-    assert seen.text.count(evil) >= 8
+    assert seen.text.count(evil) >= 9
 
 
 def test_a_mistake_without_pictures_says_why():

@@ -13,7 +13,6 @@ plain difference of the frames, and pointing anywhere, would score.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmaction.registry import DATASETS, MODELS
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,7 +28,6 @@ from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.datasets import MERDataset
-from mmaction_mer.datasets.synthme import clip_field
 from mmaction_mer.engine.command_line import (
     CfgOptions,
     merge_options,
@@ -37,9 +35,9 @@ from mmaction_mer.engine.command_line import (
     report_errors,
 )
 from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
-from mmaction_mer.engine.slim_checkpoint import load_slim, read_checkpoint
-from mmaction_mer.evaluation import movement_regions, pointing_hits
+from mmaction_mer.engine.fold_views import held_out_clips
+from mmaction_mer.engine.synthme_truth import true_regions
+from mmaction_mer.evaluation import pointing_hits
 from mmaction_mer.visualization import plot_heat_maps, save_figure
 
 
@@ -59,26 +57,6 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
     return parser.parse_args(arguments)
-
-
-def true_regions(data: dict, model: nn.Module, clips: list[str]) -> np.ndarray | None:
-    """Where the clips of a SynthME release truly move, as the model sees the frame."""
-    path = Path(data['data_root'], 'truth.json')
-    if not path.is_file():
-        return None
-    truth = json.loads(path.read_text(encoding='utf-8'))
-    size = truth['arguments']['size']
-    entries = {entry['clip']: entry for entry in truth['clips']}
-    fields = np.stack([clip_field(entries[clip], size) for clip in clips])
-    kept = ('CenterCrop', 'Resize')
-    cut = Compose([step for step in data['pipeline'] if step['type'] in kept])
-    masks = [
-        cut(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']
-        for region in movement_regions(fields)
-    ]
-    seen = torch.from_numpy(np.stack(masks))
-    augmentation = model.data_preprocessor.augmentation
-    return augmentation(seen, augmentation.middle(len(seen)))[:, 0].numpy() > 127
 
 
 def plain_difference(frames: Tensor, grid: int) -> np.ndarray:
@@ -105,23 +83,13 @@ def look_by_fold(
     model: nn.Module, data: dict, run: Path
 ) -> tuple[list[str], dict[str, Tensor]]:
     """The same of a run: each fold sees the subjects that it has not learnt from."""
-    folds = [FoldFolder(path) for path in sorted(run.glob('folds/*'))]
-    folds = [fold for fold in folds if fold.done()]
-    if not folds:
-        raise MERRunError(
-            f'{run}: has no finished fold; train it, or name the folder of one seed'
-        )
-    clips: list[str] = []
-    parts = []
-    for fold in tqdm(folds, desc='folds', disable=None):
-        load_slim(model, read_checkpoint(fold.model)['state_dict'])
-        dataset = DATASETS.build(
-            dict(data, held_out=fold.state()['held_out'], side='test')
-        )
-        names, seen = look(model, dataset)
-        clips += names
-        parts.append(seen)
-    return clips, {name: torch.cat([one[name] for one in parts]) for name in parts[0]}
+    clips, seen = [], []
+    for clip in held_out_clips(model, data, run):
+        clips.append(clip.row['clip'])
+        seen.append(model.locate(clip.batch))
+    return clips, {
+        name: torch.cat([one[name].cpu() for one in seen]) for name in seen[0]
+    }
 
 
 @report_errors
@@ -143,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model.init_weights()
         clips, seen = look(model.eval().to(args.device), DATASETS.build(data))
     frames, shown = seen['frames'], seen['evidence' if args.run else 'heat'].numpy()
-    regions = true_regions(data, model, clips)
+    regions = true_regions(data, model.data_preprocessor.augmentation, clips)
     if regions is not None:
         maps = {
             'magnitude of the action code': seen['heat'].numpy(),

@@ -10,9 +10,8 @@ import mmaction_mer  # noqa: F401
 
 # isort: split
 from mmaction_mer.engine.command_line import read_config, report_errors
-from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.result_page import write_page
-from mmaction_mer.engine.stored_runs import seed_folders
+from mmaction_mer.engine.stored_runs import find_config
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -25,21 +24,6 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--config', help='config file; default: the one in the work directory'
     )
     return parser.parse_args(arguments)
-
-
-def find_config(work_dir: Path) -> Path:
-    """Find the config of a run: its own, or that of its first seed.
-
-    Raises:
-        MERRunError: There is none.
-    """
-    for folder in (work_dir, *seed_folders(work_dir).values()):
-        if (path := folder / 'config.py').is_file():
-            return path
-    raise MERRunError(
-        f'{work_dir}: no config.py there: name the work directory of a run, or say '
-        f'by --config which config it was made with'
-    )
 
 
 @report_errors

@@ -52,17 +52,18 @@ class MIACRecognizer(MERRecognizer):
         )
 
     @torch.no_grad()
-    def locate(self, data: dict) -> dict[str, Tensor]:
+    def locate(self, data: dict, target: Tensor | None = None) -> dict[str, Tensor]:
         """Where the action branch sees movement, and what of it speaks for the class.
 
         Args:
             data: A collated batch of :class:`PackMERInputs`.
+            target: Classes ``(B,)`` to find evidence for; those predicted if ``None``.
 
         Returns:
             ``frames (B, F, 3, H, W)`` in grey levels as the model sees them;
             ``heat (B, H, W)`` from onset to apex, see :func:`heat_map`; ``evidence
             (B, H, W)``, 0 and up: at each place what it adds to the logit of the
-            predicted class beyond what it adds to the others on average. Logits are a
+            target beyond what it adds to the others on average. Logits are a
             sum over places, so nothing is estimated.
         """
         pre, net = self.data_preprocessor, self.backbone
@@ -73,8 +74,11 @@ class MIACRecognizer(MERRecognizer):
         weight = self.cls_head.fc_cls.weight
         # A class's own weight less the mean of the others'.
         weight = (weight - weight.mean(0)) * (len(weight) / (len(weight) - 1))
-        predicted = self.cls_head(features).argmax(1)
-        added = (features * weight[predicted]).view(len(frames), -1, *code.shape[-2:])
+        if target is None:
+            target = self.cls_head(features).argmax(1)
+        added = (features * weight[target.to(weight.device)]).view(
+            len(frames), -1, *code.shape[-2:]
+        )
         evidence = added.sum(1, keepdim=True).clamp(min=0)
         evidence = functional.interpolate(evidence, size, mode='bilinear')[:, 0]
         return dict(

@@ -1,0 +1,49 @@
+"""Where and when the clips of a SynthME release truly move, as a model sees them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+
+from ..datasets.synthme import clip_field
+from ..evaluation.localization import movement_regions
+from ..models.augmentation import Augmentation
+
+#: Steps of a pipeline that say which part of a frame is seen.
+_CUTS = ('CenterCrop', 'Resize')
+
+
+def true_regions(
+    data: Mapping[str, Any], augmentation: Augmentation, clips: Sequence[str]
+) -> np.ndarray | None:
+    """Where the clips truly move.
+
+    Args:
+        data: Config of a data set.
+        augmentation: That of the model's data preprocessor, whose crop is applied.
+        clips: Names of clips, without their data set's and subject's.
+
+    Returns:
+        ``(N, H, W)`` bool, see :func:`movement_regions`; ``None`` for what is no
+        SynthME release.
+    """
+    path = Path(data.get('data_root') or '', 'truth.json')
+    if not path.is_file():
+        return None
+    truth = json.loads(path.read_text(encoding='utf-8'))
+    size = truth['arguments']['size']
+    entries = {entry['clip']: entry for entry in truth['clips']}
+    if not entries.keys() >= set(clips):
+        return None
+    fields = np.stack([clip_field(entries[clip], size) for clip in clips])
+    cut = Compose([step for step in data['pipeline'] if step['type'] in _CUTS])
+    masks = [
+        cut(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']
+        for region in movement_regions(fields)
+    ]
+    seen = torch.from_numpy(np.stack(masks))
+    return augmentation(seen, augmentation.middle(len(seen)))[:, 0].numpy() > 127
