@@ -20,8 +20,8 @@ WORKERS ?= 2
 .PHONY: help install demo app test browser docs docs-check lint style clean
 
 help: ## Say what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## Make .venv with the pinned versions and this package in it
 
@@ -62,7 +62,7 @@ browser:
 		'apt-get install chromium).'
 
 docs: $(INSTALLED) ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-check: docs ## Run every command of README and docs, on small stand-ins
 	$(BIN)/python tools/check_docs.py
@@ -78,6 +78,6 @@ style: $(INSTALLED) ## Put the style right where a tool can
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built and cached; .venv, data and work_dirs stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find mmaction_mer tests tools configs benchmarks -name __pycache__ \
 		-prune -exec rm -rf {} + 2>/dev/null || true

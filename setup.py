@@ -59,7 +59,14 @@ setup(
     ],
     python_requires='>=3.11',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['models/weights/*.pth', 'visualization/*.html']},
+    package_data={
+        PACKAGE: [
+            'app/*.css',
+            'app/*.js',
+            'models/weights/*.pth',
+            'visualization/*.html',
+        ]
+    },
     cmdclass={'build_py': BuildWithMim},
     # mmcv is missing on purpose: mmcv and mmcv-lite write the same folder, so the
     # one who installs chooses (extra `lite`, or an mmcv that is there already).

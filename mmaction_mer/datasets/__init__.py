@@ -19,6 +19,7 @@ from .protocols import (
     inner_split,
     leave_one_subject_out,
     make_folds,
+    register_protocol,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     'load_clip',
     'make_folds',
     'read_annotation',
+    'register_protocol',
     'usable_clips',
     'validate_annotation',
     'write_annotation',

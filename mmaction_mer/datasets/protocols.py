@@ -7,6 +7,7 @@ two persons', so a person on both sides of a fold makes any score too good.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,60 @@ def inner_split(
     return tuple(known[i] for i in sorted(chosen))
 
 
+def _holdout(
+    subjects_per_clip: Sequence[str], subjects: str | Iterable[str]
+) -> list[Fold]:
+    """``holdout``, whose option is called ``subjects`` in configs."""
+    return holdout(subjects_per_clip, subjects)
+
+
+Maker = Callable[..., list[Fold]]
+_DATASETS = 'datasets_per_clip'
+_PROTOCOLS: dict[str, Maker] = {
+    'loso': leave_one_subject_out,
+    'group-kfold': group_kfold,
+    'holdout': _holdout,
+    'cross-dataset': cross_dataset,
+}
+
+
+def register_protocol(name: str, make: Maker) -> Maker:
+    """Add a protocol that configs can name: ``loso.protocol.type=<name>``.
+
+    Args:
+        name: Its name; may not be taken by another function.
+        make: Makes the folds. It gets the subject of each clip and, if it has a
+            parameter ``datasets_per_clip``, the data set of each; its other parameters
+            are the options, and those without a default are needed. The same
+            arguments must give the same folds: a resumed run asks again.
+
+    Returns:
+        ``make``.
+
+    Raises:
+        MERDataError: The name is taken.
+
+    >>> def first(subjects_per_clip, count=1):
+    ...     return holdout(subjects_per_clip, sorted(set(subjects_per_clip))[:count])
+    >>> register_protocol('first', first) is first
+    True
+    >>> make_folds(dict(type='first', count=2), ['s1', 's2', 's3'])[0].train
+    ('s3',)
+    """
+    if _PROTOCOLS.get(name, make) is not make:
+        raise MERDataError(f'protocol {name!r} exists already: choose another name')
+    _PROTOCOLS[name] = make
+    return make
+
+
+def _options(make: Maker) -> tuple[set[str], set[str]]:
+    """Options that a protocol needs, and those that it can take besides."""
+    _, *others = signature(make).parameters.values()
+    options = [one for one in others if one.name != _DATASETS]
+    needed = {one.name for one in options if one.default is one.empty}
+    return needed, {one.name for one in options} - needed
+
+
 def make_folds(
     protocol: str | Mapping[str, Any],
     subjects_per_clip: Sequence[str],
@@ -206,7 +261,8 @@ def make_folds(
         protocol: ``'loso'``, ``dict(type='loso')``,
             ``dict(type='group-kfold', k=5, seed=0)``,
             ``dict(type='holdout', subjects=[...])``, ``'cross-dataset'`` (each data
-            set held out once) or ``dict(type='cross-dataset', test=['samm'])``.
+            set held out once), ``dict(type='cross-dataset', test=['samm'])``, or one
+            of :func:`register_protocol`.
         subjects_per_clip: The subject of each clip.
         datasets_per_clip: The data set of each clip, for ``cross-dataset``.
 
@@ -225,16 +281,10 @@ def make_folds(
         {'type': protocol} if isinstance(protocol, str) else dict(protocol)
     )
     kind = options.pop('type', None)
-    makers: dict[str, tuple[Callable[..., list[Fold]], set[str], set[str]]] = {
-        # The function, what it needs, what it can take besides.
-        'loso': (leave_one_subject_out, set(), set()),
-        'group-kfold': (group_kfold, {'k'}, {'seed'}),
-        'holdout': (holdout, {'subjects'}, set()),
-        'cross-dataset': (cross_dataset, set(), {'test'}),
-    }
-    if not isinstance(kind, str) or kind not in makers:
-        raise MERDataError(f'protocol {kind!r} is not one of {", ".join(makers)}')
-    make, needed, possible = makers[kind]
+    if not isinstance(kind, str) or kind not in _PROTOCOLS:
+        raise MERDataError(f'protocol {kind!r} is not one of {", ".join(_PROTOCOLS)}')
+    make = _PROTOCOLS[kind]
+    needed, possible = _options(make)
     if not needed <= set(options) <= needed | possible:
         # Training on some of the other data sets is a matter of the data, not of the
         # folds: a subject in neither side of a fold would be trained on.
@@ -247,15 +297,13 @@ def make_folds(
             f'protocol {kind!r} takes {sorted(needed | possible) or "no options"}, but '
             f'got {sorted(options)}{hint}'
         )
-    if 'subjects' in options:
-        options['held_out'] = options.pop('subjects')
-    if kind == 'cross-dataset':
+    if _DATASETS in signature(make).parameters:
         if datasets_per_clip is None:
             raise MERDataError(
-                "protocol 'cross-dataset' needs the field 'dataset' of every clip, "
+                f"protocol {kind!r} needs the field 'dataset' of every clip, "
                 'which this data set does not give'
             )
-        options['datasets_per_clip'] = datasets_per_clip
+        options[_DATASETS] = datasets_per_clip
     folds = make(subjects_per_clip, **options)
     for fold in folds:
         assert_disjoint(fold, subjects_per_clip)

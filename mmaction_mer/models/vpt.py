@@ -57,7 +57,7 @@ class VPTPrompt(BaseModule):
 
     def forward(self, image: Tensor) -> Tensor:
         """Prompts ``(B, K, D)`` before the first layer, for images ``(B, ...)``."""
-        return self.prompts[0].expand(len(image), -1, -1)
+        return self.prompts[0].expand(image.shape[0], -1, -1)
 
     def before_layer(self, index: int) -> Tensor | None:
         """Prompts ``(K, D)`` that enter before a later layer; None where none do."""

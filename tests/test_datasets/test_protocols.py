@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmaction_mer.datasets import protocols
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.protocols import (
     Fold,
@@ -14,6 +15,7 @@ from mmaction_mer.datasets.protocols import (
     inner_split,
     leave_one_subject_out,
     make_folds,
+    register_protocol,
 )
 
 subject = st.integers(1, 12).map('s{}'.format)
@@ -231,3 +233,41 @@ def test_assert_disjoint(held_out, train, message):
     with pytest.raises(MERDataError, match=f"fold 'f': .*{message}"):
         assert_disjoint(Fold('f', held_out, train), ['a', 'b', 'b', 'c'])
     assert assert_disjoint(Fold('f', ('a',), ('b', 'c')), ['a', 'b', 'c']) is None
+
+
+# Protocols of others
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Protocols may be registered, and are gone after the test."""
+    monkeypatch.setattr(protocols, '_PROTOCOLS', dict(protocols._PROTOCOLS))
+
+
+def by_set(subjects_per_clip, datasets_per_clip, first, seed=0):
+    return cross_dataset(subjects_per_clip, datasets_per_clip, first)
+
+
+def test_a_registered_protocol_is_known_by_its_name(registered):
+    assert register_protocol('by-set', by_set) is by_set
+    subjects, datasets = of([('a', 1), ('b', 1), ('b', 2)])
+    wanted = [Fold('b', ('b_s1', 'b_s2'), ('a_s1',))]
+    assert make_folds({'type': 'by-set', 'first': 'b'}, subjects, datasets) == wanted
+    with pytest.raises(MERDataError, match=r"takes \['first', 'seed'\], but got \[\]"):
+        make_folds('by-set', subjects, datasets)
+    with pytest.raises(MERDataError, match="'by-set' needs the field 'dataset'"):
+        make_folds({'type': 'by-set', 'first': 'b'}, subjects)
+
+
+def test_its_folds_are_checked(registered):
+    register_protocol('leaky', lambda subjects: [Fold('x', ('s1',), ('s1', 's2'))])
+    with pytest.raises(MERDataError, match='on both sides: subject\\(s\\) s1'):
+        make_folds('leaky', ['s1', 's2'])
+
+
+def test_a_name_that_is_taken_is_refused(registered):
+    register_protocol('by-set', by_set)
+    register_protocol('by-set', by_set)  # the same again is no harm
+    for name in ('by-set', 'loso'):
+        with pytest.raises(MERDataError, match=f"'{name}' exists already"):
+            register_protocol(name, lambda subjects: [])

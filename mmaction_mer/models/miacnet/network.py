@@ -154,5 +154,5 @@ class MIACNet(BaseModule):
             functional.adaptive_avg_pool2d(positions, self.grid)
         )
         let_through = self.fuse['where'](places).sigmoid()
-        found = (let_through * self.fuse['what'](code)).view(len(frames), width)
+        found = (let_through * self.fuse['what'](code)).view(frames.shape[0], width)
         return functional.rms_norm(found, (width,), eps=1e-8)
