@@ -101,13 +101,12 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
             write_json(args.out, {'predictions': predictions, 'failed': failed})
         name = f'{number:03d}_{Path(given).stem}'
         if args.render:
-            from .visualization.overlay import write_overlay
+            from .visualization import write_overlay
 
             path = args.render / f'{name}.mp4' if many else args.render
             print(f'written: {write_overlay(path, reading, source)}')
         if args.timeline:
-            from .visualization import save_figure
-            from .visualization.timeline_figure import plot_timeline
+            from .visualization import plot_timeline, save_figure
 
             path = args.timeline / f'{name}.png' if many else args.timeline
             print(f'written: {save_figure(plot_timeline(reading), path)}')

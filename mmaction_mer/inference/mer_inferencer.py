@@ -143,7 +143,7 @@ class MERInferencer(BaseInferencer):
             if pred_out_file:  # what is done already stays, should a later one fail
                 write_json(pred_out_file, {'predictions': predictions})
             if vid_out_dir or return_vis:
-                from ..visualization.overlay import overlay_frames, write_overlay
+                from ..visualization import overlay_frames, write_overlay
 
                 if vid_out_dir:
                     stem = f'{number:03d}_' if len(given) > 1 else ''

@@ -14,9 +14,12 @@ from .dataset_figures import plot_classes, plot_subjects, plot_times
 from .embedding import tsne
 from .gaussian_figure import plot_gaussians
 from .heat_figure import plot_heat_maps
+from .magnified import magnified_video
 from .mistake_figure import MistakenClip, plot_mistakes
+from .overlay import overlay_frames, write_overlay
 from .reconstruction_figure import plot_reconstruction
 from .saving import save_figure
+from .timeline_figure import plot_timeline
 from .token_figure import plot_tokens
 from .video import side_by_side, write_video
 
@@ -24,6 +27,8 @@ __all__ = [
     'MistakenClip',
     'clip_sheets',
     'contact_sheet',
+    'magnified_video',
+    'overlay_frames',
     'plot_ablation',
     'plot_class_accuracy',
     'plot_classes',
@@ -35,10 +40,12 @@ __all__ = [
     'plot_reconstruction',
     'plot_subjects',
     'plot_times',
+    'plot_timeline',
     'plot_tokens',
     'save_figure',
     'side_by_side',
     'tsne',
     'write_clip_sheets',
+    'write_overlay',
     'write_video',
 ]
