@@ -211,6 +211,8 @@ class _Video(Source):
             stream = _pictures(container, self.name)
             # A picture guessed from its neighbours would move where no face did.
             stream.codec_context.options = {'err_detect': 'explode'}
+            # With several threads libav forgets which pictures were damaged.
+            stream.codec_context.thread_count = 1
             number = 0
             try:
                 for frame in container.decode(stream):
