@@ -96,9 +96,14 @@ def try_lock(handle: int, shared: bool = False) -> bool:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep what the host says of its own doings, warnings aside, off the console."""
-    before = logging.root.manager.disable
-    logging.disable(logging.INFO)
+    # Imported here: nothing else in this file needs the host.
+    from mmengine.logging import MMLogger
+
+    # logging.disable would not do: mmengine's loggers remember what was enabled.
+    logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(max(before, logging.WARNING))
     try:
         yield
     finally:
-        logging.disable(before)
+        logger.setLevel(before)

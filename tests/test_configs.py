@@ -15,6 +15,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from small_configs import ARCH, SIZE, small_loader, small_pictures, small_vit
 
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
@@ -27,16 +28,6 @@ ROOT = Path(__file__).parents[1]
 LEAVES = sorted((ROOT / 'configs').glob('*.py'))
 PRETRAINING = [path for path in LEAVES if path.stem.startswith('ma2mi_')]
 CONFIGS = [path for path in LEAVES if path not in PRETRAINING]
-TINY = dict(
-    arch=dict(
-        _delete_=True,
-        embed_dims=32,
-        num_layers=2,
-        num_heads=2,
-        feedforward_channels=64,
-    ),
-    img_size=64,
-)
 
 
 @pytest.fixture(scope='module')
@@ -64,13 +55,9 @@ def shrink(cfg, root, work_dir):
     cfg.work_dir = str(work_dir)
     cfg.train_cfg.max_iters = 2
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        loader.update(num_workers=0, persistent_workers=False, batch_size=4)
+        small_loader(loader)
+        small_pictures(loader.dataset)
         loader.dataset.data_root = str(root)
-        for step in loader.dataset.pipeline:
-            if step.type == 'Resize':
-                step.scale = (64, 64)
-            if step.type == 'CenterCrop':
-                step.crop_size = 56
     if cfg.model.type == 'MIACRecognizer':
         cfg.model.data_preprocessor.augmentation.pop('crop', None)
         backbone = cfg.model.backbone
@@ -83,16 +70,8 @@ def shrink(cfg, root, work_dir):
         cfg.model.cls_head.update(in_channels=2 * 8 * 2 * 2, num_classes=3)
     if cfg.model.type == 'MPTRecognizer':
         cfg.model.backbone.init_cfg = None
-        augmentation = cfg.model.data_preprocessor.augmentation
-        if 'crop' in augmentation:
-            augmentation.crop = 64
         cfg.model.backbone.vit.pop('init_cfg')
-        cfg.model.backbone.vit.pop('arch')
-        cfg.merge_from_dict(dict(model=dict(backbone=dict(vit=dict(TINY)))))
-        cfg.model.backbone.vit.arch.pop('_delete_', None)
-        if cfg.model.backbone.get('adapter_from'):
-            cfg.model.backbone.adapter_from = 1  # of two layers
-        cfg.model.cls_head.in_channels = 32
+        small_vit(cfg.model)
         cfg.model.cls_head.num_classes = 3
     return cfg
 
@@ -117,7 +96,7 @@ def shrink_pretraining(cfg, root, work_dir):
     cfg.param_scheduler = cfg.param_scheduler[:1]  # the warm-up is not over
     loaders = [cfg.train_dataloader, cfg.get('val_dataloader')]
     for loader in filter(None, loaders):
-        loader.update(num_workers=0, persistent_workers=False, batch_size=4)
+        small_loader(loader)
         loader.dataset.data_root = str(root)
         if loader.dataset.get('held_out'):
             loader.dataset.held_out = ['sub01']
@@ -132,8 +111,7 @@ def shrink_pretraining(cfg, root, work_dir):
     if backbone.type == 'MPTActions':
         vit = backbone.mpt.vit
         vit.pop('init_cfg')
-        vit.arch = {k: v for k, v in TINY['arch'].items() if k[0] != '_'}
-        vit.img_size = 64
+        vit.update(arch=dict(ARCH), img_size=SIZE)
         # One ViT under the pre-training and under what follows.
         weights = MODELS.build(copy.deepcopy(vit)).state_dict()
         torch.save(dict(state_dict=weights), work_dir.parent / 'vit.pth')

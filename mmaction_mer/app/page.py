@@ -17,8 +17,8 @@ import gradio as gr
 from ..datasets.annotation import MERDataError
 from ..engine.errors import MERRunError
 from ..inference import MERInferencer, Reading, Source, open_source
+from ..visualization.film import ALPHA, HIGH, LOW, Film
 from . import words
-from .film import ALPHA, HIGH, LOW, Film
 from .pictures import as_address
 from .safety import LIMITS, MOST_FPS, Bounded, refuse_foreign_files
 from .samples import SAMPLES, Sample, Shelf

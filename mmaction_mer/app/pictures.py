@@ -25,24 +25,6 @@ def film_strip(frames: np.ndarray) -> str:
     return as_address(frames.reshape(count * height, width, 3), '.jpg')
 
 
-def over_face(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay the hotter half of a heat map over a face, the more opaque the hotter.
-
-    Args:
-        face: ``(S, S, 3)`` uint8 RGB.
-        heat: ``(S, S)`` in 0..1.
-
-    Returns:
-        ``(S, S, 3)`` uint8 RGB.
-    """
-    cold = float(np.median(heat))
-    hot = ((heat - cold) / max(float(heat.max()) - cold, 1e-12)).clip(0, 1)
-    colours = cv2.applyColorMap(np.uint8(np.rint(hot * 255)), cv2.COLORMAP_INFERNO)
-    share = (0.75 * hot)[..., None]
-    mixed = face * (1 - share) + colours[..., ::-1] * share
-    return np.rint(mixed).astype(np.uint8)
-
-
 def enlarged(image: np.ndarray, side: int = 224) -> np.ndarray:
     """Bring a picture in grey levels, ``(H, W, 3)``, to ``(side, side, 3)`` uint8."""
     image = np.rint(image).clip(0, 255).astype(np.uint8)

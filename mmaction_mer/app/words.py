@@ -8,10 +8,11 @@ from html import escape
 import numpy as np
 
 from ..inference import Reading
+from ..visualization.film import Film
+from ..visualization.heat_over_face import over_face
 from ..visualization.timeline_figure import COLOURS
 from .charts import gaussians_chart, timeline_chart
-from .film import Film
-from .pictures import as_address, enlarged, film_strip, over_face
+from .pictures import as_address, enlarged, film_strip
 
 #: Seconds that one round of the player takes, about.
 ROUND = 2.5

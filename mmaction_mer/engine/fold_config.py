@@ -11,6 +11,9 @@ from ..datasets.protocols import Fold, inner_split
 from .errors import MERRunError
 from .fold_folder import LAST, FoldFolder
 
+# mmengine's vis backend that writes to the work directory.
+LOCAL = 'LocalVisBackend'
+
 
 def mer_dataset(loader: dict[str, Any], where: str) -> dict[str, Any]:
     """Find the data set with the annotation file, inside a RepeatDataset and the like.
@@ -93,6 +96,7 @@ def fold_config(
     part.test_evaluator = evaluators(part.get('test_evaluator'), folder, select)
     part.setdefault('test_cfg', dict())
     part.default_hooks = fold_hooks(part.get('default_hooks') or {})
+    part.visualizer = local_visualizer(part.get('visualizer'))
     randomness = part.get('randomness') or {}
     part.randomness = dict(
         seed=seed, deterministic=bool(randomness.get('deterministic'))
@@ -143,6 +147,12 @@ def fold_hooks(hooks: dict[str, Any]) -> dict[str, Any]:
         hooks['checkpoint'] = dict(type='SlimCheckpointHook')
     hooks['checkpoint'] = {**hooks['checkpoint'], 'filename': LAST}
     return hooks
+
+
+def local_visualizer(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Let a fold write its losses to its own folder; ``tracking.py`` does the rest."""
+    own = dict(vis_backends=[dict(type=LOCAL)])
+    return {'type': 'Visualizer', **(given or {}), **own}
 
 
 def testing_config(cfg: Config) -> Config:

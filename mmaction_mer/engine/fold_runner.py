@@ -351,6 +351,9 @@ def say_once(record: logging.LogRecord) -> bool:
 class _AboveTheBar:
     """A stream that writes above the progress bar instead of through it."""
 
+    # mmengine's MLflow backend asks every stream of the log.
+    closed = False
+
     def write(self, text: str) -> None:
         tqdm.write(text, file=sys.stdout, end='')
 

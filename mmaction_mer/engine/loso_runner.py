@@ -32,6 +32,7 @@ from .result_page import write_page
 from .run import Job, Run, runs_by_seed
 from .showcase import draw_clip
 from .strategies import STRATEGIES
+from .tracking import check_trackers, track_fold
 from .work_dir_lock import WorkDirLock
 
 
@@ -174,7 +175,8 @@ class LOSORunner:
         self._announce('train and test', f'{skipped} done already' if skipped else '')
         mine = self.ranks.share(pending)
         with self._bar(mine, skipped) as bar:
-            for _ in STRATEGIES[self.options['strategy']](mine, self.options):
+            for job in STRATEGIES[self.options['strategy']](mine, self.options):
+                track_fold(job, self.work_dir)
                 bar.update()
                 bar.set_postfix_str(pooled_so_far(self.runs))
         self.ranks.meet()
@@ -199,6 +201,7 @@ class LOSORunner:
         ]
         if todo:
             check_names(self.cfg)
+            check_trackers(self.cfg)
         return todo
 
     def _all_done(self) -> None:

@@ -1,6 +1,6 @@
 """From a video to a label, as mmaction's inferencers do it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from .windows import sliding
 WHOLE = 1.0
 #: Seconds of a window of a longer one: a micro-expression lasts half a second at most.
 WINDOW = 0.5
+#: Bytes of the frames that are held at once, at most.
+HELD = 4 << 30
 #: Fewest frames in which the strongest movement is looked for.
 _SPOTTED = 5
 FACES = ('align', 'as-is')
@@ -220,7 +222,8 @@ class MERInferencer(BaseInferencer):
             unit='frame',
             disable=not self.show_progress,
         )
-        frames = iter(bar)
+        needed = max(length, round(WHOLE * source.fps) if by_length else 0)
+        frames = _that_fit(bar, needed, source.name)
         if by_length:
             first = []
             for frame in frames:
@@ -361,6 +364,21 @@ def _lengths(fps: float, window: float | None, stride: float | None) -> tuple[in
             f'{seconds:g} s'
         )
     return length, step
+
+
+def _that_fit(
+    frames: Iterable[np.ndarray], needed: int, name: str
+) -> Iterator[np.ndarray]:
+    """Refuse frames of which a window would not fit into memory."""
+    for number, frame in enumerate(frames):
+        if number == 0 and needed * frame.nbytes > HELD:
+            raise MERDataError(
+                f'{name}: {needed} frames of {frame.shape[1]}x{frame.shape[0]} pixels, '
+                f'which are held at once, take {needed * frame.nbytes >> 30} GiB; '
+                f'more than {HELD >> 30} are not: make the pictures smaller, or choose '
+                f'a shorter window'
+            )
+        yield frame
 
 
 def _chain(first: list[np.ndarray], rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

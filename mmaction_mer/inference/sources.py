@@ -17,6 +17,12 @@ import numpy as np
 from ..datasets.annotation import MERDataError
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+#: Files that hold their pictures themselves, on this machine: a playlist may name
+#: addresses of others.
+_OPENED = {
+    'protocol_whitelist': 'file',
+    'format_whitelist': 'mov,avi,matroska,webm,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg',
+}
 #: A frame rate outside is a mistake of the file's header.
 RATES = (1.0, 10_000.0)
 
@@ -196,10 +202,7 @@ class _Video(Source):
 
     def _open(self) -> 'av.container.InputContainer':
         try:
-            # Local files alone: a playlist may name addresses of other machines.
-            return av.open(
-                str(self.path), options={'protocol_whitelist': 'file'}, timeout=30
-            )
+            return av.open(str(self.path), options=dict(_OPENED))
         except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
             raise MERDataError(
                 f'{self.name}: is not a video that can be opened, or is damaged '

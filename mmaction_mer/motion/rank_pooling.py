@@ -84,7 +84,7 @@ def to_grey_levels(pooled: Array) -> Array:
         The same shape and kind, every ``pooled[b]`` stretched by its own minimum
         and maximum.
     """
-    flat = pooled.reshape(len(pooled), -1)
+    flat = pooled.reshape(pooled.shape[0], -1)
     shape = (-1,) + (1,) * (pooled.ndim - 1)
     if isinstance(flat, torch.Tensor):
         low, high = (x.view(shape) for x in torch.aminmax(flat, dim=1))

@@ -12,9 +12,10 @@ from .confusion import plot_confusion
 from .contact_sheet import contact_sheet
 from .dataset_figures import plot_classes, plot_subjects, plot_times
 from .embedding import tsne
+from .film import Film
 from .gaussian_figure import plot_gaussians
 from .heat_figure import plot_heat_maps
-from .magnified import magnified_video
+from .heat_over_face import over_face
 from .mistake_figure import MistakenClip, plot_mistakes
 from .overlay import overlay_frames, write_overlay
 from .reconstruction_figure import plot_reconstruction
@@ -27,7 +28,8 @@ __all__ = [
     'MistakenClip',
     'clip_sheets',
     'contact_sheet',
-    'magnified_video',
+    'Film',
+    'over_face',
     'overlay_frames',
     'plot_ablation',
     'plot_class_accuracy',

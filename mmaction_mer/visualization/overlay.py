@@ -5,13 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from matplotlib import colormaps, font_manager
+from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from ..datasets.faces import align
 from ..inference.reading import Reading, WindowReading
 from ..inference.sources import Source
-from .magnified import magnified_video
+from .film import ALPHA, HIGH, LOW, Film
+from .heat_over_face import over_face
 from .timeline_figure import COLOURS
 from .video import write_video
 
@@ -21,17 +22,15 @@ SHOWN_FPS = 25.0
 _SIDE, _WIDE, _BELOW, _GAP = 320, 426, 132, 8
 _WIDTH = _WIDE + 2 * (_SIDE + _GAP)
 _INK, _PAPER, _FAINT = (32, 36, 42), (250, 250, 248), (205, 208, 212)
-#: Of the heat; below, a face should be seen and not a colour.
-_COLD, _STRENGTH = 0.35, 0.55
 
 
 def write_overlay(
     path: str | Path,
     reading: Reading,
     source: Source,
-    alpha: float = 15.0,
-    low: float = 0.4,
-    high: float = 4.0,
+    alpha: float = ALPHA,
+    low: float = LOW,
+    high: float = HIGH,
 ) -> Path:
     """Write an mp4 of a clip with its reading drawn in.
 
@@ -53,9 +52,9 @@ def write_overlay(
 def overlay_frames(
     reading: Reading,
     source: Source,
-    alpha: float = 15.0,
-    low: float = 0.4,
-    high: float = 4.0,
+    alpha: float = ALPHA,
+    low: float = LOW,
+    high: float = HIGH,
 ) -> Iterator[np.ndarray]:
     """Draw frame by frame: the clip, the face with the heat, its motion, the scores.
 
@@ -75,9 +74,8 @@ def overlay_frames(
         if window.matrix is not None:
             large = window.matrix * (_SIDE / reading.side)
             clip = np.stack([align(frame, large, _SIDE) for frame in frames])
-            still, moved, _ = magnified_video(
-                clip, source.fps, alpha, low, high, len(clip)
-            )
+            film = Film.of(clip, source.fps, len(clip))
+            still, (moved, _) = film.still, film.magnified(alpha, low, high)
         below = _scores(reading, window, slowed)
         heat = reading.heat if number == reading.chosen else None
         last = number == len(reading.windows) - 1
@@ -86,28 +84,12 @@ def overlay_frames(
             canvas = np.full((_SIDE + _BELOW, _WIDTH, 3), _PAPER, np.uint8)
             canvas[:_SIDE, :_WIDE] = _framed(frames[place], window, reading.side)
             if still is not None:
-                face = still[place] if heat is None else with_heat(still[place], heat)
+                face = still[place] if heat is None else over_face(still[place], heat)
                 canvas[:_SIDE, _WIDE + _GAP : -_SIDE - _GAP] = face
                 canvas[:_SIDE, -_SIDE:] = moved[place]
             canvas[_SIDE:] = below
             _cursor(canvas[_SIDE:], (window.start + place) / max(1, reading.frames - 1))
             yield canvas
-
-
-def with_heat(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay a heat map over a face; what is cold stays as it is.
-
-    Args:
-        face: ``(H, W, 3)`` uint8 RGB.
-        heat: Of any size, in 0..1.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
-    """
-    spread = cv2.resize(heat.astype(np.float32), face.shape[1::-1]).clip(0, 1)
-    weight = ((spread - _COLD) / (1 - _COLD)).clip(0, 1)[..., None] * _STRENGTH
-    colours = colormaps['inferno'](spread)[..., :3] * 255
-    return (face * (1 - weight) + colours * weight).astype(np.uint8)
 
 
 def _segments(

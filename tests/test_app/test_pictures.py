@@ -5,7 +5,7 @@ import base64
 import cv2
 import numpy as np
 
-from mmaction_mer.app.pictures import as_address, enlarged, film_strip, over_face
+from mmaction_mer.app.pictures import as_address, enlarged, film_strip
 
 
 def read(address):
@@ -30,20 +30,6 @@ def test_red_stays_red():
     kind, picture = read(as_address(red, '.png'))
     assert kind == 'data:image/png;base64'
     assert (picture == red).all()
-
-
-def test_heat_colours_the_hot_place_alone():
-    face = np.full((32, 32, 3), 100, np.uint8)
-    heat = np.full((32, 32), 0.1)
-    heat[4:8, 20:26] = 0.7
-    changed = (over_face(face, heat) != face).any(axis=2)
-    assert changed[4:8, 20:26].all()
-    assert changed.sum() == 4 * 6
-
-
-def test_no_heat_leaves_the_face_as_it_is():
-    face = np.full((8, 8, 3), 100, np.uint8)
-    assert (over_face(face, np.zeros((8, 8))) == face).all()
 
 
 def test_grey_levels_beyond_the_scale_are_clipped():

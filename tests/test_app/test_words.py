@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from mmaction_mer.app import words
-from mmaction_mer.app.film import Film
 from mmaction_mer.inference import WindowReading
+from mmaction_mer.visualization.film import Film
 
 EVIL = '<img src=x onerror=alert(1)>'
 

@@ -185,3 +185,10 @@ def test_a_gpu_says_the_same(run, clip):
     a, b = here.window.probabilities, there.window.probabilities
     assert np.allclose(a, b, atol=1e-3)
     assert torch.cuda.is_available()
+
+
+def test_frames_that_fill_the_memory_are_refused(inferencer, clip, monkeypatch):
+    monkeypatch.setattr('mmaction_mer.inference.mer_inferencer.HELD', 2 << 20)
+    with pytest.raises(MERDataError, match='200 frames of 112x112 .* GiB'):
+        inferencer.read(clip, fps=200)
+    inferencer.read(clip, fps=200, window=0.1)

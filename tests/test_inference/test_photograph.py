@@ -10,7 +10,7 @@ from skimage import data
 
 from mmaction_mer.datasets.faces import FaceFinder, align
 from mmaction_mer.inference import MERInferencer
-from mmaction_mer.visualization.magnified import magnified_video
+from mmaction_mer.visualization import Film
 
 APEX = 18
 
@@ -41,7 +41,8 @@ def test_the_apex_is_found(reading):
 
 def test_the_magnified_video_moves_where_the_brows_are(reading, raised):
     region = in_the_square(reading, raised[1])
-    still, moved, _ = magnified_video(reading.clip, reading.fps, alpha=15)
+    film = Film.of(reading.clip, reading.fps)
+    still, (moved, _) = film.still, film.magnified()
     # From rest to the apex, beyond what the camera's noise does.
     change = np.abs(moved[APEX - 2 : APEX + 3].mean(0) - moved[:3].mean(0)).mean(axis=2)
     before = np.abs(still[APEX - 2 : APEX + 3].mean(0) - still[:3].mean(0)).mean(axis=2)

@@ -102,7 +102,7 @@ def test_a_text_file_that_calls_itself_a_video(tmp_path):
 def test_a_file_with_sound_alone(tmp_path):
     import av
 
-    path = tmp_path / 'a.wav'
+    path = tmp_path / 'a.avi'
     with av.open(str(path), 'w') as file:
         stream = file.add_stream('pcm_s16le', rate=8000, layout='mono')
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout='mono')

@@ -10,7 +10,6 @@ from mmaction_mer.inference import Reading, WindowReading, open_source
 from mmaction_mer.motion.spotting import Spot
 from mmaction_mer.visualization.overlay import (
     overlay_frames,
-    with_heat,
     write_overlay,
 )
 from mmaction_mer.visualization.timeline_figure import plot_timeline
@@ -68,15 +67,6 @@ def test_the_face_on_the_right_moves_more(clip):
     middle = np.abs(frames[18, brows, 434:754] - frames[0, brows, 434:754]).mean()
     right = np.abs(frames[18, brows, 762:] - frames[0, brows, 762:]).mean()
     assert right > 2 * middle
-
-
-def test_heat_colours_what_is_hot_and_leaves_the_rest():
-    face = np.full((64, 64, 3), 120, np.uint8)
-    heat = np.zeros((16, 16))
-    heat[4, 12] = 1
-    shown = with_heat(face, heat)
-    assert (shown[40:, :30] == 120).all()
-    assert np.abs(shown[18, 50].astype(int) - 120).max() > 40
 
 
 def test_the_longest_bar_is_that_of_the_label(clip):

@@ -104,6 +104,19 @@ def test_evidence_is_what_the_places_add_to_the_logit():
     assert row * 7 // 64 == 2 and column * 7 // 64 == 5
 
 
+def test_evidence_is_of_the_class_that_is_asked_for():
+    model = build().eval()
+    torch.nn.init.normal_(model.cls_head.fc_cls.weight)
+    inputs = model.data_preprocessor(batch())['inputs']
+    logits = model(inputs, mode='tensor', stage='head')
+    seen = model.locate(batch())
+    same = model.locate(batch(), logits.argmax(1))
+    other = model.locate(batch(), logits.argmin(1))
+    assert torch.equal(same['evidence'], seen['evidence'])
+    assert not torch.allclose(other['evidence'], seen['evidence'])
+    assert torch.equal(other['heat'], seen['heat'])
+
+
 @pytest.mark.parametrize('length', [2, 16])
 def test_its_cost_is_counted(length):
     model = build().eval()

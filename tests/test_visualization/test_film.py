@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from inference_toy import synthetic_clip
 
-from mmaction_mer.app.film import FRAMES, Film
 from mmaction_mer.motion.magnification import magnify
 from mmaction_mer.motion.stabilize import stabilize
+from mmaction_mer.visualization.film import FRAMES, Film
 
 
 @pytest.fixture(scope='module')
@@ -71,3 +72,13 @@ def test_a_band_that_the_rate_does_not_hold_is_said(clip):
         film.magnified(20, 5, 4)
     with pytest.raises(ValueError, match='higher frame rate'):
         film.magnified(20, 20, 30)
+
+
+def test_noise_is_magnified_less_than_pixel_by_pixel():
+    rng = np.random.default_rng(0)
+    face = synthetic_clip(length=20)[0].astype(float)
+    noisy = face + rng.normal(size=(24, *face.shape)) * 2
+    clip = noisy.round().clip(0, 255).astype(np.uint8)
+    moved, _ = Film.of(clip, 50.0).magnified()
+    plain = magnify(clip, 50.0, as_video=True)
+    assert moved.std(axis=0).mean() < 0.4 * plain.std(axis=0).mean()

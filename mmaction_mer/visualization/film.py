@@ -1,4 +1,4 @@
-"""Frames for the page's player, and their motion magnified while one watches.
+"""A face held still, and its motion magnified while one watches.
 
 All that does not depend on the gain and the band is done once: the head is held still,
 what is left of its motion is taken out, and the frames are smoothed. Both are linear
@@ -35,7 +35,7 @@ class Film:
     """A clip as it is shown.
 
     Attributes:
-        frames: ``(T, S, S, 3)`` uint8, T of at most :data:`FRAMES`.
+        frames: ``(T, S, S, 3)`` uint8, T of at most ``most``.
         still: The same, with the head held still.
         changes: How the brightness of each differs from their mean, without the head's
             own motion, smoothed, ``(T, S, S, 1)`` float16 in grey levels. Skin moves
@@ -51,14 +51,15 @@ class Film:
     seconds: float
 
     @classmethod
-    def of(cls, clip: np.ndarray, fps: float) -> 'Film':
+    def of(cls, clip: np.ndarray, fps: float, most: int = FRAMES) -> 'Film':
         """Prepare an aligned face.
 
         Args:
             clip: ``(N, S, S, 3)`` uint8, N of two or more.
             fps: Its rate in Hz.
+            most: So many frames are kept; a faster camera's are averaged.
         """
-        length = min(len(clip), FRAMES)
+        length = min(len(clip), most)
         frames = clip
         if len(clip) > length:
             matrix = interpolation_matrix(len(clip), length, average=True)
