@@ -94,8 +94,7 @@ def _facts(reading: Reading) -> list[tuple[str, str]]:
     facts.append(('clip', f'{reading.frames} frames, {seconds:.2f} s'))
     facts.append(('frame rate', f'{reading.fps:g} a second'))
     if len(reading.folds) > 1:
-        votes = reading.window.probabilities.argmax(axis=1)
-        agree = int((votes == reading.window.mean.argmax()).sum())
+        agree = reading.window.votes
         facts.append(('folds that agree', f'{agree} of {len(reading.folds)}'))
     return facts
 

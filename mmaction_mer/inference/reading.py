@@ -33,8 +33,21 @@ class WindowReading:
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean probabilities of the folds, ``(classes,)``."""
+        """Mean probabilities of the folds, ``(classes,)``.
+
+        Raises:
+            ValueError: It was not read.
+        """
+        if self.probabilities is None:
+            raise ValueError(self.problem)
         return self.probabilities.mean(axis=0)
+
+    @property
+    def votes(self) -> int:
+        """Number of folds that alone give the class of the mean."""
+        best = self.mean.argmax()
+        alone = np.asarray(self.probabilities).argmax(axis=1)
+        return int((alone == best).sum())
 
     @property
     def strength(self) -> float:
@@ -98,14 +111,13 @@ class Reading:
             return None
         y, x = np.unravel_index(self.heat.argmax(), self.heat.shape)
         scale = self.side / len(self.heat)
-        matrix = np.vstack([self.window.matrix, [0, 0, 1]])
+        matrix = np.vstack([np.asarray(self.window.matrix), [0, 0, 1]])
         place = np.linalg.solve(matrix, [x * scale, y * scale, 1])
         return float(place[0]), float(place[1])
 
     def as_dict(self) -> dict[str, Any]:
         """The reading as plain values, for JSON."""
         best, mean = self.window, self.window.mean
-        votes = best.probabilities.argmax(axis=1) == mean.argmax()
         peak = self.peak()
         return {
             'input': self.name,
@@ -113,7 +125,7 @@ class Reading:
             'class': int(mean.argmax()),
             'probabilities': self._named(mean),
             'folds': len(self.folds),
-            'folds_that_agree': int(votes.sum()),
+            'folds_that_agree': best.votes,
             'fps': self.fps,
             'frames': self.frames,
             'window': [best.start, best.stop],

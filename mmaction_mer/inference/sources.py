@@ -137,7 +137,7 @@ class _Array(Source):
                 f'an array of frames is (T, H, W, 3) or (T, H, W), uint8, not '
                 f'{array.shape} {array.dtype}'
             )
-        _check_side(self.name, *array.shape[1:3], limits)
+        _check_side(self.name, array.shape[1], array.shape[2], limits)
         self.fps = _needed(fps, self.name)
         self.count = len(array)
         self.array = np.repeat(array[..., None], 3, axis=3) if grey else array
@@ -169,7 +169,7 @@ class _Folder(Source):
                 picture = None
             if picture is None:
                 raise MERDataError(f'{file}: not a whole picture; restore or remove it')
-            _check_side(str(file), *picture.shape[:2], self.limits)
+            _check_side(str(file), picture.shape[0], picture.shape[1], self.limits)
             yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
