@@ -16,6 +16,13 @@ def small_vit(model: ConfigDict) -> None:
     model.cls_head.in_channels = ARCH['embed_dims']
 
 
+def small_branch(branch: ConfigDict) -> None:
+    """A ResNet with an eighth of the channels."""
+    branch.update(stem_channels=8, base_channels=8)
+    if branch.norm_cfg.type == 'GN':
+        branch.norm_cfg.num_groups = 4
+
+
 def small_pictures(dataset: ConfigDict) -> None:
     """Frames of 64 pixels, as that ViT reads them."""
     for step in dataset.pipeline:

@@ -264,6 +264,9 @@ def test_a_training_finds_no_run_of_another_one(tmp_path):
         ('python tools/train.py configs/a.py --seeds 0', False),
         ('tools/slurm_loso.sh gpu mpt configs/a.py', False),
         ('tools/dist_train.sh configs/a.py 4', False),
+        ('mim run mmaction train configs/a.py', False),
+        ('mim train mmaction configs/b.py --work-dir work_dirs/a', False),
+        ('mim train mmaction configs/a.py --work-dir work_dirs/b', True),
     ):
         run.mkdir(parents=True, exist_ok=True)
         pages.set_aside(text, tmp_path)

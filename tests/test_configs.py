@@ -15,7 +15,14 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
-from small_configs import ARCH, SIZE, small_loader, small_pictures, small_vit
+from small_configs import (
+    ARCH,
+    SIZE,
+    small_branch,
+    small_loader,
+    small_pictures,
+    small_vit,
+)
 
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
@@ -63,9 +70,7 @@ def shrink(cfg, root, work_dir):
         backbone = cfg.model.backbone
         backbone.init_cfg = None
         backbone.branch.pop('init_cfg', None)
-        backbone.branch.update(stem_channels=8, base_channels=8)
-        if backbone.branch.norm_cfg.type == 'GN':
-            backbone.branch.norm_cfg.num_groups = 4
+        small_branch(backbone.branch)
         backbone.update(width=16, grid=2)
         cfg.model.cls_head.update(in_channels=2 * 8 * 2 * 2, num_classes=3)
     if cfg.model.type == 'MPTRecognizer':
@@ -118,9 +123,7 @@ def shrink_pretraining(cfg, root, work_dir):
         start = dict(checkpoint=str(work_dir.parent / 'vit.pth'))
         vit.init_cfg = dict(type='Pretrained', **start)
     else:
-        backbone.branch.update(
-            stem_channels=8, base_channels=8, norm_cfg=dict(type='GN', num_groups=4)
-        )
+        small_branch(backbone.branch)
     return cfg
 
 

@@ -6,6 +6,7 @@ shows such a dict is that dict.
 """
 
 import ast
+import contextlib
 import inspect
 import sys
 from pathlib import Path
@@ -21,7 +22,10 @@ def find_class(name: str) -> Any:
     """What a name is registered as, for mmaction or its parents; None if nothing."""
     for registry in vars(mmaction.registry).values():
         if isinstance(registry, Registry):
-            found = registry.get(name)
+            found = None
+            # Some registries of mmaction name places that are not there.
+            with contextlib.suppress(ImportError):
+                found = registry.get(name)
             if found is not None:
                 return found
     return None

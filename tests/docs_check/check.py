@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .commands import NoClearRule, Piece, read_page
-from .pages import Result, run_page, run_shell
+from .pages import Result, run_page, run_shell, stop_all
 from .provided import Provider
 from .scratch import HERE, copy_tree, environment, tracked_files
 from .shrinking import SUMMARY
@@ -119,7 +120,9 @@ def run_all(
         How each piece ended.
     """
     names = tracked_files(root)
+    # Whoever works on the tree meanwhile, all pages see one state of it.
     makers = copy_tree(root, folder / 'provided', names)
+    root = copy_tree(root, folder / 'tree', names)
     # Addresses of sockets are short.
     with tempfile.TemporaryDirectory(prefix='mer') as short:
         socket = Path(short, 'fork')
@@ -151,7 +154,11 @@ def run_all(
 
             pages = sorted(run, key=lambda page: len(run[page]), reverse=True)
             with ThreadPoolExecutor(jobs) as pool:
-                list(pool.map(one, pages))
+                try:
+                    list(pool.map(one, pages))
+                except BaseException:
+                    stop_all()
+                    raise
     return results
 
 
@@ -213,6 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f'\nWRONG {line}')
         return 1 if wrong else 0
     started = time.monotonic()
+    # Ended from without as by Ctrl-C: nothing is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)
         results = run_all(root, run, args.keep.resolve(), args.jobs)

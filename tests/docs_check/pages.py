@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from .provided import Provider, asked_for
 from .tables import SERVERS, filled_in
 
 LIMIT = 600  # seconds that a command may take, on a busy machine
+STOPPED = threading.Event()
+_running: set[subprocess.Popen] = set()
 _TRAINING = re.compile(
-    r'tools/(?:train\.py|dist_train\.sh|slurm_train\.sh|slurm_loso\.sh)'
+    r'(?:tools/(?:train\.py|dist_train\.sh|slurm_(?:train|loso)\.sh)|mim (?:run|train))'
     r'(?: [\w-]+){0,2} configs/([\w.-]+)\.py'
 )
 _ADDRESS = re.compile(r'http://(?:127\.0\.0\.1|localhost):\d+')
@@ -48,6 +51,8 @@ def run_shell(
         Empty, or the status and the tail of the output.
     """
     script = f'set -o pipefail\n{text}\n'
+    if STOPPED.is_set():
+        return 'not run: the check was stopped'
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             ['bash', '-c', script],
@@ -58,6 +63,7 @@ def run_shell(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _running.add(process)
         try:
             if SERVERS.search(text):
                 status = _answers(process, output.fileno(), limit)
@@ -67,9 +73,17 @@ def run_shell(
             status = f'not ended after {limit:.0f} s'
         finally:
             _stop(process)
+            _running.discard(process)
         if status == 'exit status 0':
             return ''
         return f'{status}\n{_tail(_read(output.fileno()))}'
+
+
+def stop_all() -> None:
+    """End every command that runs, and start no other."""
+    STOPPED.set()
+    for process in [*_running]:
+        _stop(process)
 
 
 def _answers(process: subprocess.Popen, file: int, limit: float) -> str:

@@ -22,6 +22,7 @@ PROVIDED = {
             'FaRL.pth', 'FaRL-Base-Patch16-LAIONFace20M-ep16.pth', 'ViT-B-16.pt',
             'ViT-B-32.pt', 'dinov2_vitb14_pretrain.pth', 'mae_pretrain_vit_base.pth',
             'deit_base_patch16_224-b5f2ef4d.pth', 'ViT-B_32.npz', 'clip.mp4',
+            'long.mp4',
         )
     },
     'data/synthme': 'python tools/data/make_synthme.py --out data/synthme',

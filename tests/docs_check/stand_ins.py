@@ -129,15 +129,15 @@ def google_weights(path: Path, patch: int) -> None:
     np.savez(path, **arrays)
 
 
-def video(path: Path) -> None:
-    """A face that moves, with room around it, 30 frames a second."""
+def video(path: Path, times: int = 1) -> None:
+    """A face that moves, so many times, with room around it; 30 frames a second."""
     import av
 
     with av.open(str(path), 'w') as file:
         stream = file.add_stream('libx264', rate=30)
         stream.width = stream.height = 256
         stream.pix_fmt = 'yuv420p'
-        for face in faces():
+        for face in faces() * times:
             picture = cv2.copyMakeBorder(face, 72, 72, 72, 72, cv2.BORDER_REPLICATE)
             frame = av.VideoFrame.from_ndarray(picture, format='bgr24')
             file.mux(stream.encode(frame))
@@ -165,6 +165,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     'deit_base_patch16_224-b5f2ef4d.pth': partial(timm_weights, patch=16),
     'ViT-B_32.npz': partial(google_weights, patch=32),
     'clip.mp4': video,
+    'long.mp4': partial(video, times=4),
 }
 
 if __name__ == '__main__':

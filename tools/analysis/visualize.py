@@ -38,8 +38,7 @@ from mmaction_mer.engine.result_page import clip_rows, write_page
 from mmaction_mer.engine.run_figures import FOLDER, note_figures
 from mmaction_mer.engine.stored_runs import read_results
 from mmaction_mer.models import MERDataPreprocessor
-from mmaction_mer.visualization import save_figure, side_by_side, write_video
-from mmaction_mer.visualization.magnified import magnified_video
+from mmaction_mer.visualization import Film, save_figure, side_by_side, write_video
 
 #: Frames a second of the magnified videos: slow enough to follow.
 PLAYED = 12
@@ -91,16 +90,15 @@ def write_magnified(request: FigureRequest, folder: Path) -> list[Path]:
             )
         loaded = LoadMERFrames(max_frames=None)(dict(rows[clip_name(line)]))
         try:
-            still, magnified, fps = magnified_video(
-                np.stack(loaded['imgs']), float(loaded['fps']), **settings
-            )
+            film = Film.of(np.stack(loaded['imgs']), float(loaded['fps']))
+            magnified, _ = film.magnified(**settings)
         except ValueError as error:
             raise MERRunError(f'clip {clip_name(line)}: {error}') from error
         labels = (
-            f'original, {fps / PLAYED:.3g} x slower',
+            f'head held still, {film.fps / PLAYED:.3g} x slower',
             f'x {settings["alpha"]:g}, {settings["low"]:g} to {settings["high"]:g} Hz',
         )
-        both = side_by_side(still, magnified, labels)
+        both = side_by_side(film.still, magnified, labels)
         written.append(
             write_video(folder / f'magnified_{line["clip"]}.mp4', both, PLAYED)
         )
