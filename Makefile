@@ -49,9 +49,8 @@ demo: $(INSTALLED) ## Make SynthME, train and score MPT on every subject of it
 app: $(INSTALLED) ## Open the page to try it: http://127.0.0.1:7860
 	$(BIN)/python -m mmaction_mer app
 
-test: lint browser ## Run every check: style, types, tests, doctests, docs
+test: lint browser ## Run every check: style, types, tests, doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
-	$(MAKE) docs-check
 
 # Debian's Chromium, for the test of the page. Where it cannot be installed, that test
 # says so and is skipped; under CI it fails.
