@@ -84,6 +84,12 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
             raise MERRunError(
                 f'{place}: {len(args.inputs)} clips need a folder, not a file'
             )
+    if args.render and not many and args.render.suffix != '.mp4':
+        raise MERRunError(f'{args.render}: videos are written as .mp4')
+    for place in (args.out, args.render, args.timeline):
+        # Said now, not after all the work.
+        if place is not None and not many and place.is_dir():
+            raise MERRunError(f'{place}: is a folder; name a file in it')
     predictions, failed = [], []
     for number, given in enumerate(args.inputs):
         try:
@@ -95,7 +101,7 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
             failed.append(str(error))
             print(f'error: {error}', file=sys.stderr)
             continue
-        predictions.append(reading.as_dict())
+        predictions.append({**reading.as_dict(), 'input': str(given)})
         print(_line(reading))
         if args.out:  # each time: what is done stays, whatever comes
             write_json(args.out, {'predictions': predictions, 'failed': failed})
@@ -110,7 +116,7 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
 
             path = args.timeline / f'{name}.png' if many else args.timeline
             print(f'written: {save_figure(plot_timeline(reading), path)}')
-    if args.out and predictions:
+    if args.out:
         path = write_json(args.out, {'predictions': predictions, 'failed': failed})
         print(f'written: {path}')
     if failed:

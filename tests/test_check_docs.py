@@ -1,8 +1,11 @@
 """What `make docs-check` finds in a page, and that it sees what fails."""
 
 import ast
+import doctest
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,11 @@ ROOT = Path(__file__).parents[1]
 def found(text, kind='command'):
     pieces = commands.pieces(text, 'a.md')
     return [(one.line, one.text) for one in pieces if one.kind == kind]
+
+
+@pytest.mark.parametrize('module', [commands, tables])
+def test_examples(module):
+    assert doctest.testmod(module) == (0, 1)
 
 
 def test_a_fence_without_language_holds_commands_or_none():
@@ -235,6 +243,22 @@ def test_a_wrong_command_makes_the_check_fail_and_is_named(tree, tmp_path, capsy
 def test_a_command_that_hangs_is_stopped(tree):
     trouble = pages.run_shell('echo so far; sleep 60 & sleep 60', tree, {}, limit=0.5)
     assert trouble == 'not ended after 0 s\n    so far'
+
+
+def test_what_runs_can_be_stopped(tree, monkeypatch):
+    monkeypatch.setattr(pages, 'STOPPED', threading.Event())
+    ended = []
+    run = threading.Thread(
+        target=lambda: ended.append(pages.run_shell('echo up >up; sleep 60', tree, {}))
+    )
+    run.start()
+    while not (tree / 'up').exists():
+        time.sleep(0.01)
+    pages.stop_all()
+    run.join(30)
+    assert ended[0].startswith('exit status -9')
+    assert 'stopped' in pages.run_shell('echo more >more', tree, {})
+    assert not (tree / 'more').exists()
 
 
 def test_a_server_has_to_answer(tree, monkeypatch):

@@ -88,10 +88,14 @@ class Guard:
 
     def _wanted(self, scope: dict) -> bool:
         path = scope['path']
-        if self.hosts is not None:
-            host = dict(scope['headers']).get(b'host', b'').decode('latin-1')
-            if _without_port(host) not in self.hosts:
-                return False
+        headers = dict(scope['headers'])
+        host = headers.get(b'host', b'').decode('latin-1')
+        if self.hosts is not None and _without_port(host) not in self.hosts:
+            return False
+        # Another site's page may send here, too; then its browser says which.
+        origin = headers.get(b'origin', b'').decode('latin-1')
+        if origin and origin.partition('://')[2] != host:
+            return False
         if '..' in path:
             return False
         return path in (*PAGES, *CALLS) or path.startswith(FOLDERS)
@@ -120,11 +124,11 @@ def refuse_foreign_files(value: Any, folder: str | Path) -> None:
         folder: Where uploads are kept.
 
     Raises:
-        MERDataError: A file is named that lies elsewhere.
+        MERDataError: A file is named that lies elsewhere, or is none.
     """
     if isinstance(value, dict):
         path = value.get('path')
-        if path is not None and not _within(str(path), folder):
+        if path is not None and not _is_upload(str(path), folder):
             raise MERDataError('a file was named that nobody has sent here')
     inner = value.values() if isinstance(value, dict) else value
     if isinstance(value, dict | list):
@@ -132,9 +136,11 @@ def refuse_foreign_files(value: Any, folder: str | Path) -> None:
             refuse_foreign_files(one, folder)
 
 
-def _within(path: str, folder: str | Path) -> bool:
+def _is_upload(path: str, folder: str | Path) -> bool:
+    """Tell a file that was sent: it lies in a folder of its own, in that of uploads."""
     try:
-        return Path(path).resolve().is_relative_to(Path(folder).resolve())
+        file = Path(path).resolve(strict=True)
+        return file.is_file() and file.parent.parent == Path(folder).resolve()
     except (OSError, ValueError):
         return False
 

@@ -81,6 +81,8 @@ def serve(
             model; the message says what to do.
         MERDataError: There is no face finder.
     """
+    if port is not None and not 0 <= port <= 65535:
+        raise MERRunError(f'port is {port}, but ports are 1 to 65535')
     _ask_gradio()
     from .page import HEAD, STYLE, build_page, theme
 

@@ -152,7 +152,7 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
 
 
 # What a machine refuses, whatever the code.
-_REFUSALS = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC,
+_REFUSALS = {errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC,
              errno.EROFS}  # fmt: skip
 
 

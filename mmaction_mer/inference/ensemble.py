@@ -32,9 +32,16 @@ class FoldEnsemble:
         init_default_scope('mmaction')
         self.classes = weights.classes
         self.names = list(weights.folds)
-        with quiet():
-            self.model: nn.Module = MODELS.build(dict(weights.model))
-        self.model.to(device).eval()
+        try:
+            with quiet():
+                self.model: nn.Module = MODELS.build(dict(weights.model))
+        except KeyError as error:
+            raise MERRunError(f'{weights.source}: {error.args[0]}') from error
+        try:
+            self.model.to(device).eval()
+        except (AssertionError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise MERRunError(f'device {device!r} cannot be used: {reason}') from error
         self._weights = weights
         self._loaded: str | None = None
         for name in reversed(self.names):  # all are checked; the first stays

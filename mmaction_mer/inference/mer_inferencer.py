@@ -1,5 +1,6 @@
 """From a video to a label, as mmaction's inferencers do it."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ WHOLE = 1.0
 WINDOW = 0.5
 #: Bytes of the frames that are held at once, at most.
 HELD = 4 << 30
+#: Strength in grey levels below which nothing moves, and above which it is no
+#: expression. SynthME's clips have 0.20 to 3.3; a still photograph 0.09 at most with
+#: noise of two grey levels, 0.05 when compressed; one cut sideways within the clip 44.
+STILL, WILD = 0.16, 15.0
 #: Fewest frames in which the strongest movement is looked for.
 _SPOTTED = 5
 FACES = ('align', 'as-is')
@@ -223,6 +228,7 @@ class MERInferencer(BaseInferencer):
             disable=not self.show_progress,
         )
         needed = max(length, round(WHOLE * source.fps) if by_length else 0)
+        needed = min(needed, source.count or needed)
         frames = _that_fit(bar, needed, source.name)
         if by_length:
             first = []
@@ -262,6 +268,8 @@ class MERInferencer(BaseInferencer):
             matrix = self.framing.matrix(face.points)
             clip = np.stack([align(frame, matrix, size) for frame in frames])
         found = spot(clip) if len(clip) >= _SPOTTED else None
+        if found is not None and found.strength < STILL:
+            found = None
         packed = self.packer(clip, source.fps, found and found.apex, name)
         reading = WindowReading(start, stop, None, found, matrix, face)
         return reading, self._large(frames, matrix), packed
@@ -318,8 +326,19 @@ class MERInferencer(BaseInferencer):
         notes = []
         if lost := sum(one.probabilities is None for one in windows):
             notes.append(f'no face was found in {lost} of {len(windows)} windows')
-        if windows[chosen].spot is None:
-            notes.append(f'fewer than {_SPOTTED} frames: no apex was looked for')
+        best_window = windows[chosen]
+        if best_window.spot is None:
+            few = best_window.stop - best_window.start < _SPOTTED
+            notes.append(
+                f'fewer than {_SPOTTED} frames: no apex was looked for'
+                if few
+                else 'no movement was found: the label is of noise'
+            )
+        elif best_window.strength > WILD:
+            notes.append(
+                'the face moves more than any expression: it was cut, turned or lit '
+                'anew within the clip, perhaps'
+            )
         return Reading(
             source.name,
             source.fps,
@@ -350,6 +369,9 @@ SHOWN = 224
 
 
 def _lengths(fps: float, window: float | None, stride: float | None) -> tuple[int, int]:
+    for name, given in (('window', window), ('stride', stride)):
+        if given is not None and not 0 < given < math.inf:
+            raise MERRunError(f'{name} is {given} s, but must be more than 0')
     seconds = WINDOW if window is None else window
     length = round(seconds * fps)
     if length < 2:

@@ -119,11 +119,17 @@ def open_source(
             f'a clip is a path or an array of frames, not a {type(given).__name__}'
         )
     path = Path(given)
-    if path.is_dir():
-        return _Folder(path, fps, limits)
-    if not path.is_file():
-        raise MERDataError(f'{path}: there is no such video file or folder of frames')
-    return _Video(path, fps, limits)
+    try:
+        if path.is_dir():
+            return _Folder(path, fps, limits)
+        if not path.is_file():
+            raise MERDataError(
+                f'{path}: there is no such video file or folder of frames'
+            )
+        path.open('rb').close()
+        return _Video(path, fps, limits)
+    except OSError as error:
+        raise MERDataError(f'{path}: cannot be read ({error.strerror})') from error
 
 
 class _Array(Source):
@@ -175,7 +181,7 @@ class _Folder(Source):
 
 class _Video(Source):
     def __init__(self, path: Path, fps: float | None, limits: Limits) -> None:
-        self.name, self.path, self.limits = path.name, path, limits
+        self.name, self.path, self.limits = str(path), path, limits
         if (size := path.stat().st_size) > limits.size:
             raise MERDataError(
                 f'{self.name}: has {size / 1e6:,.0f} MB, more than the '

@@ -1,6 +1,7 @@
 """What an inferencer needs of a trained model: its config and the weights of folds."""
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +16,17 @@ from ..engine.fold_config import mer_dataset
 from ..engine.loso_plan import trained_folds
 from ..engine.slim_checkpoint import read_checkpoint, write_checkpoint
 from ..engine.stored_runs import seed_folders
-from ..models.pretrained import WEIGHTS_DIR
+from ..models.pretrained import PACKAGE_SCHEME, WEIGHTS_DIR
 
 #: The model that ships with the package: MPT over the small ViT, taught on SynthME.
 DEMO = 'demo'
 _DEMO_FILE = WEIGHTS_DIR / 'mpt_vit-tiny_synthme.pth'
 _FORMAT = 1
+_FACTS = {'model', 'pipeline', 'classes', 'dataset', 'held_out'}
+#: A part's name: letters, of another library with that in front.
+_PART = re.compile(r'(mmaction\.|mmpretrain\.|mmengine\.)?[A-Za-z0-9_]+')
+#: Where a packed model may take its frozen part from.
+_STARTS = (PACKAGE_SCHEME, 'https://download.openmmlab.com/')
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,11 @@ def save_weights(weights: FoldWeights, path: str | Path) -> Path:
 
     Returns:
         The path written.
+
+    Raises:
+        MERRunError: The model starts from a file that others do not have.
     """
+    refuse_code([weights.model, weights.pipeline], weights.source)
     facts = dict(
         model=_plain(weights.model),
         pipeline=_plain(weights.pipeline),
@@ -113,7 +123,7 @@ def save_weights(weights: FoldWeights, path: str | Path) -> Path:
         dataset=weights.dataset,
         held_out=weights.held_out,
     )
-    # Tensors and plain values, never code: it is read with weights_only=True.
+    # Tensors and plain values; what they may ask for is checked when it is read.
     meta = dict(mmaction_mer=_FORMAT, facts=facts)
     write_checkpoint(path, dict(meta=meta, folds=weights.folds))
     return Path(path)
@@ -132,7 +142,44 @@ def _read_file(path: Path) -> FoldWeights:
             f'{path}: is of format {meta.get("mmaction_mer")}, this version reads '
             f'{_FORMAT}; pack the run again'
         )
-    return FoldWeights(**meta['facts'], folds=content['folds'], source=str(path))
+    facts = meta['facts']
+    if not isinstance(facts, Mapping) or set(facts) != _FACTS or not content['folds']:
+        raise MERRunError(f'{path}: lacks what a packed run holds; pack it again')
+    refuse_code([facts['model'], facts['pipeline']], str(path))
+    return FoldWeights(**facts, folds=content['folds'], source=str(path))
+
+
+def refuse_code(value: Any, source: str) -> None:
+    """See that a config from somebody else builds registered parts and nothing else.
+
+    A registry imports whatever a ``type`` with dots in it names, and runs it.
+
+    Args:
+        value: The config, or parts of one.
+        source: Where it is from, for the message.
+
+    Raises:
+        MERRunError: Something in it is not a part by its registered name, or is
+            fetched from elsewhere.
+    """
+    if isinstance(value, Mapping):
+        kind = value.get('type')
+        known = isinstance(kind, str) and _PART.fullmatch(kind)
+        if '_scope_' in value or (kind is not None and not known):
+            raise MERRunError(
+                f'{source}: asks for {str(kind)[:60]!r}, which is no part by its '
+                f'registered name, and might run code: do not use this file'
+            )
+        start = value.get('checkpoint')
+        if kind == 'Pretrained' and not str(start).startswith(_STARTS):
+            raise MERRunError(
+                f'{source}: starts from {str(start)[:60]!r}, which is read from the '
+                f'disk or the network: give the run itself, not a packed file'
+            )
+    inner = value.values() if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping | list | tuple):
+        for one in inner:
+            refuse_code(one, source)
 
 
 def _from_config(config: Path, checkpoint: Path) -> FoldWeights:

@@ -18,6 +18,8 @@ from .video import write_video
 
 #: Frames per second at which it is shown, at most: what is faster is slowed down.
 SHOWN_FPS = 25.0
+#: Faces of a window that are drawn anew, at most: of a faster camera every other is.
+_FACES = 120
 #: Height in pixels of the pictures, width of the frame's, height of what stands below.
 _SIDE, _WIDE, _BELOW, _GAP = 320, 426, 132, 8
 _WIDTH = _WIDE + 2 * (_SIDE + _GAP)
@@ -71,10 +73,11 @@ def overlay_frames(
     slowed = source.fps / min(source.fps, SHOWN_FPS)
     for number, window, frames in _segments(reading, source):
         still = moved = None
+        every = -(-len(frames) // _FACES)
         if window.matrix is not None:
             large = window.matrix * (_SIDE / reading.side)
-            clip = np.stack([align(frame, large, _SIDE) for frame in frames])
-            film = Film.of(clip, source.fps, len(clip))
+            clip = np.stack([align(frame, large, _SIDE) for frame in frames[::every]])
+            film = Film.of(clip, source.fps / every, len(clip))
             still, (moved, _) = film.still, film.magnified(alpha, low, high)
         below = _scores(reading, window, slowed)
         heat = reading.heat if number == reading.chosen else None
@@ -84,9 +87,10 @@ def overlay_frames(
             canvas = np.full((_SIDE + _BELOW, _WIDTH, 3), _PAPER, np.uint8)
             canvas[:_SIDE, :_WIDE] = _framed(frames[place], window, reading.side)
             if still is not None:
-                face = still[place] if heat is None else over_face(still[place], heat)
+                face = still[place // every]
+                face = face if heat is None else over_face(face, heat)
                 canvas[:_SIDE, _WIDE + _GAP : -_SIDE - _GAP] = face
-                canvas[:_SIDE, -_SIDE:] = moved[place]
+                canvas[:_SIDE, -_SIDE:] = moved[place // every]
             canvas[_SIDE:] = below
             _cursor(canvas[_SIDE:], (window.start + place) / max(1, reading.frames - 1))
             yield canvas

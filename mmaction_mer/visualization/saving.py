@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..engine.errors import MERRunError
 from ..utils import atomic_write
 
 
@@ -20,9 +21,15 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> Path:
         The path written.
 
     Raises:
-        ValueError: matplotlib does not know the ending.
+        MERRunError: matplotlib does not know the ending.
     """
     path = Path(path)
+    kind = path.suffix[1:] or 'png'
+    known = figure.canvas.get_supported_filetypes()
+    if kind.lower() not in known:
+        raise MERRunError(
+            f'{path}: pictures are written as {", ".join(sorted(known))}, not {kind}'
+        )
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:] or 'png', dpi=dpi, facecolor='white')
+    figure.savefig(buffer, format=kind, dpi=dpi, facecolor='white')
     return atomic_write(path, buffer.getvalue())

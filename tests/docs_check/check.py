@@ -158,6 +158,7 @@ def run_all(
                     list(pool.map(one, pages))
                 except BaseException:
                     stop_all()
+                    pool.shutdown(cancel_futures=True)
                     raise
     return results
 

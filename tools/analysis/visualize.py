@@ -14,6 +14,7 @@ Gaussians agree with the true apex.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +79,8 @@ def write_magnified(request: FigureRequest, folder: Path) -> list[Path]:
     settings = dict(alpha=usual.alpha, low=usual.band['low'], high=usual.band['high'])
     for name in settings:
         given = getattr(args, name)
+        if given is not None and not 0 <= given < math.inf:
+            raise MERRunError(f'--{name} is {given}, but must be 0 or more')
         settings[name] = pre.get(name, settings[name]) if given is None else given
     names = [line['clip'] for line in request.run.lines]
     lines = [request.run.lines[one] for one in request.chosen('magnified', names)]
