@@ -69,7 +69,7 @@ def make_run(path, folds=('sub01', 'sub02'), classes=CLASSES):
 
 
 def synthetic_clip(weights=None, length=40, onset=8, apex=18, offset=30, seed=3):
-    """A SynthME clip ``(length, 112, 112, 3)``, by default of raised brows, without a blink."""
+    """A SynthME clip ``(length, 112, 112, 3)``, of raised brows, without a blink."""
     rng = np.random.default_rng(seed)
     face = render_texture(sample_identity(rng))
     weights = {'1': 2.0, '2': 2.0} if weights is None else weights

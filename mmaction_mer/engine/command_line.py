@@ -152,8 +152,8 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
 
 
 # What a machine refuses, whatever the code.
-_REFUSALS = {errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC,
-             errno.EROFS}  # fmt: skip
+_REFUSALS = {errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO,
+             errno.EISDIR, errno.ENOSPC, errno.ENOTDIR, errno.EROFS}  # fmt: skip
 
 
 def explained(error: Exception) -> str | None:

@@ -146,7 +146,10 @@ class MERInferencer(BaseInferencer):
         for number, one in enumerate(bar):
             source = open_source(one, fps, limits)
             reading = self.read(source, window, stride, batch_size)
-            predictions.append(reading.as_dict())
+            told = reading.as_dict()
+            if not isinstance(one, np.ndarray):
+                told['input'] = str(one)
+            predictions.append(told)
             if pred_out_file:  # what is done already stays, should a later one fail
                 write_json(pred_out_file, {'predictions': predictions})
             if vid_out_dir or return_vis:

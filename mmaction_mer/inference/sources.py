@@ -181,7 +181,7 @@ class _Folder(Source):
 
 class _Video(Source):
     def __init__(self, path: Path, fps: float | None, limits: Limits) -> None:
-        self.name, self.path, self.limits = str(path), path, limits
+        self.name, self.path, self.limits = path.name, path, limits
         if (size := path.stat().st_size) > limits.size:
             raise MERDataError(
                 f'{self.name}: has {size / 1e6:,.0f} MB, more than the '

@@ -47,7 +47,7 @@ class Listed:
 LISTED = [
     Listed(
         r'make (test|docs-check)',
-        'run by CI; it would call this check again',
+        'run by CI',
         ('.ci/run', 'exec make test'),
     ),
     Listed(

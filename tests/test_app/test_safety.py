@@ -11,7 +11,7 @@ from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.inference import open_source
 
 
-def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http'):
+def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http', origin=None):
     """Status and headers of the answer to one request, and whether it got through."""
     sent, through = [], []
 
@@ -22,7 +22,10 @@ def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http'):
     async def send(message):
         sent.append(message)
 
-    scope = {'type': kind, 'path': path, 'headers': [(b'host', host.encode())]}
+    sent_with = [(b'host', host.encode())]
+    if origin:
+        sent_with.append((b'origin', origin.encode()))
+    scope = {'type': kind, 'path': path, 'headers': sent_with}
     asyncio.run(Guard(app, hosts)(scope, None, send))
     headers = dict(sent[0].get('headers', ()))
     return sent[0].get('status'), headers, bool(through)
@@ -57,6 +60,13 @@ def test_only_the_machines_own_names_are_answered():
     assert ask('/', host='my.lab:80', hosts=None)[2]
 
 
+def test_another_sites_page_cannot_send_here():
+    path = '/gradio_api/upload'
+    assert ask(path, origin='http://127.0.0.1:7860')[2]
+    for origin in ('http://evil.example', 'http://127.0.0.1:80', 'null'):
+        assert ask(path, origin=origin)[0] == 404
+
+
 def test_sockets_are_closed():
     assert ask('/', kind='websocket') == (None, {}, False)
 
@@ -68,7 +78,8 @@ def test_own_uploads_are_taken_and_foreign_paths_refused(tmp_path):
     own.touch()
     (folder / 'link').symlink_to('/etc')
     refuse_foreign_files([{'path': str(own), 'meta': {}}, 20, None, 'text'], folder)
-    for path in ('/etc/hostname', str(folder / '..' / 'b.mp4'), 'http://a.org/b.mp4',
+    for path in ('/etc/hostname', str(folder / 'b.mp4'), str(own.parent),
+                 str(folder / '..' / 'b.mp4'), 'http://a.org/b.mp4',
                  str(folder / 'link' / 'hostname'), 'clip.mp4', 3, 'a\0b'):  # fmt: skip
         for value in ({'path': path}, [1, {'x': [{'path': path}]}]):
             with pytest.raises(MERDataError, match='nobody has sent'):

@@ -168,7 +168,32 @@ def test_few_frames_have_no_apex_but_a_label(inferencer, clip):
 
 def test_a_still_face_says_so_by_its_movement(inferencer, clip):
     still = inferencer.read(np.stack([clip[0]] * 20), fps=200)
-    assert still.window.strength < 1e-3 < inferencer.read(clip, fps=200).window.strength
+    assert still.apex is None and still.window.strength == 0
+    assert still.notes == ['no movement was found: the label is of noise']
+    moving = inferencer.read(clip, fps=200)
+    assert moving.window.strength > 0.16 and moving.notes == []
+
+
+def test_a_face_that_jumps_says_so(inferencer, clip):
+    jump = np.concatenate([clip[:20], np.roll(clip[20:], 30, axis=2)])
+    assert 'more than any expression' in inferencer.read(jump, fps=200).notes[0]
+
+
+@pytest.mark.parametrize('name', ['window', 'stride'])
+@pytest.mark.parametrize('seconds', [float('nan'), float('inf'), 0, -1])
+def test_lengths_that_are_none(inferencer, clip, name, seconds):
+    with pytest.raises(MERRunError, match=f'{name} is .* must be more than 0'):
+        inferencer.read(clip, fps=200, **{name: seconds})
+
+
+def test_a_short_clip_of_a_fast_camera_is_no_second_long(inferencer, clip, monkeypatch):
+    monkeypatch.setattr('mmaction_mer.inference.mer_inferencer.HELD', 2 << 20)
+    assert inferencer.read(clip, fps=5000).frames == 40
+
+
+def test_a_device_that_is_not_there(run):
+    with pytest.raises(MERRunError, match="device 'toaster' cannot be used"):
+        MERInferencer(run, device='toaster')
 
 
 def test_wrong_options(run):
@@ -189,6 +214,7 @@ def test_a_gpu_says_the_same(run, clip):
 
 def test_frames_that_fill_the_memory_are_refused(inferencer, clip, monkeypatch):
     monkeypatch.setattr('mmaction_mer.inference.mer_inferencer.HELD', 2 << 20)
+    long = np.concatenate([clip] * 6)
     with pytest.raises(MERDataError, match='200 frames of 112x112 .* GiB'):
-        inferencer.read(clip, fps=200)
-    inferencer.read(clip, fps=200, window=0.1)
+        inferencer.read(long, fps=200)
+    inferencer.read(long, fps=200, window=0.1)

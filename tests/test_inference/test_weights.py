@@ -113,3 +113,34 @@ def test_folds_of_other_classes(tmp_path):
     make_run(tmp_path / 'other', folds=('sub02',), classes=['a', 'b', 'c'])
     (tmp_path / 'other/folds/sub02').rename(run / 'folds/sub02')
     assert 'its folds name other classes' in refusal(run)
+
+
+@pytest.mark.parametrize(
+    'part',
+    [
+        dict(type='subprocess.Popen', args=['touch', 'harm']),
+        dict(type='os.system', command='touch harm'),
+        dict(type='mmengine.runner.Runner.x'),
+        dict(type=3),
+        dict(type='MPTRecognizer', _scope_='os'),
+        dict(init_cfg=dict(type='Pretrained', checkpoint='http://127.0.0.1:9/x.pth')),
+        dict(init_cfg=dict(type='Pretrained', checkpoint='/etc/passwd')),
+    ],
+)
+@pytest.mark.parametrize('where', ['model', 'pipeline'])
+def test_a_file_that_asks_for_anything_but_parts_is_refused(run, tmp_path, part, where):
+    path = save_weights(load_weights(run), tmp_path / 'model.pth')
+    content = torch.load(path, weights_only=True)
+    facts = content['meta']['facts']
+    facts[where] = {**facts[where], 'backbone': part} if where == 'model' else [part]
+    torch.save(content, path)
+    message = refusal(path)
+    assert 'might run code' in message or 'disk or the network' in message
+
+
+def test_a_file_that_lacks_something_says_so(run, tmp_path):
+    path = save_weights(load_weights(run), tmp_path / 'model.pth')
+    content = torch.load(path, weights_only=True)
+    del content['meta']['facts']['classes']
+    torch.save(content, path)
+    assert 'lacks what a packed run holds' in refusal(path)
