@@ -40,6 +40,8 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> P
         ...     write_video(Path(folder, 'grey.mp4'), grey, 25).name
         'grey.mp4'
     """
+    if isinstance(frames, np.ndarray):
+        _check(frames)
     if not fps > 0:
         raise ValueError(f'fps must be above 0, got {fps}')
     try:
