@@ -90,6 +90,11 @@ def asked_for(text: str, scratch: Path) -> list[str]:
             if key in PROVIDED or is_run:
                 found.append(key)
                 break
+    for run in [key for key in found if key.startswith('work_dirs/')]:
+        # What looks at a run looks at its clips, too.
+        config = scratch / 'configs' / f'{run.removeprefix("work_dirs/")}.py'
+        data = _FILES.findall(_with_bases(config, set()))
+        found += [name for name in data if name in PROVIDED]
     return list(dict.fromkeys(found))
 
 
