@@ -162,7 +162,8 @@ def test_what_a_command_presupposes(tmp_path):
         return provided.asked_for(text, tmp_path)
 
     assert asked('python tools/train.py configs/a.py') == ['data/casme2']
-    assert asked('python x.py --run work_dirs/a/folds') == ['work_dirs/a']
+    asked_of_run = asked('python x.py --run work_dirs/a/folds')
+    assert asked_of_run == ['work_dirs/a', 'data/casme2']
     assert asked('python x.py work_dirs/b') == []
     prepare = 'python tools/data/prepare.py samm --root SAMM --out data/samm  # CK+'
     assert asked(prepare) == ['SAMM']

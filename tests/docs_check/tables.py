@@ -47,7 +47,7 @@ class Listed:
 LISTED = [
     Listed(
         r'make (test|docs-check)',
-        'run by CI',
+        'run by CI, or this check itself',
         ('.ci/run', 'exec make test'),
     ),
     Listed(
@@ -65,6 +65,12 @@ LISTED = [
         ('tests/test_engine/test_strategies/test_tracking.py', 'mlflow'),
     ),
     Listed(r'pip install .*', 'fetches from a package index'),
+    Listed(
+        r'python benchmarks/(loso|scaling)\.py .*--(stand-in|out).*',
+        'measures full-size models, which small ones do not stand in for; its parts '
+        'are run by a test',
+        ('tests/test_benchmarks.py', "'loso', 'memory', 'motion', 'scaling'"),
+    ),
     Listed(
         r'python benchmarks/motion\.py --peers .*',
         'fetches other programs; its parts run in tests/test_benchmarks.py',
