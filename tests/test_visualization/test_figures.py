@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.visualization import (
     contact_sheet,
     plot_clip,
@@ -137,7 +138,7 @@ def test_save_figure_writes_whole_files_and_keeps_the_old_on_failure(tmp_path, c
         save_figure(broken, path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ['clip.png']
-    with pytest.raises(ValueError, match='xyz'):
+    with pytest.raises(MERRunError, match='xyz'):
         save_figure(figure, tmp_path / 'clip.xyz')
 
 
