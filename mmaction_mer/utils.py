@@ -1,14 +1,20 @@
 """Small helpers shared by every room: nothing here knows about faces."""
 
+import errno
 import fcntl
 import json
 import logging
 import os
+import reprlib
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+#: How much of a foreign value a message quotes, in characters.
+QUOTE_LENGTH = 200
 
 # Nobody else's hidden files end so.
 _HALF_WRITTEN = '.half-written'
@@ -50,6 +56,100 @@ def atomic_write(path: str | Path, data: str | bytes) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return path
+
+
+def quote(value: Any) -> str:
+    """Return the ``repr`` of a value from a file, shortened for a message.
+
+    Args:
+        value: Plain data: a string, a number, or lists and dictionaries of these. An
+            object of another class is named by its type only, since its ``repr`` is
+            code that may follow anything the file has put into it.
+
+    Returns:
+        At most 200 characters, whatever the size and the depth of the value.
+
+    >>> quote('sub01'), quote(['a', 1])
+    ("'sub01'", "['a', 1]")
+    >>> len(quote('x' * 10**6)), quote(object())
+    (200, '<object>')
+    """
+    text = _REPR.repr(value)
+    return text if len(text) <= QUOTE_LENGTH else text[: QUOTE_LENGTH - 3] + '...'
+
+
+class _PlainRepr(reprlib.Repr):
+    """``reprlib``'s bounded forms of plain data, and of other objects the type."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        if x is None or isinstance(x, bool | float | complex):
+            return repr(x)
+        if type(x) in (int, str, bytes, list, tuple, dict, set, frozenset):
+            return super().repr1(x, level)
+        return f'<{type(x).__name__}>'
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Above a few thousand digits Python refuses the conversion altogether.
+        return repr(x) if x.bit_length() < 400 else f'<int of {x.bit_length()} bits>'
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        return repr(x[: self.maxstring])
+
+
+_REPR = _PlainRepr()
+_REPR.maxstring = QUOTE_LENGTH
+_REPR.maxlevel = 3
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a file for reading, and never wait for one that is no regular file.
+
+    Opening a named pipe waits until somebody writes into it; a device may never end.
+
+    Args:
+        path: The file; a link to a regular file will do.
+
+    Returns:
+        The open binary file.
+
+    Raises:
+        OSError: It cannot be opened, or it is a pipe, a socket, a device or a folder;
+            ``strerror`` says which and ``filename`` names it.
+    """
+    name = os.fspath(path)
+    handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            kinds = {stat.S_IFIFO: 'a named pipe', stat.S_IFSOCK: 'a socket',
+                     stat.S_IFDIR: 'a folder'}  # fmt: skip
+            kind = kinds.get(stat.S_IFMT(mode), 'a device')
+            raise OSError(errno.EINVAL, f'is {kind}, not a regular file', name)
+        return os.fdopen(handle, 'rb')
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: str | Path, max_bytes: int) -> bytes:
+    """Read a whole file of bounded size.
+
+    Args:
+        path: The file.
+        max_bytes: What it may hold at most, in bytes.
+
+    Returns:
+        Its content.
+
+    Raises:
+        OSError: See :func:`open_regular`; also where it is larger (``EFBIG``).
+    """
+    with open_regular(path) as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        text = f'is larger than the {max_bytes:,} bytes that such a file may have'
+        raise OSError(errno.EFBIG, text, str(path))
+    return content
 
 
 def clear_half_written(folder: str | Path) -> None:
