@@ -19,7 +19,7 @@ class Planted:
     b'x' * 10**7,
     ['x' * 1000] * 1000,
     {'k' * 1000 + str(number): 'v' * 1000 for number in range(100)},
-    10**5000,
+    pytest.param(10**5000, id='digits'),
     Planted(),
     [{'a': Planted()}],
 ])  # fmt: skip
