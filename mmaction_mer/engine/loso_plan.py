@@ -441,7 +441,7 @@ def _of_another_run(folder: FoldFolder, plan: Plan) -> bool:
     expected = {'fingerprint': plan.fingerprint}
     try:
         state = folder.state()
-        if not state or not differing(state, expected):
+        if not state.get('fingerprint') or not differing(state, expected):
             return False
         # Where it says so alone, it is damaged: the model knows better.
         meta = read_checkpoint(folder.model, mmap=True).get('meta') or {}

@@ -148,8 +148,9 @@ def read_run(work_dir: str | Path) -> StoredRun:
     folders = sorted((work_dir / 'folds').glob('*/'))
     for folder in map(FoldFolder, folders):
         # Who is no runner, such as the baseline, writes predictions alone.
-        finished = folder.state().get('status', 'done') == 'done'
-        if finished and folder.predictions.is_file():
+        status = folder.state().get('status')
+        found = status is None and folder.predictions.is_file()
+        if status == 'done' or found:
             done.append(folder)
             if folder.name in missing:
                 missing.remove(folder.name)
@@ -211,7 +212,10 @@ def check_fold(folder: FoldFolder, plan: Mapping[str, Any]) -> None:
         'seed': plan['config']['randomness']['seed'],
         'selection': plan['config']['loso']['select'],
     }
-    if found := differing(state, expected):
+    found = differing(state, expected)
+    if not isinstance(state.get('digests'), Mapping):
+        found.append('digests')
+    if found:
         raise MERRunError(
             f'{folder.state_file}: is not of this fold as its run has planned it, by '
             f'{", ".join(found)}\n{how_to_mend(folder.path)}'

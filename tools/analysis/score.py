@@ -54,8 +54,8 @@ def find_files(path: Path) -> dict[str, Path]:
     folder = path / 'folds' if (path / 'folds').is_dir() else path
     files = {}
     for fold in sorted(folder.iterdir()) if folder.is_dir() else []:
-        unfinished = FoldFolder(fold).state().get('status', 'done') != 'done'
-        if (fold / FILE).is_file() and not unfinished:
+        status = FoldFolder(fold).state().get('status')
+        if status == 'done' or (status is None and (fold / FILE).is_file()):
             files[fold.name] = fold / FILE
         elif fold.is_dir():
             print(f'fold {fold.name}: not finished, left out', file=sys.stderr)
