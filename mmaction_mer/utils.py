@@ -25,7 +25,7 @@ _HALF_WRITTEN = '.half-written'
 _ABANDONED = 3600.0
 
 
-def atomic_write(path: str | Path, data: str | bytes) -> Path:
+def atomic_write(path: str | Path, data: str | bytes | memoryview) -> Path:
     """Write a file so that a reader sees the old content or the new, never half.
 
     Args:
@@ -158,7 +158,7 @@ def read_regular(path: str | Path, max_bytes: int) -> bytes:
     return content
 
 
-def clear_half_written(folder: str | Path) -> None:
+def clear_half_written(folder: str | Path, name: str = '') -> None:
     """Remove what :func:`atomic_write` left in a folder when it was killed.
 
     What another process is writing just now stays: where there are no locks, two may
@@ -167,8 +167,9 @@ def clear_half_written(folder: str | Path) -> None:
 
     Args:
         folder: The folder; its sub-folders are left alone.
+        name: The file that was to be written, without wildcards; empty for any.
     """
-    for path in Path(folder).glob(f'.*{_HALF_WRITTEN}'):
+    for path in Path(folder).glob(f'.{name}*{_HALF_WRITTEN}'):
         found = re.search(rf'\.({TAG})\.[^.]*{re.escape(_HALF_WRITTEN)}$', path.name)
         if found and not process_is_gone(found[1]) and not _abandoned(path, found[1]):
             continue

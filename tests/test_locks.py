@@ -10,6 +10,7 @@ import pytest
 
 from mmaction_mer import locks, process_tags
 from mmaction_mer.locks import FileLock
+from mmaction_mer.utils import clear_half_written
 
 
 @pytest.fixture(params=['flock', errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
@@ -143,3 +144,38 @@ def test_a_number_that_was_given_again_is_another_process():
     assert not process_tags.process_is_gone(f'{machine}-{number}-{start}')
     assert process_tags.process_is_gone(f'{machine}-{number}-{int(start) + 1}')
     assert not process_tags.process_is_gone(f'00000000-{number}-1')
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    """Two starts in one folder without locks must not take each other's files."""
+    child = os.fork()
+    if not child:
+        time.sleep(600)
+        os._exit(0)
+    start = process_tags._start(child)
+    machine = process_tags.process_tag().split('-')[0]
+    tags = {
+        'writes': f'{machine}-{child}-{start}',
+        'of_old': f'{machine}-{child}-{int(start) + 1}',
+        'elsewhere': '00000000-7-7',
+    }
+    files = {
+        name: tmp_path / f'.{name}.json.{tag}.abc_1.half-written'
+        for name, tag in tags.items()
+    }
+    files['no_tag'] = tmp_path / '.config.py.abc.half-written'
+    for file in files.values():
+        file.touch()
+    try:
+        clear_half_written(tmp_path)
+        assert {name for name, file in files.items() if file.exists()} == {
+            'writes', 'elsewhere',
+        }  # fmt: skip
+        os.utime(files['elsewhere'], (1, 1))
+        clear_half_written(tmp_path)
+        assert not files['elsewhere'].exists() and files['writes'].exists()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    clear_half_written(tmp_path)
+    assert not files['writes'].exists()

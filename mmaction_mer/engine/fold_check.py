@@ -63,7 +63,12 @@ def read_fold(
         if problem:
             raise MERDataError(f'{folder.predictions}: {problem}')
     except MERDataError as error:
-        mend = how_to_mend(folder.path) if state else 'score this fold again'
+        if state:
+            mend = how_to_mend(folder.path)
+        elif folder.path.parent.name == 'test':
+            mend = 'score the fold again with tools/test.py'
+        else:
+            mend = 'make these predictions again by what has written them'
         raise MERDataError(f'{error}\n{mend}') from error
     return lines
 
@@ -103,7 +108,7 @@ def examine(
     except MERRunError:
         state, reason = {}, 'fold.json cannot be read'
     own = not differing(state, details)
-    if own and state.get('status') == 'running':
+    if own and state.get('status') != 'done':
         return None
     if not state and not folder.model.is_file():
         # A damaged fold.json with a training state beside it: that goes on.
@@ -114,8 +119,6 @@ def examine(
         reason = f'fold.json does not say its {", ".join(differing(state, details))}'
     elif not isinstance(state.get('digests'), Mapping):
         reason = 'fold.json was not written by a fold that ended'
-    elif state.get('status') != 'done':
-        reason = 'fold.json has no status that there is'
     foreign = bool(state) and bool(differing(state, details, ('fold', 'held_out')))
     # Digests of a file that is not this fold's say nothing about its model.
     model = _model_problem(folder, state if own else {}, details)

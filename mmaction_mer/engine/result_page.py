@@ -69,9 +69,10 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
     work_dir = Path(work_dir)
     results = read_results(work_dir)
     if not results:
+        path = work_dir / 'results.json'
         raise MERRunError(
-            f'{work_dir / "results.json"}: there are no results yet: finish the run '
-            f'with --resume, or score its folds with tools/analysis/score.py'
+            f'{path}: there are no results yet: finish the run with --resume, or pool '
+            f'its folds:  python tools/analysis/score.py {work_dir} --out {path}'
         )
     if 'per_seed' in results:
         # The seeds of the scores: others may have been begun since.

@@ -287,12 +287,12 @@ def check_results(
         check_pooled(path, results, next(iter(runs.values())).folds)
         return
     names = [row['fold'] for row in results.get('folds') or []]
-    single = {}
+    single, lines = {}, {}
     for seed, run in runs.items():
-        order = [name for name in names if name in run.folds] or list(run.folds)
+        order = names if set(names) <= run.folds.keys() and names else [*run.folds]
         folds = {name: run.folds[name] for name in order}
+        lines[seed] = [line for name in order for line in folds[name]]
         single[seed] = pool(folds, run.classes, run.selection, [seed])
-    lines = {seed: run.lines for seed, run in runs.items()}
     _compare(path, results, summarize_seeds(single, lines))
 
 
