@@ -1,26 +1,31 @@
 """Small helpers shared by every room: nothing here knows about faces."""
 
 import errno
-import fcntl
 import json
 import logging
 import os
+import re
 import reprlib
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from .process_tags import TAG, on_this_machine, process_is_gone, process_tag
 
 #: How much of a foreign value a message quotes, in characters.
 QUOTE_LENGTH = 200
 
 # Nobody else's hidden files end so.
 _HALF_WRITTEN = '.half-written'
+# Writing takes seconds; of another machine nobody knows whether it still writes.
+_ABANDONED = 3600.0
 
 
-def atomic_write(path: str | Path, data: str | bytes) -> Path:
+def atomic_write(path: str | Path, data: str | bytes | memoryview) -> Path:
     """Write a file so that a reader sees the old content or the new, never half.
 
     Args:
@@ -37,7 +42,8 @@ def atomic_write(path: str | Path, data: str | bytes) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     payload = data.encode('utf-8') if isinstance(data, str) else data
-    handle, name = tempfile.mkstemp(_HALF_WRITTEN, f'.{path.name}.', path.parent)
+    prefix = f'.{path.name}.{process_tag()}.'
+    handle, name = tempfile.mkstemp(_HALF_WRITTEN, prefix, path.parent)
     try:
         with os.fdopen(handle, 'wb') as file:
             file.write(payload)
@@ -152,15 +158,31 @@ def read_regular(path: str | Path, max_bytes: int) -> bytes:
     return content
 
 
-def clear_half_written(folder: str | Path) -> None:
+def clear_half_written(folder: str | Path, name: str = '') -> None:
     """Remove what :func:`atomic_write` left in a folder when it was killed.
 
+    What another process is writing just now stays: where there are no locks, two may
+    work in one folder. Of a process on another machine that is what is younger than
+    an hour.
+
     Args:
-        folder: The folder, in which nobody else writes meanwhile; its sub-folders are
-            left alone.
+        folder: The folder; its sub-folders are left alone.
+        name: The file that was to be written, without wildcards; empty for any.
     """
-    for path in Path(folder).glob(f'.*{_HALF_WRITTEN}'):
-        path.unlink()
+    for path in Path(folder).glob(f'.{name}*{_HALF_WRITTEN}'):
+        found = re.search(rf'\.({TAG})\.[^.]*{re.escape(_HALF_WRITTEN)}$', path.name)
+        if found and not process_is_gone(found[1]) and not _abandoned(path, found[1]):
+            continue
+        path.unlink(missing_ok=True)
+
+
+def _abandoned(path: Path, tag: str) -> bool:
+    """Tell whether a file of another machine's process is older than its writing."""
+    try:
+        age = time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return True
+    return not on_this_machine(tag) and age > _ABANDONED
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
@@ -171,26 +193,6 @@ def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     return atomic_write(path, text + '\n')
-
-
-def try_lock(handle: int, shared: bool = False) -> bool:
-    """Take an open file or folder for this process alone, until it is closed.
-
-    Args:
-        handle: Its descriptor.
-        shared: Take it together with others that take it so.
-
-    Returns:
-        False where another process has it. A file system without locks has no say.
-    """
-    try:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
 
 
 @contextmanager

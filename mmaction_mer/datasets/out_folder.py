@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..utils import try_lock, write_json
+from ..locks import FileLock
+from ..utils import write_json
 from .annotation import MERDataError
 
 WORK = '.prepare'
@@ -90,8 +91,8 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
     work = path / WORK
     try:
         work.mkdir(parents=True, exist_ok=True)
-        with open(work / 'lock', 'a') as lock:
-            if not try_lock(lock.fileno()):
+        with FileLock(work / 'lock') as lock:
+            if not lock.take():
                 raise MERDataError(f'{path}: another run is at work here: wait for it')
             _refuse_links(path)
             _refuse_others(path, release)

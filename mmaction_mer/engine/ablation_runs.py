@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.predictions import read_predictions
 from ..evaluation.seeds import summarize_seeds
 from ..utils import write_json
 from .ablation_trials import Trial
 from .command_line import explained
 from .errors import MERRunError
+from .fold_check import check_model, read_fold
 from .fold_folder import FoldFolder, read_object
-from .loso_plan import make_plan, stored_run
+from .loso_plan import make_plan
 from .loso_runner import LOSORunner
 from .run import runs_by_seed
+from .stored_plan import stored_clips, stored_run
+from .stored_runs import check_fold, check_pooled
 from .work_dir_lock import WorkDirLock
 
 #: What WorkDirLock says where another process holds a run.
@@ -44,11 +46,14 @@ def stored(trial: Trial) -> Measured | None:
         try:
             results[seed] = read_object(folder / 'results.json')
             names = results[seed]['extra']['folds']['done']
-            folds = [FoldFolder(folder / 'folds' / name) for name in names]
-            lines[seed] = [
-                line for fold in folds for line in read_predictions(fold.predictions)
-            ]
-        except (OSError, ValueError, KeyError, TypeError):
+            plan = stored_run(folder)
+            folds = {}
+            for fold in [FoldFolder(folder / 'folds' / name) for name in names]:
+                check_fold(fold, plan)
+                folds[fold.name] = read_fold(fold, stored_clips(plan, fold.name))
+            check_pooled(folder / 'results.json', results[seed], folds)
+            lines[seed] = [line for fold in folds.values() for line in fold]
+        except (OSError, ValueError, KeyError, TypeError, MERRunError):
             return None  # the run itself says what is wrong, and makes it good
     took = sum(found['extra'].get('training_s') or 0 for found in results.values())
     extra = {'training_s': round(took, 3), **_origin(trial)}
@@ -84,7 +89,12 @@ def up_to_date(trial: Trial) -> bool:
             return False
         if not done >= {fold.name for fold in plan.wanted}:
             return False
-    return True
+        try:
+            for name in done:
+                check_model(FoldFolder(run.work_dir / 'folds' / name))
+        except MERRunError:
+            return False
+    return stored(trial) is not None
 
 
 def run_trial(trial: Trial) -> str:

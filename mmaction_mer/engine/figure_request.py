@@ -15,6 +15,7 @@ from ..models.mer_recognizer import MERRecognizer
 from .clip_views import ClipViews, look_at_clips
 from .command_line import read_config
 from .errors import MERRunError
+from .fold_folder import resume_command
 from .fold_views import build_model, clips_config
 from .stored_runs import StoredRun, find_config, read_runs
 from .synthme_truth import true_regions
@@ -104,9 +105,9 @@ def finished_runs(path: Path) -> dict[int, StoredRun]:
     runs = read_runs(path)
     for run in runs.values():
         if run.missing:
+            command = resume_command(run.path) or 'tools/train.py CONFIG --resume'
             raise MERRunError(
                 f'{run.path}: is not finished, it lacks {", ".join(run.missing)}: '
-                f'resume it (tools/train.py CONFIG --resume) before its figures are '
-                f'drawn'
+                f'resume it before its figures are drawn:  {command}'
             )
     return runs

@@ -78,7 +78,7 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(canonical: Mapping[str, Any]) -> str:
-    """Hash a canonical config.
+    """Hash a canonical config, or any JSON object by what it says.
 
     >>> fingerprint({'a': 1, 'b': 2}) == fingerprint({'b': 2, 'a': 1})
     True
@@ -86,7 +86,9 @@ def fingerprint(canonical: Mapping[str, Any]) -> str:
     False
     """
     text = json.dumps(canonical, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    # JSON can hold half a character, which UTF-8 cannot.
+    content = text.encode('utf-8', 'surrogatepass')
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def file_digest(path: str | Path) -> str:

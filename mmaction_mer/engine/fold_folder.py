@@ -1,14 +1,21 @@
 """What one fold leaves on disk, and what can be read from it after a crash."""
 
+import errno
 import json
+import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..utils import clear_half_written, write_json
+from ..utils import clear_half_written, quote, read_regular, write_json
 from .errors import MERRunError
+from .fingerprint import file_digest
 
 LAST = 'last.pth'
+#: Far more than any file of ours takes, in bytes.
+MAX_JSON = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -17,8 +24,8 @@ class FoldFolder:
 
     Files are written in the order in which a crash between any two of them does
     no harm: ``fold.json`` (running), ``last.pth`` (again and again),
-    ``model.pth``, ``predictions.jsonl``, ``fold.json`` (done); then
-    ``last.pth`` goes.
+    ``model.pth``, ``predictions.jsonl``, ``fold.json`` (done, with the digests of
+    both); then ``last.pth`` goes.
     """
 
     path: Path
@@ -62,9 +69,7 @@ class FoldFolder:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError as error:
-            raise MERRunError(
-                f'{error}; delete the folder {self.path}, the fold starts again'
-            ) from error
+            raise MERRunError(f'{error}; {how_to_mend(self.path)}') from error
 
     def done(self) -> bool:
         """Tell whether the fold is finished and its results are there."""
@@ -91,13 +96,76 @@ class FoldFolder:
         Args:
             details: Added to what ``fold.json`` says already.
         """
-        write_json(self.state_file, {**self.state(), **details, 'status': 'done'})
+        self.rewrite({**self.state(), **details})
         self.clear()
+
+    def rewrite(self, facts: dict[str, Any]) -> None:
+        """Write ``fold.json`` of a fold that is done, whatever it said before.
+
+        Args:
+            facts: All that it shall say, besides the status and the digests.
+        """
+        files = (self.model, self.predictions)
+        digests = {file.name: file_digest(file) for file in files if file.is_file()}
+        write_json(self.state_file, {**facts, 'digests': digests, 'status': 'done'})
+
+    def changed(self, file: Path, state: Mapping[str, Any]) -> bool:
+        """Tell whether a file of a finished fold is another one than it has written.
+
+        Args:
+            file: :attr:`model` or :attr:`predictions`.
+            state: What ``fold.json`` says; of a file that it does not speak of nothing
+                is known, and the answer is no.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        digests = state.get('digests')
+        known = digests.get(file.name) if isinstance(digests, Mapping) else None
+        return known is not None and known != file_digest(file)
 
     def clear(self) -> None:
         """Drop the training state, of a fold that is done."""
         for name in (self.last, self.path / 'last_checkpoint'):
             name.unlink(missing_ok=True)
+
+
+def resume_command(run: Path) -> str:
+    """Write the command that goes on with a run; empty where no config is there.
+
+    Args:
+        run: Its work directory; of a run over several seeds, that of any seed.
+    """
+    config = run / 'config.py'
+    if not config.is_file():
+        return ''
+    command = ['tools/train.py', str(config), '--work-dir', str(run), '--resume']
+    # Of a run over several seeds the folder above is the work directory.
+    if re.fullmatch(r'seed\d+', run.name) and (run.parent / '.lock').exists():
+        seeds = {path.parent.name[4:] for path in run.parent.glob('seed*/loso.json')}
+        command[3:4] = [str(run.parent), '--seeds', *sorted(seeds, key=int)]
+    return f'python {shlex.join(command)}'
+
+
+def how_to_mend(folder: Path) -> str:
+    """Say how a finished fold whose files are damaged is made good.
+
+    Args:
+        folder: The folder of the fold.
+
+    Returns:
+        The end of a message, with the command.
+    """
+    run = folder.parent.parent
+    if command := resume_command(run):
+        return (
+            f'to score this fold again, or train it again where its model.pth is '
+            f'damaged too, and pool the run anew:  {command}'
+        )
+    return (
+        f'there is no {run / "config.py"} to make it good by: copy the fold again from '
+        f'where it was trained, or make the predictions again by what has written them'
+    )
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -108,9 +176,13 @@ def read_object(path: Path) -> dict[str, Any]:
         ValueError: It holds something else; the message names it.
     """
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(read_regular(path, MAX_JSON).decode('utf-8'))
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: not a JSON file ({error})') from error
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG, errno.ENXIO):
+            raise ValueError(f'{path}: {error.strerror}') from error
+        raise
     if not isinstance(content, dict):
         raise ValueError(f'{path}: holds a {type(content).__name__}, not a JSON object')
     return content
@@ -126,8 +198,8 @@ def check_fold_name(name: str) -> None:
     """
     if not name or name.startswith('.') or Path(name).name != name or '\\' in name:
         raise MERRunError(
-            f'fold {name!r} cannot be the name of a folder; rename the subject in the '
-            f'annotation file'
+            f'fold {quote(name)} cannot be the name of a folder; rename the subject in '
+            f'the annotation file'
         )
 
 

@@ -274,13 +274,16 @@ def device_name() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
 
 
-def score_fold(cfg: Config, model: Path, held_out: list[str]) -> None:
+def score_fold(cfg: Config, model: Path, held_out: list[str]) -> dict[str, int]:
     """Score a fold's checkpoint again.
 
     Args:
         cfg: The fold's config, without its training part.
         model: The checkpoint.
         held_out: Subjects the fold tests on.
+
+    Returns:
+        The number of parameters, see :func:`count_parameters`.
 
     Raises:
         MERRunError: The checkpoint cannot be read or does not fit the model.
@@ -290,6 +293,7 @@ def score_fold(cfg: Config, model: Path, held_out: list[str]) -> None:
         runner.register_hook(SubjectGuardHook(held_out))
         runner.load_checkpoint(str(model))
         runner.test()
+        return count_parameters(runner.model)
     finally:
         runner.close()
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..datasets.annotation import clip_name
 from .errors import MERRunError
+from .fold_check import check_model
 from .fold_config import mer_dataset
 from .fold_folder import FoldFolder
 from .slim_checkpoint import load_slim, read_checkpoint
@@ -83,6 +84,7 @@ def held_out_clips(
             f'{run}: has no finished fold; train it, or name the folder of one seed'
         )
     for fold in tqdm(folds, desc='folds', disable=None):
+        check_model(fold)
         load_slim(model, read_checkpoint(fold.model)['state_dict'])
         dataset = DATASETS.build(
             dict(data, held_out=fold.state()['held_out'], side='test')

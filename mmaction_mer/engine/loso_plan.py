@@ -12,21 +12,24 @@ from mmengine.logging import MMLogger
 
 from ..datasets.protocols import Fold, assert_disjoint, make_folds
 from ..evaluation.report import SELECTIONS
-from ..utils import atomic_write, write_json
+from ..utils import atomic_write
 from .errors import MERRunError
 from .fingerprint import (
     NUMERICS,
     canonical_config,
-    differences,
     file_digest,
     fingerprint,
     pretrained_digests,
 )
+from .fold_check import differing
 from .fold_config import annotation_path, mer_dataset, plan_seed
-from .fold_folder import FoldFolder, check_fold_name, find_folds, read_object
+from .fold_folder import FoldFolder, check_fold_name, find_folds
 from .fold_runner import say_once
 from .hooks import clip_datasets, clip_subjects
 from .overlap import refuse_seen_subjects
+from .run_clips import RunClips, look_at_clips
+from .slim_checkpoint import read_checkpoint
+from .stored_plan import sound_run, stored_run, what_differs, write_plan
 
 OPTIONS = {
     'protocol': 'loso',
@@ -52,7 +55,8 @@ class Plan:
         wanted: The folds asked for.
         subjects: The subject of each clip.
         classes: Names of the classes.
-        annotation: Digest of the annotation file.
+        annotation: Digest of what the annotation file says.
+        clips: The clips that are tested on, and their labels.
         config: The canonical config.
         select: Which iteration counts.
         options: All options of ``loso``, those not given by their defaults.
@@ -66,6 +70,7 @@ class Plan:
     subjects: list[str]
     classes: list[str]
     annotation: str
+    clips: RunClips
     config: dict[str, Any]
     select: str
     options: dict[str, Any]
@@ -139,9 +144,10 @@ def make_plan(cfg: Config) -> Plan:
     for fold in folds:
         check_fold_name(fold.name)
         assert_disjoint(fold, subjects)
+    clips, digest = look_at_clips(path, _tested_rows(tested, data, whole, folds))
     config = {
         **canonical_config(cfg),
-        'annotation': file_digest(path),
+        'annotation': digest,
         'numerics': NUMERICS,
     }
     if start := cfg.get('load_from'):
@@ -155,13 +161,43 @@ def make_plan(cfg: Config) -> Plan:
         wanted=pick_folds(folds, options['folds']),
         subjects=subjects,
         classes=list(whole.metainfo['classes']),
-        annotation=config['annotation'],
+        annotation=digest,
+        clips=clips,
         config=config,
         select=options['select'],
         options=options,
         seed=plan_seed(cfg),
         seen=tuple(seen),
     )
+
+
+def _tested_rows(
+    tested: dict[str, Any], trained: dict[str, Any], whole: Any, folds: list[Fold]
+) -> list[dict[str, Any]]:
+    """List the rows that folds are tested on, which may be fewer than all.
+
+    Args:
+        tested: Config of the data set that is tested on.
+        trained: Config of the one that is trained on.
+        whole: The latter, built with all subjects.
+        folds: The folds.
+    """
+    reading = ('pipeline', 'test_mode', 'cache', 'store', 'serialize_data')
+    alike = [
+        {key: value for key, value in one.items() if key not in reading}
+        for one in (tested, trained)
+    ]
+    plain = {**copy.deepcopy(tested), 'pipeline': [], 'test_mode': True}
+    if tested.get('indices') is not None:
+        # So many clips of each fold's own, whichever these are.
+        sets = [
+            DATASETS.build({**plain, 'held_out': list(fold.held_out), 'side': 'test'})
+            for fold in folds
+        ]
+    else:
+        same = alike[0] == alike[1]
+        sets = [whole if same else DATASETS.build({**plain, 'side': 'all'})]
+    return [one.get_data_info(index) for one in sets for index in range(len(one))]
 
 
 def check_numbers(options: dict[str, Any]) -> None:
@@ -279,19 +315,16 @@ def pick_folds(folds: list[Fold], names: str | Iterable[str] | None) -> list[Fol
     return [fold for fold in folds if fold.name in asked]
 
 
-def claim_work_dir(cfg: Config, plan: Plan) -> list[str]:
-    """See that a work directory is new or fits the plan, and say what is to be done.
+def claim_work_dir(cfg: Config, plan: Plan) -> None:
+    """See that a work directory is new or fits the plan, and write the plan into it.
 
     Args:
         cfg: The config of the protocol.
         plan: Its plan.
 
-    Returns:
-        Names of the wanted folds that are not done.
-
     Raises:
         MERRunError: The directory holds folds and ``resume`` was not asked for, or
-            they come from another config.
+            they come from another config or another annotation.
     """
     work_dir = Path(cfg.work_dir)
     started = find_folds(work_dir)
@@ -303,20 +336,19 @@ def claim_work_dir(cfg: Config, plan: Plan) -> list[str]:
     if started:
         refuse_other_run(work_dir, started, plan)
     facts = {
-        'format': 1,
         'fingerprint': plan.fingerprint,
         'classes': plan.classes,
         'folds': {fold.name: list(fold.held_out) for fold in plan.folds},
         'load_from': cfg.get('load_from'),
         'config': plan.config,
+        'clips': plan.clips.to_json(),
     }
-    write_json(work_dir / 'loso.json', facts)
-    atomic_write(work_dir / 'config.py', cfg.pretty_text)
-    return [
-        fold.name
-        for fold in plan.wanted
-        if not FoldFolder(work_dir / 'folds' / fold.name).done()
-    ]
+    write_plan(work_dir, facts)
+    # A start by this file is one of the whole run.
+    whole = copy.deepcopy(cfg)
+    if whole.get('loso'):
+        whole.loso.pop('share', None)
+    atomic_write(work_dir / 'config.py', whole.pretty_text)
 
 
 def resumed_config(cfg: Config) -> Config:
@@ -332,10 +364,23 @@ def resumed_config(cfg: Config) -> Config:
                 f'a run over folds resumes from its work directory, not from '
                 f'{cfg.load_from}: give --work-dir and a plain --resume'
             )
-        first = [cfg.work_dir, *sorted(Path(cfg.work_dir).glob('seed*/'))]
-        stored = [stored_run(Path(folder)) for folder in first]
-        cfg.load_from = next(filter(None, stored), {}).get('load_from')
+        cfg.load_from = _first_weights(Path(cfg.work_dir))
     return cfg
+
+
+def _first_weights(work_dir: Path) -> str | None:
+    """Find what a run started from; a damaged file leaves the others to say it."""
+    for folder in (work_dir, *sorted(work_dir.glob('seed*/'))):
+        if stored := sound_run(folder):
+            return stored.get('load_from')
+    for folder in (work_dir, *sorted(work_dir.glob('seed*/'))):
+        for fold in find_folds(folder):
+            try:
+                if state := fold.state():
+                    return state.get('load_from')
+            except MERRunError:
+                continue
+    return None
 
 
 def refuse_mixed_seeds(work_dir: Path, several: bool) -> None:
@@ -354,35 +399,55 @@ def refuse_mixed_seeds(work_dir: Path, several: bool) -> None:
 
 
 def refuse_other_run(work_dir: Path, started: list[FoldFolder], plan: Plan) -> None:
-    """Refuse folds that another config or another annotation file made."""
-    stored = stored_run(work_dir)
-    other = [
-        folder
-        for folder in started
-        if folder.state().get('fingerprint') != plan.fingerprint
-    ]
-    if not other and stored.get('fingerprint', plan.fingerprint) == plan.fingerprint:
+    """Refuse folds that another config or another annotation file made.
+
+    A file that cannot be read refuses nothing: what remains says enough.
+
+    Raises:
+        MERRunError: There are such folds; the message says what differs.
+    """
+    stored = sound_run(work_dir)
+    found = stored.get('fingerprint', plan.fingerprint) != plan.fingerprint
+    if not found and not any(_of_another_run(folder, plan) for folder in started):
+        before = RunClips.from_json(stored.get('clips'))
+        if before and before.tested.keys() != plan.clips.tested.keys():
+            shown = ''.join(f'\n  {line}' for line in before.changes(plan.clips))
+            raise MERRunError(
+                f'{work_dir} holds folds that were tested on other clips of this '
+                f'annotation: put their frames back as they were, or choose another '
+                f'--work-dir. What differs:{shown}'
+            )
         return
-    changed = differences(stored.get('config', {}), plan.config) if stored else []
+    if stored.get('format') == 1:
+        raise MERRunError(
+            f'{work_dir} holds folds of an earlier version, which this one cannot go '
+            f'on with, since it knew an annotation by the bytes of its file: choose '
+            f'another --work-dir. Its results can still be read'
+        )
+    changed = what_differs(stored, plan.config, plan.clips) if stored else []
     shown = ''.join(f'\n  {line}' for line in changed[:20])
     if len(changed) > 20:
         shown += f'\n  ... and {len(changed) - 20} more'
+    nothing = ' (no loso.json to compare with)' if not stored else ''
     raise MERRunError(
         f'{work_dir} holds folds of another config, which cannot be mixed with this '
         f'one: use the config it was made with ({work_dir / "config.py"}) or another '
-        f'--work-dir. What differs:{shown or " (no loso.json to compare with)"}'
+        f'--work-dir. What differs:{shown or nothing or " fold.json of some fold"}'
     )
 
 
-def stored_run(work_dir: Path) -> dict[str, Any]:
-    """Read ``loso.json``; empty if there is none."""
-    path = work_dir / 'loso.json'
+def _of_another_run(folder: FoldFolder, plan: Plan) -> bool:
+    """Tell whether a fold was trained otherwise, by all that it says itself."""
+    expected = {'fingerprint': plan.fingerprint}
     try:
-        return read_object(path)
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise MERRunError(f'{error}; delete it to go on without its check') from error
+        state = folder.state()
+        if not state.get('fingerprint') or not differing(state, expected):
+            return False
+        # Where it says so alone, it is damaged: the model knows better.
+        meta = read_checkpoint(folder.model, mmap=True).get('meta') or {}
+        return bool(differing(meta, expected))
+    except MERRunError:
+        return bool(folder.state_file.is_file() and not folder.model.is_file())
 
 
 def trained_folds(source: Path) -> tuple[list[FoldFolder], dict[str, Any]]:
@@ -430,7 +495,7 @@ def compare_for_test(stored: dict[str, Any], plan: Plan) -> list[str]:
                'param_', 'default_hooks', 'custom_hooks', 'auto_scale_lr')  # fmt: skip
     found = [
         line
-        for line in differences(stored['config'], plan.config)
+        for line in what_differs(stored, plan.config, plan.clips)
         if not line.startswith(ignored)
     ]
     if tied := [line for line in found if line.startswith(_TIES)]:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..utils import clear_half_written
 from .errors import MERRunError
 from .fingerprint import fingerprint
+from .fold_check import check_model
 from .fold_config import testing_config
 from .fold_folder import FoldFolder, read_object
 from .fold_runner import score_fold
@@ -25,6 +26,7 @@ from .loso_plan import (
     trained_folds,
 )
 from .memory import keep_freed_memory
+from .mending import mend_folds
 from .names import check_names
 from .outcome import conclude, conclude_seeds, join_dumps, pooled_so_far, what_it_took
 from .ranks import Ranks
@@ -194,10 +196,16 @@ class LOSORunner:
         if not self.options['share']:  # other shares may be writing right now
             for folder in {self.work_dir, *(run.work_dir for run in self.runs)}:
                 clear_half_written(folder)
+        for run in self.runs:
+            claim_work_dir(run.cfg, run.plan)
+            # Another share may be writing the others right now.
+            own = [job.fold for job in self._jobs() if job.run is run]
+            mend_folds(run, own if self.options['share'] else run.plan.folds)
         todo = [
-            [run.plan.seed, name]
+            [run.plan.seed, fold.name]
             for run in self.runs
-            for name in claim_work_dir(run.cfg, run.plan)
+            for fold in run.plan.wanted
+            if not run.folder(fold).done()
         ]
         if todo:
             check_names(self.cfg)
@@ -225,7 +233,7 @@ class LOSORunner:
             # Seeds that are trained together have no wall time of their own.
             facts = {**({} if several else wall), **what_it_took(done)}
             path = run.work_dir / 'results.json'
-            results.append(conclude(run.plan, done, done, path, facts))
+            results.append(conclude(run, done, done, path, facts))
             self._show_clip(run, done[0])
         if several:
             done = [run.done() for run in self.runs]
@@ -322,7 +330,7 @@ class _Rescore:
             'config_differs': self.changed,
         }
         path = self.run.work_dir / 'results_test.json'
-        return conclude(self.run.plan, trained, scored, path, facts)
+        return conclude(self.run, trained, scored, path, facts)
 
     def _check(self, folder: FoldFolder) -> None:
         """Refuse a fold of which other subjects were held out."""
@@ -337,6 +345,7 @@ class _Rescore:
                 f'subjects held out ({state.get("held_out")}) than this config says '
                 f'({held_out}); use the config it was trained with'
             )
+        check_model(folder)
 
 
 def _key(job: Job) -> tuple[int, str]:

@@ -6,11 +6,18 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from ..evaluation.predictions import NAMES, read_predictions
+from ..evaluation.predictions import (
+    NAMES,
+    clip_key,
+    compare_with_clips,
+    read_predictions,
+)
 from .draws import streams_kept
 from .errors import MERRunError
 from .fold_config import mer_dataset
 from .fold_folder import FoldFolder
+from .run_clips import digest_of
+from .stored_plan import sound_run, stored_clips
 
 REMEDY = (
     f'predictions could not be told apart by subject: add meta_keys={NAMES} to the '
@@ -47,19 +54,32 @@ def check_names(cfg: Config) -> None:
 
 
 def check_predictions(folder: FoldFolder, held_out: list[str]) -> None:
-    """See that a fold's predictions are of the subjects held out.
+    """See that a fold's predictions are of the subjects held out, and of each clip.
 
     Args:
         folder: The folder of the fold.
         held_out: Its subjects.
 
     Raises:
-        MERRunError: A prediction names another subject, or none.
+        MERRunError: A prediction names another subject or none, a clip is missing or
+            one has another label.
         MERDataError: The predictions cannot be read.
     """
-    found = {line['subject'] for line in read_predictions(folder.predictions)}
+    lines = read_predictions(folder.predictions)
+    found = {line['subject'] for line in lines}
     if other := sorted(found - set(held_out)):
         raise MERRunError(
             f'{folder.predictions}: predictions of subject(s) {", ".join(other)}, but '
             f'those held out are {", ".join(held_out)}; {REMEDY}'
         )
+    expected = folder.state().get('clips')
+    if expected in (None, digest_of({clip_key(one): one['label'] for one in lines})):
+        return
+    clips = stored_clips(sound_run(folder.path.parent.parent), folder.name) or {}
+    problems = compare_with_clips(lines, clips) if clips else []
+    shown = ''.join(f'\n  {line}' for line in problems[:20])
+    raise MERRunError(
+        f'{folder.predictions}: test_dataloader did not give the clips and labels of '
+        f'the annotation: see that no transform of its pipeline changes them, and that '
+        f'its data set leaves none out{shown}'
+    )

@@ -7,31 +7,44 @@ from typing import Any
 
 import mmengine
 
+from ..datasets.annotation import MERDataError
 from ..evaluation.functional import scores
-from ..evaluation.predictions import read_predictions
 from ..evaluation.report import SELECTIONS, format_report, pool, save_results
 from ..evaluation.seeds import format_seeds, summarize_seeds
 from ..utils import write_json
 from ..version import __version__, installed_versions
+from .errors import MERRunError
 from .fold_folder import FoldFolder
-from .loso_plan import Plan, check_one_run
+from .loso_plan import check_one_run
 from .run import Run
 
 
 def pooled_so_far(runs: Sequence[Run]) -> str:
-    """Score the predictions of the folds that are done, for a progress bar."""
+    """Score the predictions of the folds that are done, for a progress bar.
+
+    What does not fit is left out and told: the end of the run names it, and training
+    goes on.
+    """
     plan = runs[0].plan
-    done = [folder for run in runs for folder in run.done()]
-    lines = [line for folder in done for line in read_predictions(folder.predictions)]
+    lines, left_out = [], 0
+    for run in runs:
+        for fold in plan.folds:
+            folder = run.folder(fold)
+            try:
+                lines += run.read(folder) if folder.done() else []
+            except (MERDataError, MERRunError):
+                left_out += 1
+    without = f'without {left_out} damaged fold(s)' if left_out else ''
     if not lines:
-        return ''
+        return without
     pooled = scores(
         [line['label'] for line in lines],
         [line['prediction'] for line in lines],
         len(plan.classes),
     )
     text = f'acc {100 * pooled["acc"]:.1f} %, uf1 {100 * pooled["uf1"]:.1f} %'
-    return f'{text}, {SELECTIONS["test"]}' if plan.select == 'test' else text
+    notes = [SELECTIONS['test'] if plan.select == 'test' else '', without]
+    return ', '.join(filter(None, [text, *notes]))
 
 
 def what_it_took(done: Sequence[FoldFolder]) -> dict[str, Any]:
@@ -69,7 +82,7 @@ def _all_of(states: Sequence[Mapping[str, Any]], key: str) -> str:
 
 
 def conclude(
-    plan: Plan,
+    run: Run,
     trained: Sequence[FoldFolder],
     scored: Sequence[FoldFolder],
     path: Path,
@@ -78,7 +91,7 @@ def conclude(
     """Pool the predictions of folds; print, save and draw the result.
 
     Args:
-        plan: The plan of the run.
+        run: The run.
         trained: The folders of the folds as they were trained.
         scored: The folders with their predictions: the same ones, or others.
         path: Where the results go, as JSON; the picture goes beside it.
@@ -89,7 +102,9 @@ def conclude(
 
     Raises:
         MERRunError: The folds are not of one run.
+        MERDataError: Predictions are not of the clips of their fold.
     """
+    plan = run.plan
     check_one_run(trained)
     states = [folder.state() for folder in trained]
     names = [folder.name for folder in trained]
@@ -115,7 +130,7 @@ def conclude(
         },
     }
     results = pool(
-        {folder.name: read_predictions(folder.predictions) for folder in scored},
+        {folder.name: run.read(folder) for folder in scored},
         plan.classes,
         selection=states[0]['selection'],
         seeds=sorted({state['seed'] for state in states}),
@@ -157,8 +172,8 @@ def conclude_seeds(
     """
     seeds = [run.plan.seed for run in runs]
     lines = [
-        [line for folder in one for line in read_predictions(folder.predictions)]
-        for one in scored
+        [line for folder in one for line in run.read(folder)]
+        for run, one in zip(runs, scored, strict=True)
     ]
     summary = summarize_seeds(
         dict(zip(seeds, results, strict=True)),

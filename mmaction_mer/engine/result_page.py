@@ -24,7 +24,14 @@ from .draws import streams_kept
 from .errors import MERRunError
 from .fold_config import mer_dataset
 from .run_figures import read_figures
-from .stored_runs import StoredRun, read_results, read_run, read_seeds, seed_folders
+from .stored_runs import (
+    StoredRun,
+    check_results,
+    read_results,
+    read_run,
+    read_seeds,
+    seed_folders,
+)
 
 if TYPE_CHECKING:
     from ..visualization.report_page import Mistake
@@ -52,8 +59,9 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
         The path written.
 
     Raises:
-        MERRunError: There are no results, or no finished folds.
-        MERDataError: Predictions cannot be read.
+        MERRunError: There are no results, they are not those of the predictions, or
+            there are no finished folds.
+        MERDataError: Predictions cannot be read, or are not of the run's clips.
     """
     # Imported here: matplotlib takes a second that few processes need to spend.
     from ..visualization.report_page import report_page
@@ -61,9 +69,10 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
     work_dir = Path(work_dir)
     results = read_results(work_dir)
     if not results:
+        path = work_dir / 'results.json'
         raise MERRunError(
-            f'{work_dir / "results.json"}: there are no results yet: finish the run '
-            f'with --resume, or score its folds with tools/analysis/score.py'
+            f'{path}: there are no results yet: finish the run with --resume, or pool '
+            f'its folds:  python tools/analysis/score.py {work_dir} --out {path}'
         )
     if 'per_seed' in results:
         # The seeds of the scores: others may have been begun since.
@@ -78,6 +87,8 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
             f'{results.get("clips")}: folds came or went since the scores were '
             f'written. Resume the run to bring them together.'
         )
+    else:
+        check_results(work_dir, results, runs)
     figures, left_out = read_figures(work_dir, runs.values())
     notes += left_out
     mistakes = confident_mistakes([run.lines for run in runs.values()])

@@ -9,9 +9,12 @@ from typing import Any
 from mmengine.config import Config
 
 from ..datasets.protocols import Fold
+from ..evaluation.predictions import Key
+from .fold_check import read_fold
 from .fold_config import fold_config
 from .fold_folder import FoldFolder
 from .loso_plan import Plan
+from .run_clips import digest_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,23 @@ class Run:
             'annotation': self.plan.annotation,
             'seed': self.plan.seed,
             'selection': self.plan.select,
+            'clips': digest_of(self.clips(fold.name)),
+            'load_from': self.cfg.get('load_from'),
         }
+
+    def clips(self, name: str) -> dict[Key, int]:
+        """Return the label of each clip that a fold is tested on."""
+        fold = next(fold for fold in self.plan.folds if fold.name == name)
+        return self.plan.clips.of(fold.held_out)
+
+    def read(self, folder: FoldFolder) -> list[dict[str, Any]]:
+        """Read the predictions of a fold, if they are of its clips.
+
+        Raises:
+            MERDataError: They are not, or cannot be read.
+            MERRunError: Its ``fold.json`` cannot be read.
+        """
+        return read_fold(folder, self.clips(folder.name), len(self.plan.classes))
 
     def _quiet(self, cfg: Config) -> Config:
         cfg.console_level = self.console

@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from ..evaluation.predictions import read_predictions
+from .fold_check import read_fold
 from .fold_config import testing_config
 from .fold_folder import FoldFolder
 from .fold_runner import FoldRunner
@@ -36,7 +36,7 @@ def draw_clip(cfg: Config, folder: FoldFolder, path: Path) -> Path | None:
 def _draw(runner: FoldRunner, folder: FoldFolder, path: Path) -> Path | None:
     model = runner.model.eval()
     dataset = runner.test_loop.dataloader.dataset.dataset
-    chosen = max(read_predictions(folder.predictions), key=_surely_right)
+    chosen = max(read_fold(folder, None), key=_surely_right)
     clips = [dataset.get_data_info(i)['clip'] for i in range(len(dataset))]
     data = pseudo_collate([dataset[clips.index(chosen['clip'])]])
     seen = model.explain(data)

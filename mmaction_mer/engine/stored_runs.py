@@ -1,16 +1,19 @@
 """What finished runs left in a work directory, of one seed or of several."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.predictions import read_predictions
-from ..evaluation.report import SELECTIONS
+from ..evaluation.report import SELECTIONS, pool
+from ..evaluation.seeds import summarize_seeds
 from .errors import MERRunError
-from .fold_folder import FoldFolder, read_object
-from .loso_plan import check_one_run, stored_run
+from .fold_check import differing, read_fold
+from .fold_folder import FoldFolder, how_to_mend, read_object, resume_command
+from .loso_plan import check_one_run
+from .stored_plan import stored_clips, stored_run
 
 _SEED_FOLDER = re.compile(r'seed(\d+)')
 
@@ -145,8 +148,9 @@ def read_run(work_dir: str | Path) -> StoredRun:
     folders = sorted((work_dir / 'folds').glob('*/'))
     for folder in map(FoldFolder, folders):
         # Who is no runner, such as the baseline, writes predictions alone.
-        finished = folder.state().get('status', 'done') == 'done'
-        if finished and folder.predictions.is_file():
+        status = folder.state().get('status')
+        found = status is None and folder.predictions.is_file()
+        if status == 'done' or found:
             done.append(folder)
             if folder.name in missing:
                 missing.remove(folder.name)
@@ -158,6 +162,8 @@ def read_run(work_dir: str | Path) -> StoredRun:
             f'train first'
         )
     check_one_run(done)
+    for folder in done:
+        check_fold(folder, plan)
     state = done[0].state()
     classes = plan.get('classes') or pooled.get('classes')
     selection = state.get('selection') or pooled.get('selection')
@@ -175,11 +181,45 @@ def read_run(work_dir: str | Path) -> StoredRun:
         selection=selection,
         config=plan.get('config') or {},
         folds={
-            folder.name: read_predictions(folder.predictions, len(classes))
+            folder.name: read_fold(
+                folder, stored_clips(plan, folder.name), len(classes)
+            )
             for folder in done
         },
         missing=missing,
     )
+
+
+def check_fold(folder: FoldFolder, plan: Mapping[str, Any]) -> None:
+    """See that a finished fold is the one that its run has planned.
+
+    Args:
+        folder: Its folder.
+        plan: The ``loso.json`` of its run; empty where there is none, and then
+            nothing is asked.
+
+    Raises:
+        MERRunError: It is not; the message says how to make it good.
+    """
+    state = folder.state()
+    if 'clips' not in plan or not state:
+        return
+    expected = {
+        'fold': folder.name,
+        'held_out': plan['folds'].get(folder.name),
+        'fingerprint': plan['fingerprint'],
+        'annotation': plan['config']['annotation'],
+        'seed': plan['config']['randomness']['seed'],
+        'selection': plan['config']['loso']['select'],
+    }
+    found = differing(state, expected)
+    if not isinstance(state.get('digests'), Mapping):
+        found.append('digests')
+    if found:
+        raise MERRunError(
+            f'{folder.state_file}: is not of this fold as its run has planned it, by '
+            f'{", ".join(found)}\n{how_to_mend(folder.path)}'
+        )
 
 
 def read_results(work_dir: str | Path) -> dict[str, Any]:
@@ -194,6 +234,101 @@ def read_results(work_dir: str | Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
+        command = resume_command(Path(work_dir)) or 'the start of the run, --resume,'
         raise MERRunError(
-            f'{error}; delete {path}, --resume writes it again'
+            f'{error}; delete {path}; {command} writes it anew'
         ) from error
+
+
+def check_pooled(
+    path: Path,
+    results: Mapping[str, Any],
+    folds: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """See that pooled results are those of some predictions.
+
+    Args:
+        path: The file they were read from, for the message.
+        results: Results of one seed.
+        folds: Prediction lines by name of each fold of them.
+
+    Returns:
+        The results, pooled anew.
+
+    Raises:
+        MERRunError: They are not; the message says what to do.
+        MERDataError: The predictions do not go together.
+    """
+    names = [row['fold'] for row in results.get('folds') or []]
+    ordered = {name: folds[name] for name in names if name in folds} or folds
+    again = pool(
+        ordered, results['classes'], results['selection'], results.get('seeds') or []
+    )
+    _compare(path, results, again)
+    return again
+
+
+def check_results(
+    work_dir: Path, results: Mapping[str, Any], runs: Mapping[int, StoredRun]
+) -> None:
+    """See that a run's ``results.json`` is what its predictions come to.
+
+    Args:
+        work_dir: The work directory.
+        results: The results, of one seed or of several.
+        runs: The runs of these seeds.
+
+    Raises:
+        MERRunError: It is not; the message says what to do.
+        MERDataError: The predictions do not go together.
+    """
+    path = work_dir / 'results.json'
+    if 'per_seed' not in results:
+        check_pooled(path, results, next(iter(runs.values())).folds)
+        return
+    names = [row['fold'] for row in results.get('folds') or []]
+    single, lines = {}, {}
+    for seed, run in runs.items():
+        order = names if set(names) <= run.folds.keys() and names else [*run.folds]
+        folds = {name: run.folds[name] for name in order}
+        lines[seed] = [line for name in order for line in folds[name]]
+        single[seed] = pool(folds, run.classes, run.selection, [seed])
+    _compare(path, results, summarize_seeds(single, lines))
+
+
+def _compare(path: Path, results: Mapping[str, Any], again: Mapping[str, Any]) -> None:
+    found = [
+        key
+        for key, value in again.items()
+        if key != 'extra' and key in results and not _alike(results[key], value)
+    ]
+    if found:
+        command = resume_command(path.parent)
+        remedy = (
+            f'to pool them anew:  {command}'
+            if command
+            else f'pool them anew by tools/analysis/score.py {path.parent} --out {path}'
+        )
+        raise MERRunError(
+            f'{path}: was changed, or is of other predictions than the folds have now: '
+            f'{", ".join(found)} of these are not the same\n{remedy}'
+        )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Compare two values of JSON, numbers as far as machines agree on them."""
+    if isinstance(other, Mapping):
+        return (
+            isinstance(one, Mapping)
+            and one.keys() == other.keys()
+            and all(_alike(one[key], other[key]) for key in other)
+        )
+    if isinstance(other, list | tuple):
+        return (
+            isinstance(one, list | tuple)
+            and len(one) == len(other)
+            and all(map(_alike, one, other))
+        )
+    if isinstance(other, float) and isinstance(one, int | float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(one == other)

@@ -1,24 +1,11 @@
 """One run at a time in a work directory."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from ..utils import try_lock
+from ..locks import FileLock
 from .errors import MERRunError
-
-_held: set[int] = set()
-
-
-def _forget() -> None:
-    """Close, in a process just forked, what its parent holds."""
-    for handle in _held:
-        os.close(handle)
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
 
 
 class WorkDirLock:
@@ -44,7 +31,7 @@ class WorkDirLock:
         self.work_dir = work_dir
         self.share = share
         self.of = f'-{of}' if of else ''
-        self._handles: list[int] = []
+        self._locks: list[FileLock] = []
 
     def __enter__(self) -> 'WorkDirLock':
         """Take nothing yet."""
@@ -75,15 +62,14 @@ class WorkDirLock:
         self._let_go()
 
     def _take(self, name: str, shared: bool, what: str) -> None:
-        handle = os.open(self.work_dir / name, os.O_RDWR | os.O_CREAT, 0o666)
-        self._handles.append(handle)
-        _held.add(handle)
-        if not try_lock(handle, shared):
+        lock = FileLock(self.work_dir / name, shared)
+        if not lock.take():
             self._let_go()
             raise MERRunError(
                 f'{self.work_dir}: another process is training in {what}; wait until '
                 f'it ends (then go on with --resume), or choose another --work-dir'
             )
+        self._locks.append(lock)
 
     def _refuse_other_shares(self, count: int) -> None:
         """Refuse shares that are cut otherwise: a fold would be in two of them."""
@@ -91,11 +77,8 @@ class WorkDirLock:
         for path in sorted(self.work_dir.glob('.lock-*-of-*')):
             if path.name.endswith(f'-of-{count}{self.of}'):
                 continue
-            handle = os.open(path, os.O_RDWR)
-            try:
-                free = try_lock(handle)
-            finally:
-                os.close(handle)
+            with FileLock(path) as lock:
+                free = lock.take()
             if not free:
                 self._let_go()
                 raise MERRunError(
@@ -106,7 +89,6 @@ class WorkDirLock:
                 )
 
     def _let_go(self) -> None:
-        for handle in self._handles:
-            os.close(handle)
-            _held.discard(handle)
-        self._handles.clear()
+        for lock in self._locks:
+            lock.release()
+        self._locks.clear()

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.annotation import MERDataError, clip_name, raise_problems
-from ..utils import atomic_write
+from ..utils import atomic_write, quote, read_regular
 
 NAMES = ('dataset', 'subject', 'clip')
+#: Dataset, subject and clip: what tells one clip from all others.
+Key = tuple[str, str, str]
+#: Megabytes are what the largest release takes; anything else is a mistake.
+MAX_BYTES = 1 << 30
 #: Probabilities are written as decimals and come from 16-bit networks too.
 SUM_TOLERANCE = 1e-3
 
@@ -40,13 +44,17 @@ def prediction_problem(line: Any, num_classes: int | None = None) -> str | None:
     "field 'label': is 2, but must be a class index, 0..1"
     """
     if not isinstance(line, Mapping):
-        return f'must be an object with the fields of a prediction, but is {line!r}'
+        return (
+            f'must be an object with the fields of a prediction, but is {quote(line)}'
+        )
     for field in NAMES:
         if not isinstance(line.get(field), str) or not line[field]:
-            return f'field {field!r}: must be a name, but is {line.get(field)!r}'
+            return f'field {field!r}: must be a name, but is {quote(line.get(field))}'
     chances = line.get('probabilities')
     if not isinstance(chances, list | tuple) or not chances:
-        return f"field 'probabilities': must be a list of numbers, but is {chances!r}"
+        return (
+            f"field 'probabilities': must be a list of numbers, but is {quote(chances)}"
+        )
     if num_classes is not None and len(chances) != num_classes:
         return (
             f"field 'probabilities': has {len(chances)} numbers, but there are "
@@ -54,10 +62,12 @@ def prediction_problem(line: Any, num_classes: int | None = None) -> str | None:
         )
     for chance in chances:
         if isinstance(chance, bool) or not isinstance(chance, int | float):
-            return f"field 'probabilities': holds {chance!r}, which is not a number"
+            return (
+                f"field 'probabilities': holds {quote(chance)}, which is not a number"
+            )
         # Written so that NaN fails too.
         if not -SUM_TOLERANCE <= chance <= 1 + SUM_TOLERANCE:
-            return f"field 'probabilities': holds {chance}, which is not in 0..1"
+            return f"field 'probabilities': holds {quote(chance)}, which is not in 0..1"
     if not abs(math.fsum(chances) - 1) <= SUM_TOLERANCE:
         return f"field 'probabilities': sums to {math.fsum(chances):.6g}, not to 1"
     for field in ('label', 'prediction'):
@@ -65,7 +75,7 @@ def prediction_problem(line: Any, num_classes: int | None = None) -> str | None:
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or value not in range(len(chances)):
             return (
-                f'field {field!r}: is {value!r}, but must be a class index, '
+                f'field {field!r}: is {quote(value)}, but must be a class index, '
                 f'0..{len(chances) - 1}'
             )
     return None
@@ -107,6 +117,46 @@ def validate_predictions(
     raise_problems(source, 'these predictions cannot be used', problems)
 
 
+def clip_key(row: Mapping[str, Any]) -> Key:
+    """Return what tells a clip from all others.
+
+    >>> clip_key({'dataset': 'smic', 'subject': 's01', 'clip': 's1_ne_01'})
+    ('smic', 's01', 's1_ne_01')
+    """
+    return row['dataset'], row['subject'], row['clip']
+
+
+def compare_with_clips(
+    lines: Iterable[Mapping[str, Any]], clips: Mapping[Key, int]
+) -> list[str]:
+    """Say in what predictions differ from the clips that were to be predicted.
+
+    Args:
+        lines: Predictions, each clip once.
+        clips: The label of each clip.
+
+    Returns:
+        A line per difference; empty where there is none.
+
+    >>> line = {'dataset': 'samm', 'subject': '006', 'clip': '006_1_2', 'label': 0}
+    >>> compare_with_clips([line], {('samm', '006', '006_1_2'): 1})
+    ['clip samm/006/006_1_2: its label is 0, but the annotation says 1']
+    """
+    found = {clip_key(line): line['label'] for line in lines}
+    problems = [
+        f'clip {"/".join(key)}: is missing' for key in clips if key not in found
+    ]
+    for key, label in found.items():
+        if key not in clips:
+            problems.append(f'clip {"/".join(key)}: is not one of this fold')
+        elif label != clips[key]:
+            problems.append(
+                f'clip {"/".join(key)}: its label is {label}, but the annotation says '
+                f'{clips[key]}'
+            )
+    return problems
+
+
 def read_predictions(
     path: str | Path, num_classes: int | None = None
 ) -> list[dict[str, Any]]:
@@ -120,11 +170,9 @@ def read_predictions(
         MERDataError: The file is missing, empty, cut short or inconsistent.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8')
+        text = read_regular(path, MAX_BYTES).decode('utf-8')
     except FileNotFoundError as error:
-        raise MERDataError(
-            f'{path}: no predictions there; train or test this fold first'
-        ) from error
+        raise MERDataError(f'{path}: no predictions there') from error
     except (OSError, UnicodeDecodeError) as error:
         raise MERDataError(f'{path}: predictions not readable: {error}') from error
     lines = []
@@ -135,11 +183,10 @@ def read_predictions(
             lines.append(json.loads(row))
         except (ValueError, RecursionError) as error:
             raise MERDataError(
-                f'{path}: line {number} is not JSON, or was cut short: {error}; test '
-                f'this fold again'
+                f'{path}: line {number} is not JSON, or was cut short: {error}'
             ) from error
     if not lines:
-        raise MERDataError(f'{path}: holds no prediction; test this fold again')
+        raise MERDataError(f'{path}: holds no prediction')
     validate_predictions(lines, str(path), num_classes)
     return lines
 

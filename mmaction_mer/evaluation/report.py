@@ -197,7 +197,7 @@ def _check_folds(folds: Mapping[str, Sequence[Mapping]], num_classes: int) -> No
     owner: dict[str, str] = {}
     for name, lines in folds.items():
         if not lines:
-            raise MERDataError(f'fold {name}: has no prediction; test it again')
+            raise MERDataError(f'fold {name}: has no prediction; score it again')
         validate_predictions(lines, f'fold {name}', num_classes)
         for line in lines:
             clip = clip_name(dict(line))

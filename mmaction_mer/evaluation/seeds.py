@@ -190,7 +190,7 @@ def summarize_seeds(
         if matrix.tolist() != results[seed]['confusion']:
             raise MERDataError(
                 f'seed {seed}: its results are of other predictions than these '
-                f'{len(aligned.clips)} clips: score it again'
+                f'{len(aligned.clips)} clips: pool them anew by --resume'
             )
 
     note = {'note': SELECTIONS['test']} if selection == 'test' else {}

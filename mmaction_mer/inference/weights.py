@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..engine.command_line import read_config
 from ..engine.errors import MERRunError
+from ..engine.fold_check import check_model
 from ..engine.fold_config import mer_dataset
 from ..engine.loso_plan import trained_folds
 from ..engine.slim_checkpoint import read_checkpoint, write_checkpoint
@@ -200,6 +201,7 @@ def _from_runs(path: Path) -> FoldWeights:
     folds, held_out, metas = {}, {}, []
     for place in places:
         for folder in trained_folds(place)[0]:
+            check_model(folder)
             content = read_checkpoint(folder.model)
             name = f'{place.name}/{folder.name}' if len(runs) > 1 else folder.name
             folds[name] = content['state_dict']

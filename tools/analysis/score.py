@@ -1,7 +1,6 @@
 """Score predictions that were written before: a run's folder, or files."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,10 @@ from typing import Any
 
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
 from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.engine.fold_check import read_fold
+from mmaction_mer.engine.fold_folder import FoldFolder, read_object
+from mmaction_mer.engine.stored_plan import stored_clips, stored_run
+from mmaction_mer.engine.stored_runs import check_fold
 from mmaction_mer.evaluation import (
     SELECTIONS,
     format_report,
@@ -51,11 +54,15 @@ def find_files(path: Path) -> dict[str, Path]:
     folder = path / 'folds' if (path / 'folds').is_dir() else path
     files = {}
     for fold in sorted(folder.iterdir()) if folder.is_dir() else []:
-        unfinished = read_json(fold / 'fold.json').get('status', 'done') != 'done'
-        if (fold / FILE).is_file() and not unfinished:
+        status = FoldFolder(fold).state().get('status')
+        if status == 'done' or (status is None and (fold / FILE).is_file()):
             files[fold.name] = fold / FILE
         elif fold.is_dir():
             print(f'fold {fold.name}: not finished, left out', file=sys.stderr)
+    planned = stored_run(path).get('folds', {})
+    for name in planned if folder != path else ():
+        if not (folder / name).is_dir():
+            print(f'fold {name}: not there, left out', file=sys.stderr)
     if not files:
         raise MERDataError(f'{path}: no {FILE} there, nor in its folds')
     return files
@@ -68,10 +75,10 @@ def what_runs_say(files: Iterable[Path]) -> dict[str, set[Any]]:
         fold = file.resolve().parent
         run = fold.parent.parent
         pooled = read_json(run / 'results.json')
-        classes = read_json(run / 'loso.json').get('classes') or pooled.get('classes')
+        classes = stored_run(run).get('classes') or pooled.get('classes')
         if classes:
             said['classes'].add(tuple(classes))
-        state = read_json(fold / 'fold.json')
+        state = FoldFolder(fold).state()
         selection = state.get('selection') or pooled.get('selection')
         if selection:
             said['selection'].add(selection)
@@ -86,9 +93,23 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        return read_object(path)
     except ValueError as error:
-        raise MERDataError(f'{path}: not a JSON file: {error}') from error
+        raise MERDataError(str(error)) from error
+
+
+def read_file(name: str, file: Path) -> list[dict[str, Any]]:
+    """Read predictions; those of a run must be of the clips that it has planned."""
+    folder = FoldFolder(file.resolve().parent)
+    state = folder.state() if file.name == FILE else {}
+    if not state:
+        return read_predictions(file)
+    plan = stored_run(folder.path.parent.parent)
+    # A folder copied to elsewhere stands for itself.
+    if folder.path.parent.name != 'folds' or 'clips' not in plan:
+        plan = {}
+    check_fold(folder, plan)
+    return read_fold(folder, stored_clips(plan, name))
 
 
 def choose(what: str, given: Any, said: set[Any]) -> Any:
@@ -119,7 +140,7 @@ def main() -> None:
             'these predictions do not say how the iteration was chosen: add '
             f'--selection, one of {", ".join(SELECTIONS)}'
         )
-    by_fold = {fold: read_predictions(file) for fold, file in files.items()}
+    by_fold = {fold: read_file(fold, file) for fold, file in files.items()}
     given = args.classes
     if args.annotation:
         given = read_annotation(args.annotation)['metainfo']['classes']

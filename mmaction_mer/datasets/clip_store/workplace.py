@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils import atomic_write, try_lock
+from ...locks import FileLock
+from ...utils import atomic_write
 from ..annotation import MERDataError
 from ..clips import locate
 from .layout import INDEX, PIXELS, open_pixels
@@ -30,22 +31,25 @@ def workplace(folder: Path) -> Iterator[Path]:
     partial = folder.with_name(f'.{folder.name}.partial')
     while True:
         partial.mkdir(parents=True, exist_ok=True)
-        lock = os.open(partial, os.O_RDONLY)
-        if not try_lock(lock):
-            os.close(lock)
+        lock = FileLock(partial)
+        try:
+            taken = lock.take()
+        except FileNotFoundError:
+            continue  # it became a store just now
+        if not taken:
             raise MERDataError(
                 f'{folder}: another process is writing this store: wait for it'
             )
         # Whoever had it may have made a store of it in between.
-        if partial.exists() and os.path.samestat(os.fstat(lock), partial.stat()):
+        if lock.in_place():
             break
-        os.close(lock)
+        lock.release()
     try:
         yield partial
     finally:
         with contextlib.suppress(OSError):
             partial.rmdir()  # only where it is empty
-        os.close(lock)
+        lock.release()
 
 
 def left_over(
