@@ -6,8 +6,6 @@ What learns is decided by structure alone: a parameter by its
 
 import hashlib
 import io
-import pickle
-import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from ..utils import atomic_write
+from .checkpoint_reading import read_checkpoint as read_checkpoint
 from .errors import MERRunError
 
 KEY = 'frozen_fingerprint'
@@ -195,54 +194,6 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
     with io.BytesIO() as buffer:
         torch.save(checkpoint, buffer)
         atomic_write(path, buffer.getvalue())
-
-
-# What torch raises over bytes that are no checkpoint, by where it stumbles.
-_UNREADABLE = (
-    RuntimeError,
-    EOFError,
-    pickle.UnpicklingError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    struct.error,
-)
-
-
-def read_checkpoint(
-    path: str | Path,
-    map_location: Any = 'cpu',
-    remedy: str = '',
-    mmap: bool = False,
-) -> dict[str, Any]:
-    """Read a checkpoint; tensors and plain values only, never code.
-
-    Args:
-        path: The file.
-        map_location: As in ``torch.load``.
-        remedy: What to do when it cannot be read, for the message.
-        mmap: Leave the tensors on disk until they are used.
-
-    Raises:
-        MERRunError: The file is missing, cut short, or holds something else.
-    """
-    remedy = remedy or 'give another checkpoint'
-    try:
-        checkpoint = torch.load(
-            path, map_location=map_location, weights_only=True, mmap=mmap
-        )
-    except FileNotFoundError as error:
-        raise MERRunError(f'{path}: no such checkpoint; {remedy}') from error
-    except _UNREADABLE as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise MERRunError(
-            f'{path}: not a readable checkpoint, perhaps cut short ({reason[0]}); '
-            f'{remedy}'
-        ) from error
-    if not isinstance(checkpoint, dict):
-        raise MERRunError(f'{path}: holds no state dict; {remedy}')
-    return checkpoint
 
 
 def _unwrap(model: nn.Module) -> nn.Module:
