@@ -14,7 +14,7 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from ..utils import atomic_write
+from ..utils import atomic_write, quote
 from .checkpoint_reading import read_checkpoint as read_checkpoint
 from .errors import MERRunError
 
@@ -83,7 +83,9 @@ def check_frozen(module: nn.Module, expected: Tensor, source: str) -> None:
     Raises:
         MERRunError: The fingerprints differ.
     """
-    if not torch.equal(expected.cpu(), frozen_fingerprint(module)):
+    if not isinstance(expected, Tensor) or not torch.equal(
+        expected.cpu(), frozen_fingerprint(module)
+    ):
         raise MERRunError(
             f'{source} was trained over another frozen backbone than the one '
             f'{type(module).__name__} has now: use the config and the pre-trained '
@@ -117,6 +119,12 @@ def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     """
     model = _unwrap(model)
     state = dict(state_dict)
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise MERRunError(
+                f'the checkpoint holds more than weights by name: {quote(key)}; use '
+                f'the one that this config was trained with'
+            )
     if not hasattr(model, _MARK):
         _fill_frozen(model, state, '')
     try:
@@ -124,7 +132,7 @@ def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     except RuntimeError as error:
         if isinstance(error, MERRunError):
             raise
-        reason = ' '.join(str(error).split())
+        reason = ' '.join(str(error)[:2000].split())
         raise MERRunError(
             f'the checkpoint does not fit the model of this config, use the one it was '
             f'trained with: {reason}'

@@ -98,7 +98,7 @@ def test_code_in_a_file_of_weights_is_not_run(tmp_path):
             return (tmp_path.joinpath('harm').mkdir, ())
 
     torch.save(dict(meta=Harm(), folds={}), tmp_path / 'a.pth')
-    assert 'not a readable checkpoint' in refusal(tmp_path / 'a.pth')
+    assert 'Nothing in it was run' in refusal(tmp_path / 'a.pth')
     assert not (tmp_path / 'harm').exists()
 
 
