@@ -24,18 +24,25 @@ _NUMBERS = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
 _CODES = {np.dtype(code).str[1:] for code in _NUMBERS}
 # numpy has no more dimensions.
 _DIMENSIONS = 32
+# Sides of an empty array, at most: they take no bytes.
+_SIDE = 1 << 20
 _HISTORY_STATE = {'max_length', '_log_history', '_count_history', 'statistics_methods'}
 _HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 
 
-def checkpoint_globals() -> list[tuple[Callable, str]]:
+def checkpoint_globals() -> list[Callable | tuple[Callable, str]]:
     """What ``torch.serialization.add_safe_globals`` is given."""
-    allowed: list[tuple[Callable, str]] = [
+    # The classes by their own names too, since a user may have allowed numpy's own
+    # under numpy's names, and torch sees which of two it finds.
+    allowed: list[Callable | tuple[Callable, str]] = [
+        *(NumberType, NumberArray, CheckedHistory),
         (NumberType, 'numpy.dtype'),
         (NumberArray, 'numpy.ndarray'),
         (CheckedHistory, _HISTORY),
         # A HistoryBuffer names its four statistics as getattr(HistoryBuffer, name).
         (history_statistic, 'builtins.getattr'),
+        # No bytes at all, those of an empty array, are pickled as bytes().
+        (no_bytes, 'builtins.bytes'),
     ]
     for core in ('core', '_core'):
         # Where numpy 1 and numpy 2 keep them: a file may come from either.
@@ -98,7 +105,7 @@ class NumberArray(np.ndarray):
             or any(type(side) is not int or side < 0 for side in shape)
             or type(raw) is not bytes
             or prod(shape) * dtype.itemsize != len(raw)
-            or any(side > len(raw) for side in shape)
+            or any(side > max(len(raw), _SIDE) for side in shape)
         ):
             _refuse(f'an array of the shape {quote(shape)} that its bytes do not have')
         # Copied: the bytes of the file may be given to several arrays.
@@ -139,6 +146,13 @@ def number(kind: Any, raw: Any = None) -> Any:
     if type(raw) is not bytes or len(raw) != dtype.itemsize:
         _refuse(f'a number of the bytes {quote(raw)}')
     return np.frombuffer(raw, dtype)[0]
+
+
+def no_bytes(*given: Any) -> bytes:
+    """Stand for ``bytes``: none at all, from no arguments."""
+    if given:
+        _refuse('memory by a number')
+    return b''
 
 
 class CheckedHistory(HistoryBuffer):

@@ -33,6 +33,7 @@ _REBUILDS = {f'torch._utils._rebuild_tensor{form}' for form in ('', '_v2', '_v3'
 _HARMLESS = {
     '_codecs.encode',
     'builtins.bytearray',
+    'builtins.bytes',
     'builtins.complex',
     'builtins.getattr',  # compat's, which knows four names
     'builtins.set',
@@ -328,7 +329,9 @@ class _Follower:
             return self._call(inner.name, arguments.items)
         if name not in _HARMLESS and name not in self.allowed:
             raise RefusedError(f'calls {quote(name)}, which makes no plain weights')
-        if name == 'builtins.bytearray' and any(_is_number(one) for one in given):
+        if name in ('builtins.bytearray', 'builtins.bytes') and any(
+            _is_number(one) for one in given
+        ):
             raise RefusedError('asks for memory by a number')
         if name == '_codecs.encode' and given[1:] and given[1] not in _ENCODINGS:
             raise RefusedError('asks for an encoding that no checkpoint has')
