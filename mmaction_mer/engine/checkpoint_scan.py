@@ -143,7 +143,7 @@ def _scan_archive(file: BinaryIO, size: int) -> None:
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
             raise RefusedError('is compressed, which torch.save does not do')
         if sum(part.file_size for part in parts) > size:
-            raise RefusedError(f'declares more bytes than the {size:,} that it has')
+            raise DamagedError(f'declares more bytes than the {size:,} that it has')
         tables = [part for part in parts if part.filename.endswith('/data.pkl')]
         if len(tables) != 1:
             raise DamagedError('an archive, but not one of torch.save')
@@ -259,6 +259,21 @@ class _Follower:
 
     def _empty_tuple(self, _: Any) -> None:
         self._push_tuple([])
+
+    # Torch does not take the next four, but a call beside them is named.
+
+    def _list(self, _: Any) -> None:
+        self._pop_mark()
+        self.stack.append(_Made())
+
+    def _dict(self, _: Any) -> None:
+        self._list(_)
+
+    def _frozenset(self, _: Any) -> None:
+        self._list(_)
+
+    def _additems(self, _: Any) -> None:
+        self._pop_mark()
 
     def _append(self, _: Any) -> None:
         self._grow([self.stack.pop()])
@@ -378,7 +393,7 @@ class _Follower:
         if count * _width(kind.name) > self.size or (
             sum(self.storages.values()) > self.size
         ):
-            raise RefusedError(f'declares more numbers than its {self.size:,} bytes')
+            raise DamagedError(f'declares more numbers than its {self.size:,} bytes')
         self.stack.append(_Made(count, 'storage'))
 
 
