@@ -318,9 +318,10 @@ class _Follower:
     def _ask(self, module: str, name: str = '') -> None:
         full = f'{_RENAMED.get(module, module)}.{name}'
         if full not in _HARMLESS and full not in self.allowed and not _is_kind(full):
-            raise RefusedError(
-                f'asks for {quote(full[:100])}, which is code and no weights'
+            own = (
+                'makes no plain' if full.startswith('torch._utils.') else 'is code, no'
             )
+            raise RefusedError(f'asks for {quote(full[:100])}, which {own} weights')
         self.stack.append(_Name(full))
 
     def _newobj(self, _: Any) -> None:
