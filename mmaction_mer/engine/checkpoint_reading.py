@@ -135,9 +135,20 @@ def _damaged(path: str | Path, reason: str, remedy: str) -> CheckpointError:
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location: Any = None) -> Any:
+def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Read a checkpoint file for mmengine, see :func:`read_checkpoint`."""
-    return read_torch_file(os.path.expanduser(filename), map_location)
+    return _by_name(os.path.expanduser(filename), map_location)
+
+
+def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
+    """Read a checkpoint whose weights have names, as mmengine takes for granted."""
+    content = read_checkpoint(path, map_location)
+    state = content.get('state_dict', content)
+    if not isinstance(state, dict) or not all(type(key) is str for key in state):
+        raise CheckpointError(
+            f'{path}: holds no weights by their names; give another checkpoint'
+        )
+    return content
 
 
 def load_url(
@@ -146,7 +157,7 @@ def load_url(
     map_location: Any = None,
     progress: bool = True,
     **_: Any,
-) -> Any:
+) -> dict[str, Any]:
     """Fetch a checkpoint, unless it is there already, and read it.
 
     Args:
@@ -167,7 +178,7 @@ def load_url(
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), progress=progress)
-    return read_torch_file(path, map_location)
+    return _by_name(path, map_location)
 
 
 mmengine_checkpoint.load_url = load_url

@@ -126,7 +126,7 @@ MALFORMED = {
     'a weight too many': lambda content: (
         content['folds']['sub01'].update(more=torch.ones(1))
     ),
-    'a weight too few': lambda content: content['folds']['sub01'].pop(HEAD) and None,
+    'a weight too few': lambda content: content['folds']['sub01'].__delitem__(HEAD),
     'a weight is a list': fold(HEAD, lambda value: value.tolist()),
     'a weight of another shape': fold(HEAD, lambda value: value[:2].clone()),
     'a weight of no numbers': fold(HEAD, lambda value: value * float('nan')),
@@ -160,7 +160,9 @@ MALFORMED = {
             dict(type='Resize', scale=(384, 384)), dict(type='PackMERInputs'),
         ]
     ),
-    'a crop beyond the picture': at('pipeline', 3, 'crop_size', 384),
+    'a crop beyond the picture': at(
+        'model', 'data_preprocessor', 'augmentation', 'crop', 384
+    ),
     'motion without its picture': lambda content: content['meta']['facts'][
         'pipeline'
     ].insert(-1, dict(type='EulerianMagnification')),
