@@ -20,19 +20,18 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import mmengine.dist.utils as mmengine_dist
-import numpy as np
 import torch
 from mmengine.device import is_mlu_available, is_musa_available, is_npu_available
 from mmengine.logging import HistoryBuffer
 from mmengine.model import MMDistributedDataParallel
-from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from .checkpoint_globals import checkpoint_globals
 
 
 def apply() -> None:
     """Make every repair that this installation needs."""
     provide_drn()
     allow_checkpoint_globals()
-    read_urls_as_weights()
     start_without_gpu()
     wrap_without_gpu()
     provide_find_loader()
@@ -81,8 +80,6 @@ def _register_missing_drn() -> type:
 # mmengine issue 1655: torch >= 2.6 reads weights alone by default, and refuses the
 # training log that mmengine 0.10.7 puts into each of its checkpoints.
 
-_STATISTICS = ('min', 'max', 'current', 'mean')
-
 
 def allow_checkpoint_globals() -> None:
     """Let ``torch.load(weights_only=True)`` read what mmengine writes, no more."""
@@ -92,46 +89,7 @@ def allow_checkpoint_globals() -> None:
     try:
         torch.load(buffer, weights_only=True)
     except pickle.UnpicklingError:
-        torch.serialization.add_safe_globals(_checkpoint_globals())
-
-
-def _checkpoint_globals() -> list[Any]:
-    reconstruct = np.array(0).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
-    numbers = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
-    allowed = [HistoryBuffer, np.ndarray, np.dtype]
-    allowed += {type(np.dtype(code)) for code in numbers}
-    allowed += [
-        # Where numpy 1 and numpy 2 keep them: a file may come from either.
-        (function, f'numpy.{core}.multiarray.{name}')
-        for function, name in [(reconstruct, '_reconstruct'), (scalar, 'scalar')]
-        for core in ('core', '_core')
-    ]
-    # A HistoryBuffer names its four statistics as getattr(HistoryBuffer, name).
-    allowed.append((_history_statistic, 'builtins.getattr'))
-    return allowed
-
-
-def _history_statistic(owner: Any, name: Any, *default: Any) -> Callable:
-    if owner is HistoryBuffer and name in _STATISTICS and not default:
-        return getattr(HistoryBuffer, name)
-    raise pickle.UnpicklingError(
-        f'refused: the file asks for attribute {name!r} of {owner!r}. Only the '
-        "statistics of mmengine's HistoryBuffer may be asked for. The file was not "
-        'written by a training run of mmengine; do not load it.'
-    )
-
-
-# torch.hub, through which mmengine 0.10.7 reads checkpoints given as a URL, unpickles
-# anything by default, also from the folder where it keeps what it has fetched.
-
-
-def read_urls_as_weights() -> None:
-    """Read checkpoints given as a URL with ``weights_only``, like all others."""
-    if not isinstance(mmengine_checkpoint.load_url, functools.partial):
-        mmengine_checkpoint.load_url = functools.partial(
-            mmengine_checkpoint.load_url, weights_only=True
-        )
+        torch.serialization.add_safe_globals(checkpoint_globals())
 
 
 # mmengine 0.10.7, mmengine/dist/utils.py: every launcher calls torch.cuda.set_device,

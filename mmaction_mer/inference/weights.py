@@ -1,33 +1,31 @@
 """What an inferencer needs of a trained model: its config and the weights of folds."""
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from mmengine.config import Config
 from torch import Tensor
 
+from ..engine.checkpoint_reading import MAX_BYTES as ALL_BYTES
+from ..engine.checkpoint_reading import read_checkpoint
 from ..engine.command_line import read_config
 from ..engine.errors import MERRunError
 from ..engine.fold_check import check_model
 from ..engine.fold_config import mer_dataset
 from ..engine.loso_plan import trained_folds
-from ..engine.slim_checkpoint import read_checkpoint, write_checkpoint
+from ..engine.slim_checkpoint import write_checkpoint
 from ..engine.stored_runs import seed_folders
-from ..models.pretrained import PACKAGE_SCHEME, WEIGHTS_DIR
+from ..models.pretrained import WEIGHTS_DIR
+from ..utils import quote
+from .packed_file import FORMAT, MAX_BYTES, check_names, check_packed, is_packed, unpack
+from .schema import NotAllowedError
 
 #: The model that ships with the package: MPT over the small ViT, taught on SynthME.
 DEMO = 'demo'
 _DEMO_FILE = WEIGHTS_DIR / 'mpt_vit-tiny_synthme.pth'
-_FORMAT = 1
-_FACTS = {'model', 'pipeline', 'classes', 'dataset', 'held_out'}
-#: A part's name: letters, of another library with that in front.
-_PART = re.compile(r'(mmaction\.|mmpretrain\.|mmengine\.)?[A-Za-z0-9_]+')
-#: Where a packed model may take its frozen part from.
-_STARTS = (PACKAGE_SCHEME, 'https://download.openmmlab.com/')
 
 
 @dataclass(frozen=True)
@@ -83,15 +81,28 @@ def load_weights(
     Raises:
         MERRunError: There is no trained model; the message says what to give.
     """
-    if str(source) == DEMO and not Path(source).exists():
-        return _read_file(_DEMO_FILE)
     path = Path(source)
+    if str(source) == DEMO and not path.exists():
+        if checkpoint is not None:
+            raise MERRunError(
+                f'{checkpoint}: weights go with a config file, but {DEMO!r} has its own'
+            )
+        path = _DEMO_FILE
     if checkpoint is not None:
         return _from_config(path, Path(checkpoint))
     if path.suffix == '.py':
         raise MERRunError(f'{path}: a config alone knows nothing yet: give weights too')
-    if path.is_file() and not (path.parent / 'fold.json').is_file():
-        return _read_file(path)
+    if path.is_file():
+        alone = not _is_of_run(path)
+        content = read_checkpoint(path, max_bytes=MAX_BYTES if alone else ALL_BYTES)
+        # Whatever lies beside it: a packed model runs no config of a folder.
+        if is_packed(content):
+            return FoldWeights(**unpack(content, str(path)), source=str(path))
+        if alone:
+            raise MERRunError(
+                f'{path}: holds weights without their config; give the config with '
+                f'--weights {path}, or pack a run with tools/publish_model.py'
+            )
     if not path.exists():
         raise MERRunError(
             f'{path}: there is no such run, fold or file of weights; {DEMO!r} is the '
@@ -116,83 +127,58 @@ def save_weights(weights: FoldWeights, path: str | Path) -> Path:
     Raises:
         MERRunError: The model starts from a file that others do not have.
     """
-    refuse_code([weights.model, weights.pipeline], weights.source)
-    facts = dict(
-        model=_plain(weights.model),
-        pipeline=_plain(weights.pipeline),
-        classes=weights.classes,
-        dataset=weights.dataset,
-        held_out=weights.held_out,
-    )
-    # Tensors and plain values; what they may ask for is checked when it is read.
-    meta = dict(mmaction_mer=_FORMAT, facts=facts)
-    write_checkpoint(path, dict(meta=meta, folds=weights.folds))
+    told = {
+        'model': _plain(weights.model),
+        'pipeline': _plain(weights.pipeline),
+        'classes': list(weights.classes),
+        'dataset': weights.dataset,
+        'held_out': weights.held_out,
+        'folds': weights.folds,
+    }
+    check_packed(told, weights.source)
+    folds = told.pop('folds')
+    meta = dict(mmaction_mer=FORMAT, facts=told)
+    size = sum(one.nbytes for state in folds.values() for one in state.values())
+    if size > MAX_BYTES - (1 << 20):
+        raise MERRunError(
+            f'{weights.source}: its {len(folds)} folds have {size:,} bytes, more than '
+            f'the {MAX_BYTES:,} of a packed model: pack fewer of them (--folds)'
+        )
+    write_checkpoint(path, dict(meta=meta, folds=folds))
     return Path(path)
 
 
-def _read_file(path: Path) -> FoldWeights:
-    content = read_checkpoint(path)
-    meta = content.get('meta')
-    if not isinstance(meta, Mapping) or 'facts' not in meta or 'folds' not in content:
-        raise MERRunError(
-            f'{path}: holds weights without their config; give the config with '
-            f'--weights {path}, or pack a run with tools/publish_model.py'
-        )
-    if meta.get('mmaction_mer') != _FORMAT:
-        raise MERRunError(
-            f'{path}: is of format {meta.get("mmaction_mer")}, this version reads '
-            f'{_FORMAT}; pack the run again'
-        )
-    facts = meta['facts']
-    if not isinstance(facts, Mapping) or set(facts) != _FACTS or not content['folds']:
-        raise MERRunError(f'{path}: lacks what a packed run holds; pack it again')
-    refuse_code([facts['model'], facts['pipeline']], str(path))
-    return FoldWeights(**facts, folds=content['folds'], source=str(path))
-
-
-def refuse_code(value: Any, source: str) -> None:
-    """See that a config from somebody else builds registered parts and nothing else.
-
-    A registry imports whatever a ``type`` with dots in it names, and runs it.
-
-    Args:
-        value: The config, or parts of one.
-        source: Where it is from, for the message.
-
-    Raises:
-        MERRunError: Something in it is not a part by its registered name, or is
-            fetched from elsewhere.
-    """
-    if isinstance(value, Mapping):
-        kind = value.get('type')
-        known = isinstance(kind, str) and _PART.fullmatch(kind)
-        if '_scope_' in value or (kind is not None and not known):
-            raise MERRunError(
-                f'{source}: asks for {str(kind)[:60]!r}, which is no part by its '
-                f'registered name, and might run code: do not use this file'
-            )
-        start = value.get('checkpoint')
-        if kind == 'Pretrained' and not str(start).startswith(_STARTS):
-            raise MERRunError(
-                f'{source}: starts from {str(start)[:60]!r}, which is read from the '
-                f'disk or the network: give the run itself, not a packed file'
-            )
-    inner = value.values() if isinstance(value, Mapping) else value
-    if isinstance(value, Mapping | list | tuple):
-        for one in inner:
-            refuse_code(one, source)
+def _is_of_run(path: Path) -> bool:
+    """Whether a checkpoint lies where a run keeps that of a fold."""
+    folder = path.absolute().parent
+    return (folder / 'fold.json').is_file() and folder.parent.name == 'folds'
 
 
 def _from_config(config: Path, checkpoint: Path) -> FoldWeights:
     cfg = read_config(str(config))
     content = read_checkpoint(checkpoint)
-    meta = content.get('meta') or {}
+    meta = _dictionary(content.get('meta'))
+    name = meta.get('fold')
+    name = name if isinstance(name, str) and 0 < len(name) <= 100 else checkpoint.stem
+    held_out = meta.get('held_out')
+    held_out = list(held_out) if _is_names(held_out) else []
+    state = _state_dict(content, checkpoint)
+    return _of(cfg, {name: state}, {name: held_out}, [meta], str(checkpoint))
+
+
+def _dictionary(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_names(value: Any) -> TypeGuard[list[str] | tuple[str, ...]]:
+    return isinstance(value, list | tuple) and all(type(one) is str for one in value)
+
+
+def _state_dict(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     state = content.get('state_dict')
-    if not isinstance(state, Mapping):
-        raise MERRunError(f'{checkpoint}: holds no state_dict; give another checkpoint')
-    name = str(meta.get('fold') or checkpoint.stem)
-    held_out = list(meta.get('held_out') or ())
-    return _of(cfg, {name: dict(state)}, {name: held_out}, [meta], str(checkpoint))
+    if not isinstance(state, dict):
+        raise MERRunError(f'{path}: holds no state_dict; give another checkpoint')
+    return dict(state)
 
 
 def _from_runs(path: Path) -> FoldWeights:
@@ -204,9 +190,9 @@ def _from_runs(path: Path) -> FoldWeights:
             check_model(folder)
             content = read_checkpoint(folder.model)
             name = f'{place.name}/{folder.name}' if len(runs) > 1 else folder.name
-            folds[name] = content['state_dict']
+            folds[name] = _state_dict(content, folder.model)
             held_out[name] = list(folder.state().get('held_out') or ())
-            metas.append(content.get('meta') or {})
+            metas.append(_dictionary(content.get('meta')))
             config = folder.path.parent.parent / 'config.py'
     if not config.is_file():
         raise MERRunError(f'{config}: the config of the run is gone; put it back')
@@ -223,21 +209,32 @@ def _of(
     if not isinstance(cfg.get('model'), dict) or 'test_dataloader' not in cfg:
         raise MERRunError(f'{source}: its config has no model or no test_dataloader')
     dataset = mer_dataset(cfg.test_dataloader, 'test_dataloader')
-    told = [dict(meta.get('dataset_meta') or {}) for meta in metas]
-    classes = {tuple(one.get('classes') or ()) for one in told}
+    told = [_dictionary(meta.get('dataset_meta')) for meta in metas]
+    classes = {_classes(one.get('classes'), source) for one in told}
     if len(classes) > 1:
-        raise MERRunError(f'{source}: its folds name other classes: {sorted(classes)}')
+        raise MERRunError(
+            f'{source}: its folds name other classes: {quote(sorted(classes))}'
+        )
     count = (cfg.model.get('cls_head') or {}).get('num_classes')
     names = list(classes.pop()) or [f'class {number}' for number in range(count or 0)]
+    dataset_name = told[0].get('dataset')
     return FoldWeights(
         _plain(cfg.model),
         _plain(dataset['pipeline']),
         names,
-        str(told[0].get('dataset') or ''),
+        dataset_name if isinstance(dataset_name, str) else '',
         folds,
         held_out,
         source,
     )
+
+
+def _classes(value: Any, source: str) -> tuple[str, ...]:
+    try:
+        check_names(value or (), 'classes', 1000)
+    except NotAllowedError as error:
+        raise MERRunError(f'{source}: {error}') from error
+    return tuple(value or ())
 
 
 def _plain(value: Any) -> Any:

@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 from urllib.error import URLError
 
 import torch
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
-from torch import nn
+from torch import Tensor, nn
 
 from ..engine.errors import MERRunError
 from ..engine.slim_checkpoint import KEY, check_frozen
@@ -81,24 +80,21 @@ def load_pretrained(
         WeightsNotFoundError: The file is not there or cannot be fetched; the message
             says which file to put where.
         WeightsMissingError: The checkpoint lacks weights of the backbone.
-        MERRunError: They were trained over other frozen weights.
-        ValueError: The file cannot be read as weights, or holds NaN.
+        MERRunError: They were trained over other frozen weights, or the file cannot be
+            read or asks for code.
+        ValueError: The weights hold NaN.
     """
     try:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     except (URLError, OSError) as error:
         raise WeightsNotFoundError(_where_to_put(checkpoint, error)) from error
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise ValueError(
-            f'{checkpoint}: not a file of weights that can be read, or cut short '
-            f'({str(error).splitlines()[0]}); fetch or convert it again'
-        ) from error
-    state = content.get('state_dict', content) if isinstance(content, dict) else {}
-    if prefix:
-        start = prefix.rstrip('.') + '.'
-        state = {
-            k.removeprefix(start): v for k, v in state.items() if k.startswith(start)
-        }
+    found = content.get('state_dict', content) if isinstance(content, dict) else {}
+    start = prefix.rstrip('.') + '.' if prefix else ''
+    state = {
+        key.removeprefix(start): value
+        for key, value in (found.items() if isinstance(found, dict) else ())
+        if isinstance(key, str) and key.startswith(start) and isinstance(value, Tensor)
+    }
     wanted = module.state_dict().keys() if names is None else names
     missing = [key for key in wanted if key not in state]
     if missing:

@@ -104,7 +104,9 @@ class MPTViT(BaseModule):
                 'docs/backbones.md says what other families would need'
             )
         # mmengine's Runner.test() never initialises weights: it is done here.
-        if init_cfg is None:
+        if vit.pos_embed.is_meta:
+            pass  # built for its shapes alone: there are no values to set
+        elif init_cfg is None:
             with quiet():  # mmengine would print every tensor of the ViT
                 vit.init_weights()
         else:

@@ -1,8 +1,8 @@
 """Reading of weights as other projects release them; code in a file is never run."""
 
 import importlib.util
-import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...engine.checkpoint_reading import CheckpointError, read_torch_file
+from ...utils import open_regular, quote
 from .layout import ConversionError
 
-# Where trainers put the weights among other things.
+#: How deep trainers wrap the weights, at most.
+MAX_WRAPS = 4
+# Where they put them among other things.
 CONTAINERS = ('state_dict', 'model', 'model_state_dict')
+#: Bytes that the arrays of an .npz have at most; those of a ViT-H have 2.5 GB.
+MAX_ARRAYS = 8 << 30
+#: How many times smaller than its arrays an .npz is at most: weights hardly compress.
+MAX_RATIO = 10
+REMEDY = (
+    'fetch it again; or, if you trust where it comes from, save its state dict alone '
+    'with torch.save and convert that'
+)
+
+
+# What numpy raises over bytes that are no arrays, by where it stumbles.
+_DAMAGES = (
+    *(ValueError, OSError, EOFError, RuntimeError, MemoryError, OverflowError),
+    *(NotImplementedError, SyntaxError, zlib.error, zipfile.BadZipFile),
+)
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -35,7 +54,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ConversionError(f'{path}: there is no such file of weights')
     # Where it may not be read, that is said; below, any error means damage.
-    path.open('rb').close()
+    open_regular(path).close()
     readers = {'.npz': _read_npz, '.safetensors': _read_safetensors}
     return unwrap(readers.get(path.suffix, _read_torch)(path), str(path))
 
@@ -47,18 +66,24 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
     >>> unwrap(saved, 'saved.pth')
     {'norm.bias': tensor([0., 0.])}
     """
-    while isinstance(content, Mapping):
+    for _ in range(MAX_WRAPS):
+        if not isinstance(content, Mapping):
+            break
         inner = [key for key in CONTAINERS if isinstance(content.get(key), Mapping)]
         if not inner:
             break
         content = content[inner[0]]
     if not isinstance(content, Mapping) or not content:
         raise ConversionError(f'{source}: holds no weights by name')
-    others = [key for key, value in content.items() if not isinstance(value, Tensor)]
+    others = [
+        key
+        for key, value in content.items()
+        if not isinstance(key, str) or not isinstance(value, Tensor)
+    ]
     if others:
         raise ConversionError(
-            f'{source}: not only weights: {others[:3]} are no tensors. Save the state '
-            f'dict alone, or as one of the entries {CONTAINERS}'
+            f'{source}: not only weights: {quote(others[:3])} are no tensors. Save the '
+            f'state dict alone, or as one of the entries {CONTAINERS}'
         )
     start = 'module.'
     if all(key.startswith(start) for key in content):
@@ -77,15 +102,9 @@ def _read_torch(path: Path) -> Any:
             f"'{path.with_suffix('.weights.pth')}')\""
         )
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ConversionError(
-            f'{path}: holds more than weights, or is no file of torch.save '
-            f'({_first_line(error)}). Nothing in it was run. If you trust where it '
-            'comes from, save its state dict alone with torch.save and convert that'
-        ) from error
-    except (EOFError, LookupError, OSError, RuntimeError, ValueError) as error:
-        raise _damaged(path, error) from error
+        return read_torch_file(path, remedy=REMEDY)
+    except CheckpointError as error:
+        raise ConversionError(str(error)) from error
 
 
 def _is_script(path: Path) -> bool:
@@ -101,18 +120,42 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     weights = {}
     key = ''
     try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(part.file_size for part in archive.infolist())
+        if total > min(MAX_ARRAYS, MAX_RATIO * path.stat().st_size + (64 << 20)):
+            raise ConversionError(
+                f'{path}: its arrays would unpack to {total:,} bytes, which weights do '
+                f'not; it is not opened'
+            )
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
-                array = arrays[key]
+                array = _read_array(path, arrays, key)
                 if array.dtype.kind not in 'fiub':
                     raise ConversionError(
                         f'{path}: {key} holds {array.dtype}, which is no number that '
                         'numpy knows (bfloat16?); save it as float32'
                     )
                 weights[key] = torch.from_numpy(array)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except ConversionError:
+        raise
+    except _DAMAGES as error:
         raise _damaged(path, error, key) from error
     return weights
+
+
+def _read_array(path: Path, arrays: Any, key: str) -> np.ndarray:
+    try:
+        array = arrays[key]
+    except ValueError as error:
+        if 'pickle' not in str(error):
+            raise
+        raise ConversionError(
+            f'{path}: {quote(key)} holds Python objects, which would be code: refused, '
+            f'nothing in it was run. Save its numbers alone'
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ConversionError(f'{path}: {quote(key)} is no array')
+    return array
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -1,0 +1,184 @@
+"""Reading of checkpoints: tensors and plain values, whoever wrote the file."""
+
+import os
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine.runner import CheckpointLoader
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from ..utils import open_regular
+from .checkpoint_scan import DamagedError, RefusedError, scan
+from .errors import MERRunError
+
+#: Bytes that a checkpoint has at most.
+MAX_BYTES = 16 << 30
+
+
+class CheckpointError(MERRunError, pickle.UnpicklingError):
+    """A checkpoint that cannot be read; the message says why."""
+
+
+class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
+    """There is no such checkpoint."""
+
+    # FileNotFoundError would look for an errno.
+    __str__ = Exception.__str__
+
+
+# What torch raises over bytes that are no checkpoint, by where it stumbles.
+_UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+)
+
+
+def read_checkpoint(
+    path: str | Path,
+    map_location: Any = 'cpu',
+    remedy: str = '',
+    mmap: bool = False,
+    max_bytes: int = MAX_BYTES,
+) -> dict[str, Any]:
+    """Read a checkpoint; tensors and plain values only, never code.
+
+    Args:
+        path: The file.
+        map_location: As in ``torch.load``.
+        remedy: What to do when it cannot be read, for the message.
+        mmap: Leave the tensors on disk until they are used.
+        max_bytes: What the file may have at most.
+
+    Raises:
+        CheckpointError: The file is missing, cut short, asks for code or for more
+            memory than its size gives reason for, or holds something else.
+    """
+    remedy = remedy or 'give another checkpoint'
+    content = read_torch_file(path, map_location, remedy, mmap, max_bytes)
+    if not isinstance(content, dict):
+        raise CheckpointError(f'{path}: holds no state dict; {remedy}')
+    return content
+
+
+def read_torch_file(
+    path: str | Path,
+    map_location: Any = 'cpu',
+    remedy: str = 'give another file',
+    mmap: bool = False,
+    max_bytes: int = MAX_BYTES,
+) -> Any:
+    """Read a file of ``torch.save``, see :func:`read_checkpoint`.
+
+    Returns:
+        Whatever it holds: tensors, and plain values.
+    """
+    try:
+        file = open_regular(path)
+    except FileNotFoundError as error:
+        raise CheckpointNotFoundError(
+            f'{path}: no such checkpoint; {remedy}'
+        ) from error
+    except OSError as error:
+        raise CheckpointError(f'{path}: {error.strerror}; {remedy}') from error
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise CheckpointError(
+                f'{path}: has {size:,} bytes; more than {max_bytes:,} are not read; '
+                f'{remedy}'
+            )
+        try:
+            scan(file, size)
+            file.seek(0)
+            return torch.load(
+                os.fspath(path) if mmap else file,
+                map_location=map_location,
+                weights_only=True,
+                mmap=mmap,
+            )
+        except RefusedError as error:
+            raise CheckpointError(
+                f'{path}: refused, since it holds more than weights: it {error}. '
+                f'Nothing in it was run; {remedy}'
+            ) from error
+        except DamagedError as error:
+            raise _damaged(path, str(error), remedy) from error
+        except MemoryError as error:
+            raise CheckpointError(
+                f'{path}: does not fit into the memory of this machine; {remedy}'
+            ) from error
+        except _UNREADABLE as error:
+            # Torch's words are kept out: they advise to read the file as code.
+            raise _damaged(path, type(error).__name__, remedy) from error
+
+
+def _damaged(path: str | Path, reason: str, remedy: str) -> CheckpointError:
+    return CheckpointError(
+        f'{path}: not a readable checkpoint, perhaps cut short ({reason}); {remedy}'
+    )
+
+
+# mmengine 0.10.7 reads the files that a config names (load_from, init_cfg) through
+# this table. Torch's own messages advise to read as code what was refused, and
+# torch.hub unpickles anything by default, also from its cache.
+
+
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Read a checkpoint file for mmengine, see :func:`read_checkpoint`."""
+    return _by_name(os.path.expanduser(filename), map_location)
+
+
+def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
+    """Read a checkpoint whose weights have names, as mmengine takes for granted."""
+    content = read_checkpoint(path, map_location)
+    state = content.get('state_dict', content)
+    if not isinstance(state, dict) or not all(type(key) is str for key in state):
+        raise CheckpointError(
+            f'{path}: holds no weights by their names; give another checkpoint'
+        )
+    return content
+
+
+def load_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+    **_: Any,
+) -> dict[str, Any]:
+    """Fetch a checkpoint, unless it is there already, and read it.
+
+    Args:
+        url: Its address; its last part names the file.
+        model_dir: Folder to keep it in; torch's own by default.
+        map_location: As in ``torch.load``.
+        progress: Show how far it is.
+
+    Raises:
+        URLError: It cannot be fetched.
+        CheckpointError: What was fetched cannot be read.
+    """
+    folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
+    name = Path(urlparse(url).path).name
+    if not name:
+        raise CheckpointError(f'{url[:200]}: names no file')
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), progress=progress)
+    return _by_name(path, map_location)
+
+
+mmengine_checkpoint.load_url = load_url

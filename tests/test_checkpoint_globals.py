@@ -1,0 +1,248 @@
+"""What the list of allowed globals lets a file do: make numbers, and nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import hostile_pickles as evil
+import numpy as np
+import pytest
+import torch
+from hostile_pickles import number, raw, text
+from mmengine.logging import HistoryBuffer
+
+POINTER = b'AAAAAAAA'
+HISTORY = evil.name('mmengine.logging.history_buffer', 'HistoryBuffer')
+GETATTR = evil.name('builtins', 'getattr')
+FLOATS = evil.array(evil.dtype('f8'), [1], raw(bytes(8)))
+FLAGS = evil.many(
+    *(number(3), text('|'), b'N', b'N', b'N', number(-1), number(-1), number(63))
+)
+FIELDS = evil.many(
+    *(number(3), text('|'), b'N', evil.many(text('a')), b'}', number(8), number(1)),
+    number(16),
+)
+
+
+def history(log=FLOATS, counts=FLOATS, more=b''):
+    state = (
+        b'}('
+        + text('_log_history')
+        + log
+        + text('_count_history')
+        + counts
+        + text('max_length')
+        + number(9)
+        + more
+        + b'u'
+    )
+    return evil.build(HISTORY + b')\x81', state)
+
+
+def twice(first, second):
+    """An array that is filled, looked at by a tensor, and filled again."""
+    kind, tensor_of = evil.dtype('f8'), '_rebuild_device_tensor_from_numpy'
+    seen = evil.call(
+        evil.name('torch._utils', tensor_of),
+        b'h\x07',
+        evil.name('torch', 'float64'),
+        text('cpu'),
+        b'\x89',
+    )
+    filled = evil.array(kind, [len(first) // 8], raw(first)) + b'q\x07'
+    state = evil.many(
+        number(1), evil.many(number(len(second) // 8)), kind, b'\x89', raw(second)
+    )
+    return evil.many(filled, seen, b'h\x07' + state + b'b')
+
+
+HOSTILE = {
+    # numpy.ndarray: objects at addresses that the file gives.
+    'array of objects': evil.array(evil.dtype('O8', '|'), [1], raw(POINTER)),
+    'array of objects, numpy 1': evil.array(
+        evil.dtype('O8', '|'), [1], raw(POINTER), 'core'
+    ),
+    'array of objects by a call': evil.call(
+        evil.ARRAY, evil.many(number(1)), text('O'), raw(POINTER)
+    ),
+    'new array of objects': evil.new(
+        evil.ARRAY, evil.many(number(1)), text('O'), raw(POINTER)
+    ),
+    'array of records': evil.array(evil.dtype('V8', '|'), [1], raw(POINTER)),
+    'array of texts': evil.array(evil.dtype('U2'), [1], raw(POINTER)),
+    'array larger than its bytes': evil.array(evil.dtype('f8'), [99], raw(bytes(8))),
+    'array of a negative side': evil.array(evil.dtype('f8'), [-1, -1], raw(bytes(8))),
+    'array of endless sides': evil.array(evil.dtype('f8'), [2**62, 0, 2**62], raw(b'')),
+    'array from a list': evil.array(evil.dtype('f8'), [1], b'](N' + b'e'),
+    'array of a type that is none': evil.array(text('f8'), [1], raw(bytes(8))),
+    'array by its shape': evil.call(evil.ARRAY, evil.many(number(1 << 40))),
+    'new array by its shape': evil.new(evil.ARRAY, evil.many(number(1 << 40))),
+    'array filled again': twice(bytes(1 << 20), bytes(8)),
+    # numpy's _reconstruct
+    'reconstructed tensor': evil.empty(kind=evil.name('torch', 'Tensor')),
+    'reconstructed history': evil.empty(kind=HISTORY),
+    'reconstructed large': evil.call(
+        evil.name('numpy._core.multiarray', '_reconstruct'),
+        evil.ARRAY,
+        evil.many(number(1 << 40)),
+        raw(b'b'),
+    ),
+    # numpy.dtype
+    'type with flags': evil.array(evil.dtype('f8', state=FLAGS), [1], raw(POINTER)),
+    'type with fields': evil.dtype('f8', state=FIELDS),
+    'type by a list': evil.call(evil.DTYPE, b']' + text('f8') + b'a'),
+    'type with a state that is none': evil.dtype('f8', state=b'N'),
+    # numpy's scalar
+    'object at an address': evil.scalar(evil.dtype('O8', '|'), raw(POINTER)),
+    'number without enough bytes': evil.scalar(evil.dtype('f8'), raw(b'a')),
+    'number from no bytes': evil.scalar(evil.dtype('f8'), b'N'),
+    'text at an address': evil.scalar(evil.dtype('U2'), raw(POINTER)),
+    # mmengine's HistoryBuffer
+    'history by arguments': evil.call(HISTORY, b']', b']', number(1)),
+    'history with a method': history(
+        more=text('mean') + evil.name('collections', 'OrderedDict')
+    ),
+    'history with statistics': history(
+        more=text('statistics_methods')
+        + b'}('
+        + text('worst')
+        + evil.name('collections', 'OrderedDict')
+        + b'u'
+    ),
+    'history of texts': history(log=text('abc')),
+    'history of unlike lengths': history(
+        counts=evil.array(evil.dtype('f8'), [2], raw(bytes(16)))
+    ),
+    'history without state': evil.build(HISTORY + b')\x81', b'N'),
+    # bytes
+    'bytes by their number': evil.call(evil.name('builtins', 'bytes'), number(1 << 31)),
+    # getattr
+    'attribute of what was read': evil.call(GETATTR, FLOATS, text('tofile')),
+    'attribute of objects at an address': evil.call(
+        GETATTR, evil.array(evil.dtype('O8', '|'), [1], raw(POINTER)), text('x')
+    ),
+    'attribute of the class': evil.call(GETATTR, HISTORY, text('__subclasses__')),
+    'attribute without end': evil.call(GETATTR, HISTORY, text('a' * (1 << 20))),
+}
+HARMLESS = {
+    f'{core} {order}': evil.many(
+        evil.array(evil.dtype('f4', order), [1, 2], raw(bytes(8)), core),
+        evil.scalar(evil.dtype('i8'), raw(bytes(8)), core),
+        history(log=evil.array(evil.dtype('f8'), [1], raw(bytes(8)), core)),
+    )
+    for core in ('core', '_core')
+    for order in '<>'
+}
+CHILD = """
+import json, os, pickle, resource, sys
+import mmaction_mer, torch
+told = {}
+for path in sys.argv[1:]:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        try:
+            value = torch.load(path, weights_only=True)
+            # What a program does with what it has read.
+            end = 'read ' + str(len(repr(value)))
+            del value
+        except pickle.UnpicklingError as error:
+            end = 'refused ' + str(error)[-3000:]
+        os.write(writer, end[:4000].encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as words:
+        text = words.read()
+    told[os.path.basename(path)] = os.waitpid(child, 0)[1], text
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope='module')
+def ends(tmp_path_factory):
+    """How each file ended, each in a process of its own: a crash is an end too."""
+    folder = tmp_path_factory.mktemp('files')
+    files = []
+    for number_, (name, content) in enumerate({**HOSTILE, **HARMLESS}.items()):
+        path = folder / f'{number_}.pth'
+        files.append((name, str(evil.archive(path, content))))
+    done = subprocess.run(
+        [sys.executable, '-c', CHILD, *(path for _, path in files)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    return {name: told[Path(path).name] for name, path in files}
+
+
+@pytest.mark.parametrize('name', HOSTILE)
+def test_what_is_no_number_is_refused_and_nothing_is_followed(ends, name):
+    status, words = ends[name]
+    assert status == 0, f'the process ended with {status}'
+    assert words.startswith('refused')
+    # No more of the file is repeated than a line.
+    assert len(words) < 1500
+
+
+@pytest.mark.parametrize('name', HARMLESS)
+def test_numbers_of_numpy_1_and_2_are_read(ends, name):
+    status, words = ends[name]
+    assert status == 0 and words.startswith('read')
+
+
+def test_values_come_back_as_they_were_saved(tmp_path):
+    saved = {
+        'fortran': np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        'big-endian': np.arange(4, dtype='>i2'),
+        'none': np.zeros((0, 3), np.float32),
+        'point': np.array(2.5),
+        'complex': np.complex64(1 + 2j),
+        'half': np.float16(0.5),
+        'true': np.bool_(True),
+    }
+    path = tmp_path / 'a.pth'
+    for _ in range(2):  # what was read can be saved, and read again
+        torch.save(saved, path)
+        loaded = torch.load(path, weights_only=True)
+        for name, value in saved.items():
+            np.testing.assert_array_equal(loaded[name], value)
+            # As numpy does, in the machine's own order of bytes.
+            assert loaded[name].dtype == value.dtype.newbyteorder('=')
+        saved = loaded
+
+
+def test_a_history_goes_on_as_mmengines_own(tmp_path):
+    path = tmp_path / 'a.pth'
+    history = HistoryBuffer([1.0, 3.0], [1, 1])
+    for _ in range(2):
+        torch.save(history, path)
+        history = torch.load(path, weights_only=True)
+        assert type(history) is HistoryBuffer
+        assert type(history.data[0]) is np.ndarray
+        assert history.statistics('mean') == 2
+    history.update(5.0)
+    assert history.max() == 5
+
+
+def test_a_file_adds_no_statistic_to_the_buffers_of_this_process(tmp_path):
+    before = dict(HistoryBuffer._statistics_methods)
+    path = evil.archive(tmp_path / 'a.pth', HOSTILE['history with statistics'])
+    with pytest.raises(Exception, match='statistics'):
+        torch.load(path, weights_only=True)
+    assert HistoryBuffer._statistics_methods == before
+
+
+def test_what_a_user_has_allowed_besides_stays_allowed(tmp_path):
+    torch.save({'a': np.float64(3), 'b': np.ones(2)}, tmp_path / 'a.pth')
+    own = np.ones(1).__reduce__()[0]
+    allowed = [getattr, np.ndarray, np.dtype, np.dtypes.Float64DType, own]
+    with torch.serialization.safe_globals(allowed):
+        loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert loaded['a'] == 3 and loaded['b'].tolist() == [1, 1]

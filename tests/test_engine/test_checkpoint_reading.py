@@ -1,0 +1,326 @@
+"""Files that are no checkpoint, ask for code, or for all memory and time there is."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import hostile_pickles as evil
+import pytest
+import torch
+from hostile_pickles import number, text
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from mmaction_mer.engine.checkpoint_reading import CheckpointError, read_checkpoint
+
+HALF_GIGABYTE = 1 << 29
+FLOAT = evil.name('torch', 'float32')
+
+
+def nested(depth):
+    """A tuple that holds the one before twice, ``depth`` times over."""
+    return b')' + b'q\x00h\x00\x86' * depth
+
+
+def entry(value, key=None):
+    return b'}' + (text('state_dict') if key is None else key) + value + b's'
+
+
+def again(value, step, times):
+    """A list of a value and of what many calls make of it."""
+    return b'](' + value + b'q\x01' + step * times + b'e'
+
+
+BOMBS = {
+    'memory by a number': entry(
+        evil.call(evil.name('builtins', 'bytearray'), number(10**10))
+    ),
+    'tensor by its size': entry(
+        evil.call(evil.name('torch', 'Tensor'), number(3 * 10**9))
+    ),
+    'tensor of one number': entry(evil.tensor(4, [10**12], [0])),
+    'tensor beyond its numbers': entry(evil.tensor(4, [10**9], [1])),
+    'numbers that are not there': entry(evil.tensor(25 * 10**9, [25 * 10**9], [1])),
+    'tensor without numbers': entry(
+        evil.call(
+            evil.name('torch._utils', '_rebuild_meta_tensor_no_storage'),
+            *(FLOAT, evil.many(number(10**6)), evil.many(number(1)), b'\x89'),
+        )
+    ),
+    'hash without end': entry(b'K\x01', nested(40)),
+    'set without end': entry(
+        evil.call(evil.name('builtins', 'set'), b']' + nested(40) + b'a')
+    ),
+    'one long text again and again': entry(
+        again(
+            text('x' * (1 << 20)),
+            evil.call(evil.name('_codecs', 'encode'), b'h\x01'),
+            40_000,
+        )
+    ),
+    'one long list again and again': entry(
+        again(
+            b'](' + b'N' * 20_000 + b'e',
+            evil.call(evil.name('builtins', 'set'), b'h\x01'),
+            100_000,
+        )
+    ),
+    'a slow encoding': entry(
+        evil.call(evil.name('_codecs', 'encode'), text('a' * (1 << 20)), text('idna'))
+    ),
+}
+CHILD = """
+import json, os, resource, sys, time
+import torch
+from mmaction_mer.engine.checkpoint_reading import read_checkpoint
+from mmaction_mer.engine.errors import MERRunError
+told = {}
+for path in sys.argv[1:]:
+    reader, writer = os.pipe()
+    if not os.fork():
+        os.close(reader)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        try:
+            end = 'read ' + str(len(read_checkpoint(path)))
+        except MERRunError as error:
+            end = 'refused ' + str(error)
+        spent = resource.getrusage(resource.RUSAGE_SELF)
+        grown = (spent.ru_maxrss - before) * 1024
+        os.write(writer, json.dumps([end[:4000], grown, spent.ru_utime]).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as words:
+        text = words.read()
+    status = os.wait()[1]
+    told[os.path.basename(path)] = [status, *json.loads(text or '["crashed", 0, 0]')]
+print(json.dumps(told))
+"""
+
+
+def ends_of(files):
+    """How each file ended in a process of its own: status, words, bytes, seconds."""
+    done = subprocess.run(
+        [sys.executable, '-c', CHILD, *(str(path) for path in files.values())],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    return {name: told[path.name] for name, path in files.items()}
+
+
+def zeros(path, **options):
+    """An archive of half a gigabyte of zeros, compressed to a thousandth."""
+    content = entry(evil.tensor(HALF_GIGABYTE // 4, [HALF_GIGABYTE // 4], [1]))
+    return evil.archive(path, content, {'0': bytes(HALF_GIGABYTE)}, **options)
+
+
+def older(path, content, keys=b']'):
+    """A file as torch before 1.6 wrote them."""
+    parts = [
+        number(torch.serialization.MAGIC_NUMBER),
+        number(1001),
+        b'}',
+        content,
+        keys,
+    ]
+    path.write_bytes(b''.join(evil.START + part + b'.' for part in parts))
+    return path
+
+
+def older_storage(count):
+    location = text('cpu')
+    kind = evil.name('torch', 'FloatStorage')
+    parts = (text('storage'), kind, text('0'), location, number(count), b'N')
+    return evil.many(*parts) + b'Q'
+
+
+@pytest.fixture(scope='module')
+def ends(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('bombs')
+    files = {}
+    for place, (name, content) in enumerate(BOMBS.items()):
+        record = {'0': bytes(16)}
+        files[name] = evil.archive(folder / f'{place}.pth', content, record)
+    files['zeros'] = zeros(folder / 'zeros.pth', compression=zipfile.ZIP_DEFLATED)
+    files['older'] = older(folder / 'older.pth', entry(older_storage(10**11)))
+    deep = b']' * 200_000 + b'a' * 199_999
+    files['deep'] = evil.archive(folder / 'deep.pth', entry(deep))
+    return ends_of(files)
+
+
+@pytest.mark.parametrize('name', [*BOMBS, 'zeros', 'older'])
+def test_a_file_takes_no_more_than_its_size_gives_reason_for(ends, name):
+    status, words, grown, seconds = ends[name]
+    assert status == 0
+    assert words.startswith('refused')
+    assert len(words) < 700
+    assert grown < HALF_GIGABYTE // 2
+    assert seconds < 120
+
+
+def test_lists_in_lists_are_read_without_end_of_the_stack(ends):
+    status, words, grown, _ = ends['deep']
+    assert status == 0 and words.startswith('read') and grown < HALF_GIGABYTE // 2
+
+
+# Code
+
+
+class Calls:
+    """Pickles as a call that leaves a mark."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+def refusal(path, **options):
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(path, **options)
+    words = str(caught.value)
+    assert len(words) < 700 and words.isprintable()
+    assert 'weights_only' not in words and 'add_safe_globals' not in words
+    return words
+
+
+def planted(folder, mark):
+    """A call in every form that a file may have."""
+    call, place = dict(state_dict=Calls(mark)), str(mark).encode()
+    torch.save(call, folder / 'new.pth')
+    torch.save(call, folder / 'old.pth', _use_new_zipfile_serialization=False)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        (folder / f'plain{protocol}.pth').write_bytes(pickle.dumps(call, protocol))
+    folder.joinpath('op.pth').write_bytes(b'cos\nmkdir\n(V' + place + b'\ntR.')
+    folder.joinpath('inst.pth').write_bytes(b'(V' + place + b'\nios\nmkdir\n.')
+    files = sorted(folder.glob('*.pth'))
+    assert len(files) == 5 + pickle.HIGHEST_PROTOCOL
+    return files
+
+
+def test_code_is_named_refused_and_not_run_in_any_form(tmp_path):
+    mark = tmp_path / 'mark'
+    for path in planted(tmp_path, mark):
+        words = refusal(path)
+        assert 'mkdir' in words and 'Nothing in it was run' in words, path
+        assert 'cut short' not in words
+        with pytest.raises(pickle.UnpicklingError) as caught:
+            CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+        assert 'weights_only' not in str(caught.value)
+    assert not mark.exists()
+
+
+def test_a_name_from_the_file_is_quoted_briefly_and_printably(tmp_path):
+    content = evil.call(evil.name('os\x1b[31m', 'x' * 100_000))
+    refusal(evil.archive(tmp_path / 'a.pth', entry(content)))
+
+
+def test_a_model_as_a_whole_is_code_too(tmp_path):
+    torch.save(nn.Linear(2, 2), tmp_path / 'a.pth')
+    assert 'torch.nn.modules' in refusal(tmp_path / 'a.pth')
+    torch.jit.script(nn.ReLU()).save(tmp_path / 'b.pth')
+    assert 'TorchScript' in refusal(tmp_path / 'b.pth')
+    with tarfile.open(tmp_path / 'c.pth', 'w') as archive:
+        archive.add(tmp_path / 'a.pth', 'storages')
+    assert 'tar archive' in refusal(tmp_path / 'c.pth')
+
+
+def test_a_checkpoint_given_as_a_url_is_read_in_the_same_way(tmp_path, monkeypatch):
+    """torch.hub finds the file in its folder, so that no network is needed."""
+    folder = tmp_path / 'hub' / 'checkpoints'
+    folder.mkdir(parents=True)
+    mark = tmp_path / 'mark'
+    torch.save(dict(state_dict=Calls(mark)), folder / 'evil.pth')
+    torch.save(dict(state_dict=dict(x=torch.ones(2))), folder / 'good.pth')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    url = 'https://weights.invalid/'
+    with pytest.raises(CheckpointError, match='mkdir') as caught:
+        CheckpointLoader.load_checkpoint(url + 'evil.pth', map_location='cpu')
+    assert 'weights_only' not in str(caught.value)
+    assert not mark.exists()
+    good = CheckpointLoader.load_checkpoint(url + 'good.pth', map_location='cpu')
+    assert good['state_dict']['x'].tolist() == [1, 1]
+
+
+# Damage
+
+
+@pytest.mark.parametrize('form', [True, False])
+def test_a_file_cut_anywhere_says_so(tmp_path, form):
+    whole, cut = tmp_path / 'whole.pth', tmp_path / 'cut.pth'
+    state = dict(state_dict=dict(x=torch.ones(300), y=torch.ones(2)), meta=dict(a=1))
+    torch.save(state, whole, _use_new_zipfile_serialization=form)
+    content = whole.read_bytes()
+    for place in (0, 1, 3, 40, 200, len(content) // 2, len(content) - 1):
+        cut.write_bytes(content[:place])
+        words = refusal(cut)
+        assert 'cut short' in words and 'run' not in words
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.pth')
+    assert 'named pipe' in refusal(tmp_path / 'pipe.pth')
+    assert 'folder' in refusal(tmp_path)
+    assert 'no such checkpoint' in refusal(tmp_path / 'gone.pth')
+
+
+def test_a_file_larger_than_is_read_is_refused_unread(tmp_path):
+    with open(tmp_path / 'a.pth', 'wb') as file:
+        file.truncate(1 << 40)
+    assert 'bytes' in refusal(tmp_path / 'a.pth')
+    torch.save(dict(x=torch.ones(9)), tmp_path / 'b.pth')
+    assert 'bytes' in refusal(tmp_path / 'b.pth', max_bytes=100)
+
+
+# What must go on
+
+
+@pytest.mark.parametrize('form', [True, False])
+def test_what_training_saves_is_read(tmp_path, form):
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.randn(4, 3)).sum().backward()
+    optimizer.step()
+    shared = torch.randn(100)
+    saved = dict(
+        state_dict=model.state_dict(),
+        optimizer=optimizer.state_dict(),
+        half=torch.ones(2, dtype=torch.bfloat16),
+        views=[shared[:50], shared[10:20], shared.view(10, 10).t()],
+        parameter=nn.Parameter(torch.ones(2)),
+        many=torch.ones(1).expand(1000),
+        none=torch.zeros(0, 3),
+        meta={
+            'text': 'x',
+            'set': {1, 2},
+            'bytes': b'ab',
+            ('a', 1): [None, 1.5, 1 << 80],
+        },
+    )
+    torch.save(saved, tmp_path / 'a.pth', _use_new_zipfile_serialization=form)
+    read = read_checkpoint(tmp_path / 'a.pth')
+    assert read['meta'] == saved['meta']
+    assert read['optimizer'].keys() == saved['optimizer'].keys()
+    for key, value in model.state_dict().items():
+        assert torch.equal(read['state_dict'][key], value)
+    for one, other in zip(read['views'], saved['views'], strict=True):
+        assert torch.equal(one, other)
+    if form:
+        mapped = read_checkpoint(tmp_path / 'a.pth', mmap=True)
+        assert torch.equal(mapped['views'][0], saved['views'][0])
+
+
+def test_what_a_user_allows_besides_is_read(tmp_path):
+    torch.save(dict(place=Path('a')), tmp_path / 'a.pth')
+    refusal(tmp_path / 'a.pth')
+    with torch.serialization.safe_globals([type(Path('a'))]):
+        assert read_checkpoint(tmp_path / 'a.pth')['place'] == Path('a')
