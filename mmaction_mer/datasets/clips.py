@@ -165,7 +165,7 @@ def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
         return list_frames(row['frame_dir'], row['filename_tmpl'], name)
     try:
         status = os.stat(row['video'])
-    except OSError:
+    except (OSError, ValueError):
         return range(len(open_video(row['video'], name)))  # says what is wrong
     return range(_video_length(row['video'], status.st_mtime_ns, status.st_size, name))
 

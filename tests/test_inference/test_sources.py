@@ -165,6 +165,6 @@ def test_frames_of_two_sizes(tmp_path):
 
 def test_a_broken_picture_in_a_folder(tmp_path):
     (tmp_path / 'a1.png').write_bytes(b'no picture')
-    assert 'a1.png: not a whole picture' in refusal(tmp_path, 25)
+    assert 'a1.png: not a whole image' in refusal(tmp_path, 25)
     (tmp_path / 'a1.png').write_bytes(b'')
-    assert 'a1.png: not a whole picture' in refusal(tmp_path, 25)
+    assert 'a1.png: not a whole image' in refusal(tmp_path, 25)
