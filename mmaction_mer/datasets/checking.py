@@ -47,7 +47,7 @@ def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Pa
     for row in rows:
         path = row['frame_dir'] if row.get('video') is None else row['video']
         for root in (nested, folder):
-            if (root / path).exists():
+            if os.path.exists(root / path):
                 return root
     return nested if nested.is_dir() else folder
 

@@ -106,10 +106,16 @@ def locate(row: Mapping[str, Any], root: str) -> dict[str, Any]:
     path = os.path.normpath(os.path.join(root, row[key]))
     _refuse_outside(path, root, row)
     if key == 'frame_dir' and os.path.isdir(path):
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    _refuse_outside(entry.path, root, row)
+        try:
+            with os.scandir(path) as entries:
+                links = [entry.path for entry in entries if entry.is_symlink()]
+        except OSError as error:
+            raise MERDataError(
+                f'{path}: clip {clip_name(row)}, field frame_dir: frame folder cannot '
+                f'be read ({error.strerror})'
+            ) from error
+        for link in links:
+            _refuse_outside(link, root, row)
     return {**row, key: path}
 
 

@@ -5,18 +5,23 @@ removed.
 """
 
 import contextlib
-import json
+import errno
 import os
+import re
 import shutil
+import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..utils import try_lock, write_json
+from ..utils import quote, try_lock, write_json
 from .annotation import MERDataError
+from .json_files import read_json
 
 WORK = '.prepare'
 OWNER = f'{WORK}/release.json'
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,21 @@ class OutFolder:
         shutil.rmtree(self.path / WORK / 'stage', ignore_errors=True)
 
     def _annotations(self) -> list[str]:
-        content = json.loads((self.path / OWNER).read_text(encoding='utf-8'))
-        return content.get('annotations', [])
+        names = self._owner().get('annotations', [])
+        # They are removed: nothing else may be named here.
+        plain = re.compile(r'annotations(_[\w-]+)?\.json')
+        return [name for name in names if plain.fullmatch(str(name))]
 
     def _note(self, names: Collection[str]) -> None:
-        content = json.loads((self.path / OWNER).read_text(encoding='utf-8'))
-        write_json(self.path / OWNER, {**content, 'annotations': sorted(names)})
+        write_json(self.path / OWNER, {**self._owner(), 'annotations': sorted(names)})
+
+    def _owner(self) -> dict[str, Any]:
+        content = read_json(self.path / OWNER, _MOST_BYTES)
+        if not isinstance(content, dict) or not isinstance(
+            content.get('annotations', []), list
+        ):
+            raise MERDataError(f'{self.path / OWNER}: is not as it was written')
+        return content
 
     def _remove(self, names: Collection[str]) -> None:
         for name in names:
@@ -90,7 +104,7 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
     work = path / WORK
     try:
         work.mkdir(parents=True, exist_ok=True)
-        with open(work / 'lock', 'a') as lock:
+        with open(work / 'lock', 'a', opener=_open_regular) as lock:
             if not try_lock(lock.fileno()):
                 raise MERDataError(f'{path}: another run is at work here: wait for it')
             _refuse_links(path)
@@ -101,6 +115,15 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
             f'{error.filename or path}: cannot be used: {error.strerror or error}; '
             f'what is done stays'
         ) from error
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file to write to it, and never wait for a pipe."""
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, 'is not a regular file', path)
+    return handle
 
 
 def _refuse_links(path: Path) -> None:
@@ -120,7 +143,7 @@ def _refuse_others(path: Path, release: str) -> None:
     """Refuse a folder that another release, or somebody else, has filled."""
     owner = path / OWNER
     try:
-        known = json.loads(owner.read_text(encoding='utf-8'))['release']
+        known = quote(read_json(owner, _MOST_BYTES)['release'])[1:-1]
     except FileNotFoundError:
         held = sorted(one.name for one in path.iterdir() if one.name != WORK)
         if held:
@@ -132,7 +155,7 @@ def _refuse_others(path: Path, release: str) -> None:
         return
     except (ValueError, TypeError, LookupError):
         known = 'something that cannot be read'
-    if known != release:
+    if known != quote(release)[1:-1]:
         raise MERDataError(
             f'{path}: holds {known}, not {release}: choose another --out, or remove '
             f'the folder'

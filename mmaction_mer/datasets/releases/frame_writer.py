@@ -6,7 +6,6 @@ was, and a changed release or setting is noticed.
 
 import functools
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,12 +20,15 @@ from ...utils import write_json
 from ..annotation import MERDataError
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
 from ..frames import each_frame
+from ..json_files import read_json
 from ..linking import link_or_copy
 from ..out_folder import OutFolder
 from .settle import Settled
 
 # Raised when the same release gives other pictures.
 VERSION = 1
+# A clip has at most a hundred thousand frames, each with its name.
+_MOST_BYTES = 1 << 23
 # A receipt of this says that a folder may be half replaced, but is ours.
 _BEGUN = {'made_from': 'begun'}
 
@@ -167,10 +169,15 @@ def fingerprint(job: Job) -> str:
 
 def _read_receipt(job: Job) -> dict[str, Any] | None:
     try:
-        path = job.out.receipt(*job.names)
-        return dict(json.loads(path.read_text(encoding='utf-8')))
-    except (OSError, ValueError, TypeError):
+        receipt = read_json(job.out.receipt(*job.names), _MOST_BYTES)
+        if 'error' in receipt:
+            told = receipt['error'], receipt['field']
+        else:
+            told = (*receipt.get('names', ()), receipt.get('face', {'how': ''})['how'])
+        sound = isinstance(receipt, dict) and isinstance(receipt['made_from'], str)
+    except (OSError, ValueError, LookupError, TypeError):
         return None
+    return receipt if sound and all(isinstance(one, str) for one in told) else None
 
 
 def _sources(job: Job) -> list[Path]:
