@@ -208,7 +208,8 @@ def _problems_between_rows(rows: Sequence[tuple[str, dict[str, Any]]]) -> list[s
                     field,
                     f'{quote(row[field])} is also that of '
                     f'{next(iter(known.values()))}, another subject: the same frames '
-                    f'would be on both sides of a fold; correct the path or the subject',
+                    f'would be on both sides of a fold; correct the path or the '
+                    f'subject',
                 ).of(where)
             )
         known.setdefault(subject, where)

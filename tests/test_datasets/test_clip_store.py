@@ -317,14 +317,14 @@ def as_zip(path):
 
 
 BROKEN = {
-    'mmap length is greater': lambda pixels, _: os.truncate(pixels, 5000),
+    'in 5000 bytes': lambda pixels, _: os.truncate(pixels, 5000),
     'bytes, not': lambda pixels, _: pixels.write_bytes(pixels.read_bytes() + b'x'),
     'holds float32': lambda pixels, _: np.save(pixels, np.zeros(4, np.float32)),
     'it holds (4, 6, 10, 11, 3)': lambda pixels, _: np.save(
         pixels, np.zeros((4, 6, 10, 11, 3), np.uint8)
     ),
-    "can't be memory-mapped": lambda pixels, _: pickled(pixels),
-    'several arrays': lambda pixels, _: as_zip(pixels),
+    'holds object': lambda pixels, _: pickled(pixels),
+    'magic string': lambda pixels, _: as_zip(pixels),
     'No such file': lambda pixels, _: pixels.unlink(),
     'JSONDecodeError': lambda _, index: os.truncate(index, 300),
     'KeyError': lambda _, index: index.write_text('{"format": 1}'),
@@ -535,10 +535,13 @@ def test_two_workers_are_one_and_end_with_their_parent(tmp_path, many, made):
     store(tmp_path, many)
     wanted = content(tmp_path / 'store')
     shutil.rmtree(tmp_path / 'store')
-    # The last clip holds its worker up: a frame that nobody writes.
-    last = tmp_path / 'frames/sub01/c19/img12.jpg'
+    # The last clip holds its worker up: its frames are as large as may be.
+    last = tmp_path / 'frames/sub01/c19'
     last.rename(tmp_path / 'sound')
-    os.mkfifo(last)
+    last.mkdir()
+    assert cv2.imwrite(str(tmp_path / 'large.png'), np.zeros((4500, 4500), np.uint8))
+    for number in range(1, 13):
+        os.link(tmp_path / 'large.png', last / f'img{number}.jpg')
     fork = multiprocessing.get_context('fork')
     process = fork.Process(target=store, args=(tmp_path, many), kwargs=dict(workers=2))
     workers = kill_after(process, tmp_path, 20)
@@ -547,6 +550,7 @@ def test_two_workers_are_one_and_end_with_their_parent(tmp_path, many, made):
     while alive(workers) and time.monotonic() < until:
         time.sleep(0.01)
     assert not alive(workers)
+    shutil.rmtree(last)
     (tmp_path / 'sound').rename(last)
     (tmp_path / '.store.partial' / workplace.JOURNAL).unlink()
     made.clear()

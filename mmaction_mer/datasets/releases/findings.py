@@ -188,5 +188,6 @@ def refuse_spellings(reading: Reading) -> None:
             raise MERDataError(
                 f'{reading.source or "folders"}: subjects {quote(known.subject)} '
                 f'(row {rows[0]}) and {quote(clip.subject)} (row {rows[1]}) may be one '
-                f'person, who would be on both sides of a fold: spell each person one way'
+                f'person, who would be on both sides of a fold: spell each person one '
+                f'way'
             )

@@ -95,9 +95,8 @@ def read_table(
     for name, grid in named or grids:
         header = _find_header(grid, needed)
         if header is None:
-            reasons.append(
-                f'{quote(name) if name else "the table"} lacks {_lacking(grid, needed)}'
-            )
+            which = quote(name) if name else 'the table'
+            reasons.append(f'{which} lacks {_lacking(grid, needed)}')
             continue
         fields = {**needed, **(besides or {})}
         where = f'{path}, sheet {name}' if name else str(path)

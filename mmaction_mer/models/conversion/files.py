@@ -1,6 +1,7 @@
 """Reading of weights as other projects release them; code in a file is never run."""
 
 import importlib.util
+import math
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from .layout import ConversionError
 
 # Where trainers put the weights among other things.
 CONTAINERS = ('state_dict', 'model', 'model_state_dict')
+
+# Weights hardly get smaller by compression; those that are all zero do.
+_UNPACKED, _RATIO = 1 << 28, 4
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -101,6 +105,7 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     weights = {}
     key = ''
     try:
+        _refuse_bombs(path)
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
                 array = arrays[key]
@@ -113,6 +118,35 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(path, error, key) from error
     return weights
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse an archive that unpacks to much more than weights do.
+
+    Raises:
+        ConversionError: It says so, or an array says that it is larger than its part
+            of the archive: memory is asked for by what it says.
+    """
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        whole = sum(part.file_size for part in parts)
+        if whole > _UNPACKED + _RATIO * path.stat().st_size:
+            raise ConversionError(
+                f'{path}: unpacks to {whole / 1e6:,.0f} MB, far more than weights of '
+                'this size do; save it anew without compression'
+            )
+        for part in parts:
+            with archive.open(part) as file:
+                version = np.lib.format.read_magic(file)
+                read = {1: np.lib.format.read_array_header_1_0,
+                        2: np.lib.format.read_array_header_2_0}  # fmt: skip
+                if version[0] not in read:
+                    continue
+                shape, _, dtype = read[version[0]](file)
+                if math.prod(shape) * dtype.itemsize > part.file_size:
+                    raise ConversionError(
+                        f'{path}: {part.filename} says that it is larger than it is'
+                    )
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

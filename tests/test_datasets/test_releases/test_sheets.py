@@ -78,7 +78,7 @@ def test_of_several_sheets_the_named_one_is_taken(tmp_path):
     path = write(tmp_path / 'a.xlsx', GRID, other, [['x']])
     assert len(read_table(path, NEEDED, sheet='TWO').rows) == 1
     # If that sheet is there but broken, no other one stands in for it in silence.
-    with pytest.raises(MERDataError, match='three lacks'):
+    with pytest.raises(MERDataError, match="'three' lacks"):
         read_table(path, NEEDED, sheet='three')
     assert read_table(path, NEEDED, sheet='two').title == 'a.xlsx, sheet two'
     with pytest.raises(MERDataError, match="'one', 'two'"):
@@ -87,7 +87,7 @@ def test_of_several_sheets_the_named_one_is_taken(tmp_path):
 
 def test_what_is_missing_is_named(tmp_path):
     path = write(tmp_path / 'a.xlsx', [['Subject', 'Apex'], [1, 2]])
-    with pytest.raises(MERDataError, match=r"a\.xlsx.*one lacks 'OnsetFrame'"):
+    with pytest.raises(MERDataError, match=r"a\.xlsx.*'one' lacks 'OnsetFrame'"):
         read_table(path, NEEDED)
 
 
