@@ -126,7 +126,9 @@ def open_source(
             f'{path}: there is no such video file or folder of frames'
         ) from error
     except OSError as error:
-        raise MERDataError(f'{path}: cannot be read ({error.strerror})') from error
+        raise MERDataError(
+            f'{_short(path)}: cannot be read ({error.strerror})'
+        ) from error
     except VideoError as error:
         raise MERDataError(f'{path}: {error}') from error
     except ValueError as error:
@@ -265,6 +267,11 @@ def _check_side(name: str, height: int, width: int, limits: Limits) -> None:
             f'{name}: frames of {width}x{height} pixels; 16 to {limits.side} each way '
             f'are read'
         )
+
+
+def _short(path: Path) -> str:
+    """A path as messages show it: as it is, unless no file can have it."""
+    return str(path) if len(str(path)) < 4096 else quote(str(path))
 
 
 def _needed(fps: float | None, name: str) -> float:

@@ -694,3 +694,63 @@ def test_the_store_is_not_part_of_a_runs_fingerprint():
     plain = dict(train_dataloader=dict(dataset=dict(type='MERDataset')))
     stored = dict(train_dataloader=dict(dataset=dict(type='MERDataset', store=False)))
     assert canonical_config(plain) == canonical_config(stored)
+
+
+def test_a_store_has_no_say_in_labels(root):
+    """Whoever made it, or changed its index, trains nobody on other classes."""
+    before = dataset(root)
+    labels = [before[place]['label'] for place in range(len(before))]
+    assert len(set(labels)) > 1
+    path = root / 'store/index.json'
+    sound = json.loads(path.read_text())
+    for field, value in dict(
+        label=0, subject='sub09', clip='x', apex=3, emotion='joy', onset=4, imgs=[],
+        sample_idx=7, fps=float('nan'), clip_len=99, img_shape={'tuple': [1, 1]},
+    ).items():  # fmt: skip
+        changed = json.loads(path.read_text())
+        for clip in changed['clips']:
+            clip['rest']['dict'][field] = value
+        path.write_text(json.dumps(changed))
+        reading._index.cache_clear(), reading._pixels.cache_clear()
+        reading._COMPARED.clear()
+        with pytest.raises(MERDataError, match=ADVICE):
+            dataset(root)
+        path.write_text(json.dumps(sound))
+
+
+def test_pixels_that_are_cut_while_they_are_used(root):
+    """Through a memory map this would end the process."""
+    data = dataset(root)
+    assert len(data[0]['imgs'])
+    os.truncate(root / 'store/clips.npy', 200)
+    with pytest.raises(MERDataError, match=ADVICE):
+        _ = data[len(data) - 1]
+
+
+@pytest.mark.parametrize(
+    'shape', [(4, 6, 10, 12, -3), (4, 6, 10, 36), (4, 6, 10, 12, 1)]
+)
+def test_shapes_that_cannot_be(root, shape):
+    path = root / 'store/index.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'shape': shape}))
+    with pytest.raises(MERDataError, match=ADVICE):
+        dataset(root)
+
+
+def test_columns_before_rows_are_other_pixels(root):
+    path = root / 'store/clips.npy'
+    np.save(path, np.asfortranarray(np.load(path)))
+    with pytest.raises(MERDataError, match=ADVICE):
+        dataset(root)
+
+
+@pytest.mark.parametrize('name', ['clips.npy', 'index.json'])
+def test_a_device_is_no_part_of_a_store(root, name):
+    store_file = root / 'store' / name
+    store_file.unlink()
+    os.mkfifo(store_file)
+    with contextlib.suppress(MERDataError):  # without an index there is no store
+        assert dataset(root).stored is None
+    if name == 'clips.npy':
+        with pytest.raises(MERDataError, match='named pipe'):
+            dataset(root)

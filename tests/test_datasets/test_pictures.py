@@ -236,9 +236,9 @@ def test_a_damaged_progressive_jpeg_is_refused(kind):
 
 
 def test_a_damaged_png_or_tiff_is_refused():
-    for ending, settings in (('PNG', {}), ('TIFF', {'compression': 'tiff_lzw'}),
-                             ('TIFF', {'compression': 'tiff_adobe_deflate'})):  # fmt: skip
+    for ending, way in (('PNG', None), ('TIFF', 'lzw'), ('TIFF', 'adobe_deflate')):
         file = io.BytesIO()
+        settings = {'compression': f'tiff_{way}'} if way else {}
         Image.fromarray(photograph()).save(file, ending, **settings)
         data = file.getvalue()
         decode(data)

@@ -26,6 +26,8 @@ ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
 _SEARCHED_ROWS = 100
 # Bytes of a file.
 _MOST_BYTES = 1 << 26
+# Bytes of all parts of a workbook: forty thousand clips have some twenty million.
+_MOST_UNPACKED = 1 << 27
 # How workbooks begin: an archive, or Microsoft's older container.
 _WORKBOOKS = (b'PK\x03\x04', b'\xd0\xcf\x11\xe0')
 
@@ -222,6 +224,7 @@ def _refuse_giants(path: Path, content: bytes) -> None:
     """Refuse a workbook that says of a stray cell far out, by the cell's name."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
             heads = [
                 archive.open(name).read(4096)
                 for name in archive.namelist()
@@ -237,6 +240,11 @@ def _refuse_giants(path: Path, content: bytes) -> None:
         NotImplementedError,
     ):
         return  # not of this kind, or broken: the reader says so
+    if unpacked > _MOST_UNPACKED:
+        raise MERDataError(
+            f'{path}: unpacks to {unpacked / 1e6:,.0f} MB: delete what is not the '
+            f'table, or save it as .csv'
+        )
     for head in heads:
         last = re.search(rb'<dimension ref="(?:[A-Z]+[0-9]+:)?([A-Z]+)([0-9]+)"', head)
         if last is None:

@@ -14,10 +14,11 @@ import subprocess
 import sys
 from typing import Any
 
-#: Bytes of memory, seconds, cells of a workbook, and characters in them. Tables of
-#: this field have some ten thousand cells.
-MEMORY, SECONDS = 1 << 30, 120
-MOST_CELLS, MOST_TEXT = 5_000_000, 1 << 26
+#: Bytes of memory, cells of a workbook, and characters in them. Tables of this field
+#: have some ten thousand cells.
+MEMORY, MOST_CELLS, MOST_TEXT = 3 << 28, 5_000_000, 1 << 26
+#: Seconds of a processor, which do not depend on what else is done, and of the clock.
+WORK, PATIENCE = 5, 300
 _DATES = {
     one.__name__: one for one in (datetime.datetime, datetime.date, datetime.time)
 }
@@ -45,14 +46,14 @@ def read_workbook(content: bytes) -> list[tuple[str, list[list[Any]]]]:
             [sys.executable, '-P', __file__],
             input=content,
             capture_output=True,
-            timeout=SECONDS,
+            timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired as error:
-        raise WorkbookError(f'not read within {SECONDS} seconds') from error
+        raise WorkbookError(f'not read within {PATIENCE} seconds') from error
     if done.returncode:
         raise WorkbookError(
-            f'it takes more than {MEMORY >> 20} MiB of memory, or is broken in a way '
-            f'that its reader cannot bear'
+            f'it takes more than {MEMORY >> 20} MiB of memory or {WORK} seconds of '
+            f'work, or is broken in a way that its reader cannot bear'
         )
     answer = json.loads(done.stdout)
     if 'error' in answer:
@@ -100,5 +101,6 @@ def _read(content: bytes) -> dict[str, Any]:
 
 if __name__ == '__main__':
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (WORK, WORK))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout.write(json.dumps(_read(sys.stdin.buffer.read()), default=_encode))

@@ -4,6 +4,7 @@ import importlib.util
 import math
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,16 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
                         'numpy knows (bfloat16?); save it as float32'
                     )
                 weights[key] = torch.from_numpy(array)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        MemoryError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise _damaged(path, error, key) from error
     return weights
 
