@@ -38,8 +38,8 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
         Path by frame number, in the order of the numbers.
 
     Raises:
-        MERDataError: The folder is missing, holds no such file, or holds a
-            frame twice.
+        MERDataError: The folder is missing, holds no such file, or holds a frame
+            twice or one that is no file.
     """
     around = split_template(template)
     if around is None:
@@ -49,13 +49,16 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
         )
     pattern = re.compile(f'{re.escape(around[0])}([0-9]+){re.escape(around[1])}')
     try:
-        names = sorted(os.listdir(folder))
+        with os.scandir(folder) as entries:
+            # A link leads to a file, or nowhere, or to what is no file.
+            files = {entry.name: is_file(entry) for entry in entries}
     except (OSError, ValueError) as error:
         # ValueError: a name with a NUL, which no file has.
         raise MERDataError(
             f'{folder}: clip {clip}, field frame_dir: frame folder cannot be read '
             f'({getattr(error, "strerror", error)}); check data_root, or add the frames'
         ) from error
+    names = sorted(files)
     found: dict[int, str] = {}
     for name in names:
         match = pattern.fullmatch(name)
@@ -68,6 +71,12 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
                 f'{quote(name)} are both frame {number}: remove one of them'
             )
         found[number] = os.path.join(folder, name)
+        if not files[name]:
+            raise MERDataError(
+                f'{found[number]}: clip {clip}: is no file that can be read, but a '
+                f'folder, a pipe, a device or a link to nowhere: remove it, and the '
+                f'nearest frame is used'
+            )
     if not found:
         example = f'it holds {quote(names[0])}' if names else 'the folder is empty'
         raise MERDataError(
@@ -75,6 +84,14 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
             f'{quote(template)}; {example}'
         )
     return dict(sorted(found.items()))
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file, or a link that leads to one."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def sample_positions(total: int, max_frames: int | None = None) -> np.ndarray:

@@ -158,6 +158,13 @@ def test_pipes_and_names_too_long_are_problems_of_their_clips(data, check, capsy
     link = root / 'frames' / rows[1]['frame_dir'] / 'img12.jpg'
     link.unlink()
     link.symlink_to('/dev/zero')
+    # Frames in between, too: one is a pipe, one is damaged though it ends as it should.
+    pipe = root / 'frames' / rows[3]['frame_dir'] / 'img7.jpg'
+    pipe.unlink()
+    os.mkfifo(pipe)
+    path = root / 'frames' / rows[4]['frame_dir'] / 'img7.jpg'
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + bytes(38) + whole[-2:])
     # Allowed by themselves, but not below such a root.
     rows[2]['frame_dir'] = '/'.join(['x' * 200] * 5)
     deep = root / '/'.join(['y' * 250] * 12)
@@ -165,7 +172,7 @@ def test_pipes_and_names_too_long_are_problems_of_their_clips(data, check, capsy
     path = write()
     assert check([str(path)]) == 1
     printed = capsys.readouterr().out
-    for row in rows[:3]:
+    for row in rows[:5]:
         assert f'fake/{row["subject"]}/{row["clip"]}' in printed
     assert check([str(path), '--frames', str(deep)]) == 1
     assert 'every clip can be used' not in capsys.readouterr().out
