@@ -80,6 +80,7 @@ setup(
         'matplotlib>=3.8',
         'numpy>=1.26',
         'packaging>=23',
+        'pillow>=10',
         'python-calamine>=0.3',
         'scipy>=1.11',
         'tqdm>=4.60',

@@ -1,12 +1,14 @@
 """One process at a time: locks on files and folders, also where there is no flock."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import random
 import re
 import secrets
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -67,11 +69,16 @@ class FileLock:
             False where another process, or another lock of this one, holds it.
 
         Raises:
-            OSError: The file cannot be opened.
+            OSError: The file cannot be opened, or is a pipe, a socket or a device.
         """
         kind = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
         how = os.O_RDONLY if self.path.is_dir() else os.O_RDWR | os.O_CREAT
-        handle = os.open(self.path, how | os.O_CLOEXEC, 0o666)
+        name = os.fspath(self.path)
+        handle = os.open(name, how | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        mode = os.fstat(handle).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            os.close(handle)
+            raise OSError(errno.EINVAL, 'is neither a file nor a folder', name)
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,17 +5,19 @@ are in ``rules.py``, and whether the frames exist on disk is asked in
 ``clips.py``.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..utils import write_json
-from .rules import Problem, metainfo_problems, row_problems, show
+from ..utils import quote, write_json
+from .json_files import read_json
+from .rules import MAX_NAME, MAX_ROWS, Problem, metainfo_problems, row_problems
 
 FORMAT = 1
 SHOWN_PROBLEMS = 20
+# After so many the rest of a file is not looked at.
+_MOST_PROBLEMS = 10_000
 
 
 class MERDataError(ValueError):
@@ -65,14 +67,19 @@ def validate_annotation(content: Any, source: str = 'annotation') -> None:
     if not isinstance(content, dict) or not {'metainfo', 'data_list'} <= set(content):
         raise MERDataError(
             f"{source}: must be a JSON object with the keys 'metainfo' and "
-            f"'data_list', but is {show(content)}"
+            f"'data_list', but is {quote(content)}"
         )
     metainfo, data_list = content['metainfo'], content['data_list']
     problems = [f'metainfo, {problem}' for problem in metainfo_problems(metainfo)]
     if not isinstance(data_list, list) or not data_list:
         problems.append(
             f"field 'data_list': must be a list with at least one clip, but is "
-            f'{show(data_list)}'
+            f'{quote(data_list)}'
+        )
+        data_list = []
+    if len(data_list) > MAX_ROWS:
+        problems.append(
+            f"field 'data_list': has {len(data_list)} clips; up to {MAX_ROWS} are read"
         )
         data_list = []
     classes = metainfo.get('classes') if isinstance(metainfo, dict) else None
@@ -84,6 +91,8 @@ def validate_annotation(content: Any, source: str = 'annotation') -> None:
         problems += [f'{where}, {problem}' for problem in found]
         if not found:
             sound.append((where, row))
+        if len(problems) >= _MOST_PROBLEMS:
+            break
     problems += _problems_between_rows(sound)
     raise_problems(source, 'the annotation cannot be used', problems)
 
@@ -103,17 +112,19 @@ def read_annotation(path: str | Path) -> dict[str, Any]:
             format (see :func:`validate_annotation`).
     """
     try:
-        text = Path(path).read_text(encoding='utf-8-sig')
+        content = read_json(path)
     except FileNotFoundError as error:
         raise MERDataError(
             f'{path}: annotation file not found; check ann_file and data_root; '
             'tools/data/prepare.py makes one from a release (docs/datasets.md)'
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise MERDataError(
+            f'{path}: annotation file not readable: {error.strerror}'
+        ) from error
+    except UnicodeDecodeError as error:
         raise MERDataError(f'{path}: annotation file not readable: {error}') from error
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise MERDataError(
             f'{path}: not a JSON file, or cut short: {error}; make it again'
         ) from error
@@ -154,8 +165,9 @@ def _where(row: Any, number: int) -> str:
     if isinstance(row, dict):
         names = [row.get(key) for key in ('dataset', 'subject', 'clip')]
     if all(isinstance(name, str) for name in names):
-        # ascii() shows what cannot be printed; the quotes it adds are dropped.
-        return f'clip {ascii("/".join(names))[1:-1]} (data_list[{number}])'
+        # What cannot be printed is shown, and a long name is shortened.
+        whole = '/'.join(name[:MAX_NAME] for name in names)
+        return f'clip {quote(whole)[1:-1]} (data_list[{number}])'
     return f'data_list[{number}]'
 
 
@@ -181,7 +193,7 @@ def _problems_between_rows(rows: Sequence[tuple[str, dict[str, Any]]]) -> list[s
             problems.append(
                 Problem(
                     'subject',
-                    f'{subject!r} is spelled {next(iter(known))!r} in '
+                    f'{quote(subject)} is spelled {quote(next(iter(known)))} in '
                     f'{next(iter(known.values()))}: spell a subject one way, or '
                     f'one person ends up on both sides of a fold',
                 ).of(where)
@@ -194,9 +206,10 @@ def _problems_between_rows(rows: Sequence[tuple[str, dict[str, Any]]]) -> list[s
             problems.append(
                 Problem(
                     field,
-                    f'{row[field]!r} is also that of {next(iter(known.values()))}, '
-                    f'another subject: the same frames would be on both sides of a '
-                    f'fold; correct the path or the subject',
+                    f'{quote(row[field])} is also that of '
+                    f'{next(iter(known.values()))}, another subject: the same frames '
+                    f'would be on both sides of a fold; correct the path or the '
+                    f'subject',
                 ).of(where)
             )
         known.setdefault(subject, where)

@@ -47,7 +47,7 @@ def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Pa
     for row in rows:
         path = row['frame_dir'] if row.get('video') is None else row['video']
         for root in (nested, folder):
-            if (root / path).exists():
+            if os.path.exists(root / path):
                 return root
     return nested if nested.is_dir() else folder
 
@@ -55,7 +55,9 @@ def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Pa
 def check_clips(
     rows: Iterable[Mapping[str, Any]], root: str | Path, source: str = 'annotation'
 ) -> ClipCheck:
-    """Look at the frames of every clip, and decode the first and the last one.
+    """Look at the frames of every clip, and decode those that a model is shown.
+
+    These are 16 at regular intervals, the first and the last one among them.
 
     Args:
         rows: Valid rows of an annotation file; a progress bar may go around them.
@@ -78,7 +80,7 @@ def check_clips(
         name = clip_name(row)
         try:
             # The same two steps as in training, and the same errors.
-            frames = load_clip(locate(row, str(root)), max_frames=2)['imgs']
+            frames = load_clip(locate(row, str(root)), max_frames=16)['imgs']
         except MERDataError as error:
             text = str(error)
             found.problems[name] = text if name in text else f'clip {name}: {text}'

@@ -106,10 +106,16 @@ def locate(row: Mapping[str, Any], root: str) -> dict[str, Any]:
     path = os.path.normpath(os.path.join(root, row[key]))
     _refuse_outside(path, root, row)
     if key == 'frame_dir' and os.path.isdir(path):
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    _refuse_outside(entry.path, root, row)
+        try:
+            with os.scandir(path) as entries:
+                links = [entry.path for entry in entries if entry.is_symlink()]
+        except OSError as error:
+            raise MERDataError(
+                f'{path}: clip {clip_name(row)}, field frame_dir: frame folder cannot '
+                f'be read ({error.strerror})'
+            ) from error
+        for link in links:
+            _refuse_outside(link, root, row)
     return {**row, key: path}
 
 
@@ -165,7 +171,7 @@ def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
         return list_frames(row['frame_dir'], row['filename_tmpl'], name)
     try:
         status = os.stat(row['video'])
-    except OSError:
+    except (OSError, ValueError):
         return range(len(open_video(row['video'], name)))  # says what is wrong
     return range(_video_length(row['video'], status.st_mtime_ns, status.st_size, name))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..utils import atomic_write, write_json
+from ..utils import atomic_write, quote, write_json
 from .annotation import (
     MERDataError,
     read_annotation,
@@ -127,10 +127,10 @@ def read_part(folder: Path, labels: str) -> Part:
     }
     fitting = [path for path, name in known.items() if name == labels]
     if len(fitting) != 1:
-        there = [f'{name!r} ({path.name})' for path, name in known.items()]
+        there = [f'{quote(name)} ({path.name})' for path, name in known.items()]
         raise MERDataError(
             f'{folder}: {len(fitting) or "no"} annotation files with the labels '
-            f'{labels!r}; there is {", ".join(there) or "no annotations*.json"}'
+            f'{quote(labels)}; there is {", ".join(there) or "no annotations*.json"}'
         )
     (path,) = fitting
     metainfo, rows = contents[path]['metainfo'], contents[path]['data_list']
@@ -240,7 +240,8 @@ def _remove_others(folder: Path, files: Iterable[str]) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         name, ending = os.path.splitext(path.name)
         if path.name in wanted:
-            if not filecmp.cmp(wanted[path.name], path, shallow=False):
+            same = path.is_file() and os.path.isfile(wanted[path.name])
+            if not same or not filecmp.cmp(wanted[path.name], path, shallow=False):
                 path.unlink()
         elif ending.lower() in IMAGES or any(
             path.name.startswith(f'.{one}.') for one in wanted

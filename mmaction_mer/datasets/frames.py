@@ -7,15 +7,20 @@ video the number is the index, counted from 0. Sorting file names as text puts
 
 import os
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-import cv2
 import decord
 import numpy as np
 
+from ..utils import quote
 from .annotation import MERDataError
+from .pictures import MAX_CLIP, PictureError, read_picture
 from .rules import split_template
+from .video_files import MAX_FRAMES, VideoError, check_video
+
+# Frames of a video that are decoded together.
+_AT_ONCE = 16
 
 
 def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
@@ -33,23 +38,27 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
         Path by frame number, in the order of the numbers.
 
     Raises:
-        MERDataError: The folder is missing, holds no such file, or holds a
-            frame twice.
+        MERDataError: The folder is missing, holds no such file, or holds a frame
+            twice or one that is no file.
     """
     around = split_template(template)
     if around is None:
         raise MERDataError(
-            f'clip {clip}, field filename_tmpl: {template!r} is not a file name with '
-            f"one {{}} for the frame number, such as 'img{{}}.jpg'"
+            f'clip {clip}, field filename_tmpl: {quote(template)} is not a file name '
+            f"with one {{}} for the frame number, such as 'img{{}}.jpg'"
         )
     pattern = re.compile(f'{re.escape(around[0])}([0-9]+){re.escape(around[1])}')
     try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
+        with os.scandir(folder) as entries:
+            # A link leads to a file, or nowhere, or to what is no file.
+            files = {entry.name: is_file(entry) for entry in entries}
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a NUL, which no file has.
         raise MERDataError(
             f'{folder}: clip {clip}, field frame_dir: frame folder cannot be read '
-            f'({error.strerror}); check data_root, or add the frames'
+            f'({getattr(error, "strerror", error)}); check data_root, or add the frames'
         ) from error
+    names = sorted(files)
     found: dict[int, str] = {}
     for name in names:
         match = pattern.fullmatch(name)
@@ -58,17 +67,31 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
         number = int(match[1])
         if number in found:
             raise MERDataError(
-                f'{folder}: clip {clip}: {os.path.basename(found[number])} and {name} '
-                f'are both frame {number}: remove one of them'
+                f'{folder}: clip {clip}: {quote(os.path.basename(found[number]))} and '
+                f'{quote(name)} are both frame {number}: remove one of them'
             )
         found[number] = os.path.join(folder, name)
+        if not files[name]:
+            raise MERDataError(
+                f'{found[number]}: clip {clip}: is no file that can be read, but a '
+                f'folder, a pipe, a device or a link to nowhere: remove it, and the '
+                f'nearest frame is used'
+            )
     if not found:
-        example = f'it holds {names[0]!r}' if names else 'the folder is empty'
+        example = f'it holds {quote(names[0])}' if names else 'the folder is empty'
         raise MERDataError(
             f'{folder}: clip {clip}, field filename_tmpl: no file matches '
-            f'{template!r}; {example}'
+            f'{quote(template)}; {example}'
         )
     return dict(sorted(found.items()))
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file, or a link that leads to one."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def sample_positions(total: int, max_frames: int | None = None) -> np.ndarray:
@@ -162,52 +185,87 @@ def read_images(paths: Sequence[str], clip: str = '') -> list[np.ndarray]:
         Arrays (H, W, 3) uint8, RGB; a grey image has three equal channels.
 
     Raises:
-        MERDataError: A file is missing, is not a whole image, or has another
-            size than the first.
+        MERDataError: A file is missing, is not a whole image, is too large, or has
+            another size than the first; or all of them take too much memory.
     """
     frames: dict[str, np.ndarray] = {}
     for path in dict.fromkeys(paths):
-        try:
-            # Not cv2.imread: it cannot open every file name on every system.
-            payload = np.fromfile(path, dtype=np.uint8)
-            image = cv2.imdecode(payload, cv2.IMREAD_COLOR) if len(payload) else None
-        except (OSError, cv2.error) as error:
-            raise MERDataError(
-                f'{path}: clip {clip}: frame cannot be read: {error}; restore the file'
-            ) from error
-        if image is None:
-            raise MERDataError(
-                f'{path}: clip {clip}: not a whole image; restore the file, or delete '
-                f'it and the nearest frame is used'
-            )
-        first = next(iter(frames.values()), image)
-        if image.shape != first.shape:
-            raise MERDataError(
-                f'{path}: clip {clip}: frame is {image.shape[1]}x{image.shape[0]} but '
-                f'{next(iter(frames))} is {first.shape[1]}x{first.shape[0]}: all '
-                f'frames of a clip must have one size'
-            )
-        frames[path] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        image = read_image(path, clip)
+        first, other = next(iter(frames.items()), (path, image))
+        _check_size(path, image.shape, first, other.shape, clip)
+        _check_memory(len(paths), image.shape[:2], path, clip)
+        frames[path] = image
     return _each_its_own(frames, paths)
+
+
+def read_image(path: str, clip: str = '') -> np.ndarray:
+    """Read one image file as RGB, (H, W, 3) uint8.
+
+    Raises:
+        MERDataError: It is missing, is not a whole image, or is too large.
+    """
+    try:
+        return read_picture(path)
+    except OSError as error:
+        raise MERDataError(
+            f'{path}: clip {clip}: frame cannot be read: {error.strerror}; restore '
+            f'the file'
+        ) from error
+    except PictureError as error:
+        raise MERDataError(
+            f'{path}: clip {clip}: {error}; restore the file, or delete it and the '
+            f'nearest frame is used'
+        ) from error
+
+
+def _check_size(
+    path: str, size: tuple[int, ...], other: str, wanted: tuple[int, ...], clip: str
+) -> None:
+    if size != wanted:
+        raise MERDataError(
+            f'{path}: clip {clip}: frame is {size[1]}x{size[0]} but {other} is '
+            f'{wanted[1]}x{wanted[0]}: all frames of a clip must have one size'
+        )
+
+
+def _check_memory(count: int, size: tuple[int, int], path: str, clip: str) -> None:
+    """Refuse a clip that would take more memory than a clip may."""
+    height, width = size
+    if count * height * width * 3 > MAX_CLIP:
+        raise MERDataError(
+            f'{path}: clip {clip}: {count} frames of {width}x{height} pixels take '
+            f'{count * height * width * 3 / 1e6:,.0f} MB, and a clip may take '
+            f'{MAX_CLIP / 1e6:,.0f}: set max_frames, or make the pictures smaller '
+            f'(tools/data/prepare.py cuts out the face)'
+        )
 
 
 def open_video(path: str, clip: str = '') -> decord.VideoReader:
     """Open a video whose ``len()`` is its number of frames.
 
     Raises:
-        MERDataError: The file is missing or is not a video.
+        MERDataError: The file is missing, is not a video, or is too large.
     """
-    if not os.path.isfile(path):
-        raise MERDataError(
-            f'{path}: clip {clip}, field video: video not found; check data_root'
-        )
+    where = f'{path}: clip {clip}, field video:'
     try:
+        check_video(path)
         # One thread: loader workers already share out the cores.
-        return decord.VideoReader(path, num_threads=1)
-    except (RuntimeError, decord.DECORDError) as error:
+        reader = decord.VideoReader(path, num_threads=1)
+    except FileNotFoundError as error:
+        raise MERDataError(f'{where} video not found; check data_root') from error
+    except OSError as error:
         raise MERDataError(
-            f'{path}: clip {clip}, field video: video cannot be opened; restore it'
+            f'{where} video cannot be read: {error.strerror}; restore it'
         ) from error
+    except VideoError as error:
+        raise MERDataError(
+            f'{where} video cannot be opened: {error}; restore it'
+        ) from error
+    except (RuntimeError, decord.DECORDError) as error:
+        raise MERDataError(f'{where} video cannot be opened; restore it') from error
+    if len(reader) > MAX_FRAMES:
+        raise MERDataError(f'{where} has {len(reader)} frames; cut it')
+    return reader
 
 
 def read_video(
@@ -234,6 +292,7 @@ def read_video(
             f'{path}: clip {clip}: frames {wanted[0]}..{wanted[-1]} asked for, but the '
             f'video holds frames 0..{len(reader) - 1}'
         )
+    _check_memory(len(places), check_video(path), path, clip)
     try:
         frames = reader.get_batch(wanted.tolist()).asnumpy()
     except (RuntimeError, decord.DECORDError) as error:
@@ -241,6 +300,34 @@ def read_video(
             f'{path}: clip {clip}: frames cannot be decoded; restore the file'
         ) from error
     return _each_its_own(frames, places)
+
+
+def each_frame(
+    source: str | Sequence[str], indices: Sequence[int], clip: str = ''
+) -> Iterator[np.ndarray]:
+    """Read the frames of a clip one after another, so that a long one takes no more.
+
+    Args:
+        source: The image files, or a video.
+        indices: Of a video, the 0-based indices of its frames.
+        clip: Name of the clip, for messages.
+
+    Yields:
+        Arrays (H, W, 3) uint8, RGB, all of one size.
+
+    Raises:
+        MERDataError: See :func:`read_images` and :func:`read_video`.
+    """
+    if isinstance(source, str):
+        for start in range(0, len(indices), _AT_ONCE):
+            yield from read_video(source, indices[start : start + _AT_ONCE], clip)
+        return
+    first = None
+    for path in source:
+        image = read_image(path, clip)
+        first = first or (path, image.shape)
+        _check_size(path, image.shape, *first, clip)
+        yield image
 
 
 def _each_its_own(images: Any, places: Iterable[Any]) -> list[np.ndarray]:

@@ -4,11 +4,12 @@ Frames of prepared data sets are linked into a composite, and those of a release
 needs no cropping into its prepared folder.
 """
 
+import errno
 import filecmp
 import os
 from pathlib import Path
 
-from ..utils import atomic_write
+from ..utils import atomic_write, open_regular
 from .annotation import MERDataError
 
 
@@ -30,6 +31,8 @@ def link_or_copy(source: Path, target: Path) -> None:
     try:
         # A link to a symbolic link would lead out of the new folder.
         real = source.resolve(strict=True)
+        if not real.is_file():
+            raise OSError(errno.EINVAL, 'is not a regular file', str(source))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(real, target)
@@ -40,7 +43,8 @@ def link_or_copy(source: Path, target: Path) -> None:
             if os.path.lexists(target):
                 _refuse_another(real, target)
             else:
-                atomic_write(target, real.read_bytes())
+                with open_regular(real) as file:
+                    atomic_write(target, file.read())
     except OSError as error:
         raise MERDataError(
             f'{source}: cannot be linked or copied to {target}: {error.strerror}; '

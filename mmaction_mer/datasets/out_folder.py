@@ -5,19 +5,22 @@ removed.
 """
 
 import contextlib
-import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..locks import FileLock
-from ..utils import write_json
+from ..utils import quote, write_json
 from .annotation import MERDataError
+from .json_files import read_json
 
 WORK = '.prepare'
 OWNER = f'{WORK}/release.json'
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,21 @@ class OutFolder:
         shutil.rmtree(self.path / WORK / 'stage', ignore_errors=True)
 
     def _annotations(self) -> list[str]:
-        content = json.loads((self.path / OWNER).read_text(encoding='utf-8'))
-        return content.get('annotations', [])
+        names = self._owner().get('annotations', [])
+        # They are removed: nothing else may be named here.
+        plain = re.compile(r'annotations(_[\w-]+)?\.json')
+        return [name for name in names if plain.fullmatch(str(name))]
 
     def _note(self, names: Collection[str]) -> None:
-        content = json.loads((self.path / OWNER).read_text(encoding='utf-8'))
-        write_json(self.path / OWNER, {**content, 'annotations': sorted(names)})
+        write_json(self.path / OWNER, {**self._owner(), 'annotations': sorted(names)})
+
+    def _owner(self) -> dict[str, Any]:
+        content = read_json(self.path / OWNER, _MOST_BYTES)
+        if not isinstance(content, dict) or not isinstance(
+            content.get('annotations', []), list
+        ):
+            raise MERDataError(f'{self.path / OWNER}: is not as it was written')
+        return content
 
     def _remove(self, names: Collection[str]) -> None:
         for name in names:
@@ -121,7 +133,7 @@ def _refuse_others(path: Path, release: str) -> None:
     """Refuse a folder that another release, or somebody else, has filled."""
     owner = path / OWNER
     try:
-        known = json.loads(owner.read_text(encoding='utf-8'))['release']
+        known = quote(read_json(owner, _MOST_BYTES)['release'])[1:-1]
     except FileNotFoundError:
         held = sorted(one.name for one in path.iterdir() if one.name != WORK)
         if held:
@@ -133,7 +145,7 @@ def _refuse_others(path: Path, release: str) -> None:
         return
     except (ValueError, TypeError, LookupError):
         known = 'something that cannot be read'
-    if known != release:
+    if known != quote(release)[1:-1]:
         raise MERDataError(
             f'{path}: holds {known}, not {release}: choose another --out, or remove '
             f'the folder'

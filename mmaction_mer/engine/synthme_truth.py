@@ -1,6 +1,5 @@
 """Where and when the clips of a SynthME release truly move, as a model sees them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,9 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose
 
+from ..datasets.annotation import MERDataError
+from ..datasets.json_files import read_json
+from ..datasets.pictures import MAX_SIDE
 from ..datasets.synthme import clip_field
 from ..evaluation.localization import movement_regions
 from ..models.augmentation import Augmentation
@@ -34,9 +36,17 @@ def true_regions(
     path = Path(data.get('data_root') or '', 'truth.json')
     if not path.is_file():
         return None
-    truth = json.loads(path.read_text(encoding='utf-8'))
-    size = truth['arguments']['size']
-    entries = {entry['clip']: entry for entry in truth['clips']}
+    try:
+        truth = read_json(path)
+        size = int(truth['arguments']['size'])
+        entries = {entry['clip']: entry for entry in truth['clips']}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise MERDataError(
+            f'{path}: is not the truth of a SynthME release '
+            f'({type(error).__name__}); make it again'
+        ) from error
+    if not 0 < size <= MAX_SIDE:
+        raise MERDataError(f'{path}: frames of {size} pixels; make it again')
     if not entries.keys() >= set(clips):
         return None
     fields = np.stack([clip_field(entries[clip], size) for clip in clips])

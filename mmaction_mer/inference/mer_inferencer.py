@@ -32,7 +32,7 @@ WHOLE = 1.0
 #: Seconds of a window of a longer one: a micro-expression lasts half a second at most.
 WINDOW = 0.5
 #: Bytes of the frames that are held at once, at most.
-HELD = 4 << 30
+HELD = 3 << 28
 #: Strength in grey levels below which nothing moves, and above which it is no
 #: expression. SynthME's clips have 0.20 to 3.3; a still photograph 0.09 at most with
 #: noise of two grey levels, 0.05 when compressed; one cut sideways within the clip 44.
@@ -399,8 +399,8 @@ def _that_fit(
         if number == 0 and needed * frame.nbytes > HELD:
             raise MERDataError(
                 f'{name}: {needed} frames of {frame.shape[1]}x{frame.shape[0]} pixels, '
-                f'which are held at once, take {needed * frame.nbytes >> 30} GiB; '
-                f'more than {HELD >> 30} are not: make the pictures smaller, or choose '
+                f'which are held at once, take {needed * frame.nbytes >> 20} MiB; '
+                f'more than {HELD >> 20} are not: make the pictures smaller, or choose '
                 f'a shorter window'
             )
         yield frame

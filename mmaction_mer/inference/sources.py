@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from ..datasets.annotation import MERDataError
+from ..datasets.pictures import MAX_PIXELS, MAX_SIDE, PictureError, read_picture
+from ..datasets.video_files import DECODED, OPENED, VideoError, check_boxes, said
+from ..utils import open_regular, quote
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-#: Files that hold their pictures themselves, on this machine: a playlist may name
-#: addresses of others.
-_OPENED = {
-    'protocol_whitelist': 'file',
-    'format_whitelist': 'mov,avi,matroska,webm,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg',
-}
 #: A frame rate outside is a mistake of the file's header.
 RATES = (1.0, 10_000.0)
 
@@ -39,7 +35,7 @@ class Limits:
     """
 
     size: int = 4 << 30
-    side: int = 8192
+    side: int = MAX_SIDE
     frames: int = 1_000_000
     seconds: float | None = None
 
@@ -122,14 +118,24 @@ def open_source(
     try:
         if path.is_dir():
             return _Folder(path, fps, limits)
-        if not path.is_file():
-            raise MERDataError(
-                f'{path}: there is no such video file or folder of frames'
-            )
-        path.open('rb').close()
+        with open_regular(path) as file:
+            check_boxes(file)
         return _Video(path, fps, limits)
+    except FileNotFoundError as error:
+        raise MERDataError(
+            f'{path}: there is no such video file or folder of frames'
+        ) from error
     except OSError as error:
-        raise MERDataError(f'{path}: cannot be read ({error.strerror})') from error
+        raise MERDataError(
+            f'{_short(path)}: cannot be read ({error.strerror})'
+        ) from error
+    except VideoError as error:
+        raise MERDataError(f'{path}: {error}') from error
+    except ValueError as error:
+        if isinstance(error, MERDataError):
+            raise
+        # A name with a NUL, which no file has.
+        raise MERDataError(f'{quote(str(path))}: no name of a file') from error
 
 
 class _Array(Source):
@@ -169,14 +175,15 @@ class _Folder(Source):
     def _frames(self) -> Iterator[np.ndarray]:
         for file in self.files:
             try:
-                payload = np.fromfile(file, dtype=np.uint8)
-                picture = cv2.imdecode(payload, cv2.IMREAD_COLOR)
-            except (OSError, cv2.error):
-                picture = None
-            if picture is None:
-                raise MERDataError(f'{file}: not a whole picture; restore or remove it')
+                picture = read_picture(file)
+            except OSError as error:
+                raise MERDataError(
+                    f'{file}: cannot be read ({error.strerror}); restore or remove it'
+                ) from error
+            except PictureError as error:
+                raise MERDataError(f'{file}: {error}; restore or remove it') from error
             _check_side(str(file), picture.shape[0], picture.shape[1], self.limits)
-            yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+            yield picture
 
 
 class _Video(Source):
@@ -208,18 +215,18 @@ class _Video(Source):
 
     def _open(self) -> 'av.container.InputContainer':
         try:
-            return av.open(str(self.path), options=dict(_OPENED))
+            return av.open(str(self.path), options=dict(OPENED))
         except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
             raise MERDataError(
                 f'{self.name}: is not a video that can be opened, or is damaged '
-                f'({_said(error)}); give an mp4, avi, mov, mkv or webm file'
+                f'({said(error)}); give an mp4, avi, mov, mkv or webm file'
             ) from error
 
     def _frames(self) -> Iterator[np.ndarray]:
         with self._open() as container:
             stream = _pictures(container, self.name)
             # A picture guessed from its neighbours would move where no face did.
-            stream.codec_context.options = {'err_detect': 'explode'}
+            stream.codec_context.options = {'err_detect': 'explode', **DECODED}
             # With several threads libav forgets which pictures were damaged.
             stream.codec_context.thread_count = 1
             number = 0
@@ -232,10 +239,12 @@ class _Video(Source):
                     turns = round((frame.rotation or 0) / 90) % 4
                     yield np.rot90(picture, turns).copy() if turns else picture
                     number += 1
+            except MERDataError:
+                raise
             except (av.error.FFmpegError, ValueError, MemoryError) as error:
                 raise MERDataError(
                     f'{self.name}: cannot be decoded after {number} frames '
-                    f'({_said(error)}); the file is damaged, copy it again'
+                    f'({said(error)}); the file is damaged, copy it again'
                 ) from error
 
 
@@ -249,11 +258,20 @@ def _pictures(container: 'av.container.InputContainer', name: str):
 
 
 def _check_side(name: str, height: int, width: int, limits: Limits) -> None:
+    if height * width > MAX_PIXELS:
+        raise MERDataError(
+            f'{name}: frames of {width}x{height} pixels; up to {MAX_PIXELS:,} are read'
+        )
     if not 16 <= min(height, width) or max(height, width) > limits.side:
         raise MERDataError(
             f'{name}: frames of {width}x{height} pixels; 16 to {limits.side} each way '
             f'are read'
         )
+
+
+def _short(path: Path) -> str:
+    """A path as messages show it: as it is, unless no file can have it."""
+    return str(path) if len(str(path)) < 4096 else quote(str(path))
 
 
 def _needed(fps: float | None, name: str) -> float:
@@ -268,8 +286,4 @@ def _needed(fps: float | None, name: str) -> float:
 def _by_number(name: str) -> tuple:
     """Sort ``img9`` before ``img10``."""
     parts = re.split(r'(\d+)', name)
-    return tuple((int(part), '') if part.isdigit() else (-1, part) for part in parts)
-
-
-def _said(error: BaseException) -> str:
-    return (getattr(error, 'strerror', None) or str(error) or type(error).__name__)[:80]
+    return tuple((int(part), '') if part.isdecimal() else (-1, part) for part in parts)

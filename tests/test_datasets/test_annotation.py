@@ -1,5 +1,6 @@
 import json
 import math
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -353,3 +354,112 @@ def test_a_sound_path_never_leaves_the_root(path):
 def test_a_sound_row_has_no_problems(fake):
     assert row_problems(SOUND, 3) == []
     assert row_problems(fake.row(apex=3), 3) == row_problems(fake.row(apex=12), 3) == []
+
+
+LONG = 'x' * 5_000_000
+DEEP = []
+for _ in range(500):
+    DEEP = [DEEP]
+HOSTILE = {
+    'long subject': dict(subject=LONG),
+    'long clip': dict(clip=LONG),
+    'long dataset': dict(dataset=LONG),
+    'long emotion': dict(emotion=LONG),
+    'long action unit': dict(aus=[LONG]),
+    'many action units': dict(aus=['4'] * 100_000),
+    'long path': dict(frame_dir=LONG),
+    'long folder': dict(frame_dir='a/' + 'x' * 256 + '/b'),
+    'many folders': dict(frame_dir='a/' * 3000 + 'b'),
+    'long template': dict(filename_tmpl='{}' + LONG),
+    'long label': dict(label=LONG),
+    'long number': dict(onset=10**4000),
+    'long frame rate': dict(fps=LONG),
+    'long other field': dict(note=LONG),
+    'long text inside': dict(note={'a': [1, LONG]}),
+    'long name of a field': {LONG: 1},
+    'deep other field': dict(note=DEEP),
+    'infinite other field': dict(note=[1e999]),
+    'escape in a name': dict(subject='a\x1b[2Jb'),
+    'escape in an emotion': dict(emotion='a\x1b[2Jb'),
+    'escape in an action unit': dict(aus=['\x1b]0;b']),
+    'escape in another field': dict(note='\x9b2J'),
+    'escape in the name of a field': {'\x1b[2J': 1},
+    'turned writing': dict(clip='a\u202eb'),
+    'second line': dict(clip='a\u2028error: b'),
+    'nul in a path': dict(frame_dir='a\0b'),
+    'half a character': dict(frame_dir='a\ud800'),
+}
+
+
+@pytest.mark.parametrize('reason', HOSTILE)
+def test_texts_of_any_size_are_refused_in_a_few_words(tmp_path, reason):
+    path = tmp_path / 'a.json'
+    # Six of them, so that what is said of all is short too.
+    rows = [{**SOUND, 'clip': f'c{n}', 'frame_dir': f'f{n}'} for n in range(6)]
+    path.write_text(json.dumps(content(*[row | HOSTILE[reason] for row in rows])))
+    with pytest.raises(MERDataError) as caught:
+        read_annotation(path)
+    message = str(caught.value)
+    assert 'c' in message and len(message) < 9000
+    assert message.replace('\n', '').isprintable()
+
+
+@pytest.mark.parametrize(
+    'metainfo',
+    [
+        dict(classes=['a', LONG]),
+        dict(classes=[f'c{number}' for number in range(100_000)]),
+        dict(labels=LONG),
+        dict(labels=['a']),
+        dict(labels='\x1b[2J'),
+        dict(task_name={'a': 1}),
+        dict(dataset='\x1b[2J'),
+        dict(note=LONG),
+        dict(note=DEEP),
+        {LONG: 1},
+    ],
+)
+def test_so_is_what_a_file_says_of_itself(tmp_path, metainfo):
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(content(SOUND, **metainfo)))
+    with pytest.raises(MERDataError) as caught:
+        read_annotation(path)
+    message = str(caught.value)
+    assert len(message) < 2000 and message.replace('\n', '').isprintable()
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '[' * 1_000_000,
+        '[' + '[],' * 10_000_000 + '[]]',
+        '{"metainfo": {}, "data_list": [' + '{},' * 9_000_000 + '{}]}',
+        '{"a": ' + '9' * 10_000 + '}',
+        '{"metainfo": {}, "metainfo": {}, "data_list": []}',
+        ' ' * (1 << 26) + '{}',
+    ],
+    ids=['deep', 'many', 'many rows', 'number', 'twice', 'long'],
+)
+def test_files_that_take_too_much(tmp_path, text):
+    path = tmp_path / 'a.json'
+    path.write_text(text)
+    with pytest.raises(MERDataError) as caught:
+        read_annotation(path)
+    assert len(str(caught.value)) < 1000
+
+
+def test_of_very_many_problems_some_are_said(tmp_path):
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(content(*[{'clip': 'x' * 300}] * 50_000)))
+    with pytest.raises(MERDataError) as caught:
+        read_annotation(path)
+    assert len(str(caught.value)) < 20_000
+
+
+@pytest.mark.parametrize('kind', ['pipe', 'folder', 'device'])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / 'a.json'
+    make = dict(pipe=os.mkfifo, folder=os.mkdir)
+    make.get(kind, lambda one: one.symlink_to('/dev/zero'))(path)
+    with pytest.raises(MERDataError, match=r'a\.json'):
+        read_annotation(path)

@@ -1,6 +1,7 @@
 """An annotation against the disk, and tools/data/check.py around it."""
 
 import json
+import os
 
 import pytest
 from load_tool import load_tool
@@ -147,3 +148,31 @@ def test_counts_are_per_class_and_data_set(fake):
     assert found['frame_rates'] == {'100': 2, '200': 1}
     assert found['length']['frames'] == {'min': 10, 'median': 20, 'max': 50}
     assert found['length']['ms'] == {'min': 90.0, 'median': 95.0, 'max': 490.0}
+
+
+def test_pipes_and_names_too_long_are_problems_of_their_clips(data, check, capsys):
+    rows, root, write = data
+    pipe = root / 'frames' / rows[0]['frame_dir'] / 'img3.jpg'
+    pipe.unlink()
+    os.mkfifo(pipe)
+    link = root / 'frames' / rows[1]['frame_dir'] / 'img12.jpg'
+    link.unlink()
+    link.symlink_to('/dev/zero')
+    # Frames in between, too: one is a pipe, one is damaged though it ends as it should.
+    pipe = root / 'frames' / rows[3]['frame_dir'] / 'img7.jpg'
+    pipe.unlink()
+    os.mkfifo(pipe)
+    path = root / 'frames' / rows[4]['frame_dir'] / 'img7.jpg'
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + bytes(38) + whole[-2:])
+    # Allowed by themselves, but not below such a root.
+    rows[2]['frame_dir'] = '/'.join(['x' * 200] * 5)
+    deep = root / '/'.join(['y' * 250] * 12)
+    deep.mkdir(parents=True)
+    path = write()
+    assert check([str(path)]) == 1
+    printed = capsys.readouterr().out
+    for row in rows[:5]:
+        assert f'fake/{row["subject"]}/{row["clip"]}' in printed
+    assert check([str(path), '--frames', str(deep)]) == 1
+    assert 'every clip can be used' not in capsys.readouterr().out

@@ -317,14 +317,14 @@ def as_zip(path):
 
 
 BROKEN = {
-    'mmap length is greater': lambda pixels, _: os.truncate(pixels, 5000),
+    'in 5000 bytes': lambda pixels, _: os.truncate(pixels, 5000),
     'bytes, not': lambda pixels, _: pixels.write_bytes(pixels.read_bytes() + b'x'),
     'holds float32': lambda pixels, _: np.save(pixels, np.zeros(4, np.float32)),
     'it holds (4, 6, 10, 11, 3)': lambda pixels, _: np.save(
         pixels, np.zeros((4, 6, 10, 11, 3), np.uint8)
     ),
-    "can't be memory-mapped": lambda pixels, _: pickled(pixels),
-    'several arrays': lambda pixels, _: as_zip(pixels),
+    'holds object': lambda pixels, _: pickled(pixels),
+    'magic string': lambda pixels, _: as_zip(pixels),
     'No such file': lambda pixels, _: pixels.unlink(),
     'JSONDecodeError': lambda _, index: os.truncate(index, 300),
     'KeyError': lambda _, index: index.write_text('{"format": 1}'),
@@ -535,10 +535,13 @@ def test_two_workers_are_one_and_end_with_their_parent(tmp_path, many, made):
     store(tmp_path, many)
     wanted = content(tmp_path / 'store')
     shutil.rmtree(tmp_path / 'store')
-    # The last clip holds its worker up: a frame that nobody writes.
-    last = tmp_path / 'frames/sub01/c19/img12.jpg'
+    # The last clip holds its worker up: its frames are as large as may be.
+    last = tmp_path / 'frames/sub01/c19'
     last.rename(tmp_path / 'sound')
-    os.mkfifo(last)
+    last.mkdir()
+    assert cv2.imwrite(str(tmp_path / 'large.png'), np.zeros((4500, 4500), np.uint8))
+    for number in range(1, 13):
+        os.link(tmp_path / 'large.png', last / f'img{number}.jpg')
     fork = multiprocessing.get_context('fork')
     process = fork.Process(target=store, args=(tmp_path, many), kwargs=dict(workers=2))
     workers = kill_after(process, tmp_path, 20)
@@ -547,6 +550,7 @@ def test_two_workers_are_one_and_end_with_their_parent(tmp_path, many, made):
     while alive(workers) and time.monotonic() < until:
         time.sleep(0.01)
     assert not alive(workers)
+    shutil.rmtree(last)
     (tmp_path / 'sound').rename(last)
     (tmp_path / '.store.partial' / workplace.JOURNAL).unlink()
     made.clear()
@@ -690,3 +694,63 @@ def test_the_store_is_not_part_of_a_runs_fingerprint():
     plain = dict(train_dataloader=dict(dataset=dict(type='MERDataset')))
     stored = dict(train_dataloader=dict(dataset=dict(type='MERDataset', store=False)))
     assert canonical_config(plain) == canonical_config(stored)
+
+
+def test_a_store_has_no_say_in_labels(root):
+    """Whoever made it, or changed its index, trains nobody on other classes."""
+    before = dataset(root)
+    labels = [before[place]['label'] for place in range(len(before))]
+    assert len(set(labels)) > 1
+    path = root / 'store/index.json'
+    sound = json.loads(path.read_text())
+    for field, value in dict(
+        label=0, subject='sub09', clip='x', apex=3, emotion='joy', onset=4, imgs=[],
+        sample_idx=7, fps=float('nan'), clip_len=99, img_shape={'tuple': [1, 1]},
+    ).items():  # fmt: skip
+        changed = json.loads(path.read_text())
+        for clip in changed['clips']:
+            clip['rest']['dict'][field] = value
+        path.write_text(json.dumps(changed))
+        reading._index.cache_clear(), reading._pixels.cache_clear()
+        reading._COMPARED.clear()
+        with pytest.raises(MERDataError, match=ADVICE):
+            dataset(root)
+        path.write_text(json.dumps(sound))
+
+
+def test_pixels_that_are_cut_while_they_are_used(root):
+    """Through a memory map this would end the process."""
+    data = dataset(root)
+    assert len(data[0]['imgs'])
+    os.truncate(root / 'store/clips.npy', 200)
+    with pytest.raises(MERDataError, match=ADVICE):
+        _ = data[len(data) - 1]
+
+
+@pytest.mark.parametrize(
+    'shape', [(4, 6, 10, 12, -3), (4, 6, 10, 36), (4, 6, 10, 12, 1)]
+)
+def test_shapes_that_cannot_be(root, shape):
+    path = root / 'store/index.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'shape': shape}))
+    with pytest.raises(MERDataError, match=ADVICE):
+        dataset(root)
+
+
+def test_columns_before_rows_are_other_pixels(root):
+    path = root / 'store/clips.npy'
+    np.save(path, np.asfortranarray(np.load(path)))
+    with pytest.raises(MERDataError, match=ADVICE):
+        dataset(root)
+
+
+@pytest.mark.parametrize('name', ['clips.npy', 'index.json'])
+def test_a_device_is_no_part_of_a_store(root, name):
+    store_file = root / 'store' / name
+    store_file.unlink()
+    os.mkfifo(store_file)
+    with contextlib.suppress(MERDataError):  # without an index there is no store
+        assert dataset(root).stored is None
+    if name == 'clips.npy':
+        with pytest.raises(MERDataError, match='named pipe'):
+            dataset(root)

@@ -59,7 +59,7 @@ def test_what_list_frames_refuses(tmp_path, fake):
     with pytest.raises(MERDataError, match=r"no file matches.*it holds 'img1.jpg'"):
         list_frames(str(tmp_path), 'reg_img{}.jpg', 'x')
     fake.write_frames(tmp_path, [1], 'img{:03d}.jpg')
-    with pytest.raises(MERDataError, match=r'img001.jpg and img1.jpg are both frame 1'):
+    with pytest.raises(MERDataError, match=r"'img001.jpg' and 'img1.jpg' are both"):
         list_frames(str(tmp_path), 'img{}.jpg', 'x')
     with pytest.raises(MERDataError, match='filename_tmpl'):
         list_frames(str(tmp_path), 'img.jpg', 'x')

@@ -1,6 +1,7 @@
 """The guards of a prepared folder; what they guard is shown in test_prepare.py."""
 
 import json
+import os
 
 import pytest
 
@@ -63,5 +64,29 @@ def test_a_note_that_cannot_be_read_is_somebody_elses(tmp_path, text):
     (tmp_path / '.prepare').mkdir()
     (tmp_path / '.prepare' / 'release.json').write_text(text)
     with pytest.raises(MERDataError, match='something that cannot be read'):
+        with out_folder(tmp_path, 'X'):
+            pass
+
+
+def test_nothing_else_is_removed_by_a_folder_that_names_it(tmp_path):
+    out, other = tmp_path / 'out', tmp_path / 'annotations.json'
+    other.touch()
+    with out_folder(out, 'X'):
+        pass
+    mine = out / 'notes.txt'
+    mine.touch()
+    names = ['../annotations.json', str(other), 'notes.txt', 7, ['a']]
+    owner = {'release': 'X', 'annotations': names}
+    (out / '.prepare' / 'release.json').write_text(json.dumps(owner))
+    with out_folder(out, 'X') as folder:
+        folder.remove_annotations()
+    assert other.exists() and mine.exists()
+
+
+@pytest.mark.parametrize('name', ['lock', 'release.json'])
+def test_pipes_are_not_waited_for(tmp_path, name):
+    (tmp_path / '.prepare').mkdir()
+    os.mkfifo(tmp_path / '.prepare' / name)
+    with pytest.raises(MERDataError, match=str(tmp_path)):
         with out_folder(tmp_path, 'X'):
             pass

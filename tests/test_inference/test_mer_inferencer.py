@@ -215,6 +215,6 @@ def test_a_gpu_says_the_same(run, clip):
 def test_frames_that_fill_the_memory_are_refused(inferencer, clip, monkeypatch):
     monkeypatch.setattr('mmaction_mer.inference.mer_inferencer.HELD', 2 << 20)
     long = np.concatenate([clip] * 6)
-    with pytest.raises(MERDataError, match='200 frames of 112x112 .* GiB'):
+    with pytest.raises(MERDataError, match='200 frames of 112x112 .* MiB'):
         inferencer.read(long, fps=200)
     inferencer.read(long, fps=200, window=0.1)

@@ -1,5 +1,7 @@
 """What is read of a file, a folder, an array; and what is said of a bad one."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -165,6 +167,34 @@ def test_frames_of_two_sizes(tmp_path):
 
 def test_a_broken_picture_in_a_folder(tmp_path):
     (tmp_path / 'a1.png').write_bytes(b'no picture')
-    assert 'a1.png: not a whole picture' in refusal(tmp_path, 25)
+    assert 'a1.png: not a whole image' in refusal(tmp_path, 25)
     (tmp_path / 'a1.png').write_bytes(b'')
-    assert 'a1.png: not a whole picture' in refusal(tmp_path, 25)
+    assert 'a1.png: not a whole image' in refusal(tmp_path, 25)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.mp4')
+    assert 'a.mp4' in refusal(tmp_path / 'a.mp4')
+    frames = tmp_path / 'frames'
+    frames.mkdir()
+    os.mkfifo(frames / 'a1.png')
+    assert 'a1.png' in refusal(frames, 25)
+    (frames / 'a1.png').unlink()
+    (frames / 'a1.png').symlink_to('/dev/zero')
+    assert 'a1.png' in refusal(frames, 25)
+
+
+def test_a_damaged_picture_is_not_taken_for_another(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    data = cv2.imencode('.jpg', noise)[1].tobytes()
+    (tmp_path / 'a1.jpg').write_bytes(data)
+    (tmp_path / 'a2.jpg').write_bytes(data[: len(data) // 2] + bytes(len(data) // 2))
+    assert 'a2.jpg: not a whole image' in refusal(tmp_path, 25)
+
+
+def test_names_of_files_may_be_anything(tmp_path):
+    assert 'no name of a file' in refusal('a\0b')
+    refusal('x' * 5000)
+    for name in ('a²', 'a٣', 'a1'):
+        cv2.imencode('.png', steps()[0])[1].tofile(tmp_path / f'{name}.png')
+    assert len(list(open_source(tmp_path, 25).frames())) == 3

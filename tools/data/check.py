@@ -2,8 +2,8 @@
 
     python tools/data/check.py data/casme2/annotations.json
 
-Every clip's first and last frame are decoded. The exit status is 0 if every clip can
-be used, else 1.
+Of every clip 16 frames are decoded, as for training. The exit status is 0 if every
+clip can be used, else 1.
 """
 
 import argparse

@@ -1,14 +1,17 @@
 """The two files of a store: how they are written down, and what makes them sound."""
 
-import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from ...utils import open_regular, quote
 from ..annotation import MERDataError, clip_name
+from ..json_files import read_json
+from ..rules import MAX_FPS, MAX_TEXT, value_problem
 
 # Raise it when the same transforms give other pixels, so that stores are made anew.
 FORMAT = 1
@@ -18,6 +21,13 @@ ADVICE = (
     'folder, or set store=False'
 )
 
+# Bytes of an index, of which a clip takes some hundred.
+MAX_INDEX = 1 << 28
+# What the transforms may not say of a clip, since an annotation or the store does.
+_OTHERS = frozenset(
+    {'dataset', 'subject', 'clip', 'onset', 'apex', 'offset', 'label', 'emotion'}
+    | {'aus', 'frame_dir', 'filename_tmpl', 'video', 'sample_idx', 'imgs'}
+)
 # What reading a file that somebody else wrote can end in.
 _BROKEN = (
     OSError,
@@ -53,17 +63,17 @@ def read_index(folder: str | Path) -> Index:
     """
     path = Path(folder, INDEX)
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = read_json(path, MAX_INDEX)
         known = content['format']
         if known == FORMAT:
             return _checked(content)
     except _BROKEN as error:
         raise MERDataError(
             f'{path}: the index of this store is broken: {type(error).__name__}: '
-            f'{error}: {ADVICE}'
+            f'{str(error)[:MAX_TEXT]}: {ADVICE}'
         ) from error
     raise MERDataError(
-        f'{path}: this store has format {known!r}, this version reads {FORMAT}: '
+        f'{path}: this store has format {quote(known)}, this version reads {FORMAT}: '
         f'{ADVICE}'
     )
 
@@ -71,18 +81,94 @@ def read_index(folder: str | Path) -> Index:
 def _checked(content: dict[str, Any]) -> Index:
     """Take an index apart; what does not fit raises an error of ``_BROKEN``."""
     pipeline, shape = content['pipeline'], tuple(content['shape'])
+    if len(shape) != 5 or any(type(one) is not int or one < 1 for one in shape):
+        raise ValueError(f'{quote(shape)} is not the shape of clips')
+    if type(pipeline) is not list or any(type(one) is not str for one in pipeline):
+        raise ValueError(f'{quote(pipeline)} is not a list of transforms')
     clips = {}
     for place, clip in enumerate(content['clips']):
         clips[clip_name(clip['facts'])] = clip
-        if clip['place'] != place or not isinstance(decode(clip['rest']), dict):
+        if type(clip['place']) is not int or clip['place'] != place:
             raise ValueError(f'clip {place} is not as it was written')
+        if problem := rest_problem(clip['rest'], shape) or value_problem(clip['facts']):
+            raise ValueError(f'clip {place}: {problem}')
         _ = [clip['sources'][key] for key in ('names', 'times', 'content')]
-    if not pipeline or shape[:1] != (len(clips),):
-        raise ValueError(f'{len(clips)} clips cannot be {shape} by {pipeline}')
+    if not pipeline or shape[0] != len(clips) or shape[4] != 3:
+        raise ValueError(
+            f'{len(clips)} clips cannot be {quote(shape)} by {quote(pipeline)}'
+        )
     return Index(pipeline, shape, clips)
 
 
-def open_pixels(folder: str | Path, shape: tuple[int, ...]) -> np.memmap:
+def rest_problem(rest: Any, shape: tuple[int, ...]) -> str | None:
+    """Say what keeps ``rest`` from being what transforms say of a clip.
+
+    Args:
+        rest: What an index holds.
+        shape: (N, T, H, W, 3) of the store.
+
+    Returns:
+        What is wrong. Above all a store has no say in what an annotation does, such
+        as labels; and what it says of its own clips has to be so.
+
+    Raises:
+        ValueError: It is not as :func:`encode` wrote it.
+    """
+    said = decode(rest)
+    if not isinstance(said, dict):
+        return 'is not as it was written'
+    if others := _OTHERS.intersection(said):
+        return f'says another {min(others)}, which the annotation does'
+    if 'fps' in said and not (
+        isinstance(said['fps'], float) and 0 < said['fps'] <= MAX_FPS
+    ):
+        return f'plays at {quote(said["fps"])} Hz'
+    size = shape[2:4]
+    for field, wanted in (('clip_len', shape[1]), ('img_shape', size)):
+        if field in said and quote(said[field]) != quote(wanted):
+            return f'{field} is {quote(said[field])}, but its pixels are {shape[1:]}'
+    return None
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The clips of a store, each read when it is asked for.
+
+    Not through a memory map: if the file were cut short meanwhile, looking at it would
+    end the process.
+
+    Attributes:
+        file: ``clips.npy``, open.
+        start: Where the first clip begins, in bytes.
+        shape: (N, T, H, W, 3).
+    """
+
+    file: BinaryIO
+    start: int
+    shape: tuple[int, ...]
+
+    def read(self, place: int) -> np.ndarray:
+        """Read a clip, (T, H, W, 3) uint8.
+
+        Raises:
+            MERDataError: The file was cut short since it was opened.
+        """
+        clip = np.empty(self.shape[1:], np.uint8)
+        flat: Any = clip.reshape(-1)
+        buffer = memoryview(flat)
+        done = 0
+        while done < clip.nbytes:
+            begin = self.start + place * clip.nbytes + done
+            count = os.preadv(self.file.fileno(), [buffer[done:]], begin)
+            if count == 0:
+                raise MERDataError(
+                    f'{self.file.name}: was cut short while it was in use: {ADVICE}'
+                )
+            done += count
+        return clip
+
+
+def open_pixels(folder: str | Path, shape: tuple[int, ...]) -> Pixels:
     """Open the clips of a store; none is read.
 
     Args:
@@ -90,24 +176,32 @@ def open_pixels(folder: str | Path, shape: tuple[int, ...]) -> np.memmap:
         shape: The shape that the index says.
 
     Returns:
-        Read-only (N, T, H, W, 3) uint8.
+        The clips.
 
     Raises:
         MERDataError: The file is missing, cut short, or holds something else.
     """
     path = Path(folder, PIXELS)
+    file = None
     try:
-        clips = np.load(path, mmap_mode='r', allow_pickle=False)
-        size = os.path.getsize(path)
-        if not isinstance(clips, np.memmap) or clips.dtype != np.uint8:
-            raise ValueError(f'it holds {getattr(clips, "dtype", "several arrays")}')
-        if clips.shape != shape or size != clips.offset + clips.nbytes:
-            raise ValueError(f'it holds {clips.shape} in {size} bytes, not {shape}')
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        file = open_regular(path)
+        version = np.lib.format.read_magic(file)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0,
+                   (2, 0): np.lib.format.read_array_header_2_0}  # fmt: skip
+        held, columns_first, dtype = readers[version](file)
+        start, size = file.tell(), os.fstat(file.fileno()).st_size
+        if dtype != np.uint8 or dtype.hasobject or columns_first:
+            raise ValueError(f'it holds {dtype}')
+        if held != shape or size != start + math.prod(shape):
+            raise ValueError(f'it holds {held} in {size} bytes, not {shape}')
+    except (OSError, ValueError, TypeError, LookupError, EOFError) as error:
+        if file is not None:
+            file.close()
         raise MERDataError(
-            f'{path}: the clips of this store cannot be used: {error}: {ADVICE}'
+            f'{path}: the clips of this store cannot be used: '
+            f'{str(error)[:MAX_TEXT]}: {ADVICE}'
         ) from error
-    return clips
+    return Pixels(file, start, shape)
 
 
 def encode(value: Any) -> Any:
@@ -133,7 +227,7 @@ def encode(value: Any) -> Any:
             return {'number': value.item(), 'dtype': value.dtype.str}
         dtype, shape = value.dtype.str, list(value.shape)
         return {'array': value.tolist(), 'dtype': dtype, 'shape': shape}
-    raise MERDataError(f'a store cannot keep a {type(value).__name__}: {value!r:.60}')
+    raise MERDataError(f'a store cannot keep a {type(value).__name__}: {quote(value)}')
 
 
 def decode(value: Any) -> Any:
@@ -158,10 +252,10 @@ def decode(value: Any) -> Any:
             return np.array(items, dtype=_plain(name)).reshape(shape)
         case {'number': item, 'dtype': str(name)}:
             return _plain(name).type(item)
-    raise ValueError(f'{value!r:.60} is not a value that a store can keep')
+    raise ValueError(f'{quote(value)} is not a value that a store can keep')
 
 
 def _plain(name: str) -> np.dtype:
     if name[1:2] not in set('biuf'):
-        raise ValueError(f'{name!r} is not a type of numbers')
+        raise ValueError(f'{quote(name)} is not a type of numbers')
     return np.dtype(name)

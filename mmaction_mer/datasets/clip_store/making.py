@@ -10,7 +10,7 @@ import numpy as np
 
 from ..annotation import MERDataError, clip_name
 from ..clips import locate
-from .layout import encode
+from .layout import encode, rest_problem
 from .sources import content_digest, source_files, source_state
 
 Clip = dict[str, Any]
@@ -88,4 +88,6 @@ def make_clip(
     given = {name: encode(value) for name, value in row.items()}
     rest = {name: encode(value) for name, value in results.items()}
     rest = {name: value for name, value in rest.items() if given.get(name) != value}
+    if problem := rest_problem({'dict': rest}, (1, len(frames), *frames[0].shape)):
+        raise MERDataError(f'its transforms give what no store keeps: {problem}')
     return np.stack(frames), {'dict': rest}

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from mmengine.logging import print_log
 
+from ...utils import quote
 from ..annotation import MERDataError, clip_name, raise_problems
-from .layout import ADVICE, INDEX, PIXELS, Index, decode, open_pixels, read_index
+from .layout import (
+    ADVICE,
+    INDEX,
+    PIXELS,
+    Index,
+    Pixels,
+    decode,
+    open_pixels,
+    read_index,
+)
 from .sources import clip_facts, content_digest, source_files, source_state
 
 # Fields that frames are moved together with; a store knows the frames alone.
@@ -48,8 +57,7 @@ class ClipStore:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Give what the transforms would make of a row that :meth:`check` passed."""
         clip = _index(self).clips[clip_name(row)]
-        # A copy: later transforms may write into the frames.
-        frames = np.array(_pixels(self)[clip['place']])
+        frames = _pixels(self).read(clip['place'])
         return {**row, 'imgs': list(frames), **decode(clip['rest'])}
 
     def check(self, rows: Sequence[Mapping[str, Any]], root: str) -> None:
@@ -163,8 +171,8 @@ def _other_facts(
     for field in {**facts, **known}:
         if facts.get(field) != known.get(field):
             return (
-                f"field '{field}': is {facts.get(field)!r}, but was "
-                f'{known.get(field)!r} when the store was made'
+                f"field '{field}': is {quote(facts.get(field))}, but was "
+                f'{quote(known.get(field))} when the store was made'
             )
     return None
 
@@ -192,6 +200,6 @@ def _index(store: ClipStore) -> Index:
 
 
 @functools.lru_cache(maxsize=16)
-def _pixels(store: ClipStore) -> np.memmap:
+def _pixels(store: ClipStore) -> Pixels:
     _still_there(store)
     return open_pixels(store.folder, _index(store).shape)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from ...utils import open_regular
 from ..annotation import MERDataError, clip_name
 from ..frames import list_frames
 
@@ -93,7 +94,8 @@ def content_digest(files: Sequence[str]) -> str:
     parts = []
     for file in files:
         try:
-            with open(file, 'rb') as content:
+            with open_regular(file) as opened:
+                content: Any = opened
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:
             raise MERDataError(f'{file}: {error.strerror}; restore the file') from error

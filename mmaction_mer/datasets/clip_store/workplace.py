@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ...locks import FileLock
-from ...utils import atomic_write
+from ...utils import atomic_write, read_regular
 from ..annotation import MERDataError
 from ..clips import locate
-from .layout import INDEX, PIXELS, open_pixels
+from .layout import INDEX, MAX_INDEX, PIXELS, open_pixels, rest_problem
 from .making import Clip
 from .sources import source_files, source_state
 
@@ -71,26 +71,28 @@ def left_over(
         nothing of use was left.
     """
     try:
-        text = (partial / JOURNAL).read_text(encoding='utf-8', errors='replace')
+        text = read_regular(partial / JOURNAL, MAX_INDEX).decode(errors='replace')
         first, *lines = text.split('\n')[:-1]
         header = json.loads(first)
         shape = tuple(header['shape'])
         if header['plan'] != plan:
             raise ValueError('another plan')
         open_pixels(partial, shape)
-    except (OSError, ValueError, LookupError, TypeError, MERDataError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         _remove_all_but(partial)
         return None
     _remove_all_but(partial, PIXELS, JOURNAL)
-    done = {}
+    done, known = {}, dict(enumerate(clips))
     for line in lines:
         try:
             entry = json.loads(line)
-            facts = clips[entry['place']]
+            facts = known[entry['place']]
+            if entry['facts'] != facts or rest_problem(entry['rest'], shape):
+                continue
             state = source_state(source_files(locate(facts, root)))
             if entry['sources']['times'] == state['times']:
                 done[entry['place']] = entry
-        except (ValueError, LookupError, TypeError, MERDataError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             continue
     return shape, done
 

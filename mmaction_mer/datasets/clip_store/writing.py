@@ -9,7 +9,7 @@ from typing import Any
 from mmaction.registry import TRANSFORMS
 from tqdm import tqdm
 
-from ...utils import write_json
+from ...utils import quote, write_json
 from ..annotation import MERDataError, clip_name, raise_problems
 from ..clip_cache import beginning
 from ..clips import locate
@@ -113,7 +113,8 @@ def _without_duplicates(rows: Sequence[Mapping[str, Any]], root: str) -> list[Cl
             if known.get(field) != facts.get(field):
                 raise MERDataError(
                     f"clip {clip_name(row)}, field '{field}': one row says "
-                    f'{known.get(field)!r}, another {facts.get(field)!r}: correct one'
+                    f'{quote(known.get(field))}, another {quote(facts.get(field))}: '
+                    f'correct one'
                 )
     if not found:
         raise MERDataError(f'{root}: there is no clip to store')

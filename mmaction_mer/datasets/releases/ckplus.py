@@ -6,6 +6,7 @@ A third of the sequences has a label, a number in a text file of a parallel fold
 import re
 from pathlib import Path
 
+from ...utils import read_regular
 from ..annotation import MERDataError
 from .findings import Clip, Finding, Reading
 from .folders import Place, list_images
@@ -22,6 +23,8 @@ EMOTIONS = {
 }
 # The sequences were digitised at the rate of video.
 FPS = 30.0
+# A label is one number.
+_MOST_BYTES = 1000
 
 
 def read(source: Source) -> Reading:
@@ -77,7 +80,7 @@ def _numbers(path: Path) -> list[int]:
 
 def _read_label(path: Path) -> int | None:
     try:
-        number = float(path.read_text(encoding='ascii').strip())
+        number = float(read_regular(path, _MOST_BYTES).decode('ascii').strip())
         return int(number) if number == int(number) else None
     except (OSError, ValueError, OverflowError):
         return None

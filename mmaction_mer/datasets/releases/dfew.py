@@ -41,7 +41,7 @@ def read(source: Source) -> Reading:
         table = read_table(path, NEEDED)
         reading.rows += len(table.rows)
         for row in table.rows:
-            clip = f'{path.parent.name}/{row.cells["clip"]}'
+            clip = f'{path.parent.name}/{cells.text_or_nothing(row.cells["clip"])}'
             cell = CellReader(row, reading.findings, clip)
             number = cell.must('clip', _number)
             label = cell.must('label', cells.frame)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ...utils import quote
 from ..annotation import MERDataError
 from ..labels import emotion_key
 from .cells import CellError
@@ -185,7 +186,8 @@ def refuse_spellings(reading: Reading) -> None:
         if known.subject != clip.subject:
             rows = [one.path if one.row is None else one.row for one in (known, clip)]
             raise MERDataError(
-                f'{reading.source or "folders"}: subjects {known.subject!r} (row '
-                f'{rows[0]}) and {clip.subject!r} (row {rows[1]}) may be one person, '
-                f'who would be on both sides of a fold: spell each person one way'
+                f'{reading.source or "folders"}: subjects {quote(known.subject)} '
+                f'(row {rows[0]}) and {quote(clip.subject)} (row {rows[1]}) may be one '
+                f'person, who would be on both sides of a fold: spell each person one '
+                f'way'
             )

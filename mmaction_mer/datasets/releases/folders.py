@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation import MERDataError
+from ..frames import is_file
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
@@ -58,7 +59,7 @@ def list_images(folder: Path) -> Frames:
     try:
         with os.scandir(folder) as entries:
             # A link to nowhere is no frame.
-            names = sorted(entry.name for entry in entries if entry.is_file())
+            names = sorted(entry.name for entry in entries if is_file(entry))
     except OSError as error:
         raise MERDataError(f'{folder}: cannot be read: {error.strerror}') from error
     groups: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)

@@ -6,9 +6,9 @@ was, and a changed release or setting is noticed.
 
 import functools
 import hashlib
-import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,16 @@ import numpy as np
 from ...utils import write_json
 from ..annotation import MERDataError
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
-from ..frames import read_images, read_video
+from ..frames import each_frame
+from ..json_files import read_json
 from ..linking import link_or_copy
 from ..out_folder import OutFolder
 from .settle import Settled
 
 # Raised when the same release gives other pictures.
 VERSION = 1
+# A clip has at most a hundred thousand frames, each with its name.
+_MOST_BYTES = 1 << 23
 # A receipt of this says that a folder may be half replaced, but is ours.
 _BEGUN = {'made_from': 'begun'}
 
@@ -166,10 +169,15 @@ def fingerprint(job: Job) -> str:
 
 def _read_receipt(job: Job) -> dict[str, Any] | None:
     try:
-        path = job.out.receipt(*job.names)
-        return dict(json.loads(path.read_text(encoding='utf-8')))
-    except (OSError, ValueError, TypeError):
+        receipt = read_json(job.out.receipt(*job.names), _MOST_BYTES)
+        if 'error' in receipt:
+            told = receipt['error'], receipt['field']
+        else:
+            told = (*receipt.get('names', ()), receipt.get('face', {'how': ''})['how'])
+        sound = isinstance(receipt, dict) and isinstance(receipt['made_from'], str)
+    except (OSError, ValueError, LookupError, TypeError):
         return None
+    return receipt if sound and all(isinstance(one, str) for one in told) else None
 
 
 def _sources(job: Job) -> list[Path]:
@@ -187,15 +195,16 @@ def _numbers(job: Job) -> list[int]:
     return [n for n in numbers if held is None or n in held.files]
 
 
-def _read(job: Job) -> list[np.ndarray]:
+def _read(job: Job) -> Iterator[np.ndarray]:
     clip = job.settled.clip
-    if job.settled.frames is None:
-        return read_video(str(clip.path), _numbers(job), clip.title)
-    return read_images([str(path) for path in _sources(job)], clip.title)
+    files = [str(path) for path in _sources(job)]
+    source = files[0] if job.settled.frames is None else files
+    return each_frame(source, _numbers(job), clip.title)
 
 
 def _link(job: Job, stage: Path) -> dict[str, Any]:
-    _read(job)  # what cannot be decoded is found now, not in the middle of a training
+    for _ in _read(job):
+        pass  # what cannot be decoded is found now, not in the middle of a training
     sources = _sources(job)
     for path in sources:
         link_or_copy(path, stage / path.name)
@@ -209,18 +218,20 @@ def finder(model: Path) -> FaceFinder:
 
 
 def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
-    frames, numbers = _read(job), _numbers(job)
-    try:
-        face = finder(crop.model)(frames[0])
-    except FaceNotFound as error:
-        raise FaceNotFound(f'frame {numbers[0]} (onset): {error}') from error
-    matrix = align_matrix(face.points, crop.size)
-    for number, frame in zip(numbers, frames, strict=True):
+    face, matrix = None, np.empty(0)
+    for number, frame in zip(_numbers(job), _read(job), strict=True):
+        if face is None:
+            try:
+                face = finder(crop.model)(frame)
+            except FaceNotFound as error:
+                raise FaceNotFound(f'frame {number} (onset): {error}') from error
+            matrix = align_matrix(face.points, crop.size)
         aligned = align(frame, matrix, crop.size)
         _, data = cv2.imencode(
             '.png', aligned[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3]
         )
         (stage / f'img{number}.png').write_bytes(data.tobytes())
+    assert face is not None
     return {
         'face': {
             'how': face.how,

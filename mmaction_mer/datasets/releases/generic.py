@@ -1,6 +1,5 @@
 """Any other release: a folder of clips with a table, or folders named by emotion."""
 
-import datetime
 import functools
 import os
 from collections import Counter, defaultdict
@@ -9,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...utils import quote
 from ..rules import MAX_FPS, path_problem
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading, refuse_spellings
@@ -44,8 +44,8 @@ def read_table_of_clips(source: Source) -> Reading:
     reading = Reading(rows=len(table.rows), source=table.title)
     all_places = list(_all_places(source, '<subject>/<clip>').values())
     places = _by_ending(all_places)
-    people = {cells.text(_or_none(row.cells['subject'])) for row in table.rows}
-    names = Counter(cells.text(_or_none(row.cells['clip'])) for row in table.rows)
+    people = {cells.text_or_nothing(row.cells['subject']) for row in table.rows}
+    names = Counter(cells.text_or_nothing(row.cells['clip']) for row in table.rows)
     for row in table.rows:
         cell = CellReader(row, reading.findings, row_name(row))
         who, name = cell.must('subject', cells.name), cell.must('clip', cells.name)
@@ -81,7 +81,7 @@ def read_table_of_clips(source: Source) -> Reading:
         onset, apex, offset = (
             cell.may(field, cells.frame) for field in ('onset', 'apex', 'offset')
         )
-        if apex is None and cells.text(_or_none(row.cells['apex'])):
+        if apex is None and cells.text_or_nothing(row.cells['apex']):
             cell.note('apex', 'repaired', 'not given: taken as not known')
         reading.clips.append(
             replace(
@@ -104,12 +104,6 @@ def read_table_of_clips(source: Source) -> Reading:
                 Finding(None, name, 'frames', 'noted', 'a folder without a row')
             )
     return reading
-
-
-def _or_none(value: Any) -> Any:
-    """Leave out what :func:`.cells.text` refuses; the row itself says so."""
-    dates = datetime.date | datetime.time | datetime.timedelta
-    return None if isinstance(value, dates) else value
 
 
 def read_tree(source: Source, people: bool = True) -> Reading:
@@ -189,9 +183,9 @@ def _rate(value: Any) -> float | None:
     try:
         rate = float(plain)
     except ValueError as error:
-        raise cells.CellError(f'is {plain!r}, not a frame rate in Hz') from error
+        raise cells.CellError(f'is {quote(plain)}, not a frame rate in Hz') from error
     if not 0 < rate <= MAX_FPS:
-        raise cells.CellError(f'is {plain!r}, not a frame rate in Hz')
+        raise cells.CellError(f'is {quote(plain)}, not a frame rate in Hz')
     return rate
 
 

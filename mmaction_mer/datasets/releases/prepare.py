@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ...utils import quote
 from ..annotation import MERDataError, write_annotation
 from ..clip_store.sources import digest
 from ..faces import find_model
@@ -199,7 +200,7 @@ def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
             field, reason = problems[0]
             state.findings.append(one.clip.finding(field, 'skipped', reason))
         elif problem := name_problem(emotion_key(one.clip.emotion)):
-            reason = f'{one.clip.emotion!r}: {problem}'
+            reason = f'{quote(one.clip.emotion)}: {problem}'
             state.findings.append(one.clip.finding('emotion', 'skipped', reason))
         else:
             jobs.append(job)
@@ -252,8 +253,8 @@ def _conclude(
         )
     if not maps:
         raise MERDataError(
-            f'all clips have one emotion, {used[0].emotion!r}, and two classes are '
-            f'needed: check the column; {where} lists what was left out'
+            f'all clips have one emotion, {quote(used[0].emotion)}, and two classes '
+            f'are needed: check the column; {where} lists what was left out'
         )
     return maps, report
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..annotation import MERDataError
+from ..rules import MAX_NAME
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading
 from .folders import Place, find_clips
@@ -169,7 +170,8 @@ def _read_row(
 
 def row_name(row: Row) -> str:
     """What messages call a row before its cells are read."""
-    return '/'.join(str(row.cells.get(field) or '?') for field in ('subject', 'clip'))
+    names = (cells.text_or_nothing(row.cells.get(one)) for one in ('subject', 'clip'))
+    return '/'.join(name[:MAX_NAME] or '?' for name in names)
 
 
 def numbered(form: str) -> Callable[[Any], str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...utils import atomic_write, write_json
+from ...utils import atomic_write, quote, write_json
 from ..labels import LabelMap, compare_counts, count_classes, emotion_key
 from .findings import Clip, Finding, Reading
 
@@ -171,10 +171,10 @@ def _strange_emotions(clips: Sequence[Clip], maps: Sequence[LabelMap]) -> list[F
             continue
         words = [emotion_key(word) for word in re.split(r'[\s,+/&;]+', clip.emotion)]
         if known.issuperset(words):
-            reason = f'{clip.emotion!r} is more than one emotion: in no class'
+            reason = f'{quote(clip.emotion)} is more than one emotion: in no class'
             findings.append(clip.finding('emotion', 'noted', reason))
         else:
-            reason = f'{clip.emotion!r} is no emotion of this release: in no class'
+            reason = f'{quote(clip.emotion)} is no emotion of this release: in no class'
             findings.append(clip.finding('emotion', 'skipped', reason))
     return findings
 

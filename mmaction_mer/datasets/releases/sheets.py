@@ -1,6 +1,6 @@
 """Tables of a release: the sheet and its header are found, whatever stands around.
 
-Reading is left to python-calamine (.xls, .xlsx) and the csv module. Here it is
+Reading is left to ``workbook.py`` (.xls, .xlsx, .ods) and the csv module. Here it is
 decided which of a workbook's sheets is meant and in which row its header stands.
 """
 
@@ -17,15 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import python_calamine
-
+from ...utils import quote, read_regular
 from ..annotation import MERDataError
+from .workbook import MOST_CELLS, WorkbookError, read_workbook
 
 ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
 # Headers stand below a title and some notes, not below a page of them.
 _SEARCHED_ROWS = 100
-# Tables of this field have some ten thousand.
-_MOST_CELLS = 50_000_000
+# Bytes of a file.
+_MOST_BYTES = 1 << 26
+# Bytes of all parts of a workbook: forty thousand clips have some twenty million.
+_MOST_UNPACKED = 1 << 27
+# How workbooks begin: an archive, or Microsoft's older container.
+_WORKBOOKS = (b'PK\x03\x04', b'\xd0\xcf\x11\xe0')
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -93,7 +97,8 @@ def read_table(
     for name, grid in named or grids:
         header = _find_header(grid, needed)
         if header is None:
-            reasons.append(f'{name or "the table"} lacks {_lacking(grid, needed)}')
+            which = quote(name) if name else 'the table'
+            reasons.append(f'{which} lacks {_lacking(grid, needed)}')
             continue
         fields = {**needed, **(besides or {})}
         where = f'{path}, sheet {name}' if name else str(path)
@@ -102,7 +107,7 @@ def read_table(
         found.append(Table(path, name, rows))
     if len(found) > 1:
         raise MERDataError(
-            f'{path}: sheets {", ".join(repr(one.sheet) for one in found)} all have '
+            f'{path}: sheets {", ".join(quote(one.sheet) for one in found)} all have '
             f'the columns: remove all but one of them from a copy'
         )
     if not found:
@@ -195,41 +200,57 @@ def heading(value: Any) -> str:
 
 def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
     """Read all sheets of a file as rows of values, from the first row on."""
-    if path.suffix.lower() == '.csv':
-        yield _read_csv(path)
-        return
-    _refuse_giants(path)
     try:
-        workbook = python_calamine.load_workbook(path)
-        for name in workbook.sheet_names:
-            sheet = workbook.get_sheet_by_name(name)
-            yield name, sheet.to_python(skip_empty_area=False)
+        content = read_regular(path, _MOST_BYTES)
     except FileNotFoundError as error:
         raise MERDataError(f'{path}: there is no such spreadsheet') from error
-    except Exception as error:
-        # calamine's errors have no common parent, and a broken file raises any.
+    except OSError as error:
+        raise MERDataError(f'{path}: cannot be read: {error.strerror}') from error
+    if path.suffix.lower() == '.csv':
+        yield _read_csv(path, content)
+        return
+    _refuse_giants(path, content)
+    try:
+        if not content.startswith(_WORKBOOKS):
+            raise WorkbookError('it begins as no workbook does')
+        yield from read_workbook(content)
+    except WorkbookError as error:
         raise MERDataError(
             f'{path}: this spreadsheet cannot be read: {error}; save it again'
         ) from error
 
 
-def _refuse_giants(path: Path) -> None:
-    """Refuse a workbook with a stray cell far out: reading it would take all memory."""
+def _refuse_giants(path: Path, content: bytes) -> None:
+    """Refuse a workbook that says of a stray cell far out, by the cell's name."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
             heads = [
                 archive.open(name).read(4096)
                 for name in archive.namelist()
                 if re.fullmatch(r'xl/worksheets/[^/]+\.xml', name)
             ]
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+    ):
         return  # not of this kind, or broken: the reader says so
+    if unpacked > _MOST_UNPACKED:
+        raise MERDataError(
+            f'{path}: unpacks to {unpacked / 1e6:,.0f} MB: delete what is not the '
+            f'table, or save it as .csv'
+        )
     for head in heads:
         last = re.search(rb'<dimension ref="(?:[A-Z]+[0-9]+:)?([A-Z]+)([0-9]+)"', head)
         if last is None:
             continue
         columns = functools.reduce(lambda n, letter: 26 * n + letter - 64, last[1], 0)
-        if columns * int(last[2]) > _MOST_CELLS:
+        if columns * int(last[2]) > MOST_CELLS:
             cell = (last[1] + last[2]).decode()
             raise MERDataError(
                 f'{path}: a sheet reaches to cell {cell}: delete the empty rows and '
@@ -237,12 +258,10 @@ def _refuse_giants(path: Path) -> None:
             )
 
 
-def _read_csv(path: Path) -> tuple[str, list[list[Any]]]:
+def _read_csv(path: Path, data: bytes) -> tuple[str, list[list[Any]]]:
     """Read a CSV file; its "sheet" says how, where that is not the usual way."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MERDataError(f'{path}: cannot be read: {error.strerror}') from error
+    if sum(map(data.count, (b',', b';', b'\t', b'\n', b'\r'))) > MOST_CELLS:
+        raise MERDataError(f'{path}: has more than {MOST_CELLS:,} cells')
     for encoding, name in (('utf-8-sig', ''), ('gb18030', 'read as GB 18030')):
         try:
             text = data.decode(encoding)
@@ -293,7 +312,7 @@ def _places(cells: Sequence[Any], fields: Columns, where: str) -> dict[str, int]
         for name in map(heading, names):
             if headings.count(name) > 1:
                 raise MERDataError(
-                    f'{where}: the heading {cells[headings.index(name)]!r} stands '
+                    f'{where}: the heading {quote(cells[headings.index(name)])} stands '
                     f'there {headings.count(name)} times: rename all but one'
                 )
             if name in headings:

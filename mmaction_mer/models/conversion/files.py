@@ -1,6 +1,7 @@
 """Reading of weights as other projects release them; code in a file is never run."""
 
 import importlib.util
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -120,13 +121,7 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     weights = {}
     key = ''
     try:
-        with zipfile.ZipFile(path) as archive:
-            total = sum(part.file_size for part in archive.infolist())
-        if total > min(MAX_ARRAYS, MAX_RATIO * path.stat().st_size + (64 << 20)):
-            raise ConversionError(
-                f'{path}: its arrays would unpack to {total:,} bytes, which weights do '
-                f'not; it is not opened'
-            )
+        _check_declared(path)
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
                 array = _read_array(path, arrays, key)
@@ -156,6 +151,36 @@ def _read_array(path: Path, arrays: Any, key: str) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise ConversionError(f'{path}: {quote(key)} is no array')
     return array
+
+
+def _check_declared(path: Path) -> None:
+    """Check what an archive says of its size, before memory is taken for it.
+
+    Raises:
+        ConversionError: It unpacks to much more than weights do, or an array declares
+            more numbers than its part of the archive holds.
+    """
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        total = sum(part.file_size for part in parts)
+        if total > min(MAX_ARRAYS, MAX_RATIO * path.stat().st_size + (64 << 20)):
+            raise ConversionError(
+                f'{path}: its arrays would unpack to {total:,} bytes, which weights do '
+                f'not; it is not opened'
+            )
+        for part in parts:
+            with archive.open(part) as file:
+                version = np.lib.format.read_magic(file)
+                read = {1: np.lib.format.read_array_header_1_0,
+                        2: np.lib.format.read_array_header_2_0}  # fmt: skip
+                if version[0] not in read:
+                    continue
+                shape, _, dtype = read[version[0]](file)
+            if math.prod(shape) * dtype.itemsize > part.file_size:
+                raise ConversionError(
+                    f'{path}: {quote(part.filename)} declares a larger array than it '
+                    f'holds'
+                )
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

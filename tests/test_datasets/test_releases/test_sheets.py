@@ -1,4 +1,7 @@
 import csv
+import datetime
+import os
+import zipfile
 
 import openpyxl
 import pytest
@@ -78,7 +81,7 @@ def test_of_several_sheets_the_named_one_is_taken(tmp_path):
     path = write(tmp_path / 'a.xlsx', GRID, other, [['x']])
     assert len(read_table(path, NEEDED, sheet='TWO').rows) == 1
     # If that sheet is there but broken, no other one stands in for it in silence.
-    with pytest.raises(MERDataError, match='three lacks'):
+    with pytest.raises(MERDataError, match="'three' lacks"):
         read_table(path, NEEDED, sheet='three')
     assert read_table(path, NEEDED, sheet='two').title == 'a.xlsx, sheet two'
     with pytest.raises(MERDataError, match="'one', 'two'"):
@@ -87,7 +90,7 @@ def test_of_several_sheets_the_named_one_is_taken(tmp_path):
 
 def test_what_is_missing_is_named(tmp_path):
     path = write(tmp_path / 'a.xlsx', [['Subject', 'Apex'], [1, 2]])
-    with pytest.raises(MERDataError, match=r"a\.xlsx.*one lacks 'OnsetFrame'"):
+    with pytest.raises(MERDataError, match=r"a\.xlsx.*'one' lacks 'OnsetFrame'"):
         read_table(path, NEEDED)
 
 
@@ -160,3 +163,67 @@ def test_the_one_sheet_that_fits_is_found(tmp_path):
     write(root / 'third.xls', GRID)
     with pytest.raises(MERDataError, match=r'(?s)--sheet.*copy\.csv.*third\.xls'):
         find_tables(root, NEEDED)
+
+
+def xlsx(path, sheet, strings=()):
+    """A workbook of parts as they are given."""
+    write(path, [['x']])
+    parts = {
+        name: zipfile.ZipFile(path).read(name)
+        for name in zipfile.ZipFile(path).namelist()
+    }
+    # Some versions of openpyxl write texts into the cells.
+    parts.setdefault('xl/sharedStrings.xml', b'')
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in parts.items():
+            if name == 'xl/worksheets/sheet1.xml':
+                content = sheet
+            elif name == 'xl/sharedStrings.xml':
+                items = ''.join(f'<si><t>{text}</t></si>' for text in strings)
+                content = f'<sst xmlns="{MAIN}">{items}</sst>'
+            with archive.open(name, 'w', force_zip64=True) as file:
+                for part in [content] if isinstance(content, str | bytes) else content:
+                    file.write(part if isinstance(part, bytes) else part.encode())
+    return path
+
+
+MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
+HEAD, TAIL = f'<worksheet xmlns="{MAIN}"><sheetData>', '</sheetData></worksheet>'
+
+
+def test_workbooks_that_unpack_to_all_memory(tmp_path):
+    cell = '<c r="A{}" t="s"><v>0</v></c>'
+    shared = HEAD + ''.join(
+        f'<row r="{n}">{cell.format(n)}</row>' for n in range(1, 3001)
+    )
+    sheets = {
+        # Three thousand cells of one text of a million letters.
+        'shared': (shared + TAIL, ['x' * 1_000_000]),
+        # A cell at the far end, and no word of it at the beginning.
+        'far': (f'{HEAD}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>{TAIL}',),
+        'many': ([HEAD, *(['<row><c><v>1</v></c></row>' * 100_000] * 80), TAIL],),
+    }
+    for name, parts in sheets.items():
+        path = xlsx(tmp_path / f'{name}.xlsx', *parts)
+        assert path.stat().st_size < 5_000_000
+        with pytest.raises(MERDataError, match=name):
+            read_table(path, NEEDED)
+
+
+def test_tables_without_end_and_pipes(tmp_path):
+    (tmp_path / 'a.csv').write_bytes(b',' * 6_000_000)
+    (tmp_path / 'b.csv').write_bytes(b'x' * 1_000_000)
+    os.mkfifo(tmp_path / 'c.csv')
+    os.mkfifo(tmp_path / 'd.xlsx')
+    (tmp_path / 'e.xls').symlink_to('/dev/zero')
+    for name in ('a.csv', 'b.csv', 'c.csv', 'd.xlsx', 'e.xls'):
+        with pytest.raises(MERDataError, match=name):
+            read_table(tmp_path / name, NEEDED)
+
+
+def test_dates_and_numbers_come_as_they_are(tmp_path):
+    day = datetime.datetime(2020, 1, 2, 3, 4)
+    cells = [day, datetime.time(1, 2), datetime.timedelta(hours=30), 1.5, True, 'x']
+    grid = [['Subject', 'OnsetF'], *([cell, 1] for cell in cells)]
+    table = read_table(write(tmp_path / 'a.xlsx', grid), NEEDED)
+    assert [row.cells['subject'] for row in table.rows] == cells

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -230,3 +231,26 @@ def test_where_the_checkpoint_goes(small_timm, run_tool, config, tmp_path, capsy
     torch.save(small_timm().state_dict(), source)
     assert run_tool(source, config(init_cfg=url), '--out', tmp_path / 'b.pth') == 0
     assert f"checkpoint='{tmp_path}/b.pth'" in capsys.readouterr().out
+
+
+def test_an_archive_of_much_more_than_its_size_is_not_unpacked(refused, tmp_path):
+    path = tmp_path / 'bomb.npz'
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open('w.npy', 'w', force_zip64=True) as file:
+            shape = (400_000_000 // 4,)
+            np.lib.format.write_array_header_1_0(
+                file, dict(descr='<f4', fortran_order=False, shape=shape)
+            )
+            for _ in range(100):
+                file.write(bytes(4_000_000))
+    assert path.stat().st_size < 5_000_000
+    assert 'would unpack to 400,0' in refused(path)
+
+
+def test_an_array_that_says_to_be_larger_than_it_is(refused, tmp_path):
+    path = tmp_path / 'bomb.npz'
+    with zipfile.ZipFile(path, 'w') as archive, archive.open('w.npy', 'w') as file:
+        header = dict(descr='<f4', fortran_order=False, shape=(10**12,))
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(100))
+    assert 'w.npy' in refused(path)
