@@ -95,7 +95,6 @@ def serve(
     """
     if port is not None and not 0 <= port <= 65535:
         raise MERRunError(f'port is {port}, but ports are 1 to 65535')
-    port = _free_port(host, port)
     clear_left_behind()
     private = PageFolder()
     try:
@@ -112,11 +111,12 @@ def _serve(
     model: str | Path,
     weights: str | Path | None,
     host: str,
-    port: int,
+    port: int | None,
     browse: bool,
     options: dict,
 ) -> Served:
     _import_gradio(private.path / 'gradio')
+    port = _free_port(host, port)
     from .page import HEAD, STYLE, build_page, theme
     from .receiving import Receiver
 
@@ -202,7 +202,7 @@ def _free_port(host: str, port: int | None) -> int:
     Raises:
         MERRunError: Nobody can listen there; says why, and what to do.
     """
-    address = host.strip('[]')
+    address = host[1:-1] if host[:1] + host[-1:] == '[]' else host
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
     try:
         with socket.socket(family) as one:
