@@ -279,12 +279,13 @@ def test_whatever_is_sent_to_an_address_gets_an_answer(running, visitor, path):
     whole = dict(data=[], fn_index=0, session_hash='a', event_id='b')
     odd = [None, 'text', -1, 1e9, 10**9, True, [], {}, 'x' * 1000, '\ud800']
     bodies = [b'', b'nothing', b'[' * 60_000, b'{"data":' * 5000, b'\xff\xfe', b'[]',
-              b'NaN', b'{"fn_index": ' + b'9' * 5000 + b'}', b' ' * 100_000]  # fmt: skip
+              b'NaN', b'{"fn_index":' + b'9' * 5000 + b'}', b' ' * 100_000]  # fmt: skip
     for key in whole:
         bodies += [json.dumps({**whole, key: one}).encode() for one in odd]
         bodies += [json.dumps({k: v for k, v in whole.items() if k != key}).encode()]
-    kinds = ['application/json', 'text/plain', 'multipart/form-data; boundary=a',
-             'multipart/form-data', 'multipart/form-data; boundary=' + 'a' * 500]  # fmt: skip
+    form = 'multipart/form-data'
+    kinds = ['application/json', 'text/plain', form, f'{form}; boundary=a',
+             f'{form}; boundary={"a" * 500}']  # fmt: skip
     for place, body in enumerate(bodies):
         status, _ = guest.post(
             f'/gradio_api/{path}?upload_id=1', body, kinds[place % len(kinds)]
@@ -339,8 +340,7 @@ def test_no_signal_leaves_a_clip_behind(tmp_path, clip):
         [sys.executable, script, tmp_path, *SIGNALS],
         env={**os.environ, 'TMPDIR': str(tmp_path), 'OMP_NUM_THREADS': '1',
              'PYTHONPATH': f'{root}:{os.environ.get("PYTHONPATH", "")}'},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=550,
     )  # fmt: skip
