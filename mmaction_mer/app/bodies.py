@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs
 
-#: Seconds until a body must begin to arrive, and the bytes a second that it must then
-#: have: whoever sends a byte now and again holds no place for ever.
+#: Seconds of silence after which a body is given up, and the bytes a second that it
+#: must have: whoever sends a byte now and again holds no place for ever.
 PATIENCE, PACE = 30.0, 32 << 10
 #: Bytes and seconds of a body that is read on after it was refused: a client that
 #: sends all before it listens would else never see the answer.
@@ -69,7 +69,7 @@ async def chunks(
         scope: The request.
         receive: Its ASGI channel.
         most: Bytes that it may have.
-        patience: Seconds that it may be behind its pace.
+        patience: Seconds that it may be behind its pace, or be silent.
         pace: Bytes a second.
 
     Yields:
@@ -86,7 +86,7 @@ async def chunks(
     while more:
         left = begun + patience + received / pace - time.monotonic()
         try:
-            message = await asyncio.wait_for(receive(), max(0.0, left))
+            message = await asyncio.wait_for(receive(), max(0.0, min(left, patience)))
         except TimeoutError:
             raise RefusedError(408, 'the request came too slowly') from None
         if message['type'] == 'http.disconnect':

@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from .uploads import Uploads
 LOOPBACK = ('127.0.0.1', 'localhost', '[::1]')
 
 
-_PLACE = 'GRADIO_TEMP_DIR'
+#: The variable that says where Gradio may write, and its folder there.
+_PLACE, _GRADIO = 'GRADIO_TEMP_DIR', 'gradio'
 #: Visitors whose film is kept for its sliders: 12 MB each.
 VISITORS = 32
 
@@ -115,7 +117,7 @@ def _serve(
     browse: bool,
     options: dict,
 ) -> Served:
-    _import_gradio(private.path / 'gradio')
+    _import_gradio(private)
     port = _free_port(host, port)
     from .page import HEAD, STYLE, build_page, theme
     from .receiving import Receiver
@@ -168,15 +170,19 @@ def _serve(
 def _forget(private: PageFolder) -> None:
     """Remove the folder; whatever else uses Gradio in this process has its own."""
     private.remove()
-    if os.environ.get(_PLACE) == str(private.path / 'gradio'):
+    ours = str(private.path / _GRADIO)
+    if os.environ.get(_PLACE) == ours:
         del os.environ[_PLACE]
+    for module in _places():
+        if module.DEFAULT_TEMP_DIR == ours:
+            module.DEFAULT_TEMP_DIR = str(Path(tempfile.gettempdir()) / _GRADIO)
 
 
-def _import_gradio(folder: Path) -> None:
+def _import_gradio(private: PageFolder) -> None:
     """Import Gradio, which is told first where it may write, and to report nothing."""
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     os.environ['HF_HUB_DISABLE_TELEMETRY'] = '1'
-    os.environ[_PLACE] = str(folder)
+    os.environ[_PLACE] = str(private.path / _GRADIO)
     try:
         import gradio  # noqa: F401
     except ImportError as error:
@@ -184,10 +190,17 @@ def _import_gradio(folder: Path) -> None:
             'the page is made with Gradio, which is not installed: pip install '
             "'mmaction_mer[app]'"
         ) from error
-    # What was imported before has read the variable already.
-    for name, module in list(sys.modules.items()):
-        if name.startswith('gradio.') and 'DEFAULT_TEMP_DIR' in vars(module):
-            module.DEFAULT_TEMP_DIR = str(folder)
+    for module in _places():
+        module.DEFAULT_TEMP_DIR = os.environ[_PLACE]
+
+
+def _places() -> list[Any]:
+    """Gradio's modules that remember what the variable held when they were imported."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith('gradio.') and 'DEFAULT_TEMP_DIR' in vars(module)
+    ]
 
 
 def _middleware(**options: Any) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mmaction_mer.app import bodies
 from mmaction_mer.app.bodies import (
     GoneError,
     RefusedError,
@@ -53,12 +54,20 @@ def test_a_body_that_trickles_is_refused(options):
     assert raised.value.status == 408
 
 
-def test_more_bytes_have_more_time():
-    # Without patience the first byte comes too late; at this pace it earns a century.
-    with pytest.raises(GoneError):
-        collect(
-            [part(b'a'), {'type': 'http.disconnect'}], most=3, patience=60, pace=1e-9
-        )
+def test_more_bytes_have_more_time(monkeypatch):
+    now = iter([0.0, 1.0, 100.0, 100.0])
+    monkeypatch.setattr(bodies.time, 'monotonic', lambda: next(now))
+    given = [part(b'abc'), part(b'', False)]
+    assert collect(given, most=9, patience=60.0, pace=0.05)[0] == [b'abc']
+    now = iter([0.0, 1.0, 100.0, 100.0])
+    with pytest.raises(RefusedError):
+        collect(given, most=9, patience=60.0, pace=1.0)
+
+
+def test_silence_is_not_paid_for_by_speed():
+    with pytest.raises(RefusedError) as raised:
+        collect([part(b'abc')], most=9, patience=0.5, pace=1e-9)
+    assert raised.value.status == 408
 
 
 def test_what_is_broken_off_is_no_body():
