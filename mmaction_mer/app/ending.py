@@ -8,9 +8,14 @@ from typing import Any
 
 #: Signals that do not end a process, or come from a fault of the program's own, after
 #: which nothing can go on.
-_OTHERS = {'SIGCHLD', 'SIGCLD', 'SIGCONT', 'SIGURG', 'SIGWINCH', 'SIGTSTP', 'SIGTTIN',
-           'SIGTTOU', 'SIGKILL', 'SIGSTOP', 'SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL',
-           'SIGPIPE', 'SIGINFO'}  # fmt: skip
+_OTHERS = {
+    getattr(signal, name, None)
+    for name in (
+        'SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH', 'SIGINFO', 'SIGTSTP', 'SIGTTIN',
+        'SIGTTOU', 'SIGKILL', 'SIGSTOP', 'SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL',
+        'SIGPIPE',
+    )
+}  # fmt: skip
 
 
 @contextmanager
@@ -24,19 +29,17 @@ def ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    caught: dict[int, Any] = {}
+    caught = {
+        number: signal.getsignal(number)
+        for number in map(int, signal.valid_signals())
+        if _ends(number)
+    }
 
     def end(number: int, frame: Any) -> None:
         for one in caught:
             signal.signal(one, signal.SIG_IGN)
         raise SystemExit(0)
 
-    for one in signal.valid_signals():
-        before = signal.getsignal(one)
-        ends = before in (signal.SIG_DFL, signal.default_int_handler)
-        if ends or (one == signal.SIGINT and before is signal.SIG_IGN):
-            if getattr(one, 'name', '') not in _OTHERS:
-                caught[one] = before
     try:
         for one in caught:
             signal.signal(one, end)
@@ -44,3 +47,12 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for one, before in caught.items():
             signal.signal(one, before)
+
+
+def _ends(number: int) -> bool:
+    """Tell a signal that would end the process, as it is handled now."""
+    if number in _OTHERS:
+        return False
+    before = signal.getsignal(number)
+    ignored = number == signal.SIGINT and before is signal.SIG_IGN
+    return ignored or before in (signal.SIG_DFL, signal.default_int_handler)

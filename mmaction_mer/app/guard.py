@@ -103,8 +103,8 @@ class Guard:
                 '%s: not answered (%s)', scope['path'], type(error).__name__
             )
             if not answer.status:
-                refused = RefusedError(500, 'the page could not answer')
-                await answer_refused(receive, answer, refused)
+                failed = RefusedError(500, 'the page could not answer')
+                await answer_refused(receive, answer, failed)
             await answer.end()
 
     async def _serve(self, scope: dict, receive: Any, answer: '_Answer') -> None:

@@ -229,7 +229,7 @@ def _free_port(host: str, port: int | None) -> int:
             errno.EPERM: 'give a --port of 1024 or more',
         }
         number = getattr(error, 'errno', None)
-        what = advice.get(number, 'give the address of this machine as --host')
+        what = advice.get(number or 0, 'give the address of this machine as --host')
         raise MERRunError(
             f'the page cannot listen on {host}, port {port or "any"}: {error}; {what}'
         ) from error

@@ -55,11 +55,16 @@ def test_a_body_that_trickles_is_refused(options):
 
 
 def test_more_bytes_have_more_time(monkeypatch):
-    now = iter([0.0, 1.0, 100.0, 100.0])
-    monkeypatch.setattr(bodies.time, 'monotonic', lambda: next(now))
+    class Clock:
+        @staticmethod
+        def monotonic():
+            return now.pop(0)
+
+    monkeypatch.setattr(bodies, 'time', Clock)
     given = [part(b'abc'), part(b'', False)]
+    now = [0.0, 1.0, 100.0]
     assert collect(given, most=9, patience=60.0, pace=0.05)[0] == [b'abc']
-    now = iter([0.0, 1.0, 100.0, 100.0])
+    now = [0.0, 1.0, 100.0]
     with pytest.raises(RefusedError):
         collect(given, most=9, patience=60.0, pace=1.0)
 
