@@ -24,6 +24,8 @@ LOOPBACK = ('127.0.0.1', 'localhost', '[::1]')
 
 #: The variable that says where Gradio may write, and its folder there.
 _PLACE, _GRADIO = 'GRADIO_TEMP_DIR', 'gradio'
+#: What the variable held before, and for each page that is served.
+_values: list[str | None] = []
 #: Visitors whose film is kept for its sliders: 12 MB each.
 VISITORS = 32
 
@@ -171,18 +173,19 @@ def _forget(private: PageFolder) -> None:
     """Remove the folder; whatever else uses Gradio in this process has its own."""
     private.remove()
     ours = str(private.path / _GRADIO)
-    if os.environ.get(_PLACE) == ours:
-        del os.environ[_PLACE]
-    for module in _places():
-        if module.DEFAULT_TEMP_DIR == ours:
-            module.DEFAULT_TEMP_DIR = str(Path(tempfile.gettempdir()) / _GRADIO)
+    if ours in _values:
+        _values.remove(ours)
+        _point_gradio(_values[-1])
 
 
 def _import_gradio(private: PageFolder) -> None:
     """Import Gradio, which is told first where it may write, and to report nothing."""
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     os.environ['HF_HUB_DISABLE_TELEMETRY'] = '1'
-    os.environ[_PLACE] = str(private.path / _GRADIO)
+    if len(_values) < 2:  # no page is served
+        _values[:] = [os.environ.get(_PLACE)]
+    _values.append(str(private.path / _GRADIO))
+    _point_gradio(_values[-1])
     try:
         import gradio  # noqa: F401
     except ImportError as error:
@@ -190,17 +193,19 @@ def _import_gradio(private: PageFolder) -> None:
             'the page is made with Gradio, which is not installed: pip install '
             "'mmaction_mer[app]'"
         ) from error
-    for module in _places():
-        module.DEFAULT_TEMP_DIR = os.environ[_PLACE]
 
 
-def _places() -> list[Any]:
-    """Gradio's modules that remember what the variable held when they were imported."""
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith('gradio.') and 'DEFAULT_TEMP_DIR' in vars(module)
-    ]
+def _point_gradio(place: str | None) -> None:
+    """Tell Gradio where it may write; None leaves it to itself."""
+    if place is None:
+        os.environ.pop(_PLACE, None)
+    else:
+        os.environ[_PLACE] = place
+    place = place or str(Path(tempfile.gettempdir()) / _GRADIO)
+    for name, module in list(sys.modules.items()):
+        # These remember what the variable held when they were imported.
+        if name.startswith('gradio.') and 'DEFAULT_TEMP_DIR' in vars(module):
+            module.DEFAULT_TEMP_DIR = place
 
 
 def _middleware(**options: Any) -> Any:
