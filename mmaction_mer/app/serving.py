@@ -205,7 +205,7 @@ def _point_gradio(place: str | None) -> None:
     for name, module in list(sys.modules.items()):
         # These remember what the variable held when they were imported.
         if name.startswith('gradio.') and 'DEFAULT_TEMP_DIR' in vars(module):
-            module.DEFAULT_TEMP_DIR = place
+            vars(module)['DEFAULT_TEMP_DIR'] = place
 
 
 def _middleware(**options: Any) -> Any:

@@ -49,7 +49,8 @@ def main(folder, names):
             else:
                 guest = visitor.Visitor(url)
                 sent = guest.send((folder / 'clip.mp4').read_bytes())
-                named = {'path': json.loads(sent[1])[0]}
+                meta = {'_type': 'gradio.FileData'}
+                named = {'path': json.loads(sent[1])[0], 'meta': meta}
                 body = {'data': [named, '', 20, 0.4, 4], 'session_hash': 'a',
                         'fn_index': guest.number('read')}  # fmt: skip
                 guest.post('/gradio_api/queue/join', json.dumps(body).encode())
