@@ -1,13 +1,9 @@
-"""The page: what stands where, and what happens when something is pressed.
-
-Gradio is imported here and nowhere else.
-"""
+"""The page: what stands where, and what happens when something is pressed."""
 
 import logging
 import math
-import os
-import shutil
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,30 +15,17 @@ from ..engine.errors import MERRunError
 from ..inference import MERInferencer, Reading, Source, open_source
 from ..visualization.film import ALPHA, HIGH, LOW, Film
 from . import words
+from .boundary import Page
 from .pictures import as_address
-from .safety import LIMITS, MOST_FPS, Bounded, refuse_foreign_files
+from .safety import LIMITS, MOST_FPS, VIDEOS, Bounded
 from .samples import SAMPLES, Sample, Shelf
+from .uploads import Uploads
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / 'page.css').read_text(encoding='utf-8')
 HEAD = f'<script>{(_HERE / "page.js").read_text(encoding="utf-8")}</script>'
-VIDEOS = ['.mp4', '.avi', '.mov', '.mkv', '.webm']
-#: Seconds between two looks for uploads that nobody had read, and their age then.
-_SWEPT = (60, 600)
 #: Seconds that a session's film is kept.
 _KEPT = 3600
-
-
-class Page(gr.Blocks):
-    """Blocks that take no file from a client but what it has sent."""
-
-    async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kw: Any):
-        """Look at what the client sent before anything is done with it."""
-        try:
-            refuse_foreign_files(inputs, os.environ['GRADIO_TEMP_DIR'])
-        except MERDataError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return await super().preprocess_data(block_fn, inputs, *args, **kw)
 
 
 class Reader:
@@ -51,11 +34,15 @@ class Reader:
     Args:
         inferencer: Reads clips.
         folder: For sample clips.
+        uploads: Where clips are that were sent.
     """
 
-    def __init__(self, inferencer: MERInferencer, folder: Path) -> None:
+    def __init__(
+        self, inferencer: MERInferencer, folder: Path, uploads: Uploads
+    ) -> None:
         self.inferencer = inferencer
         self.shelf = Shelf(folder)
+        self.uploads = uploads
         self._one_at_a_time = threading.Lock()
 
     def read(self, source: Source) -> tuple[Reading, Film]:
@@ -66,11 +53,8 @@ class Reader:
 
     def upload(self, path: str, fps: float | None) -> tuple[Reading, Film]:
         """Read what was sent, and delete it."""
-        try:
-            return self.read(Bounded(open_source(path, fps, LIMITS)))
-        finally:
-            # Each upload lies in a folder of its own.
-            shutil.rmtree(Path(path).parent, ignore_errors=True)
+        with self.uploads.reading(path) as file:
+            return self.read(Bounded(open_source(file, fps, LIMITS)))
 
     def sample(self, sample: Sample) -> tuple[Reading, Film]:
         """Read a sample clip."""
@@ -116,23 +100,23 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_page(inferencer: MERInferencer, folder: Path, demo: bool) -> tuple[Page, str]:
+def build_page(
+    inferencer: MERInferencer, folder: Path, uploads: Uploads, demo: bool
+) -> tuple[Page, str]:
     """Lay the page out.
 
     Args:
         inferencer: Reads clips.
         folder: For sample clips.
+        uploads: Where clips are that were sent.
         demo: It is the model that ships with the package.
 
     Returns:
         The page, and style of its own: the faces on the samples' buttons.
     """
-    reader = Reader(inferencer, folder)
+    reader = Reader(inferencer, folder, uploads)
     with Page(
-        title='Micro-expressions',
-        analytics_enabled=False,
-        delete_cache=_SWEPT,
-        fill_width=True,
+        uploads, title='Micro-expressions', analytics_enabled=False, fill_width=True
     ) as page:
         state = gr.State(None, time_to_live=_KEPT)
         _html(words.TITLE if demo else words.OWN_MODEL)
@@ -178,8 +162,9 @@ def _left_side() -> tuple[list[gr.Button], gr.File, gr.Textbox, gr.Button]:
             for sample in SAMPLES
         ]
     _html('<div class="mer-head">Or a clip of your own</div>')
-    clip = gr.File(file_types=VIDEOS, show_label=False, height=140, elem_id='clip')
-    clip.preprocess = _sent_path
+    clip = gr.File(
+        file_types=list(VIDEOS), show_label=False, height=140, elem_id='clip'
+    )
     fps = gr.Textbox(
         label='True frame rate, frames a second',
         placeholder='as the file says',
@@ -232,8 +217,7 @@ def _on_upload(
             raise MERDataError('drop a clip first, or choose a sample')
     except MERDataError as error:
         return [*_problem(str(error)), path]  # the clip stays, to be read yet
-    answer = _answer(partial(reader.upload, path, rate), sliders)
-    return [*answer, None]  # an update would undo what was set for its preprocess
+    return [*_answer(partial(reader.upload, path, rate), sliders), None]
 
 
 def _answer(
@@ -257,7 +241,8 @@ def _answer(
         gr.update(value='', visible=False),
         gr.update(visible=False),
         gr.update(visible=True),
-        film,
+        # What the sliders need of it: there may be many visitors.
+        replace(film, frames=film.still),
         words.verdict(reading, truth),
         words.film(film.frames, 'the face, cut out and held in place'),
         moved,
@@ -291,7 +276,11 @@ def _on_slider(
 ) -> tuple[Any, Any]:
     """Magnify again; the model has no part in it."""
     if film is None:
-        return gr.skip(), gr.skip()
+        return gr.skip(), words.message(
+            'The clip that was read here is not kept any longer; read it again to '
+            'magnify it anew.',
+            'note',
+        )
     try:
         frames, note = film.magnified(alpha, low, high)
     except ValueError as error:
@@ -308,17 +297,3 @@ def _faces(shelf: Shelf) -> str:
         f'url({as_address(shelf.first(sample)[::2, ::2])}); }}'
         for sample in SAMPLES
     )
-
-
-def _sent_path(payload: Any) -> str | None:
-    """Path of a file that was sent.
-
-    In place of the component's own, which makes an empty file for each that nobody
-    removes.
-    """
-    if payload is None:
-        return None
-    path = str(getattr(payload, 'path', ''))
-    if not path.lower().endswith(tuple(VIDEOS)):
-        raise gr.Error('give an mp4, avi, mov, mkv or webm file', print_exception=False)
-    return path

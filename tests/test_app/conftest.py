@@ -1,4 +1,7 @@
 import importlib.util
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,14 +10,23 @@ import pytest
 MODEL = 'demo'
 
 
-@pytest.fixture(scope='session')
-def clips():
-    """The module ``clips.py``, since tests cannot import each other here."""
-    path = Path(__file__).with_name('clips.py')
-    spec = importlib.util.spec_from_file_location('app_clips', path)
-    module = sys.modules['app_clips'] = importlib.util.module_from_spec(spec)
+def neighbor(name):
+    """A module of this folder, since tests cannot import each other here."""
+    path = Path(__file__).with_name(f'{name}.py')
+    spec = importlib.util.spec_from_file_location(f'app_{name}', path)
+    module = sys.modules[f'app_{name}'] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope='session')
+def clips():
+    return neighbor('clips')
+
+
+@pytest.fixture(scope='session')
+def visitor():
+    return neighbor('visitor')
 
 
 @pytest.fixture(scope='session')
@@ -32,6 +44,67 @@ def served():
         finally:
             page.close()
             assert not page.folder.exists()
+
+
+@pytest.fixture(scope='session')
+def running(tmp_path_factory):
+    """A page as the command line starts it: its address, folder, place and log.
+
+    Where Gradio would keep files by itself lies something that is not a folder, as if
+    another user had been there before.
+    """
+    pytest.importorskip('gradio')
+    place = tmp_path_factory.mktemp('running')
+    for name in ('temporary', 'nowhere'):
+        (place / name).mkdir()
+    (place / 'temporary' / 'gradio').touch()
+    environment = {**os.environ, 'TMPDIR': str(place / 'temporary')}
+    environment['OMP_NUM_THREADS'] = '1'
+    for name in ('GRADIO_TEMP_DIR', 'TEMP', 'TMP'):
+        environment.pop(name, None)
+    root = Path(__file__).parents[2]
+    environment['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
+    with (place / 'log').open('wb') as log:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'mmaction_mer', 'app', '--port', '0'],
+            cwd=place / 'nowhere',
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            line = process.stdout.readline().decode()
+            assert line.startswith('the page: '), (place / 'log').read_text()
+            yield Running(process, line.split()[2], place)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(120)
+            finally:
+                process.kill()
+                process.wait()
+    assert not list((place / 'temporary').glob('mmaction_mer*'))
+    assert not list((place / 'nowhere').iterdir())
+    assert 'Traceback' not in (place / 'log').read_text()
+
+
+class Running:
+    """A page in a process of its own."""
+
+    def __init__(self, process, url, place):
+        self.process, self.url, self.place = process, url, place
+        (self.folder,) = (place / 'temporary').glob('mmaction_mer_page_*')
+
+    @property
+    def log(self):
+        return (self.place / 'log').read_text()
+
+    def kept(self):
+        """All that is kept anywhere of what visitors sent."""
+        return [
+            path for path in (self.place / 'temporary').rglob('*')
+            if path.is_file() and path.stat().st_size and path.suffix != '.raw'
+        ]  # fmt: skip
 
 
 @pytest.fixture
