@@ -20,7 +20,7 @@ QUOTE_LENGTH = 200
 _HALF_WRITTEN = '.half-written'
 
 
-def atomic_write(path: str | Path, data: str | bytes) -> Path:
+def atomic_write(path: str | Path, data: str | bytes | memoryview) -> Path:
     """Write a file so that a reader sees the old content or the new, never half.
 
     Args:
@@ -152,15 +152,16 @@ def read_regular(path: str | Path, max_bytes: int) -> bytes:
     return content
 
 
-def clear_half_written(folder: str | Path) -> None:
+def clear_half_written(folder: str | Path, name: str = '') -> None:
     """Remove what :func:`atomic_write` left in a folder when it was killed.
 
     Args:
-        folder: The folder, in which nobody else writes meanwhile; its sub-folders are
-            left alone.
+        folder: The folder; its sub-folders are left alone.
+        name: The file that was to be written, without wildcards; empty for any.
+            Nobody else writes it meanwhile.
     """
-    for path in Path(folder).glob(f'.*{_HALF_WRITTEN}'):
-        path.unlink()
+    for path in Path(folder).glob(f'.{name}*{_HALF_WRITTEN}'):
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:

@@ -212,6 +212,7 @@ def demo_command(tool, release, work_dir, *more):
     """The demo's config on the small release, by a command line tool."""
     options = [f'{x}_dataloader.dataset.data_root={release}' for x in ('train', 'test')]
     options += ['train_cfg.max_iters=12', 'default_hooks.checkpoint.interval=2']
+    options += ['default_hooks.checkpoint.share=None']
     options += ['train_dataloader.batch_size=4']
     config = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
     command = [sys.executable, tool, config, *more, '--work-dir', work_dir]
