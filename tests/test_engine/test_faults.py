@@ -87,7 +87,8 @@ def steps():
 
 # Four kills in each fold, and one in its end.
 sittings = [
-    ('wrote loso.json', 1), steps(), ('write state', 1), steps(), ('write model.pth', 1),
+    ('wrote loso.json', 1), steps(), ('write state', 1), steps(),
+    ('write model.pth', 1),
     steps(), steps(), ('wrote state', 2), steps(), ('write predictions.jsonl', 1),
     steps(), ('write state', 2), steps(), steps(), ('wrote predictions.jsonl', 1),
     ('wrote fold.json', 2), steps(), steps(), steps(), ('wrote model.pth', 1),

@@ -210,7 +210,10 @@ def test_what_was_cut_goes_on_under_either_strategy(
             with pytest.raises(Killed):
                 train(stack_config(resume=number > 0))
     train(stack_config(resume=True, loso__strategy=then))
-    assert not [*(tmp_path / 'run').rglob('*.pth.*'), *(tmp_path / 'run').glob('stacks')]
+    assert not [
+        *(tmp_path / 'run').rglob('*.pth.*'),
+        *(tmp_path / 'run').glob('stacks'),
+    ]
     if then == 'stacked':
         assert_same_run(whole, tmp_path / 'run', step_losses)
     for fold in FOLDS:
