@@ -240,6 +240,32 @@ def test_folds_that_came_unequally_far_are_stacked_apart(
         )
 
 
+@pytest.mark.parametrize('number', [2, 3, 6])
+def test_a_kill_between_any_two_states_keeps_the_stack_together(
+    number, whole, stack_config, tmp_path, monkeypatch, stacks
+):
+    written, replace = [], os.replace
+
+    def dies(source, target):
+        if str(target).endswith('.pth'):
+            written.append(target)
+            if len(written) == number:
+                raise Killed
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, 'replace', dies)
+        with pytest.raises(Killed):
+            train(stack_config())
+    stacks.clear()
+    train(stack_config(resume=True))
+    assert [folds for _, folds in stacks] == [[*FOLDS]]
+    for fold in FOLDS:
+        assert_same_predictions(
+            whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
+        )
+
+
 def cut_sequential_at(monkeypatch, iteration):
     """Let a fold that trains alone die when it comes to an iteration."""
     normal = ModelStreamHook.before_train_iter
@@ -552,7 +578,7 @@ def test_a_kill_between_accumulated_batches(
 
 
 def test_a_full_disk_costs_what_was_not_yet_saved(
-    whole, stack_config, tmp_path, monkeypatch
+    whole, stack_config, tmp_path, monkeypatch, stacks
 ):
     saved, normal = [], stack_file.write_checkpoint
 
@@ -566,7 +592,9 @@ def test_a_full_disk_costs_what_was_not_yet_saved(
         patched.setattr(stack_file, 'write_checkpoint', full)
         with pytest.raises(OSError, match='No space left'):
             train(stack_config())
+    stacks.clear()
     train(stack_config(resume=True))
+    assert stacks == [(2, [*FOLDS])]
     for fold in FOLDS:
         assert_same_predictions(
             whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
