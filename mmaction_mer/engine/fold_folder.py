@@ -100,7 +100,9 @@ class FoldFolder:
         Args:
             details: Added to what ``fold.json`` says already.
         """
-        write_json(self.state_file, {**self.state(), **details, 'status': 'done'})
+        state = {**self.state(), **details, 'status': 'done'}
+        state.pop('attempt', None)  # no state of it is needed any more
+        write_json(self.state_file, state)
         self.clear()
 
     def clear(self) -> None:
