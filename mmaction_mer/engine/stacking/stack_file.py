@@ -138,6 +138,8 @@ def leave_stack(job: Job) -> None:
     Raises:
         MERRunError: A file of states cannot be read.
     """
+    if not _files(job.run):
+        return
     (standing,) = standings([job])
     if standing.stack is not None:
         write_checkpoint(job.folder.last, standing.state())
