@@ -29,7 +29,6 @@ from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
 from mmaction_mer.datasets.synthme import Release, make_release
 from mmaction_mer.engine import LOSORunner
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
-from mmaction_mer.evaluation.predictions import read_predictions
 
 ROOT = Path(__file__).parents[1]
 LEAVES = sorted((ROOT / 'configs').glob('*.py'))
@@ -212,6 +211,7 @@ def demo_command(tool, release, work_dir, *more):
     """The demo's config on the small release, by a command line tool."""
     options = [f'{x}_dataloader.dataset.data_root={release}' for x in ('train', 'test')]
     options += ['train_cfg.max_iters=12', 'default_hooks.checkpoint.interval=2']
+    options += ['default_hooks.checkpoint.share=None']
     options += ['train_dataloader.batch_size=4']
     config = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
     command = [sys.executable, tool, config, *more, '--work-dir', work_dir]
@@ -224,7 +224,8 @@ def run_tool(command, work_dir):
 
 
 @pytest.mark.slow
-def test_the_demo_killed_in_a_fold_and_resumed_ends_in_the_same(release, tmp_path):
+def test_the_demo_killed_and_resumed_ends_in_the_same(release, tmp_path, monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
     tool = ROOT / 'tools' / 'train.py'
     whole, cut = tmp_path / 'whole', tmp_path / 'cut'
     run_tool(demo_command(tool, release, whole), tmp_path)
@@ -235,9 +236,8 @@ def test_the_demo_killed_in_a_fold_and_resumed_ends_in_the_same(release, tmp_pat
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    state = cut / 'folds' / 'sub02' / 'last.pth'
     deadline = time.monotonic() + 300
-    while not state.exists() and process.poll() is None:
+    while not [*cut.glob('stacks/*.pth')] and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
@@ -250,17 +250,9 @@ def test_the_demo_killed_in_a_fold_and_resumed_ends_in_the_same(release, tmp_pat
         json.loads((path / 'results.json').read_text()) for path in (whole, cut)
     )
     assert first['scores'] == second['scores']
-    # A kill between the files of two folds leaves them an iteration apart, and they go
-    # on in stacks of another size: the same to rounding (docs/loso.md).
     for name in ('sub01', 'sub02', 'sub03'):
         path = Path('folds', name, 'predictions.jsonl')
-        pairs = zip(
-            read_predictions(whole / path), read_predictions(cut / path), strict=True
-        )
-        for one, other in pairs:
-            probabilities = other.pop('probabilities')
-            assert one.pop('probabilities') == pytest.approx(probabilities, abs=1e-5)
-            assert one == other
+        assert (whole / path).read_bytes() == (cut / path).read_bytes()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import errno
 import json
 import re
 import shlex
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ class FoldFolder:
     Files are written in the order in which a crash between any two of them does
     no harm: ``fold.json`` (running), ``last.pth`` (again and again),
     ``model.pth``, ``predictions.jsonl``, ``fold.json`` (done, with the digests of
-    both); then ``last.pth`` goes.
+    both); then ``last.pth`` goes. Folds that train in a stack have their training state
+    in a file of the stack (``stacking/stack_file.py``) and no ``last.pth``.
     """
 
     path: Path
@@ -37,7 +39,7 @@ class FoldFolder:
 
     @property
     def state_file(self) -> Path:
-        """Status, held-out subjects, fingerprint, seed, selection, times."""
+        """Status, attempt, held-out subjects, fingerprint, seed, selection, times."""
         return self.path / 'fold.json'
 
     @property
@@ -76,19 +78,26 @@ class FoldFolder:
         finished = self.state().get('status') == 'done'
         return finished and self.predictions.is_file() and self.model.is_file()
 
-    def begin(self, details: dict[str, Any]) -> bool:
+    def begin(self, details: dict[str, Any], elsewhere: bool = False) -> bool:
         """Mark the fold as running and clear what an interrupted write left.
+
+        A fold that begins anew gets another ``attempt``, a random mark: a state that
+        is kept elsewhere with another mark is not of this attempt.
 
         Args:
             details: What ``fold.json`` shall say besides the status.
+            elsewhere: There is a state to resume from outside of this folder.
 
         Returns:
             Whether there is a ``last.pth`` to resume from.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         clear_half_written(self.path)
-        write_json(self.state_file, {'status': 'running', **details})
-        return self.last.is_file()
+        resumes = self.last.is_file()
+        attempt = self.state().get('attempt') if resumes or elsewhere else None
+        begun = {'status': 'running', 'attempt': attempt or uuid.uuid4().hex}
+        write_json(self.state_file, {**begun, **details})
+        return resumes
 
     def finish(self, details: dict[str, Any]) -> None:
         """Mark the fold as done and drop its training state.
@@ -96,7 +105,9 @@ class FoldFolder:
         Args:
             details: Added to what ``fold.json`` says already.
         """
-        self.rewrite({**self.state(), **details})
+        state = {**self.state(), **details}
+        state.pop('attempt', None)  # no state of it is needed any more
+        self.rewrite(state)
         self.clear()
 
     def rewrite(self, facts: dict[str, Any]) -> None:

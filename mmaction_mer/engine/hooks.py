@@ -17,6 +17,7 @@ from ..datasets.annotation import MERDataError
 from ..utils import atomic_write
 from .draws import seed_model_stream
 from .errors import MERRunError
+from .saving import SavingClock
 from .slim_checkpoint import (
     checkpoint_state_dict,
     frozen_fingerprints,
@@ -35,9 +36,15 @@ class SlimCheckpointHook(Hook):
     resumes such a loop at no other place. Checkpoints of mmengine's own
     ``CheckpointHook`` become slim beside it.
 
+    It is written after ``interval`` iterations or ``seconds``, whichever comes first,
+    as far as ``share`` allows, but at least once a minute
+    (:class:`~mmaction_mer.engine.saving.SavingClock`), and at the end.
+
     Args:
-        interval: Iterations between two writes, at least.
+        interval: Iterations between two writes.
         filename: Name of the file in the work directory.
+        seconds: Seconds between two writes.
+        share: Share of the time that writing may take; None for any.
 
     Raises:
         MERRunError: What was frozen changed during training.
@@ -45,11 +52,16 @@ class SlimCheckpointHook(Hook):
 
     priority = 'VERY_LOW'
 
-    def __init__(self, interval: int = 100, filename: str = 'last.pth') -> None:
-        self.interval = interval
+    def __init__(
+        self,
+        interval: int = 100,
+        filename: str = 'last.pth',
+        seconds: float = 30.0,
+        share: float | None = 0.05,
+    ) -> None:
         self.filename = filename
+        self.clock = SavingClock(interval, seconds, share)
         self.fingerprints: dict[str, torch.Tensor] | None = None
-        self._saved = 0
         self._seconds = 0.0
         self._started = 0.0
 
@@ -61,7 +73,7 @@ class SlimCheckpointHook(Hook):
     def before_train(self, runner) -> None:
         """Note what is frozen, and where the run stands."""
         self.fingerprints = frozen_fingerprints(runner.model)
-        self._saved = runner.iter
+        self.clock.start(runner.iter)
         self._started = time.monotonic()
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
@@ -70,7 +82,7 @@ class SlimCheckpointHook(Hook):
         # Gradients that wait for more batches are not in a training state.
         every = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         may_save = may_save and runner.iter % every == 0
-        if may_save and runner.iter - self._saved >= self.interval:
+        if may_save and self.clock.due(runner.iter):
             self._save(runner)
 
     def after_train(self, runner) -> None:
@@ -100,13 +112,13 @@ class SlimCheckpointHook(Hook):
         # A fold is a process alone; ranks that train one model hold the same.
         if runner.distributed and not is_main_process():
             return
-        state = training_state(runner)
-        state['meta']['seconds'] = self.seconds
-        path = Path(runner.work_dir, self.filename)
-        write_checkpoint(path, state)
-        # Where mmengine's own --resume looks for the latest checkpoint.
-        atomic_write(path.with_name('last_checkpoint'), str(path))
-        self._saved = runner.iter
+        with self.clock.saving(runner.iter):
+            state = training_state(runner)
+            state['meta']['seconds'] = self.seconds
+            path = Path(runner.work_dir, self.filename)
+            write_checkpoint(path, state)
+            # Where mmengine's own --resume looks for the latest checkpoint.
+            atomic_write(path.with_name('last_checkpoint'), str(path))
 
 
 class BestIterationHook(Hook):
@@ -208,12 +220,11 @@ def clip_datasets(dataset: Any) -> list[str] | None:
     return None if None in names else names
 
 
-def training_state(runner, optimizer: dict[str, Any] | None = None) -> dict[str, Any]:
+def training_state(runner) -> dict[str, Any]:
     """Collect all that a training run needs to go on, in mmengine's own form.
 
     Args:
         runner: An mmengine runner between two iterations.
-        optimizer: State of the optimizer, where it is not the runner's own.
 
     Returns:
         A checkpoint that ``runner.resume`` reads.
@@ -238,7 +249,7 @@ def training_state(runner, optimizer: dict[str, Any] | None = None) -> dict[str,
         meta=meta,
         state_dict=runner.model.state_dict(),
         message_hub=runner.message_hub.state_dict(),
-        optimizer=optimizer or runner.optim_wrapper.state_dict(),
+        optimizer=runner.optim_wrapper.state_dict(),
         param_schedulers=schedulers,
     )
     runner.call_hook('before_save_checkpoint', checkpoint=state)

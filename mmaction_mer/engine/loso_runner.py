@@ -33,6 +33,7 @@ from .ranks import Ranks
 from .result_page import write_page
 from .run import Job, Run, runs_by_seed
 from .showcase import draw_clip
+from .stacking.stack_file import clear_stacks
 from .strategies import STRATEGIES
 from .tracking import check_trackers, track_fold
 from .work_dir_lock import WorkDirLock
@@ -225,6 +226,7 @@ class LOSORunner:
         """Pool, print, save and draw what the finished folds say."""
         results = []
         several = self.options['seeds'] is not None
+        clear_stacks(self.runs)
         wall = {'wall_time_s': self._wall_time(seconds if trained else None)}
         for run in self.runs:
             done = run.done()

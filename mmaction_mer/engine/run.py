@@ -36,6 +36,11 @@ class Run:
         """Where the run works."""
         return Path(self.cfg.work_dir)
 
+    @property
+    def top(self) -> Path:
+        """Where all seeds of the run work, which is ``work_dir`` for one alone."""
+        return self.work_dir.parent if self.plan.many_seeds else self.work_dir
+
     def folder(self, fold: Fold) -> FoldFolder:
         """Return the folder of a fold."""
         return FoldFolder(self.work_dir / 'folds' / fold.name)

@@ -201,7 +201,9 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
     """Write a checkpoint atomically: the old file stands until the new is whole."""
     with io.BytesIO() as buffer:
         torch.save(checkpoint, buffer)
-        atomic_write(path, buffer.getvalue())
+        # A state of many folds is large: no second copy of it.
+        with buffer.getbuffer() as content:
+            atomic_write(path, content)
 
 
 def _unwrap(model: nn.Module) -> nn.Module:

@@ -39,7 +39,8 @@ model = dict(type='EngineToy')
 train_cfg = dict(by_epoch=False, max_iters=8)
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=0.01))
 param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=4)]
-default_hooks = dict(checkpoint=dict(type='SlimCheckpointHook', interval=2))
+default_hooks = dict(checkpoint=dict(type='SlimCheckpointHook', interval=2,
+                                     share=None))
 randomness = dict(seed=0)
 """
 

@@ -31,7 +31,7 @@ def small_pretraining(root, folder, work_dir, batch_size=4, kill_at=None):
     cfg = Config.fromfile(CONFIGS / 'ma2mi_miacnet_synthme.py')
     cfg.work_dir = str(work_dir)
     cfg.train_cfg.update(max_iters=8, val_interval=4)
-    cfg.default_hooks.checkpoint.interval = 3
+    cfg.default_hooks.checkpoint.update(interval=1000, seconds=0, share=None)
     cfg.default_hooks.logger.interval = 1
     cfg.log_processor.window_size = 1
     cfg.param_scheduler = [

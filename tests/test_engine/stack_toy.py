@@ -39,7 +39,7 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=10)
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=0.01))
 param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=4)]
 default_hooks = dict(
-    checkpoint=dict(type='SlimCheckpointHook', interval=2),
+    checkpoint=dict(type='SlimCheckpointHook', interval=2, share=None),
     logger=dict(type='LoggerHook', interval=1))
 log_processor = dict(type='LogProcessor', window_size=1, by_epoch=False)
 randomness = dict(seed=3)

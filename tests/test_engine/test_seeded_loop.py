@@ -65,7 +65,8 @@ def test_killed_and_resumed_it_has_the_same_loss_curve(release, whole, tool, tmp
     config = small_pretraining(release, tmp_path, work_dir, kill_at=5)
     done = tool(TOOLS / 'train.py', config)
     assert done.returncode == -signal.SIGKILL
-    assert read_checkpoint(work_dir / 'last.pth')['meta']['iter'] == 3
+    # Saved by time: the interval is longer than the training.
+    assert read_checkpoint(work_dir / 'last.pth')['meta']['iter'] == 4
     config = small_pretraining(release, tmp_path, work_dir)
     done = tool(TOOLS / 'train.py', config, '--resume')
     assert done.returncode == 0, done.stderr[-3000:]

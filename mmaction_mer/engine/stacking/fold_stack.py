@@ -75,6 +75,16 @@ class FoldStack:
             for name, parameter in learning(self.model).items():
                 parameter.copy_(self.parameters[name][fold])
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the stacked parameters by their keys in ``model.state_dict()``."""
+        # A parameter that is used twice has two keys, and one name of its own.
+        names = {id(one): name for name, one in learning(self.model).items()}
+        return {
+            key: self.parameters[names[id(one)]].detach()
+            for key, one in self.model.named_parameters(remove_duplicate=False)
+            if id(one) in names
+        }
+
     def adopt(self, optimizer: torch.optim.Optimizer) -> None:
         """Let an optimizer of the model's parameters move the stacked ones instead.
 

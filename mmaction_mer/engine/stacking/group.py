@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ...datasets.annotation import MERDataError
 from ...models.augmentation import Geometry
+from ...utils import clear_half_written
 from ..draws import seed_model_stream
 from ..errors import MERRunError
 from ..fold_runner import finish_fold, load_best
@@ -28,7 +29,7 @@ from ..hooks import (
     training_state,
 )
 from ..run import Job
-from ..slim_checkpoint import frozen_fingerprints, write_checkpoint
+from ..slim_checkpoint import frozen_fingerprints
 from .clip_table import Tables
 from .dropout import DropoutCall, listed_calls
 from .fold_stack import (
@@ -40,11 +41,10 @@ from .fold_stack import (
 )
 from .reasons import NotStackable, check_config, check_runner
 from .sizing import SavedBytes, folds_that_fit, out_of_memory
+from .stack_file import Standing, label_of, stack_path, standings, write_stack
 from .start import Start, open_runner, resumed, without_workers
-from .states import joined, one_fold
+from .states import joined
 
-# Saving may take this share of the time, at most; a kill costs so much the more.
-SAVING = 0.05
 # A stack and a fold alone may differ by so much in their first loss, or it is no stack.
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 
@@ -93,7 +93,16 @@ class Group:
         self.validated: list[Any] = []
         pairs = zip(self.jobs, self.cfgs, strict=True)
         self.batches = torch.stack([self._batches(job, cfg) for job, cfg in pairs])
-        starts = [self._start(job, births[job.run.plan.seed]) for job in self.jobs]
+        found = standings(self.jobs)
+        starts = [
+            self._start(job, births[job.run.plan.seed], standing)
+            for job, standing in zip(self.jobs, found, strict=True)
+        ]
+        # Those that are done already trained with these.
+        self.size = max([len(self.jobs), *(standing.size for standing in found)])
+        self.path = stack_path(self.jobs)
+        clear_half_written(self.path.parent, self.path.name)
+        self.labels = [label_of(job) for job in self.jobs]
         self.iteration = starts[0].iteration
         self.seconds = [start.seconds for start in starts]
         self.choosing = [BestIterationHook() for _ in starts]
@@ -180,8 +189,8 @@ class Group:
         """Train to the last iteration, saving what a kill would cost otherwise."""
         runner = self.runner
         wrapper, schedulers = runner.optim_wrapper, runner.param_schedulers
-        started = last = time.monotonic()
-        saving, saved = 0.0, self.iteration
+        started = time.monotonic()
+        self.hook.clock.start(self.iteration)
         bar = tqdm(
             total=self.iterations, initial=self.iteration, unit='it', leave=False,
             desc=f'{len(self.jobs)} folds at once', disable=quiet,
@@ -194,14 +203,10 @@ class Group:
 
         with bar:
             while self.iteration < self.iterations:
-                due = self.iteration - saved >= self.hook.interval
                 settled = wrapper.inner_count % wrapper._accumulative_counts == 0
-                waited = time.monotonic() - last
-                if due and settled and saving <= SAVING * waited:
+                if settled and self.hook.clock.due(self.iteration):
                     clock()
                     self._save()
-                    saving = time.monotonic() - last - waited
-                    last, saved = time.monotonic(), self.iteration
                 geometry, noise = self._draw(self.iteration)
                 losses = self._losses(self.iteration, geometry, noise)
                 self.rates.append(wrapper.optimizer.param_groups[0]['lr'])
@@ -223,7 +228,8 @@ class Group:
                     f'during training ({key}): keep frozen layers in eval mode'
                 )
         # What follows takes fold by fold, and one of them may fail.
-        self._save()
+        if self.iteration > self.hook.clock.iteration:
+            self._save()
 
     def finish(self) -> Iterator[tuple[Job, str | None]]:
         """Save and score fold after fold.
@@ -232,13 +238,17 @@ class Group:
             Each job when it is done, or with the reason why it could not be scored:
             a fold that diverged must not cost the others.
         """
+        failed = False
         for number, job in enumerate(self.jobs):
             try:
                 self._finish(number)
                 reason = None
             except (MERDataError, ValueError) as error:
                 reason = str(error)
+            failed = failed or reason is not None
             yield job, reason
+        if not failed:
+            self.path.unlink(missing_ok=True)
 
     def _finish(self, number: int) -> None:
         runner, job, cfg = self.runner, self.jobs[number], self.cfgs[number]
@@ -256,6 +266,8 @@ class Group:
             'iteration': iteration,
             **chosen,
             'strategy': 'stacked',
+            # As with threads: other sizes differ in their last digits.
+            'folds_at_once': self.size,
             'wall_time_s': round(self.seconds[number], 3),
             'clips_trained': self.iterations * self.batches.shape[2],
         }
@@ -316,10 +328,11 @@ class Group:
             )
         return numbers[torch.tensor(drawn)]
 
-    def _start(self, job: Job, birth: Start) -> Start:
+    def _start(self, job: Job, birth: Start, standing: Standing) -> Start:
         """Read where a fold stands, or begin it."""
-        if job.folder.begin(job.details()):
-            return resumed(job, self.runner)
+        job.folder.begin(job.details(), standing.stack is not None)
+        if standing.path is not None:
+            return resumed(standing, self.runner)
         _log_of(job).unlink(missing_ok=True)
         return birth
 
@@ -382,21 +395,20 @@ class Group:
         return torch.bfloat16 if mixed else torch.float32
 
     def _save(self) -> None:
-        """Write every fold's ``last.pth``, as if it had trained alone."""
-        runner = self.runner
-        optimizer = runner.optim_wrapper.state_dict()
-        for number, job in enumerate(self.jobs):
-            self.stack.show(number)
-            state = training_state(runner, one_fold(optimizer, number))
-            state['meta'].update(
-                seconds=self.seconds[number],
-                seed=job.run.plan.seed,
-                experiment_name=job.fold.name,
-            )
-            if self.select != 'last':
-                state['best'] = self.choosing[number].best
-            write_checkpoint(job.folder.last, state)
-        self._write_losses()
+        """Write the state of all folds as one: whatever happens, they stay together."""
+        with self.hook.clock.saving(self.iteration):
+            # Before the state: a kill in between leaves lines twice, and none out.
+            self._write_losses()
+            folds = [
+                dict(label=label, seconds=seconds, best=hook.best)
+                for label, seconds, hook in zip(
+                    self.labels, self.seconds, self.choosing, strict=True
+                )
+            ]
+            state = training_state(self.runner)
+            write_stack(self.path, state, self.stack.state(), folds)
+            for job in self.jobs:
+                job.folder.clear()
 
     def _write_losses(self) -> None:
         """Add the losses since the last time to each fold's log, one line a step."""

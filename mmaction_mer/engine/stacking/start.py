@@ -9,10 +9,9 @@ from torch import Tensor
 from ..errors import MERRunError
 from ..fold_runner import FoldRunner
 from ..run import Job
-from ..slim_checkpoint import frozen_fingerprint, load_slim, read_checkpoint
+from ..slim_checkpoint import frozen_fingerprint, load_slim
 from .fold_stack import copy_of_learning
-
-REMEDY = 'delete this file; with --resume the fold starts again'
+from .stack_file import Standing
 
 
 @dataclass(frozen=True)
@@ -74,30 +73,21 @@ def birth(job: Job) -> tuple[Start, str]:
         runner.close()
 
 
-def iteration_of(job: Job) -> int:
-    """Where a job stands: iterations that its training state has behind it."""
-    if not job.folder.last.is_file():
-        return 0
-    state = read_checkpoint(job.folder.last, remedy=REMEDY, mmap=True)
-    return state['meta']['iter']
-
-
-def resumed(job: Job, runner: FoldRunner) -> Start:
-    """Read where a job stands.
+def resumed(standing: Standing, runner: FoldRunner) -> Start:
+    """Read where a fold stands.
 
     Args:
-        job: The fold, with a ``last.pth``.
+        standing: Which state, of which file.
         runner: Whose model the state is read through, as a check of what is frozen.
 
     Raises:
         MERRunError: The state cannot be read or does not fit the model.
     """
-    path = job.folder.last
-    state = read_checkpoint(path, remedy=REMEDY)
+    state = standing.state()
     try:
         load_slim(runner.model, state['state_dict'])
     except MERRunError as error:
-        raise MERRunError(f'{path}: {error}') from error
+        raise MERRunError(f'{standing.path}: {error}') from error
     return Start(
         state['meta']['iter'],
         copy_of_learning(runner.model),

@@ -1,7 +1,8 @@
 """Optimizer states of stacked folds: into one per fold, and back.
 
-A fold that trained in a stack leaves the very ``last.pth`` that it would have left
-alone, so that a run may go on in another grouping or under another strategy.
+What a stack keeps of a fold (``stack_file.py``) can be made into the very ``last.pth``
+that the fold would have left alone, so that a run may go on in another grouping or
+under another strategy.
 """
 
 from collections.abc import Callable, Sequence

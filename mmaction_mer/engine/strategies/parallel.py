@@ -26,6 +26,7 @@ from ..errors import MERRunError
 from ..fold_runner import train_fold
 from ..memory import available_memory, keep_freed_memory
 from ..run import Job
+from ..stacking.stack_file import leave_stack
 
 # What a process takes at least: its imports are 0.8 GiB, then come model and clips.
 _BYTES_PER_WORKER = 2 << 30
@@ -248,6 +249,7 @@ def _train(job: Job, number: int) -> _Failure | None:
             import_modules_from_strings(**imports)
         job = replace(job, run=replace(job.run, console='ERROR'))
         select = job.run.plan.select
+        leave_stack(job)
         train_fold(job.config(), job.folder, job.details(), select, 'parallel')
     except Exception as error:
         if isinstance(error, OSError) and error.errno:

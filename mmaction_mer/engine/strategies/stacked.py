@@ -8,7 +8,8 @@ from ..run import Job
 from ..stacking import Group, NotStackable
 from ..stacking.clip_table import Tables
 from ..stacking.sizing import out_of_memory
-from ..stacking.start import Start, birth, iteration_of
+from ..stacking.stack_file import Standing, standings
+from ..stacking.start import Start, birth
 from .sequential import sequential
 
 
@@ -58,15 +59,18 @@ def _in_groups(
 ) -> Iterator[tuple[Job, str | None]]:
     """Train jobs in groups; the caller takes those that it is given off the list."""
     quiet = not pending or pending[0].run.console != 'WARNING'
-    most = len(pending) if size == 'auto' else int(size)
+    auto = size == 'auto'
+    most = (_most_before(pending) or len(pending)) if auto else int(size)
     tables = Tables(quiet)
     births, alike = _births(pending)
     while pending:
-        chosen = _next_group(pending, alike, most)
+        chosen, kept = _next_group(pending, standings(pending), alike, most)
         try:
             with Group(chosen, tables, births) as group:
                 fit = group.folds_that_fit()
-                if size == 'auto' and fit < len(chosen):
+                # A stack that has begun stays as it is, also where a little less memory
+                # is free than when it was chosen: other stacks round otherwise.
+                if auto and fit * (2 if kept else 1) < len(chosen):
                     most = fit
                 else:
                     group.try_step()
@@ -98,11 +102,32 @@ def _births(jobs: Sequence[Job]) -> tuple[dict[int, Start], dict[int, str]]:
     )
 
 
-def _next_group(
-    pending: Sequence[Job], alike: Mapping[int, str], most: int
-) -> list[Job]:
-    """Choose folds that share their frozen part and have come equally far."""
-    keys = [(alike[job.run.plan.seed], iteration_of(job)) for job in pending]
-    return [job for job, key in zip(pending, keys, strict=True) if key == keys[0]][
-        :most
+def _most_before(jobs: Sequence[Job]) -> int:
+    """How many folds trained at once in earlier sittings of a run; 0 if none did."""
+    runs = {job.run.plan.seed: job.run for job in jobs}.values()
+    told = [
+        run.folder(fold).state().get('folds_at_once')
+        for run in runs
+        for fold in run.plan.folds
     ]
+    kept = [one.size for one in standings(jobs) if one.stack is not None]
+    return max([*kept, *(size for size in told if isinstance(size, int))], default=0)
+
+
+def _next_group(
+    pending: Sequence[Job],
+    found: Sequence[Standing],
+    alike: Mapping[int, str],
+    most: int,
+) -> tuple[list[Job], bool]:
+    """Choose folds of one stack, or that could be one: equally far, one frozen part.
+
+    Returns:
+        The folds, and whether they are a stack already.
+    """
+    keys = [
+        (alike[job.run.plan.seed], standing.iteration, standing.stack)
+        for job, standing in zip(pending, found, strict=True)
+    ]
+    same = [job for job, key in zip(pending, keys, strict=True) if key == keys[0]]
+    return same[:most], keys[0][-1] is not None

@@ -14,7 +14,7 @@ from mmengine.config import Config
 
 from mmaction_mer.engine import MERRunError
 from mmaction_mer.engine.hooks import ModelStreamHook
-from mmaction_mer.engine.stacking import FoldStack, Group, group
+from mmaction_mer.engine.stacking import FoldStack, Group, group, stack_file
 from mmaction_mer.evaluation.predictions import read_predictions
 from mmaction_mer.models import GroupAdapter, MPTViT
 
@@ -145,7 +145,8 @@ def test_a_stacked_run_is_the_sequential_run(
         for run in ('one', 'all')
     ]
     for state in states:
-        del state['wall_time_s'], state['finished'], state['strategy']
+        for key in ('wall_time_s', 'finished', 'strategy', 'folds_at_once'):
+            state.pop(key, None)
     assert states[0] == states[1]
     # The folds do differ, or all of this would show nothing.
     first, second = (step_losses(tmp_path / 'all' / 'folds' / f) for f in FOLDS[:2])
@@ -197,7 +198,6 @@ def cut_at(monkeypatch, iteration):
         return normal(self, number, *args)
 
     monkeypatch.setattr(Group, '_losses', losses)
-    monkeypatch.setattr(group, 'SAVING', 1e9)
 
 
 @pytest.mark.parametrize('then', ['stacked', 'sequential'])
@@ -209,8 +209,11 @@ def test_what_was_cut_goes_on_under_either_strategy(
             cut_at(patched, iteration)
             with pytest.raises(Killed):
                 train(stack_config(resume=number > 0))
-    assert (tmp_path / 'run' / 'folds' / 's1' / 'last.pth').is_file()
     train(stack_config(resume=True, loso__strategy=then))
+    assert not [
+        *(tmp_path / 'run').rglob('*.pth.*'),
+        *(tmp_path / 'run').glob('stacks'),
+    ]
     if then == 'stacked':
         assert_same_run(whole, tmp_path / 'run', step_losses)
     for fold in FOLDS:
@@ -227,10 +230,36 @@ def test_folds_that_came_unequally_far_are_stacked_apart(
         with pytest.raises(Killed):
             train(stack_config())
     stacks.clear()
-    # Killed between two folds' files: one of them never got its own.
-    (tmp_path / 'run' / 'folds' / 's3' / 'last.pth').unlink()
+    # What messages advise where something is wrong with a fold: it starts again.
+    shutil.rmtree(tmp_path / 'run' / 'folds' / 's3')
     train(stack_config(resume=True))
     assert stacks == [(4, ['s1', 's2', 's4']), (0, ['s3'])]
+    for fold in FOLDS:
+        assert_same_predictions(
+            whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
+        )
+
+
+@pytest.mark.parametrize('number', [2, 3, 6])
+def test_a_kill_between_any_two_states_keeps_the_stack_together(
+    number, whole, stack_config, tmp_path, monkeypatch, stacks
+):
+    written, replace = [], os.replace
+
+    def dies(source, target):
+        if str(target).endswith('.pth'):
+            written.append(target)
+            if len(written) == number:
+                raise Killed
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, 'replace', dies)
+        with pytest.raises(Killed):
+            train(stack_config())
+    stacks.clear()
+    train(stack_config(resume=True))
+    assert [folds for _, folds in stacks] == [[*FOLDS]]
     for fold in FOLDS:
         assert_same_predictions(
             whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
@@ -331,7 +360,6 @@ def test_memory_that_runs_out_on_the_way_costs_nothing(
         return normal(self, iteration, *args)
 
     monkeypatch.setattr(Group, '_losses', full)
-    monkeypatch.setattr(group, 'SAVING', 1e9)
     train(stack_config())
     for fold in FOLDS:
         assert_same_predictions(
@@ -550,22 +578,23 @@ def test_a_kill_between_accumulated_batches(
 
 
 def test_a_full_disk_costs_what_was_not_yet_saved(
-    whole, stack_config, tmp_path, monkeypatch
+    whole, stack_config, tmp_path, monkeypatch, stacks
 ):
-    saved, normal = [], group.write_checkpoint
+    saved, normal = [], stack_file.write_checkpoint
 
     def full(path, state):
         saved.append(path)
-        if len(saved) == 7:  # the second time, at the third fold
+        if len(saved) == 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         normal(path, state)
 
-    monkeypatch.setattr(group, 'SAVING', 1e9)
     with monkeypatch.context() as patched:
-        patched.setattr(group, 'write_checkpoint', full)
+        patched.setattr(stack_file, 'write_checkpoint', full)
         with pytest.raises(OSError, match='No space left'):
             train(stack_config())
+    stacks.clear()
     train(stack_config(resume=True))
+    assert stacks == [(2, [*FOLDS])]
     for fold in FOLDS:
         assert_same_predictions(
             whole / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
