@@ -172,9 +172,9 @@ def test_visitors_who_send_the_same_file_at_once_are_all_answered(
 
     with ThreadPoolExecutor(visitors) as pool:
         answers = list(pool.map(visit, range(visitors)))
-    assert len({path for path, _ in answers}) == visitors
     for _, answer in answers:
         assert 'mer-label' in json.dumps(answer['output']), answer
+    assert len({path for path, _ in answers}) == visitors
     assert running.kept() == []
 
 
@@ -346,7 +346,7 @@ def test_no_signal_leaves_a_clip_behind(tmp_path, clip):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     left = json.loads(done.stdout.splitlines()[-1])
-    assert left['SIGKILL'] == 1  # a clip was there when it came
-    assert {name: left[name] for name in SIGNALS[:-1]} == dict.fromkeys(SIGNALS[:-1], 0)
-    assert left['next start'] == 0
+    # A clip was there when the signal came; only this one cannot be caught.
+    assert left.pop('SIGKILL') is True
+    assert left == dict.fromkeys([*SIGNALS[:-1], 'next start'], False)
     assert 'Traceback' not in done.stderr
