@@ -43,6 +43,8 @@ def stored(trial: Trial) -> Measured | None:
         folder = trial.folder / f'seed{seed}'
         try:
             results[seed] = read_object(folder / 'results.json')
+            if results[seed].get('missing'):
+                return None
             names = results[seed]['extra']['folds']['done']
             folds = [FoldFolder(folder / 'folds' / name) for name in names]
             lines[seed] = [

@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 
 from ..evaluation.predictions import NAMES, read_predictions
 from .draws import streams_kept
-from .errors import MERRunError
+from .errors import ConfigError
 from .fold_config import mer_dataset
 from .fold_folder import FoldFolder
 
@@ -25,7 +25,7 @@ def check_names(cfg: Config) -> None:
         cfg: The config of the protocol.
 
     Raises:
-        MERRunError: Dataset, subject or clip is missing.
+        ConfigError: Dataset, subject or clip is missing.
         MERDataError: The clip cannot be loaded.
     """
     loader = copy.deepcopy(cfg.test_dataloader)
@@ -41,7 +41,7 @@ def check_names(cfg: Config) -> None:
     if sample is None or not hasattr(sample, 'metainfo_keys'):
         return
     if missing := [name for name in NAMES if name not in sample]:
-        raise MERRunError(
+        raise ConfigError(
             f'test_dataloader gives samples without {", ".join(missing)}: {REMEDY}'
         )
 
@@ -54,12 +54,12 @@ def check_predictions(folder: FoldFolder, held_out: list[str]) -> None:
         held_out: Its subjects.
 
     Raises:
-        MERRunError: A prediction names another subject, or none.
+        ConfigError: A prediction names another subject, or none.
         MERDataError: The predictions cannot be read.
     """
     found = {line['subject'] for line in read_predictions(folder.predictions)}
     if other := sorted(found - set(held_out)):
-        raise MERRunError(
+        raise ConfigError(
             f'{folder.predictions}: predictions of subject(s) {", ".join(other)}, but '
             f'those held out are {", ".join(held_out)}; {REMEDY}'
         )

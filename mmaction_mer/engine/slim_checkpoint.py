@@ -17,7 +17,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from ..utils import atomic_write
-from .errors import MERRunError
+from .errors import ConfigError, MERRunError
 
 KEY = 'frozen_fingerprint'
 
@@ -265,7 +265,7 @@ def _learned_state(
     fingerprints: dict[str, Tensor],
 ) -> dict[str, Tensor]:
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise MERRunError(
+        raise ConfigError(
             f'nothing in {type(model).__name__} learns: every parameter is frozen; '
             f'check what the config freezes'
         )

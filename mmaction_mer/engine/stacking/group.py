@@ -16,9 +16,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...datasets.annotation import MERDataError
+from ...evaluation.mer_metric import NotFiniteScores
 from ...models.augmentation import Geometry
+from ..divergence import next_iteration
 from ..draws import seed_model_stream
-from ..errors import MERRunError
+from ..errors import ConfigError, DivergedError, MERRunError
 from ..fold_runner import finish_fold, load_best
 from ..hooks import (
     BestIterationHook,
@@ -43,6 +45,8 @@ from .sizing import SavedBytes, folds_that_fit, out_of_memory
 from .start import Start, open_runner, resumed, without_workers
 from .states import joined, one_fold
 
+# Every so many iterations a GPU is asked whether a fold has diverged.
+LOOK = 50
 # Saving may take this share of the time, at most; a kill costs so much the more.
 SAVING = 0.05
 # A stack and a fold alone may differ by so much in their first loss, or it is no stack.
@@ -103,7 +107,7 @@ class Group:
         wrapper = runner.optim_wrapper
         self.stack.adopt(wrapper.optimizer)
         if wrapper.clip_grad_kwargs and wrapper.grad_name == 'grad_norm':
-            wrapper.clip_func = clip_each_fold
+            wrapper.clip_func = partial(clip_each_fold, refuse=self._spoil)
         if starts[0].optimizer is not None:
             wrapper.load_state_dict(joined([start.optimizer for start in starts]))
             for scheduler, state in zip(
@@ -115,6 +119,9 @@ class Group:
         self.losses: list[Tensor] = []
         self.rates: list[float] = []
         self.calls: list[DropoutCall] = []
+        # First iteration, from 1, whose loss or gradients were not finite; 0 for none.
+        self.spoiled = torch.zeros(len(self.jobs), dtype=torch.long, device=self.device)
+        self.diverged: dict[int, DivergedError] = {}
 
     def __enter__(self) -> 'Group':
         """Give the group itself."""
@@ -199,46 +206,80 @@ class Group:
                 waited = time.monotonic() - last
                 if due and settled and saving <= SAVING * waited:
                     clock()
+                    self._find_diverged()
                     self._save()
                     saving = time.monotonic() - last - waited
                     last, saved = time.monotonic(), self.iteration
                 geometry, noise = self._draw(self.iteration)
                 losses = self._losses(self.iteration, geometry, noise)
                 self.rates.append(wrapper.optimizer.param_groups[0]['lr'])
+                self._spoil(losses.detach().isfinite())
                 wrapper.update_params(losses.sum())
                 for scheduler in schedulers or []:
                     scheduler.step()
                 self.losses.append(losses.detach())
                 self.iteration += 1
                 runner.train_loop._iter = self.iteration
+                # On a GPU each look waits for it.
+                if self.device.type == 'cpu' or self.iteration % LOOK == 0:
+                    self._find_diverged()
+                    if len(self.diverged) == len(self.jobs):
+                        break
                 if self.select != 'last' and self._validation_is_due():
                     self._validate()
                 bar.update()
         clock()
+        self._find_diverged()
         now = frozen_fingerprints(self.runner.model)
         for key, value in (self.hook.fingerprints or {}).items():
             if key not in now or not torch.equal(value, now[key]):
-                raise MERRunError(
+                raise ConfigError(
                     f'what is frozen in {type(self.runner.model).__name__} changed '
                     f'during training ({key}): keep frozen layers in eval mode'
                 )
         # What follows takes fold by fold, and one of them may fail.
         self._save()
 
-    def finish(self) -> Iterator[tuple[Job, str | None]]:
+    def finish(self) -> Iterator[tuple[Job, Exception | None]]:
         """Save and score fold after fold.
 
         Yields:
-            Each job when it is done, or with the reason why it could not be scored:
-            a fold that diverged must not cost the others.
+            Each job when it is done, or with the error that it ended in: a fold that
+            diverged must not cost the others.
         """
         for number, job in enumerate(self.jobs):
-            try:
-                self._finish(number)
-                reason = None
-            except (MERDataError, ValueError) as error:
-                reason = str(error)
-            yield job, reason
+            failure: Exception | None = self.diverged.get(number)
+            if failure is None:
+                try:
+                    self._finish(number)
+                except DivergedError as error:
+                    job.folder.diverge(error.iteration)
+                    failure = error
+                except (MERDataError, MERRunError) as error:
+                    failure = error
+            yield job, failure
+
+    def _spoil(self, finite: Tensor) -> None:
+        """Note of which folds this iteration is the first that is not finite.
+
+        Args:
+            finite: Whether each fold is finite still, ``(G,)``.
+        """
+        first = (self.spoiled == 0) & ~finite
+        self.spoiled = self.spoiled.masked_fill(first, self.iteration + 1)
+
+    def _find_diverged(self) -> None:
+        """Mark the folds that diverged; they are neither saved nor scored any more."""
+        lost = (self.spoiled == 0) & ~self.stack.finite()
+        found = self.spoiled.masked_fill(lost, next_iteration(self.runner)).tolist()
+        for number, iteration in enumerate(found):
+            if iteration and number not in self.diverged:
+                self._mark_diverged(number, iteration)
+
+    def _mark_diverged(self, number: int, iteration: int) -> None:
+        job = self.jobs[number]
+        self.diverged[number] = DivergedError(job.fold.name, iteration)
+        job.folder.diverge(iteration)
 
     def _finish(self, number: int) -> None:
         runner, job, cfg = self.runner, self.jobs[number], self.cfgs[number]
@@ -272,12 +313,19 @@ class Group:
 
     def _validate(self) -> None:
         """Validate every fold, and keep its best iteration."""
+        self._find_diverged()
         for number, (cfg, hook) in enumerate(
             zip(self.cfgs, self.choosing, strict=True)
         ):
+            if number in self.diverged:
+                continue
             self.stack.show(number)
             dataset = self.validated[number]
-            metrics = self._score(dataset, cfg.val_dataloader, cfg.val_evaluator)
+            try:
+                metrics = self._score(dataset, cfg.val_dataloader, cfg.val_evaluator)
+            except NotFiniteScores:
+                self._mark_diverged(number, next_iteration(self.runner))
+                continue
             hook.after_val_epoch(self.runner, metrics)
 
     def _score(self, dataset: Any, loader: Config, evaluators: Any) -> dict[str, Any]:
@@ -386,6 +434,8 @@ class Group:
         runner = self.runner
         optimizer = runner.optim_wrapper.state_dict()
         for number, job in enumerate(self.jobs):
+            if number in self.diverged:
+                continue
             self.stack.show(number)
             state = training_state(runner, one_fold(optimizer, number))
             state['meta'].update(
