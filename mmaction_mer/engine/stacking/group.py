@@ -336,12 +336,14 @@ class Group:
         numbers = self.tested.numbers(dataset).tolist()
         size = loader.get('batch_size', 1)
         model.eval()
-        for begin in range(0, len(numbers), size):
-            batch = self.tested.batch(numbers[begin : begin + size])
-            with torch.no_grad():
-                outputs = model.test_step(batch)
-            evaluator.process(data_samples=outputs, data_batch=batch)
-        model.train()
+        try:
+            for begin in range(0, len(numbers), size):
+                batch = self.tested.batch(numbers[begin : begin + size])
+                with torch.no_grad():
+                    outputs = model.test_step(batch)
+                evaluator.process(data_samples=outputs, data_batch=batch)
+        finally:
+            model.train()
         return evaluator.evaluate(len(numbers))
 
     def _batches(self, job: Job, cfg: Config) -> Tensor:
