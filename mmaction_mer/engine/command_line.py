@@ -124,7 +124,7 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
     """Turn what a user can put right into one message and exit status 1.
 
     Any other error keeps its traceback: it is ours. What SIGTERM or SIGHUP ends cleans
-    up first, and has the exit status that a shell gives it: 128 and the signal's number.
+    up first; its exit status is the one that a shell reports, 128 and the number.
     """
 
     @functools.wraps(main)

@@ -1,4 +1,4 @@
-"""How much memory is left, what shows that none is, and freed memory that stays with the process."""
+"""How much memory is left, how its end shows, and freed memory that is kept."""
 
 import ctypes
 import errno

@@ -113,7 +113,8 @@ class Ranks:
     def leave(self) -> None:
         """Tell the others that this rank ends early, so that none waits for it."""
         if self._store is not None:
-            with contextlib.suppress(RuntimeError):  # the store is gone, and so are they
+            # Where the store is gone, nobody is left to be told.
+            with contextlib.suppress(RuntimeError):
                 self._store.set('left', str(self.rank))
 
     def _await(self, keys: list[str]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -145,6 +146,8 @@ def _train_all(
                 ended.append((job, failure))
     finally:
         for worker in busy:
+            worker.interrupt()
+        for worker in busy:
             worker.stop(at_once=True)
         for worker in workers:
             worker.dismiss()
@@ -181,6 +184,8 @@ def begin(parent: int, threads: int) -> None:
 
 def serve(link: Connection) -> None:
     """Train what comes in, until nothing more can come."""
+    # By default it would end in the middle of a file.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.suppress(EOFError, ConnectionError):
         link.send(BEGAN)
         while True:

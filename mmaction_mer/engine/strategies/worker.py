@@ -20,8 +20,9 @@ from ..run import Job
 
 #: Seconds after which a process that ended without a word is noticed.
 LOOK = 0.5
-# Seconds that a process gets to end by itself, when all is done.
-_PATIENCE = 60
+# Seconds that a process gets to end by itself: when all is done, and when it is told
+# to end in the middle of a fold.
+_PATIENCE, _GRACE = 60, 10
 
 #: What a process says when it has imported all that it needs.
 BEGAN = 'began'
@@ -150,15 +151,21 @@ class Worker:
         if self._link is not None:
             self._link.close()
 
+    def interrupt(self) -> None:
+        """Tell the process to leave its fold, and nothing half written."""
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self, at_once: bool) -> None:
         """End the process; at once for one that may be in the middle of a fold."""
         if self._process is None:
             return
         assert self._link is not None
         self._link.close()
-        if not at_once:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
+        if at_once:
+            self.interrupt()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE if at_once else _PATIENCE)
         # With the workers of its data loaders, which are of its group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

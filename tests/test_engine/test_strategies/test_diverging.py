@@ -1,4 +1,4 @@
-"""A fold that diverges: the same report and the same rest of the run, however trained."""
+"""A fold that diverges: the same report and the same rest, however trained."""
 
 import importlib
 import json
