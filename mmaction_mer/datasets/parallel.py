@@ -218,7 +218,8 @@ def _serve(
         _begin(threads, with_torch)
     except Exception as error:
         # It is told with the first job's result; a traceback would only frighten.
-        link.send((False, _NoProcess(f'{type(error).__name__}: {error}')))
+        with contextlib.suppress(ConnectionError):
+            link.send((False, _NoProcess(f'{type(error).__name__}: {error}')))
         return
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
