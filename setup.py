@@ -76,7 +76,6 @@ setup(
         'av>=14',
         'decord>=0.6.0',
         'jinja2>=3.1',
-        'joblib>=1.4',
         'matplotlib>=3.8',
         'numpy>=1.26',
         'packaging>=23',

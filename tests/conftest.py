@@ -4,6 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+# What tests of several folders import.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from dispositions import restore  # noqa: E402
+
+restore()
+
 # Before anything loads numpy, torch or matplotlib: small tests are fastest with few
 # threads, and no window may open. A worker of `pytest -n` has one core for itself, and
 # what is set there already comes from the process that started it.
@@ -12,18 +19,15 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 os.environ.setdefault('OMP_NUM_THREADS', '2')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
-import cv2
-import pytest
-import torch
-from mmengine.registry import init_default_scope
+import cv2  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
 
-import mmaction_mer  # noqa: F401  (registers, and repairs the host stack)
+import mmaction_mer  # noqa: E402, F401  (registers, and repairs the host stack)
 
 torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 cv2.setNumThreads(1)
-
-# What tests of several folders import.
-sys.path.insert(0, str(Path(__file__).parent))
 
 # Packages of their own: one is loaded by the fixture below, the other one patches what
 # is imported after it.

@@ -45,6 +45,8 @@ def stored(trial: Trial) -> Measured | None:
         folder = trial.folder / f'seed{seed}'
         try:
             results[seed] = read_object(folder / 'results.json')
+            if results[seed].get('missing'):
+                return None
             names = results[seed]['extra']['folds']['done']
             plan = stored_run(folder)
             folds = {}

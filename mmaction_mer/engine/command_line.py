@@ -4,9 +4,12 @@ import argparse
 import errno
 import functools
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from mmengine.config import Config, DictAction
 
 from ..datasets.annotation import MERDataError
 from .errors import MERRunError
+from .memory import starved
 
 
 class CfgOptions(DictAction):
@@ -119,14 +123,16 @@ def loso_option(cfg: Config, name: str, value: Any) -> None:
 def report_errors(main: Callable[..., None]) -> Callable[..., int]:
     """Turn what a user can put right into one message and exit status 1.
 
-    Any other error keeps its traceback: it is ours.
+    Any other error keeps its traceback: it is ours. What SIGTERM or SIGHUP ends cleans
+    up first; its exit status is the one that a shell reports, 128 and the number.
     """
 
     @functools.wraps(main)
     def run(*args: Any, **kwargs: Any) -> int:
         try:
-            main(*args, **kwargs)
-            sys.stdout.flush()
+            with _signals_raised():
+                main(*args, **kwargs)
+                sys.stdout.flush()
         except BrokenPipeError:
             try:
                 sys.stdout.flush()
@@ -146,9 +152,52 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
         except KeyboardInterrupt:
             print('interrupted; what is done is kept', file=sys.stderr)
             return 130
+        except _Ended as end:
+            print(f'{end}; what is done is kept', file=sys.stderr)
+            return 128 + end.number
         return 0
 
     return run
+
+
+class _Ended(BaseException):
+    """A signal that asks this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f'ended by {signal.Signals(number).name}')
+        self.number = number
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a ``with`` block as Ctrl-C does.
+
+    By default they end a process on the spot: what it has half written stays, and so do
+    its children. One that is ignored, as under ``nohup``, stays ignored, and one that
+    somebody else handles stays theirs.
+    """
+    process = os.getpid()
+
+    def end(number: int, _: Any) -> None:
+        # Another one ends it on the spot, and so does one that a child, forked
+        # meanwhile, gets: what it has to tidy up is its parent's.
+        signal.signal(number, signal.SIG_DFL)
+        if os.getpid() != process:
+            os.kill(os.getpid(), number)
+        raise _Ended(number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, end)
+                taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            if signal.getsignal(number) is end:
+                signal.signal(number, signal.SIG_DFL)
 
 
 # What a machine refuses, whatever the code.
@@ -168,6 +217,13 @@ def explained(error: Exception) -> str | None:
     """
     if isinstance(error, MERDataError | MERRunError):
         return shortened(error)
+    if starved(error):
+        words = str(error).strip().splitlines() or ['no memory is left']
+        return (
+            f'{words[0]}: memory, threads or processes are used up, or limited for '
+            f'this user (ulimit -a): free some, or lower train_dataloader.batch_size '
+            f'and num_workers, then start again (a run by --resume)'
+        )
     if not isinstance(error, OSError) or error.errno not in _REFUSALS:
         return None
     where = f'{error.filename}: ' if error.filename else ''

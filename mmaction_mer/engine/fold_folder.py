@@ -78,6 +78,23 @@ class FoldFolder:
         finished = self.state().get('status') == 'done'
         return finished and self.predictions.is_file() and self.model.is_file()
 
+    def tried(self) -> bool:
+        """Tell whether the fold is finished, or says itself why it cannot be."""
+        return self.done() or self.state().get('status') in ('diverged', 'failed')
+
+    def why_missing(self) -> str:
+        """Say why the fold is not done, of one that is not.
+
+        Returns:
+            Some words, as in ``'diverged at iteration 6'``.
+        """
+        state = self.state()
+        if state.get('status') == 'diverged':
+            return f'diverged at iteration {state.get("iteration")}'
+        if state.get('status') == 'failed':
+            return str(state.get('reason'))
+        return 'not finished'
+
     def begin(self, details: dict[str, Any], elsewhere: bool = False) -> bool:
         """Mark the fold as running and clear what an interrupted write left.
 
@@ -93,8 +110,11 @@ class FoldFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         clear_half_written(self.path)
+        state = self.state()
+        if state.get('status') == 'diverged':
+            self.clear()
         resumes = self.last.is_file()
-        attempt = self.state().get('attempt') if resumes or elsewhere else None
+        attempt = state.get('attempt') if resumes or elsewhere else None
         begun = {'status': 'running', 'attempt': attempt or uuid.uuid4().hex}
         write_json(self.state_file, {**begun, **details})
         return resumes
@@ -135,8 +155,32 @@ class FoldFolder:
         known = digests.get(file.name) if isinstance(digests, Mapping) else None
         return known is not None and known != file_digest(file)
 
+    def diverge(self, iteration: int) -> None:
+        """Mark the fold as diverged and drop all that it learned.
+
+        Args:
+            iteration: The first iteration that was not finite.
+        """
+        state = {**self.state(), 'status': 'diverged', 'iteration': iteration}
+        state.pop('attempt', None)  # its state in a stack is not gone on from
+        write_json(self.state_file, state)
+        self.clear()
+        for path in (self.model, self.predictions):
+            path.unlink(missing_ok=True)
+
+    def fail(self, reason: str, details: dict[str, Any]) -> None:
+        """Mark the fold as failed; a resume goes on from its training state.
+
+        Args:
+            reason: Why.
+            details: What ``fold.json`` shall say besides, as in :meth:`begin`.
+        """
+        attempt = self.state().get('attempt')
+        state = {'status': 'failed', 'reason': reason, 'attempt': attempt, **details}
+        write_json(self.state_file, state)
+
     def clear(self) -> None:
-        """Drop the training state, of a fold that is done."""
+        """Drop the training state, of a fold that is done or starts again."""
         for name in (self.last, self.path / 'last_checkpoint'):
             name.unlink(missing_ok=True)
 

@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from ..datasets.annotation import MERDataError
 from ..evaluation.report import SELECTIONS
+from .divergence import DivergenceHook, divergence_named
 from .draws import seed_draws
-from .errors import MERRunError
+from .errors import ConfigError, DivergedError, MERRunError
 from .fold_folder import FoldFolder
 from .hooks import (
     BestIterationHook,
@@ -175,19 +176,36 @@ def train_fold(
         strategy: What ``fold.json`` shall say of how the fold was trained.
 
     Raises:
+        DivergedError: Training diverged; the folder says so, and keeps nothing else.
         MERRunError: The training state cannot be read, or predictions do not name
             their clips.
         MERDataError: The data cannot be used.
     """
+    try:
+        _train_fold(cfg, folder, details, select, strategy)
+    except DivergedError as error:
+        folder.diverge(error.iteration)
+        raise
+
+
+def _train_fold(
+    cfg: Config,
+    folder: FoldFolder,
+    details: dict[str, Any],
+    select: str,
+    strategy: str,
+) -> None:
     if folder.begin(details):
         cfg.update(resume=True, load_from=str(folder.last))
     runner = FoldRunner.from_cfg(cfg)
     try:
         runner.register_hook(SubjectGuardHook(details['held_out']))
         runner.register_hook(ModelStreamHook(runner.seed))
+        runner.register_hook(DivergenceHook(folder.name))
         if select != 'last':
             runner.register_hook(BestIterationHook())
-        runner.train()
+        with divergence_named(folder.name, runner):
+            runner.train()
         iteration, chosen = runner.iter, {}
         if select != 'last':
             best = runner.hook(BestIterationHook).best
@@ -219,10 +237,10 @@ def load_best(
         The iteration, and what ``fold.json`` says of its choice.
 
     Raises:
-        MERRunError: No validation was ever due.
+        ConfigError: No validation was ever due.
     """
     if best is None:
-        raise MERRunError(
+        raise ConfigError(
             f'selection {select!r} needs a validation, but train_cfg never '
             f'came to one: check val_begin and val_interval'
         )
@@ -248,14 +266,16 @@ def finish_fold(
         test: Scores the model and writes the predictions.
 
     Raises:
-        MERRunError: Predictions do not name their clips.
+        DivergedError: Scores of held-out clips are not finite.
+        ConfigError: Predictions do not name their clips.
     """
     fingerprints = runner.hook(SlimCheckpointHook).fingerprints
     weights = checkpoint_state_dict(runner.model, fingerprints)
     metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
     meta = dict(details, iteration=facts['iteration'], dataset_meta=metainfo)
     write_checkpoint(folder.model, dict(meta=meta, state_dict=weights))
-    test()
+    with divergence_named(folder.name, runner):
+        test()
     check_predictions(folder, details['held_out'])
     folder.finish(
         {
@@ -337,7 +357,7 @@ def _building(part: str) -> Iterator[None]:
     except (MERDataError, MERRunError):
         raise
     except _MISTAKES as error:
-        raise MERRunError(
+        raise ConfigError(
             f"the config's {part} cannot be built: {type(error).__name__}: {error}; "
             'check its types and their arguments'
         ) from error

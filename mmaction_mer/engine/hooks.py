@@ -16,7 +16,7 @@ from mmengine.utils import apply_to
 from ..datasets.annotation import MERDataError
 from ..utils import atomic_write
 from .draws import seed_model_stream
-from .errors import MERRunError
+from .errors import ConfigError, MERRunError
 from .saving import SavingClock
 from .slim_checkpoint import (
     checkpoint_state_dict,
@@ -47,7 +47,7 @@ class SlimCheckpointHook(Hook):
         share: Share of the time that writing may take; None for any.
 
     Raises:
-        MERRunError: What was frozen changed during training.
+        ConfigError: What was frozen changed during training.
     """
 
     priority = 'VERY_LOW'
@@ -90,7 +90,7 @@ class SlimCheckpointHook(Hook):
         now = frozen_fingerprints(runner.model)
         for key, before in (self.fingerprints or {}).items():
             if key not in now or not torch.equal(before, now[key]):
-                raise MERRunError(
+                raise ConfigError(
                     f'what is frozen in {type(runner.model).__name__} changed during '
                     f'training ({key}): a layer keeps statistics, or something was '
                     f'frozen or unfrozen on the way; keep frozen layers in eval mode'

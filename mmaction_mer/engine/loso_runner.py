@@ -1,5 +1,6 @@
 """The runner of a whole protocol: plan, folds, pooled result."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from ..utils import clear_half_written
-from .errors import MERRunError
+from .errors import FoldsFailed, MERRunError
 from .fingerprint import fingerprint
 from .fold_check import check_model
 from .fold_config import testing_config
@@ -100,13 +101,17 @@ class LOSORunner:
     def train(self) -> dict[str, Any]:
         """Train and test every fold that is not done, then pool all that are.
 
+        A fold that diverged or failed keeps no other from being trained: what is done
+        is pooled, and the results name what is missing.
+
         Returns:
             The pooled results on the first rank, nothing on the others, nor where
             only a share of the folds was asked for.
 
         Raises:
-            MERRunError: Another process works in this directory, or a fold that was
-                asked for is not done after all.
+            MERRunError: Another process works in this directory.
+            FoldsFailed: Folds that were asked for are not done; all that could be
+                done is done and, but for a share, pooled.
         """
         started = time.monotonic()
         self.ranks.take_device()
@@ -117,14 +122,20 @@ class LOSORunner:
                 trained = self._train(lock)
                 if not self.ranks.first:
                     return {}
+                self._all_tried()
+                results = {}
+                if not self.options['share']:
+                    results = self._conclude(trained, time.monotonic() - started)
                 self._all_done()
-                if self.options['share']:
-                    return {}
-                return self._conclude(trained, time.monotonic() - started)
+                return results
             except OSError as error:
                 # mmengine's own writes do not name their file when the disk is full.
                 if error.errno:
                     error.filename = error.filename or str(self.work_dir)
+                self.ranks.leave()
+                raise
+            except BaseException:
+                self.ranks.leave()
                 raise
 
     def test(self) -> dict[str, Any]:
@@ -178,10 +189,13 @@ class LOSORunner:
         self._announce('train and test', f'{skipped} done already' if skipped else '')
         mine = self.ranks.share(pending)
         with self._bar(mine, skipped) as bar:
-            for job in STRATEGIES[self.options['strategy']](mine, self.options):
-                track_fold(job, self.work_dir)
-                bar.update()
-                bar.set_postfix_str(pooled_so_far(self.runs))
+            # What failed is told by the folders, of all ranks together: a rank that
+            # ended now would end the others with it.
+            with contextlib.suppress(FoldsFailed):
+                for job in STRATEGIES[self.options['strategy']](mine, self.options):
+                    track_fold(job, self.work_dir)
+                    bar.update()
+                    bar.set_postfix_str(pooled_so_far(self.runs))
         self.ranks.meet()
         return pending
 
@@ -213,35 +227,76 @@ class LOSORunner:
             check_trackers(self.cfg)
         return todo
 
-    def _all_done(self) -> None:
-        """Refuse to go on where a fold that was asked for is not done."""
+    def _all_tried(self) -> None:
+        """Refuse to go on where a fold is not done and nothing says why."""
         jobs = self._jobs()
-        if missing := [str(job) for job in jobs if not job.folder.done()]:
+        if missing := [str(job) for job in jobs if not job.folder.tried()]:
             raise MERRunError(
                 f'{self.work_dir}: {len(missing)} of {len(jobs)} folds are not done: '
                 f'{", ".join(missing)}. Nothing was pooled; start again with --resume'
             )
 
+    def _all_done(self) -> None:
+        """Name the folds that were asked for and are not done.
+
+        Raises:
+            FoldsFailed: There are such folds.
+        """
+        jobs = self._jobs()
+        missing = [job for job in jobs if not job.folder.done()]
+        if not missing:
+            return
+        reasons: dict[str, list[str]] = {}
+        for job in missing:
+            reasons.setdefault(job.folder.why_missing(), []).append(str(job))
+        shown = '; '.join(
+            f'{", ".join(names)}: {reason}' for reason, names in reasons.items()
+        )
+        kept = 'what is done is kept'
+        if not self.options['share']:
+            pooled = any(run.done() for run in self.runs)
+            kept += ' and pooled without them' if pooled else ', and nothing is pooled'
+        advice = ''
+        if any(reason.startswith('diverged') for reason in reasons):
+            advice = (
+                '. A fold that diverged starts again from its beginning, and will '
+                'diverge again with the same settings: train with a lower learning '
+                'rate or with optim_wrapper.clip_grad in another --work-dir'
+            )
+        raise FoldsFailed(
+            f'{self.work_dir}: {len(missing)} of {len(jobs)} folds are not done, '
+            f'{kept}; --resume trains them ({shown}){advice}'
+        )
+
     def _conclude(self, trained: Sequence[Job], seconds: float) -> dict[str, Any]:
-        """Pool, print, save and draw what the finished folds say."""
+        """Pool, print, save and draw what the finished folds say.
+
+        Returns:
+            The results; empty where no fold is done.
+        """
         results = []
         several = self.options['seeds'] is not None
         clear_stacks(self.runs)
         wall = {'wall_time_s': self._wall_time(seconds if trained else None)}
-        for run in self.runs:
+        runs = [run for run in self.runs if run.done()]
+        for run in runs:
             done = run.done()
             for folder in done:
                 folder.clear()
             # Seeds that are trained together have no wall time of their own.
             facts = {**({} if several else wall), **what_it_took(done)}
             path = run.work_dir / 'results.json'
-            results.append(conclude(run, done, done, path, facts))
+            results.append(conclude(run, done, done, path, facts, run.missing()))
             self._show_clip(run, done[0])
-        if several:
-            done = [run.done() for run in self.runs]
+        if several and runs:
+            missing = sum((run.missing() for run in self.runs), [])
+            done = [run.done() for run in runs]
             path = self.work_dir / 'results.json'
             facts = {**wall, **what_it_took(sum(done, []))}
-            results.append(conclude_seeds(self.runs, results, done, path, facts))
+            summary = conclude_seeds(runs, results, done, path, facts, missing)
+            results.append(summary)
+        if not results or not results[-1]:
+            return {}
         print(f'report: {write_page(self.work_dir, self.cfg)}', flush=True)
         return results[-1]
 

@@ -1,6 +1,7 @@
-"""How much memory is left, and freed memory that stays with the process."""
+"""How much memory is left, how its end shows, and freed memory that is kept."""
 
 import ctypes
+import errno
 import platform
 from pathlib import Path
 
@@ -46,6 +47,32 @@ def available_memory(device: torch.device) -> int:
             limits.append(int(line.split()[1]) * 1024)
     known = [limit for limit in limits if limit is not None]
     return min(known) if known else 4 * 2**30
+
+
+# What torch and Python say where the system gives nothing more.
+_REFUSED = (
+    "can't allocate memory",
+    'unable to mmap',
+    "can't start new thread",
+    'DataLoader worker',
+)
+
+
+def starved(error: BaseException) -> bool:
+    """Tell whether an error says that memory, threads or processes ran out.
+
+    >>> starved(MemoryError()), starved(RuntimeError("can't start new thread"))
+    (True, True)
+    >>> starved(RuntimeError('shapes do not fit'))
+    False
+    """
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOMEM, errno.EAGAIN)
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    # A worker of a data loader that was killed ends its parent's step.
+    plain = type(error) is RuntimeError
+    return plain and any(words in str(error) for words in _REFUSED)
 
 
 def _control_group() -> int | None:

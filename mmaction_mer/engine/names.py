@@ -13,7 +13,7 @@ from ..evaluation.predictions import (
     read_predictions,
 )
 from .draws import streams_kept
-from .errors import MERRunError
+from .errors import ConfigError
 from .fold_config import mer_dataset
 from .fold_folder import FoldFolder
 from .run_clips import digest_of
@@ -32,7 +32,7 @@ def check_names(cfg: Config) -> None:
         cfg: The config of the protocol.
 
     Raises:
-        MERRunError: Dataset, subject or clip is missing.
+        ConfigError: Dataset, subject or clip is missing.
         MERDataError: The clip cannot be loaded.
     """
     loader = copy.deepcopy(cfg.test_dataloader)
@@ -48,7 +48,7 @@ def check_names(cfg: Config) -> None:
     if sample is None or not hasattr(sample, 'metainfo_keys'):
         return
     if missing := [name for name in NAMES if name not in sample]:
-        raise MERRunError(
+        raise ConfigError(
             f'test_dataloader gives samples without {", ".join(missing)}: {REMEDY}'
         )
 
@@ -61,14 +61,14 @@ def check_predictions(folder: FoldFolder, held_out: list[str]) -> None:
         held_out: Its subjects.
 
     Raises:
-        MERRunError: A prediction names another subject or none, a clip is missing or
+        ConfigError: A prediction names another subject or none, a clip is missing, or
             one has another label.
         MERDataError: The predictions cannot be read.
     """
     lines = read_predictions(folder.predictions)
     found = {line['subject'] for line in lines}
     if other := sorted(found - set(held_out)):
-        raise MERRunError(
+        raise ConfigError(
             f'{folder.predictions}: predictions of subject(s) {", ".join(other)}, but '
             f'those held out are {", ".join(held_out)}; {REMEDY}'
         )
@@ -78,7 +78,7 @@ def check_predictions(folder: FoldFolder, held_out: list[str]) -> None:
     clips = stored_clips(sound_run(folder.path.parent.parent), folder.name) or {}
     problems = compare_with_clips(lines, clips) if clips else []
     shown = ''.join(f'\n  {line}' for line in problems[:20])
-    raise MERRunError(
+    raise ConfigError(
         f'{folder.predictions}: test_dataloader did not give the clips and labels of '
         f'the annotation: see that no transform of its pipeline changes them, and that '
         f'its data set leaves none out{shown}'

@@ -87,6 +87,7 @@ def conclude(
     scored: Sequence[FoldFolder],
     path: Path,
     facts: dict[str, Any],
+    missing: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Pool the predictions of folds; print, save and draw the result.
 
@@ -96,6 +97,7 @@ def conclude(
         scored: The folders with their predictions: the same ones, or others.
         path: Where the results go, as JSON; the picture goes beside it.
         facts: Added to the results.
+        missing: Folds that should be in the result and are not, as in ``Run.missing``.
 
     Returns:
         The results as saved.
@@ -135,6 +137,7 @@ def conclude(
         selection=states[0]['selection'],
         seeds=sorted({state['seed'] for state in states}),
         extra=extra,
+        missing=missing,
     )
     save_results(path, results)
     picture = draw(results, path)
@@ -157,6 +160,7 @@ def conclude_seeds(
     scored: Sequence[Sequence[FoldFolder]],
     path: Path,
     facts: dict[str, Any],
+    missing: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Summarise the results of several seeds; print, save and draw the summary.
 
@@ -166,19 +170,45 @@ def conclude_seeds(
         scored: The folders with the predictions of each seed.
         path: Where the summary goes, as JSON; the picture goes beside it.
         facts: Added to the summary.
+        missing: Folds that some seed lacks. The others lack them in the summary too,
+            since a mean over seeds is one over the same clips.
 
     Returns:
-        The summary as saved.
+        The summary as saved; empty where no fold is done in every seed.
     """
     seeds = [run.plan.seed for run in runs]
-    lines = [
-        [line for folder in one for line in run.read(folder)]
-        for run, one in zip(runs, scored, strict=True)
+    common = set.intersection(*({folder.name for folder in one} for one in scored))
+    if missing and not common:
+        print('no summary over seeds: no fold is done in all of them', flush=True)
+        return {}
+    by_fold = [
+        {one.name: run.read(one) for one in folders}
+        for run, folders in zip(runs, scored, strict=True)
     ]
+    if missing:
+        by_fold = [
+            {name: lines for name, lines in one.items() if name in common}
+            for one in by_fold
+        ]
+        # A seed that lacks nothing is scored without what another one lacks.
+        results = [
+            pool(
+                folds,
+                one['classes'],
+                selection=one['selection'],
+                seeds=one['seeds'],
+                extra=one['extra'],
+            )
+            for folds, one in zip(by_fold, results, strict=True)
+        ]
     summary = summarize_seeds(
         dict(zip(seeds, results, strict=True)),
-        dict(zip(seeds, lines, strict=True)),
+        {
+            seed: sum(folds.values(), [])
+            for seed, folds in zip(seeds, by_fold, strict=True)
+        },
         facts,
+        missing,
     )
     write_json(path, summary)
     picture = draw(summary, path)

@@ -5,9 +5,11 @@ ever opened. All that ranks need is a place to leave a word, the launcher's
 key-value store, and that works alike with and without GPUs.
 """
 
+import contextlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -28,6 +30,8 @@ _VARIABLES = {
 }  # fmt: skip
 # A rank may wait for the slowest other one to train all its folds.
 _PATIENCE = timedelta(days=30)
+# Seconds between two looks for a word.
+_PAUSE = 0.1
 
 
 class Ranks:
@@ -79,7 +83,7 @@ class Ranks:
             return plan()
         store = self._open()
         if not self.first:
-            store.wait(['plan'], _PATIENCE)
+            self._await(['plan'])
             word = json.loads(store.get('plan'))
             if 'plan' not in word:
                 raise MERRunError('the first rank could not start; see its message')
@@ -98,11 +102,42 @@ class Ranks:
         store = self._open()
         store.set(f'done/{self.rank}', '1')
         if self.first:
-            store.wait([f'done/{rank}' for rank in range(self.world)], _PATIENCE)
+            self._await([f'done/{rank}' for rank in range(self.world)])
             store.set('over', '1')
         else:
-            # The first rank may be the one that keeps the store.
-            store.wait(['over'], _PATIENCE)
+            # The first rank may be the one that keeps the store. Where it is gone, this
+            # one has done its share all the same.
+            with contextlib.suppress(MERRunError):
+                self._await(['over'])
+
+    def leave(self) -> None:
+        """Tell the others that this rank ends early, so that none waits for it."""
+        if self._store is not None:
+            # Where the store is gone, nobody is left to be told.
+            with contextlib.suppress(RuntimeError):
+                self._store.set('left', str(self.rank))
+
+    def _await(self, keys: list[str]) -> None:
+        """Wait for words of other ranks; in Python, where signals are heard.
+
+        Raises:
+            MERRunError: A rank left, or the first one is gone.
+        """
+        store = self._open()
+        while not self._have(store, keys):
+            if self._have(store, ['left']):
+                rank = store.get('left').decode()
+                raise MERRunError(f'rank {rank} has ended early; see its message')
+            time.sleep(_PAUSE)
+
+    @staticmethod
+    def _have(store: Any, keys: list[str]) -> bool:
+        try:
+            return store.check(keys)
+        except RuntimeError as error:
+            raise MERRunError(
+                f'the first rank has ended early; see its message ({error})'
+            ) from error
 
     def _open(self) -> Any:
         if self._store is None:

@@ -81,7 +81,10 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
         runs = {0: read_run(work_dir)}
     clips = len(next(iter(runs.values())).lines)
     notes = []
-    if any(len(run.lines) != results.get('clips') for run in runs.values()):
+    # A summary over seeds leaves out what one of them lacks, and says so itself.
+    if not results.get('missing') and any(
+        len(run.lines) != results.get('clips') for run in runs.values()
+    ):
         notes.append(
             f'The predictions on disk are of {clips} clips, the scores of '
             f'{results.get("clips")}: folds came or went since the scores were '

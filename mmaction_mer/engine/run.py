@@ -50,6 +50,27 @@ class Run:
         folders = [self.folder(fold) for fold in self.plan.folds]
         return [folder for folder in folders if folder.done()]
 
+    def missing(self) -> list[dict[str, Any]]:
+        """List the folds that were asked for or begun, and are not done.
+
+        Returns:
+            ``fold``, ``clips`` (number of its held-out clips), ``reason`` and, with
+            several seeds, ``seed`` of each, in the protocol's order.
+        """
+        wanted = {fold.name for fold in self.plan.wanted}
+        seed = {'seed': self.plan.seed} if self.plan.many_seeds else {}
+        return [
+            {
+                'fold': fold.name,
+                **seed,
+                'clips': sum(one in fold.held_out for one in self.plan.subjects),
+                'reason': folder.why_missing(),
+            }
+            for fold in self.plan.folds
+            if not (folder := self.folder(fold)).done()
+            and (fold.name in wanted or folder.state_file.is_file())
+        ]
+
     def fold_config(self, fold: Fold) -> Config:
         """Return the config that trains and tests one fold."""
         return self._quiet(

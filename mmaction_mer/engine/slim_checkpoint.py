@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..utils import atomic_write, quote
 from .checkpoint_reading import read_checkpoint as read_checkpoint
-from .errors import MERRunError
+from .errors import ConfigError, MERRunError
 
 KEY = 'frozen_fingerprint'
 
@@ -226,7 +226,7 @@ def _learned_state(
     fingerprints: dict[str, Tensor],
 ) -> dict[str, Tensor]:
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise MERRunError(
+        raise ConfigError(
             f'nothing in {type(model).__name__} learns: every parameter is frozen; '
             f'check what the config freezes'
         )

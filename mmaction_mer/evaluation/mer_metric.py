@@ -8,8 +8,13 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ..datasets.annotation import MERDataError
 from .functional import absent_classes, confusion_matrix, scores_from_confusion
 from .predictions import NAMES, validate_predictions, write_predictions
+
+
+class NotFiniteScores(MERDataError):
+    """Scores of a clip that are NaN or infinite: those of a model that diverged."""
 
 
 @METRICS.register_module()
@@ -110,6 +115,7 @@ def prediction_line(sample: Mapping[str, Any]) -> dict[str, Any]:
         the sample does not carry all three.
 
     Raises:
+        NotFiniteScores: A score is NaN or infinite.
         ValueError: The sample has several labels, or scores that are not one
             vector of probabilities.
 
@@ -126,7 +132,13 @@ def prediction_line(sample: Mapping[str, Any]) -> dict[str, Any]:
             f'{where}, field gt_label: one label a clip is needed, not {label.numel()}'
         )
     chances = torch.as_tensor(score).detach().cpu()
-    # Written so that NaN fails; how exact the sum must be is asked of the line.
+    if not chances.isfinite().all():
+        raise NotFiniteScores(
+            f'{where}, field pred_score: holds NaN or infinite values: the training of '
+            f'this model diverged, or its weights are damaged; train it again, with a '
+            f'lower learning rate or with optim_wrapper.clip_grad'
+        )
+    # How exact the sum must be is asked of the line.
     sound = chances.min() >= 0 and abs(chances.sum() - 1) <= 2e-2
     if chances.ndim != 1 or not sound:
         raise ValueError(

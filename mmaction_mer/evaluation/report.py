@@ -35,6 +35,7 @@ def pool(
     selection: str = 'last',
     seeds: Sequence[int] = (0,),
     extra: Mapping[str, Any] | None = None,
+    missing: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Score the predictions of all folds together.
 
@@ -47,6 +48,8 @@ def pool(
             ``note`` that says so.
         seeds: Seeds of the training runs behind these predictions.
         extra: Anything else to keep, such as the config's fingerprint.
+        missing: Folds that belong to the protocol and are not among these: ``fold``,
+            ``clips`` and ``reason`` of each, and ``seed`` where there are several.
 
     Returns:
         A dict that fits into JSON. Scores are fractions of 1: ``scores``,
@@ -56,7 +59,7 @@ def pool(
         ``clips``, ``seeds``, ``confusion``, ``absent_classes`` (no clip, no
         prediction), ``classes_without_clips`` (predicted, but no clip), and
         the rows ``datasets`` (the scores of each data set's clips alone), ``folds``
-        and ``subjects``.
+        and ``subjects``. Where folds are missing, ``missing`` names them.
 
     Raises:
         MERDataError: There is no prediction, one is wrong, or a clip is in two
@@ -95,6 +98,7 @@ def pool(
         'seeds': list(seeds),
         'classes': list(classes),
         'clips': len(lines),
+        **({'missing': [dict(row) for row in missing]} if missing else {}),
         'datasets': [
             {'dataset': name, **_dataset_row(lines, name, classes), **note}
             for name in sorted({dataset for dataset, _ in people})
@@ -147,6 +151,8 @@ def format_report(results: Mapping[str, Any]) -> str:
         f'seed {", ".join(map(str, seeds))}' if seeds else 'seed not known',
     ]
     blocks = [[' · '.join(counted), f'Model of each fold: {SELECTIONS[selection]}']]
+    if lacking := missing_lines(results):
+        blocks[0] += lacking
     blocks.append(_score_lines(results, mark))
     if named := _unusual_classes(results):
         blocks.append(named)
@@ -189,6 +195,31 @@ def format_report(results: Mapping[str, Any]) -> str:
             rows.append([row['fold'], *counts, *values])
         blocks.append(['Folds', *_table(rows, mark)])
     return '\n\n'.join('\n'.join(block) for block in blocks)
+
+
+def missing_lines(results: Mapping[str, Any]) -> list[str]:
+    """Say which folds the scores of a result are without, and why.
+
+    Args:
+        results: What :func:`pool` or ``summarize_seeds`` returned.
+
+    Returns:
+        A line for each, under a head; empty where no fold is missing.
+
+    >>> missing_lines({'missing': [{'fold': 's2', 'clips': 3, 'reason': 'lost'}]})
+    ['Missing from every number: 1 fold, 3 clips', '  s2 (3 clips): lost']
+    """
+    rows = results.get('missing') or []
+    if not rows:
+        return []
+    folds = {(row['fold'], row['clips']) for row in rows}
+    lines = []
+    for row in rows:
+        seed = f', seed {row["seed"]}' if 'seed' in row else ''
+        counted = _count(row['clips'], 'clip')
+        lines.append(f'  {row["fold"]} ({counted}{seed}): {row["reason"]}')
+    clips = _count(sum(clips for _, clips in folds), 'clip')
+    return [f'Missing from every number: {_count(len(folds), "fold")}, {clips}', *lines]
 
 
 def _check_folds(folds: Mapping[str, Sequence[Mapping]], num_classes: int) -> None:

@@ -148,6 +148,7 @@ def summarize_seeds(
     results: Mapping[int, Mapping[str, Any]],
     lines: Mapping[int, Sequence[Mapping[str, Any]]],
     extra: Mapping[str, Any] | None = None,
+    missing: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Summarize runs of one protocol that differ in their seed.
 
@@ -156,6 +157,8 @@ def summarize_seeds(
         lines: The prediction lines of all folds, by seed.
         extra: Facts of all seeds together, such as ``wall_time_s`` and
             ``clips_per_s``; they go before those gathered from the runs.
+        missing: Folds that some seed lacks, see
+            :func:`~mmaction_mer.evaluation.report.pool`; each has its ``seed``.
 
     Returns:
         A dict that fits into JSON, shaped as that of one run, so that what reads one
@@ -204,6 +207,7 @@ def summarize_seeds(
         'seeds': seeds,
         'classes': classes,
         'clips': len(aligned.clips),
+        **({'missing': [dict(row) for row in missing]} if missing else {}),
         'datasets': _dataset_rows(aligned, classes, note),
         'chance': 1 / len(classes),
         'majority': float(clips.max() / clips.sum()),

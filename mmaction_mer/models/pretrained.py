@@ -10,18 +10,18 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import Tensor, nn
 
-from ..engine.errors import MERRunError
+from ..engine.errors import ConfigError
 from ..engine.slim_checkpoint import KEY, check_frozen
 
 PACKAGE_SCHEME = 'mmaction_mer://'
 WEIGHTS_DIR = Path(__file__).parent / 'weights'
 
 
-class WeightsNotFoundError(MERRunError, FileNotFoundError):
+class WeightsNotFoundError(ConfigError, FileNotFoundError):
     """Pre-trained weights are not there or cannot be read."""
 
 
-class WeightsMissingError(MERRunError, KeyError):
+class WeightsMissingError(ConfigError, KeyError):
     """Pre-trained weights lack what the backbone needs."""
 
     # A KeyError would put its message into quotes.

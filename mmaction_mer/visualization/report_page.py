@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template, UndefinedError
 
 from ..evaluation.functional import SCORES
 from ..evaluation.predictions import plain_subject
-from ..evaluation.report import SELECTIONS
+from ..evaluation.report import SELECTIONS, missing_lines
 
 #: What the scores are, in words.
 MEANINGS = {
@@ -103,7 +103,7 @@ def report_page(
         chosen=SELECTIONS.get(results['selection'], results['selection']),
         counted=_counted(results, datasets),
         unfinished=_unfinished(extra),
-        notes=[*notes, *_unusual(results)],
+        notes=[*_missing(results), *notes, *_unusual(results)],
         level=f'{results.get("interval_level", 0.95):.0%}',
         scores=_scores(results),
         over_seeds=len(results['seeds']) if results.get('per_seed') else 0,
@@ -182,6 +182,12 @@ def _unfinished(extra: Mapping[str, Any]) -> str:
         f'{done} of {folds["of"]} folds are done: these are the scores of their '
         f'subjects alone'
     )
+
+
+def _missing(results: Mapping[str, Any]) -> list[str]:
+    """Name the folds that are missing and why, a sentence for all of them."""
+    lines = [line.strip() for line in missing_lines(results)]
+    return [f'{lines[0]}. {"; ".join(lines[1:])}.'] if lines else []
 
 
 def _unusual(results: Mapping[str, Any]) -> list[str]:

@@ -60,6 +60,16 @@ def lists(tmp_path):
     return [folder / 'first.py', folder / 'second.py']
 
 
+def test_a_row_that_lacks_a_fold_has_no_number(lists, tmp_path):
+    trial = plan_trials(read_table(lists[0]), tmp_path / 'out')[0]
+    write_run(trial.folder, 0.9, trial.seeds)
+    assert stored(trial) is not None
+    path = trial.folder / f'seed{trial.seeds[0]}' / 'results.json'
+    missing = [{'fold': 's2', 'clips': 3, 'reason': 'diverged at iteration 6'}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'missing': missing}))
+    assert stored(trial) is None
+
+
 @pytest.fixture
 def trained(monkeypatch):
     """Runs that are made up at once; the list of those that were 'trained'."""

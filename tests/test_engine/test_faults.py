@@ -14,7 +14,7 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from settings import one_thread
 
-from mmaction_mer.datasets import MERDataError
+from mmaction_mer.engine.errors import FoldsFailed
 from mmaction_mer.engine.fold_folder import FoldFolder
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 from mmaction_mer.engine.strategies import STRATEGIES
@@ -192,7 +192,7 @@ def test_a_full_disk_is_named_and_harms_nothing(
     assert outcome(run) == whole
 
 
-def test_a_clip_that_breaks_on_the_way_is_named(
+def test_a_clip_that_breaks_on_the_way_costs_the_folds_that_read_it(
     whole, make_config, toy_data, tmp_path, monkeypatch
 ):
     data, run = tmp_path / 'data', tmp_path / 'run'
@@ -213,11 +213,15 @@ def test_a_clip_that_breaks_on_the_way_is_named(
 
     with monkeypatch.context() as patch:
         patch.setitem(STRATEGIES, 'sequential', breaks)
-        with pytest.raises(MERDataError, match=r'img3\.png: clip toy/s4/s4_c1'):
+        with pytest.raises(
+            FoldsFailed, match=r's2, s3, s4: .*img3\.png: clip toy/s4/s4_c1'
+        ):
             train(config())
     states = [FoldFolder(run / 'folds' / name).state().get('status') for name in NAMES]
-    assert states == ['done', 'running', None, None]
-    assert not (run / 'results.json').exists()
+    assert states == ['done', *['failed'] * 3]
+    pooled = json.loads((run / 'results.json').read_text())
+    assert pooled['clips'] == 4
+    assert [row['fold'] for row in pooled['missing']] == ['s2', 's3', 's4']
     finished = (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns
     broken.write_bytes(picture)
     train(config(resume=True))

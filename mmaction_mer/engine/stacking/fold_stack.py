@@ -7,7 +7,7 @@ losses are summed: since no parameter is shared, no gradient crosses folds, and 
 element-wise optimizer moves every fold as if it were alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -68,6 +68,14 @@ class FoldStack:
 
         with _attention_for_vmap(targets.device):
             return vmap(one)(self.parameters, dict(inputs), targets, list(noise))
+
+    def finite(self) -> Tensor:
+        """Tell of each fold whether all of its parameters are finite, ``(G,)``."""
+        found = [
+            one.detach().reshape(self.folds, -1).isfinite().all(dim=1)
+            for one in self.parameters.values()
+        ]
+        return torch.stack(found).all(dim=0)
 
     def show(self, fold: int) -> None:
         """Put one fold's parameters into the model itself."""
@@ -131,20 +139,29 @@ def clip_each_fold(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
+    refuse: Callable[[Tensor], None] | None = None,
 ) -> None:
     """Clip the gradients of each fold by its own norm.
 
     As ``torch.nn.utils.clip_grad_norm_``, of stacked parameters ``(G, ...)``.
 
-    Raises:
-        RuntimeError: ``error_if_nonfinite`` is asked for and a norm is not finite.
+    Args:
+        parameters: The stacked parameters.
+        max_norm: See there.
+        norm_type: See there.
+        error_if_nonfinite: See there; the error is left to ``refuse``.
+        foreach: Not used.
+        refuse: With ``error_if_nonfinite``, is told of each fold whether its norm is
+            finite, ``(G,)``.
     """
     gradients = [one.grad for one in parameters if one.grad is not None]
     order = float(norm_type)
-    norms = [torch.linalg.vector_norm(g.flatten(1), order, dim=1) for g in gradients]
+    norms = [
+        torch.linalg.vector_norm(g.reshape(len(g), -1), order, dim=1) for g in gradients
+    ]
     total = torch.linalg.vector_norm(torch.stack(norms), order, dim=0)
-    if error_if_nonfinite and not total.isfinite().all():
-        raise RuntimeError('the norm of the gradients of a fold is not finite')
+    if error_if_nonfinite and refuse is not None:
+        refuse(total.isfinite())
     scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))

@@ -16,10 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...datasets.annotation import MERDataError
+from ...evaluation.mer_metric import NotFiniteScores
 from ...models.augmentation import Geometry
 from ...utils import clear_half_written
+from ..divergence import next_iteration
 from ..draws import seed_model_stream
-from ..errors import MERRunError
+from ..errors import ConfigError, DivergedError, MERRunError
 from ..fold_runner import finish_fold, load_best
 from ..hooks import (
     BestIterationHook,
@@ -45,6 +47,8 @@ from .stack_file import Standing, label_of, stack_path, standings, write_stack
 from .start import Start, open_runner, resumed, without_workers
 from .states import joined
 
+# Every so many iterations a GPU is asked whether a fold has diverged.
+LOOK = 50
 # A stack and a fold alone may differ by so much in their first loss, or it is no stack.
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 
@@ -112,7 +116,7 @@ class Group:
         wrapper = runner.optim_wrapper
         self.stack.adopt(wrapper.optimizer)
         if wrapper.clip_grad_kwargs and wrapper.grad_name == 'grad_norm':
-            wrapper.clip_func = clip_each_fold
+            wrapper.clip_func = partial(clip_each_fold, refuse=self._spoil)
         if starts[0].optimizer is not None:
             wrapper.load_state_dict(joined([start.optimizer for start in starts]))
             for scheduler, state in zip(
@@ -124,6 +128,9 @@ class Group:
         self.losses: list[Tensor] = []
         self.rates: list[float] = []
         self.calls: list[DropoutCall] = []
+        # First iteration, from 1, whose loss or gradients were not finite; 0 for none.
+        self.spoiled = torch.zeros(len(self.jobs), dtype=torch.long, device=self.device)
+        self.diverged: dict[int, DivergedError] = {}
 
     def __enter__(self) -> 'Group':
         """Give the group itself."""
@@ -206,49 +213,83 @@ class Group:
                 settled = wrapper.inner_count % wrapper._accumulative_counts == 0
                 if settled and self.hook.clock.due(self.iteration):
                     clock()
+                    self._find_diverged()
                     self._save()
                 geometry, noise = self._draw(self.iteration)
                 losses = self._losses(self.iteration, geometry, noise)
                 self.rates.append(wrapper.optimizer.param_groups[0]['lr'])
+                self._spoil(losses.detach().isfinite())
                 wrapper.update_params(losses.sum())
                 for scheduler in schedulers or []:
                     scheduler.step()
                 self.losses.append(losses.detach())
                 self.iteration += 1
                 runner.train_loop._iter = self.iteration
+                # On a GPU each look waits for it.
+                if self.device.type == 'cpu' or self.iteration % LOOK == 0:
+                    self._find_diverged()
+                    if len(self.diverged) == len(self.jobs):
+                        break
                 if self.select != 'last' and self._validation_is_due():
                     self._validate()
                 bar.update()
         clock()
+        self._find_diverged()
         now = frozen_fingerprints(self.runner.model)
         for key, value in (self.hook.fingerprints or {}).items():
             if key not in now or not torch.equal(value, now[key]):
-                raise MERRunError(
+                raise ConfigError(
                     f'what is frozen in {type(self.runner.model).__name__} changed '
                     f'during training ({key}): keep frozen layers in eval mode'
                 )
         # What follows takes fold by fold, and one of them may fail.
-        if self.iteration > self.hook.clock.iteration:
+        saved = self.iteration == self.hook.clock.iteration
+        if not saved and len(self.diverged) < len(self.jobs):
             self._save()
 
-    def finish(self) -> Iterator[tuple[Job, str | None]]:
+    def finish(self) -> Iterator[tuple[Job, Exception | None]]:
         """Save and score fold after fold.
 
         Yields:
-            Each job when it is done, or with the reason why it could not be scored:
-            a fold that diverged must not cost the others.
+            Each job when it is done, or with the error that it ended in: a fold that
+            diverged must not cost the others.
         """
-        failed = False
+        unfinished = False
         for number, job in enumerate(self.jobs):
-            try:
-                self._finish(number)
-                reason = None
-            except (MERDataError, ValueError) as error:
-                reason = str(error)
-            failed = failed or reason is not None
-            yield job, reason
-        if not failed:
+            failure: Exception | None = self.diverged.get(number)
+            if failure is None:
+                try:
+                    self._finish(number)
+                except DivergedError as error:
+                    job.folder.diverge(error.iteration)
+                    failure = error
+                except (MERDataError, MERRunError) as error:
+                    failure, unfinished = error, True
+            yield job, failure
+        if not unfinished:
             self.path.unlink(missing_ok=True)
+
+    def _spoil(self, finite: Tensor) -> None:
+        """Note of which folds this iteration is the first that is not finite.
+
+        Args:
+            finite: Whether each fold is finite still, ``(G,)``.
+        """
+        first = (self.spoiled == 0) & ~finite
+        self.spoiled = self.spoiled.masked_fill(first, self.iteration + 1)
+
+    def _find_diverged(self) -> None:
+        """Mark the folds that diverged; they are neither saved nor scored any more."""
+        lost = (self.spoiled == 0) & ~self.stack.finite()
+        found = self.spoiled.masked_fill(lost, next_iteration(self.runner)).tolist()
+        for number, iteration in enumerate(found):
+            if iteration and number not in self.diverged:
+                self._mark_diverged(number, iteration)
+
+    def _mark_diverged(self, number: int, iteration: int) -> None:
+        job = self.jobs[number]
+        self.diverged[number] = DivergedError(job.fold.name, iteration)
+        job.folder.diverge(iteration)
 
     def _finish(self, number: int) -> None:
         runner, job, cfg = self.runner, self.jobs[number], self.cfgs[number]
@@ -284,12 +325,19 @@ class Group:
 
     def _validate(self) -> None:
         """Validate every fold, and keep its best iteration."""
+        self._find_diverged()
         for number, (cfg, hook) in enumerate(
             zip(self.cfgs, self.choosing, strict=True)
         ):
+            if number in self.diverged:
+                continue
             self.stack.show(number)
             dataset = self.validated[number]
-            metrics = self._score(dataset, cfg.val_dataloader, cfg.val_evaluator)
+            try:
+                metrics = self._score(dataset, cfg.val_dataloader, cfg.val_evaluator)
+            except NotFiniteScores:
+                self._mark_diverged(number, next_iteration(self.runner))
+                continue
             hook.after_val_epoch(self.runner, metrics)
 
     def _score(self, dataset: Any, loader: Config, evaluators: Any) -> dict[str, Any]:
@@ -300,12 +348,14 @@ class Group:
         numbers = self.tested.numbers(dataset).tolist()
         size = loader.get('batch_size', 1)
         model.eval()
-        for begin in range(0, len(numbers), size):
-            batch = self.tested.batch(numbers[begin : begin + size])
-            with torch.no_grad():
-                outputs = model.test_step(batch)
-            evaluator.process(data_samples=outputs, data_batch=batch)
-        model.train()
+        try:
+            for begin in range(0, len(numbers), size):
+                batch = self.tested.batch(numbers[begin : begin + size])
+                with torch.no_grad():
+                    outputs = model.test_step(batch)
+                evaluator.process(data_samples=outputs, data_batch=batch)
+        finally:
+            model.train()
         return evaluator.evaluate(len(numbers))
 
     def _batches(self, job: Job, cfg: Config) -> Tensor:

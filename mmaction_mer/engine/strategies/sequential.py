@@ -3,14 +3,30 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..failures import Failures
 from ..fold_runner import train_fold
 from ..run import Job
 from ..stacking.stack_file import leave_stack
 
 
 def sequential(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
-    """Train one fold after the other in this process."""
+    """Train one fold after the other in this process.
+
+    A fold that diverges or fails does not keep the others from being trained.
+
+    Yields:
+        Each job when its folder is done.
+
+    Raises:
+        FoldsFailed: Some folds failed, and all others are done.
+    """
+    failures = Failures(len(jobs))
     for job in jobs:
-        leave_stack(job)
-        train_fold(job.config(), job.folder, job.details(), job.run.plan.select)
-        yield job
+        try:
+            leave_stack(job)
+            train_fold(job.config(), job.folder, job.details(), job.run.plan.select)
+        except Exception as error:
+            failures.note(job, error)
+        else:
+            yield job
+    failures.end()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import MERRunError
+from ..failures import Failures
 from ..run import Job
 from ..stacking import Group, NotStackable
 from ..stacking.clip_table import Tables
@@ -27,11 +28,11 @@ def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
         Each job when its folder is done.
 
     Raises:
-        MERRunError: Memory does not even hold one fold; or, when all others are done,
-            some folds could not be scored.
+        MERRunError: Memory does not even hold one fold.
+        FoldsFailed: Some folds diverged or failed, and all others are done.
     """
     pending = list(jobs)
-    failed: list[str] = []
+    failures = Failures(len(jobs))
     reason = ''
     try:
         for job, failure in _in_groups(pending, options['folds_per_group']):
@@ -39,7 +40,7 @@ def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
             if failure is None:
                 yield job
             else:
-                failed.append(f'fold {job}: {failure}')
+                failures.note(job, failure)
     except NotStackable as error:
         # The words alone: the error holds the group, and so its memory.
         reason = str(error)
@@ -47,16 +48,12 @@ def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
         if pending[0].run.console == 'WARNING':
             print(f'folds are trained one by one: {reason}', flush=True)
         yield from sequential(pending, options)
-    if failed:
-        raise MERRunError(
-            f'{len(failed)} of {len(jobs)} folds could not be scored, the others are '
-            f'done: {"; ".join(failed)}'
-        )
+    failures.end()
 
 
 def _in_groups(
     pending: Sequence[Job], size: int | str
-) -> Iterator[tuple[Job, str | None]]:
+) -> Iterator[tuple[Job, Exception | None]]:
     """Train jobs in groups; the caller takes those that it is given off the list."""
     quiet = not pending or pending[0].run.console != 'WARNING'
     auto = size == 'auto'

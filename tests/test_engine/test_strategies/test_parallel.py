@@ -9,7 +9,6 @@ import signal
 import stat
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -201,17 +200,19 @@ def test_processes_end_with_a_parent_that_is_killed(
     assert (train(cfg)['scores'], lines(run)) == alone
 
 
-class HereAndNow(module._Worker):
+class HereAndNow(module.Worker):
     """A worker without a process of its own."""
 
     started, stopped = [], []
 
     def submit(self, job):
+        self.job = job
         HereAndNow.threads = self.threads
         HereAndNow.started.append((job.fold.name, self.number))
-        future = Future()
-        future.set_result(module._train(job, self.number))
-        return future
+        self.outcome = module._train(job, self.number) or module.Done()
+
+    def look(self):
+        return self.outcome
 
     def stop(self, at_once):
         if at_once:
@@ -221,7 +222,7 @@ class HereAndNow(module._Worker):
 @pytest.fixture
 def without_processes(monkeypatch):
     HereAndNow.started, HereAndNow.stopped = [], []
-    monkeypatch.setattr(module, '_Worker', HereAndNow)
+    monkeypatch.setattr(module, 'Worker', HereAndNow)
     return HereAndNow.started
 
 
@@ -234,13 +235,15 @@ def test_a_fold_that_fails_twice_is_named_and_the_others_stand(
     changes = dict(loso__strategy='parallel', loso__workers=3)
     with pytest.raises(MERRunError) as caught:
         train(make_config(**changes))
-    assert '1 of 4 folds failed twice' in str(caught.value)
+    assert '1 of 4 folds are not done' in str(caught.value)
     assert f's2: {state}: not a readable' in str(caught.value)
     err = capsys.readouterr().err
     assert err.count('s2 failed') == 2 and 'Traceback' not in err
     assert [name for name, _ in without_processes] == [*NAMES, 's2']
     assert {number for _, number in without_processes} == {0, 1, 2}
-    assert not (tmp_path / 'run' / 'results.json').exists()
+    pooled = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    assert pooled['clips'] == 12
+    assert [row['fold'] for row in pooled['missing']] == ['s2']
     state.unlink()
     results = train(make_config(resume=True, **changes))
     assert (results['scores'], lines(tmp_path / 'run')) == alone
@@ -279,10 +282,21 @@ def test_a_clip_that_breaks_on_the_way_fails_the_folds_after_it(
     assert (results['scores'], lines(run)) == alone
 
 
-@pytest.mark.parametrize('code', [errno.ENOSPC, errno.EACCES])
+def test_a_full_disk_stops_the_run(without_processes, make_config, monkeypatch):
+    def train_fold(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'run/last.pth')
+
+    monkeypatch.setattr(module, 'train_fold', train_fold)
+    with pytest.raises(MERRunError, match=r'last\.pth: .*the disk is full'):
+        train(make_config(loso__strategy='parallel', loso__workers=1))
+    assert [name for name, _ in without_processes] == ['s1']
+
+
 def test_what_the_machine_refuses_is_a_message(
-    code, without_processes, make_config, monkeypatch, capsys
+    without_processes, make_config, monkeypatch, capsys
 ):
+    code = errno.EACCES
+
     def train_fold(*_):
         raise OSError(code, os.strerror(code), 'run/last.pth')
 
@@ -334,7 +348,7 @@ def test_all_tries_have_the_same_share_of_the_cores(
     monkeypatch.setattr(module, 'cores', lambda: 7)
     monkeypatch.setattr(torch, 'get_num_threads', lambda: 4)
     for workers, share in ((1, 4), (2, 3), (4, 1)):
-        with pytest.raises(MERRunError, match='failed twice'):
+        with pytest.raises(MERRunError, match='4 of 4 folds'):
             train(make_config(loso__strategy='parallel', loso__workers=workers))
         assert shares == [share] * 8
         shutil.rmtree(make_config().work_dir)
@@ -458,7 +472,7 @@ def test_shares_are_joined_and_what_failed_is_made_up_for(alone, make_config, tm
         json.loads(path.read_text())['status']
         for path in sorted((tmp_path / 'run').glob('folds/*/fold.json'))
     ]
-    assert statuses == ['done', 'running', 'done']
+    assert statuses == ['done', 'failed', 'done']
     assert not (tmp_path / 'run' / 'results.json').exists()
     state.unlink()
     # The task is started again by SLURM, then the job that pools.

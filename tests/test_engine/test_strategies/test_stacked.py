@@ -532,31 +532,6 @@ def test_a_gradient_that_differs_falls_back(stack_config, capsys, monkeypatch):
     assert 'is not that of a fold alone' in capsys.readouterr().out
 
 
-def test_a_fold_that_diverges_costs_no_other(stack_config, tmp_path, monkeypatch):
-    changes = dict(loso__folds=['s1', 's2', 's3'])
-    train(stack_config('whole', **changes))
-    normal = Group._losses
-
-    def one_diverges(self, iteration, *args):
-        if self.iteration == iteration == 5:
-            number = [str(job) for job in self.jobs].index('s2')
-            with torch.no_grad():
-                for one in self.stack.parameters.values():
-                    one[number] = float('nan')
-        return normal(self, iteration, *args)
-
-    monkeypatch.setattr(Group, '_losses', one_diverges)
-    with pytest.raises(MERRunError, match='1 of 3 folds could not be .*: fold s2: '):
-        train(stack_config(**changes))
-    for fold in ('s1', 's3'):
-        assert_same_predictions(
-            tmp_path / 'whole' / 'folds' / fold, tmp_path / 'run' / 'folds' / fold
-        )
-    # A resume finds it where it was, and tells so again.
-    with pytest.raises(MERRunError, match='1 of 1 folds could not be'):
-        train(stack_config(resume=True, **changes))
-
-
 @pytest.mark.parametrize('strategy', ['sequential', 'stacked'])
 def test_a_kill_between_accumulated_batches(
     strategy, stack_config, tmp_path, monkeypatch

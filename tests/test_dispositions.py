@@ -1,0 +1,41 @@
+"""Tests mean the same whoever starts them: a script's background job, nohup, a rank."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import os, signal, subprocess, sys, time
+from dispositions import restore
+restore()
+assert os.umask(0o022) == 0o022
+assert 'RANK' not in os.environ and 'SLURM_PROCID' not in os.environ
+# A child that is started hears them as well, and how it ends is known.
+pause = [sys.executable, '-c', 'print(1, flush=True); import time; time.sleep(600)']
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    child = subprocess.Popen(pause, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    child.stdout.readline()
+    child.send_signal(number)
+    assert child.wait() == -number, number
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print('heard')
+"""
+
+
+def test_nothing_is_taken_over():
+    deaf = 'trap "" INT TERM HUP; umask 077; exec "$0" -c "$1"'
+    done = subprocess.run(
+        ['sh', '-c', deaf, sys.executable, PROGRAM],
+        env=os.environ | {'RANK': '3', 'SLURM_PROCID': '3'},
+        cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.stdout == 'heard\n', done.stderr
+
+
+def test_these_tests_hear_signals():
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
