@@ -87,6 +87,7 @@ class Launcher:
         self.sound = root / 'sound'
         self.port = CalledPort()
         self.benign: dict[str, Outcome] = {}
+        self.usual: set[str] = set()
         self._number = 0
         preload()
         import cv2
@@ -134,6 +135,7 @@ class Launcher:
         """Give entry points sound files first: what they do then is not a fault."""
         done = list(self.run([(entry, None) for entry in entries]))
         self.benign = {one.entry: one for one in done}
+        self.usual = {_usual(line) for one in done for line in one.audit}
         return done
 
     def run(self, pairs: Iterable[tuple[Entry, Case | None]]) -> Iterable[Outcome]:
@@ -264,10 +266,8 @@ class Launcher:
             yield 'a planted call ran'
         if found := self.opened.poll():
             yield f'opens {sorted(found)[:3]}'
-        known = self.benign.get(one.entry)
-        usual = {_usual(line) for line in known.audit} if known else set()
         for line in one.audit:
-            if _usual(line) not in usual:
+            if _usual(line) not in self.usual:
                 yield f'{line[0]}: {line[1][:200]}'
                 break
         for path in job.scratch.rglob('*.html'):
