@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # Packages of their own: one is loaded by the fixture below, the other one patches what
 # is imported after it.
-collect_ignore = ['docs_check', 'fake_releases', 'load_tool.py']
+collect_ignore = ['docs_check', 'fake_releases', 'hostile', 'load_tool.py']
 
 
 @pytest.fixture(autouse=True)

@@ -46,9 +46,9 @@ def write(corpus: Corpus) -> None:
 
     _paths(corpus, row)
     _types(row, changed)
-    long = 'x' * 20_000_000
+    long = 'x' * 5_000_000
     for field in ('clip', 'frame_dir', 'emotion', 'filename_tmpl', 'more'):
-        much = long * 5 if field == 'clip' else long
+        much = long * 12 if field == 'clip' else long
         row(f'long-{field}', 'memory, a long message', **{field: much})
     changed('long-class', 'memory, a long message',
             lambda one: one['metainfo'].update(classes=[long, 'b', 'c']))  # fmt: skip
@@ -137,7 +137,8 @@ def _paths(corpus: Corpus, row: Callable[..., None]) -> None:
 def _types(row: Callable[..., None], changed: Callable[..., None]) -> None:
     """Values of other types than they should have."""
     wrong = {'list': [1], 'object': {'py/object': 'os.system', 'py/reduce': ['x']},
-             'null': None, 'truth': True, 'text': 'x', 'negative': -(2**63)}  # fmt: skip
+             'null': None, 'truth': True, 'text': 'x',
+             'negative': -(2**63)}  # fmt: skip
     fields = ('dataset', 'subject', 'clip', 'frame_dir', 'filename_tmpl', 'onset',
               'apex', 'offset', 'fps', 'label', 'emotion', 'aus', 'video')  # fmt: skip
     for number, field in enumerate(fields):

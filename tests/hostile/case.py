@@ -11,7 +11,9 @@ from pathlib import Path
 
 #: What a file may be given as; see ``entries.py``.
 KINDS = (
-    'packed', 'weights', 'picture', 'video', 'annotation', 'sheet', 'store', 'journal', 'run'
+    'packed', 'weights', 'picture', 'video', 'annotation', 'sheet', 'store', 'journal',
+    'run',
+    'probe'
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .bulk import write_zip
 from .case import Corpus
-from .planting import Call, crowd, planted_calls, pointers, tower
+from .planting import Call, crowd, planted_calls, pointers
 
 KINDS = 'weights'
 
@@ -244,7 +244,10 @@ def _shapes(corpus: Corpus) -> None:
         'meta-tensor': {
             'state_dict': {'head.weight': torch.zeros(3, 16, device='meta')}
         },
-        'long-names': {'meta': {'fold': 'x' * 10**7}, 'state_dict': {'y' * 10**7: 1}},
+        'long-names': {
+            'meta': {'fold': 'x' * 3_000_000},
+            'state_dict': {'y' * 3_000_000: 1},
+        },
         'markup': {
             'meta': {'fold': '<img src=x onerror=planted>\x1b[31mPLANTED'},
             'state_dict': {'\x1b[31mPLANTED': torch.zeros(2)},

@@ -18,7 +18,8 @@ PLANTED = ('evil_module', 'evil_package')
 _WRITES = ('os.remove', 'os.rename', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.link',
            'os.truncate', 'os.chmod', 'shutil.rmtree', 'os.mkfifo')  # fmt: skip
 _CALLS = ('subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn', 'os.spawn',
-          'os.startfile', 'pty.spawn', 'ctypes.dlopen', 'urllib.Request', 'webbrowser.open',
+          'os.startfile', 'pty.spawn', 'ctypes.dlopen', 'urllib.Request',
+          'webbrowser.open',
           'socket.getaddrinfo', 'socket.gethostbyname', 'socket.bind')  # fmt: skip
 
 

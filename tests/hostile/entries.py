@@ -1,5 +1,6 @@
 """The entry points: what each reads of a hostile file, and how it is started."""
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -87,10 +88,14 @@ def preload() -> None:
 def start(entry: Entry, argv: Argv) -> int:
     """Run an entry point in this process."""
     if entry.tool == 'export_onnx':
-        # What follows is torch's exporter, a quarter of a minute long, over a model that
-        # is built and filled by then: of the file it reads nothing more.
+        # What follows is torch's exporter, a quarter of a minute long, over a model
+        # that is built and filled by then: of the file it reads nothing more.
         load_tool(entry.tool).export_onnx = _exported
     sys.argv = [entry.tool, *argv]
+    if entry.kinds == ('probe',):
+        from .probes import misbehave
+
+        return misbehave(entry.tool[1:], *argv)
     if entry.tool.startswith(':'):
         return globals()[entry.tool[1:]](*argv)
     if entry.tool == 'predict':
@@ -286,6 +291,19 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
     run = _run_with(file, scratch, sound / 'run', 'folds/s1/last.pth')
     _cut(run, 's1', 's2')
+    return [str(sound / 'toy.py'), '--work-dir', str(run), '--resume', '--strategy',
+            'stacked']  # fmt: skip
+
+
+@entry('resume-stack', 'weights', 'train')
+def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
+    run = _run_with(None, scratch, sound / 'run', '')
+    _cut(run, 's1', 's2')
+    if file is not None:
+        # Where the states of folds that train in one stack lie.
+        names = json.dumps([[0, 's1'], [0, 's2']])
+        digest = hashlib.blake2b(names.encode(), digest_size=8).hexdigest()
+        place(file, run / 'stacks' / f'{digest}.pth')
     return [str(sound / 'toy.py'), '--work-dir', str(run), '--resume', '--strategy',
             'stacked']  # fmt: skip
 

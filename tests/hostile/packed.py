@@ -13,7 +13,6 @@ import torch
 from .case import Corpus
 from .planting import crowd, planted_calls, pointers, tower
 
-
 KINDS = ('packed', 'weights')
 
 
@@ -121,7 +120,8 @@ def _parts(corpus: Corpus, changed: Callable[..., None]) -> None:
     address = corpus.url('packed/address')
     secret = corpus.secret('packed/parts')
     steps: dict[str, dict[str, Any]] = {
-        'proposals': dict(type='LoadProposals', top_n=1, pos_th=0.5, file_client_args={}),
+        'proposals': dict(type='LoadProposals', top_n=1, pos_th=0.5,
+                          file_client_args={}),
         'localization': dict(type='LoadLocalizationFeature'),
         'rgb': dict(type='LoadRGBFromFile', io_backend='http'),
         'hvu': dict(type='LoadHVULabel'),
@@ -240,6 +240,7 @@ def _sizes(changed: Callable[..., None]) -> None:
     """Numbers that are far too large, or none."""
     model: Callable[[dict], dict] = lambda one: one['model']  # noqa: E731
     vit: Callable[[dict], dict] = lambda one: one['model']['backbone']['vit']  # noqa: E731
+    pre: Callable[[dict], dict] = lambda one: one['model']['data_preprocessor']  # noqa: E731
     numbers: dict[str, tuple[Callable[[dict], dict], str, Any]] = {
         'classes': (lambda one: model(one)['cls_head'], 'num_classes', 10**9),
         'classes-some': (lambda one: model(one)['cls_head'], 'num_classes', 5 * 10**6),
@@ -258,12 +259,12 @@ def _sizes(changed: Callable[..., None]) -> None:
         'prompts': (lambda one: model(one)['backbone']['prompt'], 'num_prompts', 10**9),
         'length': (lambda one: model(one)['backbone']['prompt'], 'length', 10**9),
         'reduction': (lambda one: model(one)['backbone']['adapter'], 'reduction', 0),
-        'alpha-nan': (lambda one: model(one)['data_preprocessor'], 'alpha', float('nan')),
-        'low-infinite': (lambda one: model(one)['data_preprocessor'], 'low', float('inf')),
-        'high-negative': (lambda one: model(one)['data_preprocessor'], 'high', -1e308),
-        'mean-long': (lambda one: model(one)['data_preprocessor'], 'mean', [0.5] * 10**6),
-        'std-zero': (lambda one: model(one)['data_preprocessor'], 'std', (0, 0, 0)),
-        'crop': (lambda one: model(one)['data_preprocessor']['augmentation'], 'crop', 10**9),
+        'alpha-nan': (pre, 'alpha', float('nan')),
+        'low-infinite': (pre, 'low', float('inf')),
+        'high-negative': (pre, 'high', -1e308),
+        'mean-long': (pre, 'mean', [0.5] * 10**6),
+        'std-zero': (pre, 'std', (0, 0, 0)),
+        'crop': (lambda one: pre(one)['augmentation'], 'crop', 10**9),
         'topk': (lambda one: model(one)['cls_head'], 'topk', (10**9,)),
         'max-frames': (lambda one: one['pipeline'][0], 'max_frames', 10**12),
         'step-length': (lambda one: one['pipeline'][1], 'length', 10**9),
@@ -329,10 +330,10 @@ def _shapes(
              folds={'sub01': {**first, key: value}})  # fmt: skip
     save('classes-markup', 'markup', {**before, 'classes': [
         '<img src=x onerror=planted>', '\x1b[31mPLANTED', 'x']})  # fmt: skip
-    save('classes-long', 'a long message', {**before, 'classes': ['x' * 10**7] * 3})
+    save('classes-long', 'a long message', {**before, 'classes': ['x' * 3_000_000] * 3})
     save('classes-many', 'wrong types', {**before, 'classes': ['x'] * 10**6})
-    save('dataset-long', 'a long message', {**before, 'dataset': 'x' * 10**7})
-    save('fold-long', 'a long message', before, folds={'x' * 10**7: {}})
+    save('dataset-long', 'a long message', {**before, 'dataset': 'x' * 3_000_000})
+    save('fold-long', 'a long message', before, folds={'x' * 3_000_000: {}})
     save('folds-many', 'time', before, folds={f'k{n}': {} for n in range(100_000)})
     many = dict.fromkeys(
         (f'k{n}' for n in range(300)), next(iter(content['folds'].values()))

@@ -44,7 +44,9 @@ def some_pairs(
     for case, found_entries in takers.items():
         if case not in given:
             # Where what it is meant to be is read.
-            meant = [one for one in found_entries if first[case] in one.kinds] or found_entries
+            meant = [
+                one for one in found_entries if first[case] in one.kinds
+            ] or found_entries
             entry = min(meant, key=lambda one: _drawn(one.name + case))
             chosen.add((entry.name, case))
     return [(entry, case) for entry, case in whole if (entry.name, case.name) in chosen]

@@ -87,8 +87,8 @@ def write_configs(root: Path) -> None:
     )
     # The toy is made for 8 pixels.
     small = "    dict(type='Resize', scale=(8, 8), keep_ratio=False),\n"
-    text = text.replace("    dict(type='PackMERInputs'),\n", small + '{pack}')
-    text = text.replace('{pack}', "    dict(type='PackMERInputs'),\n")
+    last = "    dict(type='PackMERInputs'),\n"
+    text = text.replace(last, small + last)
     (root / 'toy.py').write_text(text)
     plain = text.replace("runner_type = 'LOSORunner'\n", '')
     plain = plain.replace("loso = dict(protocol='loso')\n", '')
@@ -96,9 +96,7 @@ def write_configs(root: Path) -> None:
         plain.replace('SlimCheckpointHook', 'CheckpointHook')
     )
     table = f"title = 'A table'\nbase = {str(root / 'toy.py')!r}\n"
-    table += (
-        "rows = [dict(name='first', options={}), dict(name='wide', options={'model.width': 8})]\n"
-    )
+    table += "rows = [dict(name='first', options={})]\n"
     (root / 'table.py').write_text(table)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from .case import KINDS, Corpus, listen
 
-FILES = tuple(kind for kind in KINDS if kind not in ('run', 'store', 'journal'))
+FILES = tuple(
+    kind for kind in KINDS if kind not in ('packed', 'run', 'store', 'journal', 'probe')
+)
 
 
 def write_special(path: Path, what: str, secret: str) -> None:

@@ -73,7 +73,8 @@ def write(corpus: Corpus) -> None:
     _pack(new('deep', 'recursion'), parts | {sheet: deep})
     for what, cell in {
         'formula-command': "=cmd|' /C calc'!A0", 'formula-shell': '=SHELL("touch x")',
-        'formula-link': f'=HYPERLINK("{called}","x")', 'markup': '<img src=x onerror=planted>',
+        'formula-link': f'=HYPERLINK("{called}","x")',
+        'markup': '<img src=x onerror=planted>',
         'formula-service': f'=WEBSERVICE("{called}")', 'escape': 'a',
         'attributes': '{0.__class__}', 'long': 'x' * 32_000, 'dots': '../../secrets',
     }.items():  # fmt: skip
@@ -124,7 +125,7 @@ def _text_files(corpus: Corpus, new) -> None:
     head = ','.join(HEADER) + '\n'
     sound = head + ''.join(','.join(map(str, row)) + '\n' for row in ROWS)
     for what, text in {
-        'long-cell': sound + 's3,' + 'x' * 30_000_000 + ',joy,100\n',
+        'long-cell': sound + 's3,' + 'x' * 10_000_000 + ',joy,100\n',
         'many-columns': sound + 's3,c9,joy,100' + ',' * 3_000_000 + '\n',
         'many-rows': sound + '\n' * 3_000_000,
         'quotes': sound + '"' * 3_000_001,
@@ -174,7 +175,7 @@ def _book(path: Path, cell: str) -> None:
 
 
 def _parts() -> dict[str, bytes]:
-    """The members of a workbook; its text is shared, that of joy stands in the sheet."""
+    """The members of a workbook; its text is shared, but joy stands in the sheet."""
     main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
     office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
     package = 'http://schemas.openxmlformats.org/package/2006'

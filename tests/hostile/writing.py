@@ -19,6 +19,7 @@ def write_all(corpus: Corpus, sound: Path) -> None:
         checkpoints,
         packed,
         pictures,
+        probes,
         runs,
         special,
         stores,
@@ -29,7 +30,16 @@ def write_all(corpus: Corpus, sound: Path) -> None:
 
     sound.mkdir(parents=True)
     before = write_sound(sound)
-    for family in (checkpoints, arrays, pictures, videos, annotations, tables, special):
+    for family in (
+        checkpoints,
+        arrays,
+        pictures,
+        videos,
+        annotations,
+        tables,
+        special,
+        probes,
+    ):
         family.write(corpus)
     stores.write(corpus, sound / 'stored' / 'store')
     runs.write(corpus, sound / 'run')
