@@ -42,6 +42,7 @@ def write_sound(root: Path) -> dict[str, Any]:
         table.writerow(['subject', 'clip', 'emotion', 'fps'])
         for row, emotion in zip(rows, ('happy', 'sad', 'happy', 'sad'), strict=True):
             table.writerow([row['subject'], row['clip'], emotion, 100])
+    write_book(root / 'clips.xlsx')
     write_configs(root)
     train_toy(root)
     write_stores(root)
@@ -100,14 +101,29 @@ def write_configs(root: Path) -> None:
     (root / 'table.py').write_text(table)
 
 
+def write_book(path: Path) -> None:
+    """Write the release's table as a workbook."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    with open(path.with_name('release') / 'clips.csv', newline='') as file:
+        for row in csv.reader(file):
+            book.active.append([int(one) if one.isdigit() else one for one in row])
+    book.save(path)
+
+
 def train_toy(root: Path) -> None:
-    """Train the toy, every fold."""
+    """Train the toy: every fold, and once as an ordinary training."""
     from mmaction.registry import RUNNERS
     from mmengine.config import Config
+    from mmengine.runner import Runner
 
     cfg = Config.fromfile(root / 'toy.py')
     cfg.work_dir = str(root / 'run')
     RUNNERS.build(cfg).train()
+    cfg = Config.fromfile(root / 'plain.py')
+    cfg.work_dir = str(root / 'alone')
+    Runner.from_cfg(cfg).train()
 
 
 def write_stores(root: Path) -> None:
