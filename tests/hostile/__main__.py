@@ -50,7 +50,7 @@ def main() -> int:
 
 def run(args: argparse.Namespace, folder: Path) -> int:
     """Run pairs, and say which are at fault."""
-    from hostile.entries import ENTRIES
+    from hostile.entries import known_entries
     from hostile.launcher import Launcher
     from hostile.probes import probes
     from hostile.selecting import all_pairs, some_pairs
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
     began = time.monotonic()
     launcher = Launcher(folder, args.at_once)
     print(f'{len(launcher.cases)} files, {time.monotonic() - began:.0f} s', flush=True)
-    entries = {one.name: one for one in (*ENTRIES.values(), *probes())}
+    entries = {one.name: one for one in (*known_entries().values(), *probes())}
     if args.entry:
         entries = {name: entries[name] for name in args.entry}
     whole = all_pairs(launcher.cases, entries)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .case import Case, Corpus
 from .child import become
-from .entries import ENTRIES, Entry, preload
+from .entries import Entry, preload
 from .watching import CalledPort, OpenedFiles, standings
 
 #: Seconds after which a process that only sleeps is said to hang. Load does not matter:
@@ -278,12 +278,6 @@ class Launcher:
 def _usual(line: tuple[str, str]) -> str:
     """What is compared of an audited call: numbers in it differ from run to run."""
     return line[0] + ''.join(sign for sign in line[1] if not sign.isdigit())
-
-
-def program_of(entries: Iterable[str] = ()) -> list[Entry]:
-    """The entry points by name; all without one."""
-    names = list(entries)
-    return [one for one in ENTRIES.values() if not names or one.name in names]
 
 
 def fresh_environment() -> None:

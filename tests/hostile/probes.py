@@ -6,11 +6,13 @@ Each is run over one planted pickle and must be found out.
 import os
 import pickle
 import time
+from functools import partial
 from pathlib import Path
 
 from .case import Corpus
-from .entries import Argv, Entry
+from .entries import Entry
 from .planting import planted_calls
+from .staging import Argv
 
 CASE = 'probes/pickle'
 _FOUND = {
@@ -49,7 +51,9 @@ def stage(file: Path | None, scratch: Path, sound: Path) -> Argv:
 
 def probes() -> list[Entry]:
     """List them."""
-    return [Entry(name, ('probe',), f':{name[6:]}', stage) for name in FOUND]
+    return [
+        Entry(name, ('probe',), partial(misbehave, name[6:]), stage) for name in FOUND
+    ]
 
 
 def misbehave(how: str, path: str) -> int:

@@ -13,6 +13,9 @@ import av
 import cv2
 import numpy as np
 
+from .case import place
+from .staging import sealed
+
 TESTS = Path(__file__).parents[1]
 SIDE = 64
 CLIPS = 4
@@ -93,9 +96,9 @@ def write_configs(root: Path) -> None:
     (root / 'toy.py').write_text(text)
     plain = text.replace("runner_type = 'LOSORunner'\n", '')
     plain = plain.replace("loso = dict(protocol='loso')\n", '')
-    (root / 'plain.py').write_text(
-        plain.replace('SlimCheckpointHook', 'CheckpointHook')
-    )
+    plain = plain.replace('SlimCheckpointHook', 'CheckpointHook')
+    plain = plain.replace('interval=1)', 'interval=1, by_epoch=False)')
+    (root / 'plain.py').write_text(plain)
     table = f"title = 'A table'\nbase = {str(root / 'toy.py')!r}\n"
     table += "rows = [dict(name='first', options={})]\n"
     (root / 'table.py').write_text(table)
@@ -121,9 +124,28 @@ def train_toy(root: Path) -> None:
     cfg = Config.fromfile(root / 'toy.py')
     cfg.work_dir = str(root / 'run')
     RUNNERS.build(cfg).train()
+    spoil(root / 'run', root / 'wrong')
+    cfg = Config.fromfile(root / 'toy.py')
+    cfg.work_dir, cfg.resume = str(root / 'wrong'), True
+    RUNNERS.build(cfg).train()
     cfg = Config.fromfile(root / 'plain.py')
     cfg.work_dir = str(root / 'alone')
     Runner.from_cfg(cfg).train()
+
+
+def spoil(run: Path, copy: Path) -> None:
+    """Copy a run, and let it say something wrong of every clip, as a page shows."""
+    place(run, copy)
+    for path in copy.glob('folds/*/predictions.jsonl'):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            wrong = (line['label'] + 1) % 3
+            chances = [0.0, 0.0, 0.0]
+            chances[wrong] = 1.0
+            line.update(prediction=wrong, probabilities=chances)
+        path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    (copy / 'results.json').unlink()
+    sealed(copy)
 
 
 def write_stores(root: Path) -> None:
