@@ -9,11 +9,11 @@ import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-#: What a file may be given as; see ``entries.py``.
+#: What a file may be given as; see ``entries.py``. ``pickle`` is what ``torch.load``
+#: itself must refuse: it opens pipes, and allows a ``bytearray`` of any length.
 KINDS = (
     'packed', 'weights', 'picture', 'video', 'annotation', 'sheet', 'store', 'journal',
-    'run',
-    'probe'
+    'run', 'pickle', 'probe',
 )  # fmt: skip
 
 

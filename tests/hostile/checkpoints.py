@@ -17,7 +17,7 @@ from .bulk import write_zip
 from .case import Corpus
 from .planting import Call, crowd, planted_calls, pointers
 
-KINDS = 'weights'
+KINDS = ('weights', 'pickle')
 
 
 def write(corpus: Corpus) -> None:
@@ -145,7 +145,7 @@ def _memory(corpus: Corpus) -> None:
     path.write_bytes(proto + b'X' + struct.pack('<I', 2**32 - 1) + b'a')
     path = new('memo-far', 'memory')
     path.write_bytes(proto + b'Nr' + struct.pack('<I', 2**31) + b'.')
-    path = new('bytearray', 'memory')
+    path = corpus.new('weights/bytearray', 'model.pth', 'weights', 'memory')
     torch.save(checkpoint(meta=Call(bytearray, 3 * 10**9)), path)
     path = new('safetensors-header', 'memory', 'model.safetensors')
     path.write_bytes(struct.pack('<Q', 2**40) + b'{}')

@@ -13,7 +13,7 @@ import torch
 from .case import Corpus
 from .planting import crowd, planted_calls, pointers, tower
 
-KINDS = ('packed', 'weights')
+KINDS = ('packed', 'weights', 'pickle')
 
 
 def write(corpus: Corpus, sound: Path, before: dict[str, Any]) -> None:

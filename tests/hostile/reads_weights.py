@@ -124,7 +124,7 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
             f'model.backbone.vit.init_cfg.checkpoint={weights}']  # fmt: skip
 
 
-@entry('torch-load', 'weights', torch_load)
+@entry('torch-load', 'pickle', torch_load)
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
     return [named(file, scratch, sound / 'packed.pth')]
 

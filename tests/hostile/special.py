@@ -3,11 +3,9 @@
 import os
 from pathlib import Path
 
-from .case import KINDS, Corpus, listen
+from .case import Corpus, listen
 
-FILES = tuple(
-    kind for kind in KINDS if kind not in ('packed', 'run', 'store', 'journal', 'probe')
-)
+FILES = ('weights', 'picture', 'video', 'annotation', 'sheet')
 
 
 def write_special(path: Path, what: str, secret: str) -> None:
