@@ -34,6 +34,9 @@ _FOUND = {
 #: What must be found, by the name of the entry point.
 FOUND = {f'probe-{name}': fault for name, fault in _FOUND.items()}
 
+#: Of what these do it is not known who did it.
+APART = ('probe-looks', 'probe-calls', 'probe-connects')
+
 
 def write(corpus: Corpus) -> None:
     """Write the file that all of them are given."""

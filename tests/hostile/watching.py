@@ -67,12 +67,10 @@ class Standing:
     """How the processes of one session stand.
 
     Attributes:
-        alive: Whether there are any that have not ended.
         asleep: Whether all of them wait.
         ticks: Processor time of them all so far, in clock ticks.
     """
 
-    alive: bool = False
     asleep: bool = True
     ticks: int = 0
 
@@ -95,7 +93,6 @@ def standings(sessions: set[int]) -> dict[int, Standing]:
         one.ticks += int(fields[11]) + int(fields[12])
         if fields[0] in 'ZX':
             continue
-        one.alive = True
         one.asleep = one.asleep and fields[0] in 'ST' and _threads_sleep(name)
     return found
 
