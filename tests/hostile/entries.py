@@ -1,0 +1,109 @@
+"""The entry points: what each reads of a hostile file, and how it is started."""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from .staging import Argv
+
+#: Puts a file among sound ones, in a scratch folder, and says the command line. None
+#: for the file stands for a sound one.
+Stage = Callable[[Path | None, Path, Path], Argv]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry point.
+
+    Attributes:
+        name: Its name.
+        kinds: Kinds of files that it takes, see ``case.KINDS``.
+        tool: What is run: a tool by its path, or a function that is given the words.
+        stage: See :data:`Stage`.
+        works: Whether the sound file is read with exit status 0.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    tool: str | Callable[..., int]
+    stage: Stage
+    works: bool = True
+
+
+ENTRIES: dict[str, Entry] = {}
+
+
+def entry(
+    name: str, kinds: str, tool: str | Callable[..., int], works: bool = True
+) -> Callable[[Stage], Stage]:
+    """Register an entry point with the function that stages files for it."""
+
+    def register(stage: Stage) -> Stage:
+        ENTRIES[name] = Entry(name, tuple(kinds.split()), tool, stage, works)
+        return stage
+
+    return register
+
+
+def known_entries() -> dict[str, Entry]:
+    """All entry points by name."""
+    from . import reads_data, reads_media, reads_runs, reads_weights  # noqa: F401
+
+    return ENTRIES
+
+
+def tools() -> Path:
+    """The folder of the tools that belong to the package that is imported."""
+    import mmaction_mer
+
+    return Path(mmaction_mer.__file__).parents[1] / 'tools'
+
+
+def load_tool(name: str) -> ModuleType:
+    """Load a tool as a module; importing it twice would register twice."""
+    known = f'hostile_tool_{name.replace("/", "_")}'
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, tools() / f'{name}.py')
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[known] = module
+        spec.loader.exec_module(module)
+    return sys.modules[known]
+
+
+def preload() -> None:
+    """Import all that entry points need, before anything is forked."""
+    import matplotlib.pyplot  # noqa: F401
+    import scipy.signal  # noqa: F401
+
+    import mmaction_mer.visualization  # noqa: F401
+
+    sys.path.append(str(Path(__file__).parents[1] / 'test_engine'))
+    for one in known_entries().values():
+        if isinstance(one.tool, str) and one.tool != 'predict':
+            load_tool(one.tool)
+    import mmaction_mer.__main__
+    import mmaction_mer.app.safety  # noqa: F401
+
+
+def start(entry: Entry, argv: Argv) -> int:
+    """Run an entry point in this process."""
+    if entry.tool == 'export_onnx':
+        # What follows is torch's exporter, a quarter of a minute long, over a model
+        # that is built and filled by then: of the file it reads nothing more.
+        load_tool(entry.tool).export_onnx = _exported
+    if not isinstance(entry.tool, str):
+        return entry.tool(*argv)
+    sys.argv = [entry.tool, *argv]
+    if entry.tool == 'predict':
+        import mmaction_mer.__main__
+
+        return mmaction_mer.__main__.main(['predict', *argv])
+    return load_tool(entry.tool).main()
+
+
+def _exported(model: object, path: str, *_: object) -> Path:
+    Path(path).write_bytes(b'')
+    return Path(path)

@@ -1,0 +1,288 @@
+"""Import the program once, write the corpus, and fork a process per pair.
+
+A process is watched from outside: how it ends, what it leaves, what it reads and calls,
+how much memory it takes, and whether it gets anywhere.
+"""
+
+import gc
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .case import Case, Corpus
+from .child import become
+from .entries import Entry, preload
+from .watching import CalledPort, OpenedFiles, standings
+
+#: Seconds after which a process that only sleeps is said to hang. Load does not matter:
+#: who waits for a processor is not asleep, and all threads of all its processes are
+#: looked at.
+SLEPT = 10.0
+#: Processor time that a file may take, in seconds, beside four times what a sound one
+#: takes: on a slow or busy machine the sound one takes longer, too.
+WORKED = 10.0
+#: Resident memory over that of the fork, in bytes.
+GREW = 1 << 30
+#: Standard output and error together, in bytes.
+SAID = 64 << 10
+#: Whatever happens. Nothing but a stuck machine comes near it.
+ENDED = 600.0
+
+
+@dataclass
+class Outcome:
+    """What one process did.
+
+    Attributes:
+        entry: Name of the entry point.
+        case: Name of the file, empty for the sound one.
+        status: Exit status; negative for a signal.
+        seconds: Of processor time.
+        wall: Seconds from start to end.
+        grew: Bytes of resident memory over those of the fork.
+        said: End of its standard error.
+        audit: What the hook wrote down.
+        faults: What is wrong with it, in words.
+    """
+
+    entry: str
+    case: str
+    status: int = 0
+    seconds: float = 0.0
+    wall: float = 0.0
+    grew: int = 0
+    said: str = ''
+    audit: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Job:
+    entry: Entry
+    case: Case | None
+    scratch: Path
+    process: int
+    begun: float
+    moved: float
+    ticks: int = 0
+    fault: str = ''
+
+
+class Launcher:
+    """A process with everything imported, that forks.
+
+    Args:
+        root: A new folder for the corpus, the sound material and scratch folders.
+        at_once: So many processes at a time.
+    """
+
+    def __init__(self, root: Path, at_once: int = 2) -> None:
+        self.root, self.at_once = root, at_once
+        self.sound = root / 'sound'
+        self.port = CalledPort()
+        self.benign: dict[str, Outcome] = {}
+        self.usual: set[str] = set()
+        self._number = 0
+        preload()
+        import cv2
+        import torch
+
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        self.corpus = Corpus(root / 'corpus', self.port.number)
+        self._in_a_fork(self._write)
+        told = json.loads((self.corpus.root / 'corpus.json').read_text())
+        self.cases = [Case(**one | {'kinds': tuple(one['kinds'])}) for one in told]
+        self.opened = OpenedFiles(self.corpus.root / 'secrets')
+        gc.collect()
+        gc.freeze()
+
+    def _write(self) -> None:
+        from .writing import write_all
+
+        write_all(self.corpus, self.sound)
+
+    def _in_a_fork(self, work: Callable[[], None]) -> None:
+        """Do what would start threads or fill the memory of this process."""
+        log = self.root / 'writing.log'
+        process = os.fork()
+        if process == 0:
+            status = 1
+            try:
+                handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                os.dup2(handle, 1)
+                os.dup2(handle, 2)
+                work()
+                status = 0
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
+            raise RuntimeError(
+                f'the corpus was not written:\n{log.read_text()[-4000:]}'
+            )
+
+    def learn(self, entries: Iterable[Entry]) -> list[Outcome]:
+        """Give entry points sound files first: what they do then is not a fault."""
+        done = list(self.run([(entry, None) for entry in entries]))
+        self.benign = {one.entry: one for one in done}
+        self.usual = {_usual(line) for one in done for line in one.audit}
+        return done
+
+    def run(self, pairs: Iterable[tuple[Entry, Case | None]]) -> Iterable[Outcome]:
+        """Run pairs, several at a time, and give what they did."""
+        waiting = list(pairs)
+        running: list[_Job] = []
+        while waiting or running:
+            busy = {job.case.name for job in running if job.case}
+            for pair in waiting:
+                if len(running) >= self.at_once:
+                    break
+                # What a file did is told by its name: it is not given twice at a time.
+                if pair[1] is None or pair[1].name not in busy:
+                    waiting.remove(pair)
+                    running.append(self._begin(*pair))
+                    break
+            yield from self._look(running)
+            time.sleep(0.004)
+
+    def _begin(self, entry: Entry, case: Case | None) -> _Job:
+        self._number += 1
+        scratch = self.root / 'scratch' / f'{self._number:05d}'
+        scratch.mkdir(parents=True)
+        file = None if case is None else self.corpus.root / case.path
+        process = os.fork()
+        if process == 0:
+            become(entry, file, scratch, self.sound, self.corpus.root)
+        now = time.monotonic()
+        return _Job(entry, case, scratch, process, now, now)
+
+    def _look(self, running: list[_Job]) -> Iterable[Outcome]:
+        """End what hangs, and take in what has ended."""
+        now = time.monotonic()
+        calls = self.port.poll()
+        if calls:
+            for job in running:
+                job.fault = job.fault or f'a call to an address ({calls})'
+        if now - getattr(self, '_looked', 0) > 0.25:
+            self._looked = now
+            found = standings({job.process for job in running})
+            for job in running:
+                self._judge(job, found[job.process], now)
+        for job in list(running):
+            process, status, used = os.wait4(job.process, os.WNOHANG)
+            if process:
+                running.remove(job)
+                self._kill(job)
+                yield self._outcome(job, os.waitstatus_to_exitcode(status), used)
+
+    def _judge(self, job: _Job, stands, now: float) -> None:
+        if stands.ticks > job.ticks or not stands.asleep:
+            job.ticks, job.moved = stands.ticks, now
+        if now - job.moved > SLEPT:
+            job.fault = f'hangs: asleep for {SLEPT:g} s'
+        elif stands.ticks / os.sysconf('SC_CLK_TCK') > self.allowed(job.entry.name) + 3:
+            job.fault = 'hangs: at work'
+        elif now - job.begun > ENDED:
+            job.fault = 'hangs'
+        if job.fault.startswith('hangs'):
+            self._kill(job)
+
+    def allowed(self, entry: str) -> float:
+        """Processor time that an entry point may take, in seconds."""
+        known = self.benign.get(entry)
+        return WORKED + 4 * (known.seconds if known else 15)
+
+    def _kill(self, job: _Job) -> None:
+        """End a session: who was forked on is not left behind."""
+        try:
+            os.killpg(job.process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def _outcome(self, job: _Job, status: int, used) -> Outcome:
+        now = time.monotonic()
+        case = job.case.name if job.case else ''
+        one = Outcome(job.entry.name, case, status, wall=now - job.begun)
+        one.seconds = used.ru_utime + used.ru_stime
+        began = job.scratch / 'began'
+        if began.exists():
+            one.grew = max(0, used.ru_maxrss * 1024 - json.loads(began.read_text()))
+        else:
+            one.faults.append('was not staged')
+        said = b''
+        size = 0
+        for name in ('stdout', 'stderr'):
+            path = job.scratch / name
+            if path.exists():
+                size += path.stat().st_size
+                with path.open('rb') as file:
+                    said += file.read(SAID)
+        with (job.scratch / 'stderr').open('rb') as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1500))
+            one.said = file.read().decode('utf-8', 'replace')
+        audit = job.scratch / 'audit'
+        if audit.exists():
+            lines = audit.read_text().splitlines()
+            one.audit = [tuple(json.loads(line)) for line in lines]
+        if job.fault:
+            one.faults.append(job.fault)
+        if status < 0 and not job.fault.startswith('hangs'):
+            one.faults.append(f'signal {-status}')
+        if status == 71 or b'Traceback (most recent' in said:
+            one.faults.append('traceback')
+        if one.seconds > self.allowed(one.entry) and not job.fault:
+            one.faults.append(f'takes {one.seconds:.0f} s')
+        if one.grew > GREW:
+            one.faults.append(f'takes {one.grew / 2**30:.1f} GB')
+        if size > SAID:
+            one.faults.append(f'says {size >> 10} KB')
+        if b'\x1b[31mPLANTED' in said:
+            one.faults.append('prints control characters of the file')
+        if job.case is not None:
+            one.faults += self._traces(job, one)
+        shutil.rmtree(job.scratch, ignore_errors=True)
+        return one
+
+    def _traces(self, job: _Job, one: Outcome) -> Iterable[str]:
+        """What a file had planted and what came of it."""
+        markers = self.corpus.root / 'markers'
+        for path in (markers / job.case.slug, markers / f'imported-{job.scratch.name}'):
+            if path.exists():
+                path.unlink()
+                yield 'a planted call ran'
+        shared = markers / 'packed-type'
+        if job.case.family == 'packed' and shared.exists():
+            shared.unlink()
+            yield 'a planted call ran'
+        if found := self.opened.poll():
+            yield f'opens {sorted(found)[:3]}'
+        for line in one.audit:
+            if _usual(line) not in self.usual:
+                yield f'{line[0]}: {line[1][:200]}'
+                break
+        for path in job.scratch.rglob('*.html'):
+            if b'<img src=x onerror=planted>' in path.read_bytes():
+                yield f'{path.name} has markup of the file'
+
+
+def _usual(line: tuple[str, str]) -> str:
+    """What is compared of an audited call: numbers in it differ from run to run."""
+    return line[0] + ''.join(sign for sign in line[1] if not sign.isdigit())
+
+
+def fresh_environment() -> None:
+    """One thread for everything: what forks must not have any."""
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+        os.environ[name] = '1'
+    sys.dont_write_bytecode = True

@@ -1,0 +1,65 @@
+"""Which file meets which entry point."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from .case import Case
+from .entries import Entry
+
+Pair = tuple[Entry, Case]
+#: Files of one family that an entry point is given in the tests.
+SHARE = 2
+#: Of those that no entry point was given so, one in so many is given to one.
+REST = 3
+#: Given to every entry point that takes them, as far as the share goes.
+FIRST = frozenset({
+    'special/fifo', 'special/sparse', 'weights/os-system', 'weights/pointers',
+    'arrays/unpacks', 'packed/model-call-command', 'packed/step-module',
+    'pictures/png-20000', 'videos/m3u8', 'annotations/long-frame_dir',
+    'tables/unpacks-sheet', 'stores/rest-label', 'runs/predictions-fifo',
+})  # fmt: skip
+
+
+def all_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]:
+    """List every file with every entry point that takes it."""
+    return [
+        (entry, case)
+        for entry in entries.values()
+        for case in cases
+        if set(entry.kinds) & set(case.kinds)
+    ]
+
+
+def some_pairs(
+    cases: Sequence[Case], entries: Mapping[str, Entry], share: int = SHARE
+) -> list[Pair]:
+    """Choose pairs: each family meets each entry point, and a third of the others one.
+
+    Which ones is drawn by a hash of their names, the same in every run.
+    """
+    whole = all_pairs(cases, entries)
+    by_both: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    takers: dict[str, list[Entry]] = defaultdict(list)
+    for entry, case in whole:
+        by_both[entry.name, case.family].append(case)
+        takers[case.name].append(entry)
+    chosen: set[tuple[str, str]] = set()
+    for (name, _), found in by_both.items():
+        found.sort(key=lambda case: (case.name not in FIRST, _drawn(name + case.name)))
+        chosen |= {(name, case.name) for case in found[:share]}
+    given = {case for _, case in chosen}
+    first = {case.name: case.kinds[0] for case in cases}
+    for case, found_entries in takers.items():
+        if case not in given and _drawn(case) % REST == 0:
+            # Where what it is meant to be is read.
+            meant = [
+                one for one in found_entries if first[case] in one.kinds
+            ] or found_entries
+            entry = min(meant, key=lambda one: _drawn(one.name + case))
+            chosen.add((entry.name, case))
+    return [(entry, case) for entry, case in whole if (entry.name, case.name) in chosen]
+
+
+def _drawn(text: str) -> int:
+    return zlib.crc32(text.encode())
