@@ -15,6 +15,7 @@ from .errors import MERRunError
 from .fingerprint import file_digest
 
 LAST = 'last.pth'
+REMEDY = 'delete this file; with --resume the fold starts again'
 #: Far more than any file of ours takes, in bytes.
 MAX_JSON = 1 << 28
 
@@ -175,14 +176,39 @@ class FoldFolder:
             reason: Why.
             details: What ``fold.json`` shall say besides, as in :meth:`begin`.
         """
-        attempt = self.state().get('attempt')
-        state = {'status': 'failed', 'reason': reason, 'attempt': attempt, **details}
+        # By its attempt it finds what its stack keeps of it.
+        attempt = {k: v for k, v in self.state().items() if k == 'attempt'}
+        state = {'status': 'failed', 'reason': reason, **attempt, **details}
         write_json(self.state_file, state)
 
     def clear(self) -> None:
         """Drop the training state, of a fold that is done or starts again."""
         for name in (self.last, self.path / 'last_checkpoint'):
             name.unlink(missing_ok=True)
+
+
+def check_owner(folder: FoldFolder, state: Mapping[str, Any]) -> None:
+    """Check that a training state is of the fold in whose folder it lies.
+
+    That of another fold has been trained on the subjects that this one is tested on.
+
+    Args:
+        folder: The folder of a fold that has begun.
+        state: What ``last.pth`` holds.
+
+    Raises:
+        MERRunError: It is of another fold or another seed.
+    """
+    meta = state.get('meta')
+    found = (
+        [meta.get(key) for key in ('fold', 'seed')] if isinstance(meta, dict) else []
+    )
+    if found != [folder.name, folder.state().get('seed')]:
+        name, seed = (quote(value) for value in found or (None, None))
+        raise MERRunError(
+            f'{folder.last}: is the training state of fold {name} with seed {seed}, '
+            f'not of this fold; {REMEDY}'
+        )
 
 
 def resume_command(run: Path) -> str:

@@ -21,7 +21,7 @@ from ..evaluation.report import SELECTIONS
 from .divergence import DivergenceHook, divergence_named
 from .draws import seed_draws
 from .errors import ConfigError, DivergedError, MERRunError
-from .fold_folder import FoldFolder
+from .fold_folder import LAST, REMEDY, FoldFolder, check_owner
 from .hooks import (
     BestIterationHook,
     ModelStreamHook,
@@ -116,8 +116,9 @@ class FoldRunner(Runner):
             return super().load_checkpoint(filename, map_location, False, revise_keys)
         path = Path(filename)
         ours = FoldFolder(path.parent).state_file.is_file()
-        remedy = 'delete this file; with --resume the fold starts again' if ours else ''
-        checkpoint = read_checkpoint(path, map_location, remedy)
+        checkpoint = read_checkpoint(path, map_location, REMEDY if ours else '')
+        if ours and path.name == LAST:
+            check_owner(FoldFolder(path.parent), checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         _load_strictly(self.model, checkpoint, path)
         self._has_loaded = True

@@ -242,6 +242,7 @@ def training_state(runner) -> dict[str, Any]:
         iter=runner.iter,
         seed=runner.seed,
         experiment_name=runner.experiment_name,
+        fold=runner.cfg.get('experiment_name'),
         mmengine_version=mmengine.__version__,
         dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', None),
     )

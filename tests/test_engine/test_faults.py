@@ -16,6 +16,7 @@ from settings import one_thread
 
 from mmaction_mer.engine.errors import FoldsFailed
 from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.hooks import ModelStreamHook
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 from mmaction_mer.engine.strategies import STRATEGIES
 
@@ -227,3 +228,31 @@ def test_a_clip_that_breaks_on_the_way_costs_the_folds_that_read_it(
     train(config(resume=True))
     assert outcome(run) == whole
     assert (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns == finished
+
+
+def test_a_training_state_of_another_fold_is_not_gone_on_from(
+    whole, make_config, tmp_path, monkeypatch
+):
+    """It has been trained on the very subjects that this fold is tested on."""
+    seed = ModelStreamHook.before_train_iter
+    run = tmp_path / 'run'
+
+    def interrupt(self, runner, batch_idx, data_batch=None):
+        seed(self, runner, batch_idx, data_batch)
+        if runner.iter == 5 and Path(runner.work_dir).name == 's2':
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ModelStreamHook, 'before_train_iter', interrupt)
+        train(make_config(default_hooks=dict(checkpoint=dict(interval=1, share=None))))
+    ours, others = run / 'folds' / 's2', run / 'folds' / 's3'
+    others.mkdir()
+    state = (ours / 'fold.json').read_text().replace('"s2"', '"s3"')
+    (others / 'fold.json').write_text(state)
+    shutil.copy(ours / 'last.pth', others)
+    with pytest.raises(FoldsFailed, match=rf's3: .*{others / "last.pth"}'):
+        train(make_config(resume=True))
+    assert not (others / 'model.pth').exists()
+    (others / 'last.pth').unlink()
+    train(make_config(resume=True))
+    assert outcome(run) == whole

@@ -17,13 +17,12 @@ from typing import Any
 
 from ...utils import clear_half_written
 from ..errors import MERRunError
-from ..fold_folder import FoldFolder
+from ..fold_folder import REMEDY, FoldFolder, check_owner
 from ..run import Job, Run
 from ..slim_checkpoint import read_checkpoint, write_checkpoint
 from .states import one_fold
 
 FOLDER = 'stacks'
-REMEDY = 'delete this file; with --resume the fold starts again'
 STACK_REMEDY = 'delete this file; with --resume the folds of this stack start again'
 
 
@@ -56,7 +55,10 @@ class Standing:
         """
         assert self.path is not None
         if self.number is None:
-            return read_checkpoint(self.path, remedy=REMEDY)
+            with _sound(self.path, REMEDY):
+                state = read_checkpoint(self.path, remedy=REMEDY)
+                check_owner(FoldFolder(self.path.parent), state)
+                return state
         with _sound(self.path, STACK_REMEDY):
             content = read_checkpoint(self.path, remedy=STACK_REMEDY, mmap=True)
             return _state_of(content, self.number)
@@ -180,7 +182,8 @@ def _files(run: Run) -> list[Path]:
 
 def _alone(folder: FoldFolder) -> Standing:
     """Where a fold stands by its own ``last.pth``."""
-    if not folder.last.is_file():
+    # Of a fold that diverged nothing is gone on with.
+    if not folder.last.is_file() or folder.state().get('status') == 'diverged':
         return Standing()
     with _sound(folder.last, REMEDY):
         state = read_checkpoint(folder.last, remedy=REMEDY, mmap=True)
@@ -216,6 +219,7 @@ def _state_of(content: dict[str, Any], number: int) -> dict[str, Any]:
         **content['meta'],
         'seed': label['seed'],
         'experiment_name': label['fold'],
+        'fold': label['fold'],
         'seconds': fold['seconds'],
     }
     return state
