@@ -155,14 +155,16 @@ def clear_stacks(runs: Sequence[Run]) -> None:
     """
     jobs = [Job(run, fold) for run in runs for fold in run.plan.folds]
     known = {(job.run.plan.seed, job.fold.name) for job in jobs}
-    needed = {one.path for one in standings([j for j in jobs if not j.folder.done()])}
-    for path in sorted({path for run in runs for path in _files(run)} - needed):
-        with _sound(path, STACK_REMEDY):
-            labels = [json.loads(label) for label in _folds_in(path)[1]]
-            inside = {(label['seed'], label['fold']) for label in labels}
-        # Those of a seed that was not asked for this time are not ours to judge.
-        if inside <= known:
-            path.unlink(missing_ok=True)
+    needed = {label_of(job) for job in jobs if not job.folder.done()}
+    for path in sorted({path for run in runs for path in _files(run)}):
+        # One that cannot be read is told of when a fold would go on from it.
+        with suppress(MERRunError), _sound(path, STACK_REMEDY):
+            labels = _folds_in(path)[1]
+            told = [json.loads(label) for label in labels]
+            inside = {(one['seed'], one['fold']) for one in told}
+            # Those of a seed that was not asked for this time are not ours to judge.
+            if inside <= known and needed.isdisjoint(labels):
+                path.unlink(missing_ok=True)
     for folder in {folder for run in runs for folder in _folders(run)}:
         clear_half_written(folder)
         # Whatever else lies there is not ours.
