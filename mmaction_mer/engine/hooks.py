@@ -195,14 +195,18 @@ class SubjectGuardHook(Hook):
         refuse_subjects(tested - self.held_out, 'tested on and not held out')
 
 
+class SubjectLeakage(ConfigError, MERDataError):
+    """Subjects on both sides of a fold: no fold of such a config may be trained."""
+
+
 def refuse_subjects(subjects: set[str], what: str) -> None:
     """Refuse subjects that a data set holds where it must not.
 
     Raises:
-        MERDataError: There are such subjects.
+        SubjectLeakage: There are such subjects.
     """
     if subjects:
-        raise MERDataError(
+        raise SubjectLeakage(
             f'subject(s) {", ".join(sorted(subjects))} would be {what}: the data '
             f'set of the config does not follow held_out, inner and side'
         )

@@ -149,10 +149,14 @@ def clip_each_fold(
         parameters: The stacked parameters.
         max_norm: See there.
         norm_type: See there.
-        error_if_nonfinite: See there; the error is left to ``refuse``.
+        error_if_nonfinite: See there.
         foreach: Not used.
-        refuse: With ``error_if_nonfinite``, is told of each fold whether its norm is
-            finite, ``(G,)``.
+        refuse: Is told, in place of an error, of each fold whether its norm is finite,
+            ``(G,)``.
+
+    Raises:
+        RuntimeError: ``error_if_nonfinite`` is asked for without ``refuse``, and a norm
+            is not finite.
     """
     gradients = [one.grad for one in parameters if one.grad is not None]
     order = float(norm_type)
@@ -160,8 +164,11 @@ def clip_each_fold(
         torch.linalg.vector_norm(g.reshape(len(g), -1), order, dim=1) for g in gradients
     ]
     total = torch.linalg.vector_norm(torch.stack(norms), order, dim=0)
-    if error_if_nonfinite and refuse is not None:
-        refuse(total.isfinite())
+    if error_if_nonfinite:
+        if refuse is not None:
+            refuse(total.isfinite())
+        elif not total.isfinite().all():
+            raise RuntimeError('the norm of the gradients of a fold is not finite')
     scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
