@@ -24,7 +24,7 @@ class Frames:
         folder: Where they lie.
         template: Their names with ``{}`` for the number.
         files: File name by frame number, in the order of the numbers.
-        strangers: Other images in the folder, which are left alone.
+        strangers: What else is named like an image, and is left alone.
     """
 
     folder: Path
@@ -58,15 +58,17 @@ def list_images(folder: Path) -> Frames:
     """
     try:
         with os.scandir(folder) as entries:
-            # A link to nowhere is no frame.
-            names = sorted(entry.name for entry in entries if is_file(entry))
+            held = {entry.name: is_file(entry) for entry in entries}
     except OSError as error:
         raise MERDataError(f'{folder}: cannot be read: {error.strerror}') from error
     groups: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     others = []
-    for name in names:
+    for name in sorted(held):
         stem, ending = os.path.splitext(name)
         if ending.lower() not in IMAGES or name.startswith('.'):
+            continue
+        if not held[name]:
+            others.append(name)  # a pipe, a device or a link to nowhere is no frame
             continue
         match = _NUMBERED.fullmatch(stem)
         if match is None or len(match[2]) > 9:

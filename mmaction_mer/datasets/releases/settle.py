@@ -97,5 +97,5 @@ def _strangers(clip: Clip, frames: Frames) -> Finding:
     return clip.finding(
         'frames',
         'noted',
-        f'{len(frames.strangers)} other image(s) in the folder are left alone: {names}',
+        f'{len(frames.strangers)} other image(s), or named so, are left alone: {names}',
     )

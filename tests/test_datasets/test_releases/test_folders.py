@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from mmaction_mer.datasets.annotation import MERDataError
@@ -62,3 +64,13 @@ def test_clips_are_folders_of_images_and_videos(tmp_path):
         ('sub02', 'b'),
         ('videos', '7'),
     ]
+
+
+def test_what_is_no_file_is_no_frame_but_is_told_of(tmp_path):
+    folder = touch(tmp_path / 'c', 'img1.jpg', 'img3.jpg')
+    os.mkfifo(folder / 'img2.jpg')
+    (folder / 'img4.jpg').symlink_to('/dev/zero')
+    (folder / 'img5.jpg').symlink_to(folder / 'img5.jpg')
+    frames = list_images(folder)
+    assert list(frames.files) == [1, 3]
+    assert sorted(frames.strangers) == ['img2.jpg', 'img4.jpg', 'img5.jpg']
