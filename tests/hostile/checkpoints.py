@@ -101,6 +101,9 @@ def _memory(corpus: Corpus) -> None:
         return corpus.new(f'weights/{what}', file, KINDS, plants)
 
     torch.save(checkpoint(buffer=pointers()), new('pointers', 'pointers'))
+    for how in ('built', 'inside', 'stripped'):
+        found = checkpoint(buffer=pointers(how=how))
+        torch.save(found, new(f'pointers-{how}', 'pointers'))
     meta = checkpoint(meta={'fold': pointers(), 'held_out': pointers()})
     torch.save(meta, new('pointers-in-meta', 'pointers'))
     state = {'head.weight': Call(np.ndarray, (2**40,), 'u1')}

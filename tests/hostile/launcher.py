@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .case import Case, Corpus
+from .case import Case, Corpus, slug
 from .child import become
 from .entries import Entry, preload
 from .watching import CalledPort, OpenedFiles, standings
@@ -89,6 +89,8 @@ class Launcher:
         self.benign: dict[str, Outcome] = {}
         self.usual: set[str] = set()
         self._number = 0
+        self._seen: set[str] = set()
+        self._running: set[str] = set()
         preload()
         import cv2
         import torch
@@ -144,6 +146,7 @@ class Launcher:
         running: list[_Job] = []
         while waiting or running:
             busy = {job.case.name for job in running if job.case}
+            self._running = {slug(name) for name in busy}
             for pair in waiting:
                 if len(running) >= self.at_once:
                     break
@@ -253,6 +256,14 @@ class Launcher:
         shutil.rmtree(job.scratch, ignore_errors=True)
         return one
 
+    def _opened_by(self, job: _Job) -> set[str]:
+        """Name the secrets that were opened, but for those of files that run still."""
+        self._seen |= self.opened.poll()
+        others = {f'{name}.txt' for name in self._running - {job.case.slug}}
+        found = self._seen - others
+        self._seen -= found
+        return found
+
     def _traces(self, job: _Job, one: Outcome) -> Iterable[str]:
         """What a file had planted and what came of it."""
         markers = self.corpus.root / 'markers'
@@ -264,7 +275,7 @@ class Launcher:
         if job.case.family == 'packed' and shared.exists():
             shared.unlink()
             yield 'a planted call ran'
-        if found := self.opened.poll():
+        if found := self._opened_by(job):
             yield f'opens {sorted(found)[:3]}'
         for line in one.audit:
             if _usual(line) not in self.usual:

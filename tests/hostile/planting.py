@@ -65,13 +65,22 @@ def planted_calls(marker: str) -> dict[str, Any]:
     }
 
 
-def pointers(shape: tuple[int, ...] = (4,)) -> Any:
-    """An array of objects at addresses that the file names."""
-    # Without its flags a type does not say that it holds references.
-    objects = Call(
-        np.dtype, 'O8', False, True, state=(3, '|', None, None, None, 8, 8, 0)
-    )
+def pointers(shape: tuple[int, ...] = (4,), how: str = 'named') -> Any:
+    """An array of objects at addresses that the file names.
+
+    Args:
+        shape: Its shape.
+        how: The type is ``named``, ``built``, ``inside`` a structure, or ``stripped``
+            of the flags that say that it holds references.
+    """
     size = int(np.prod(shape)) * 8
+    bare = (3, '|', None, None, None, 8, 8, 0)
+    objects = {
+        'named': 'O',
+        'built': Call(np.dtype, 'O8'),
+        'inside': Call(np.dtype, [('a', 'O8')]),
+        'stripped': Call(np.dtype, 'O8', False, True, state=bare),
+    }[how]
     return Call(np.ndarray, shape, objects, b'A' * size)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .case import place
 from .entries import entry
-from .staging import Argv, sealed
+from .staging import Argv, cut, sealed
 
 
 def _over_run(file: Path | None, scratch: Path, sound: Path) -> Path:
@@ -19,6 +19,8 @@ def _over_run(file: Path | None, scratch: Path, sound: Path) -> Path:
 @entry('resume', 'run', 'train')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
     run = _over_run(file, scratch, sound)
+    if file is None:
+        cut(run, 's1')  # what training does as well is no fault of a file
     return [str(sound / 'toy.py'), '--work-dir', str(run), '--resume']
 
 
