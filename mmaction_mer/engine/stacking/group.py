@@ -243,8 +243,9 @@ class Group:
                     f'during training ({key}): keep frozen layers in eval mode'
                 )
         # What follows takes fold by fold, and one of them may fail.
-        saved = self.iteration == self.hook.clock.iteration
-        if not saved and len(self.diverged) < len(self.jobs):
+        if len(self.diverged) == len(self.jobs):
+            self._write_losses()
+        elif self.iteration > self.hook.clock.iteration:
             self._save()
 
     def finish(self) -> Iterator[tuple[Job, Exception | None]]:

@@ -141,6 +141,9 @@ class Worker:
             return Failure(f'{type(error).__name__}: {error}', spoiled=True)
         if not ended:
             return None
+        # The pipe of a process that was killed closes a moment before it has ended.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE)
         reason = f'its process {_ending(self._process)}'
         if self._began:
             return Failure(reason, spoiled=True)
