@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..utils import quote, write_json
+from ..utils import printable, quote, write_json
 from .json_files import read_json
 from .rules import MAX_NAME, MAX_ROWS, Problem, metainfo_problems, row_problems
 
 FORMAT = 1
 SHOWN_PROBLEMS = 20
+# Of each of them, in characters.
+_SHOWN = 1000
 # After so many the rest of a file is not looked at.
 _MOST_PROBLEMS = 10_000
 
@@ -38,7 +40,7 @@ def raise_problems(source: str, what: str, problems: Sequence[str]) -> None:
     if not problems:
         return
     lines = [f'{source}: {what}: {len(problems)} problem(s)']
-    lines += [f'  {problem}' for problem in problems[:SHOWN_PROBLEMS]]
+    lines += [f'  {printable(one, _SHOWN)}' for one in problems[:SHOWN_PROBLEMS]]
     if len(problems) > SHOWN_PROBLEMS:
         lines.append(f'  ... and {len(problems) - SHOWN_PROBLEMS} more')
     raise MERDataError('\n'.join(lines))

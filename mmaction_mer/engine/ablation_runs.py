@@ -12,12 +12,12 @@ from .ablation_trials import Trial
 from .command_line import explained
 from .errors import MERRunError
 from .fold_check import check_model, read_fold
-from .fold_folder import FoldFolder, read_object
+from .fold_folder import FoldFolder
 from .loso_plan import make_plan
 from .loso_runner import LOSORunner
 from .run import runs_by_seed
 from .stored_plan import stored_clips, stored_run
-from .stored_runs import check_fold, check_pooled
+from .stored_runs import check_fold, check_pooled, read_results
 from .work_dir_lock import WorkDirLock
 
 #: What WorkDirLock says where another process holds a run.
@@ -44,7 +44,7 @@ def stored(trial: Trial) -> Measured | None:
     for seed in trial.seeds:
         folder = trial.folder / f'seed{seed}'
         try:
-            results[seed] = read_object(folder / 'results.json')
+            results[seed] = read_results(folder)
             if results[seed].get('missing'):
                 return None
             names = results[seed]['extra']['folds']['done']
@@ -83,9 +83,9 @@ def up_to_date(trial: Trial) -> bool:
     plan = make_plan(trial.cfg)
     for run in runs_by_seed(trial.cfg, plan, trial.seeds, 'ERROR'):
         try:
-            extra = read_object(run.work_dir / 'results.json')['extra']
+            extra = read_results(run.work_dir)['extra']
             done = set(extra['folds']['done'])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, KeyError, TypeError, MERRunError):
             return False
         if extra.get('fingerprint') != run.plan.fingerprint:
             return False

@@ -16,6 +16,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 
 from ..datasets.annotation import MERDataError
+from ..utils import printable
 from .errors import MERRunError
 from .memory import starved
 
@@ -202,7 +203,10 @@ def _signals_raised() -> Iterator[None]:
 
 # What a machine refuses, whatever the code.
 _REFUSALS = {errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO,
-             errno.EISDIR, errno.ENOSPC, errno.ENOTDIR, errno.EROFS}  # fmt: skip
+             errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT,
+             errno.ENOSPC, errno.ENOTDIR, errno.EROFS}  # fmt: skip
+# Of a message that quotes files without an end, in characters.
+_LONGEST = 50_000
 
 
 def explained(error: Exception) -> str | None:
@@ -242,4 +246,5 @@ def shortened(error: Exception) -> str:
     >>> shortened(MERDataError(text))
     'clip a: bad'
     """
-    return str(error).rpartition(f'{type(error).__name__}: ')[2].strip()
+    message = str(error).rpartition(f'{type(error).__name__}: ')[2].strip()
+    return printable(message, _LONGEST)

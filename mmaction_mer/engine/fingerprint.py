@@ -1,5 +1,6 @@
 """The fingerprint of a run: whether two configs would give the same numbers."""
 
+import errno
 import hashlib
 import json
 import math
@@ -8,6 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..utils import open_regular, quote
+from .errors import MERRunError
+
+#: The largest checkpoints are some gigabytes; anything else is a mistake, in bytes.
+MAX_WEIGHTS = 8 << 30
 # What a fold reads from a config and what can change its numbers. Where and how
 # loudly it runs is left out, and so are validation, which the LOSO runner builds
 # itself, and metrics, which do not change predictions.
@@ -91,12 +97,35 @@ def fingerprint(canonical: Mapping[str, Any]) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def file_digest(path: str | Path) -> str:
-    """Hash the content of a file."""
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.blake2b(digest_size=16)
-        ).hexdigest()
+def file_digest(path: str | Path, max_bytes: int = MAX_WEIGHTS) -> str:
+    """Hash the content of a file.
+
+    Args:
+        path: The file.
+        max_bytes: What it may hold at most, in bytes; nothing is read of a larger one.
+
+    Raises:
+        OSError: It cannot be read.
+        MERRunError: It is larger, or no regular file.
+    """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= max_bytes:
+                digest = hashlib.file_digest(
+                    file, lambda: hashlib.blake2b(digest_size=16)
+                )
+                return digest.hexdigest()
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ELOOP, errno.ENXIO):
+            raise MERRunError(
+                f'{path}: {error.strerror}: put the file itself there'
+            ) from error
+        raise
+    raise MERRunError(
+        f'{path}: has {size:,} bytes, more than the {max_bytes:,} that such a file may '
+        f'have: give a file of weights alone, without the state of an optimizer'
+    )
 
 
 def pretrained_digests(model: Any) -> dict[str, str]:
@@ -167,8 +196,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     found = []
     for key in sorted(before.keys() | after.keys()):
         if key not in before or key not in after or before[key] != after[key]:
-            left = repr(before[key]) if key in before else absent
-            right = repr(after[key]) if key in after else absent
+            left = quote(before[key]) if key in before else absent
+            right = quote(after[key]) if key in after else absent
             found.append(f'{key}: {left} -> {right}')
     return found
 

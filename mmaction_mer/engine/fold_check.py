@@ -117,7 +117,7 @@ def examine(
         reason = reason or 'there is no fold.json'
     elif not own:
         reason = f'fold.json does not say its {", ".join(differing(state, details))}'
-    elif not isinstance(state.get('digests'), Mapping):
+    elif not isinstance(state.get('digests'), Mapping) or 'parameters' not in state:
         reason = 'fold.json was not written by a fold that ended'
     foreign = bool(state) and bool(differing(state, details, ('fold', 'held_out')))
     # Digests of a file that is not this fold's say nothing about its model.
@@ -171,10 +171,10 @@ def _model_problem(
     if not folder.model.is_file():
         return 'there is none'
     digests = state.get('digests')
-    if isinstance(digests, Mapping) and folder.model.name in digests:
-        changed = folder.changed(folder.model, state)
-        return 'was changed or cut since the fold has written it' if changed else ''
     try:
+        if isinstance(digests, Mapping) and folder.model.name in digests:
+            changed = folder.changed(folder.model, state)
+            return 'was changed or cut since the fold has written it' if changed else ''
         content = read_checkpoint(folder.model, mmap=True)
     except MERRunError as error:
         return str(error).replace(f'{folder.model}: ', '')

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import shlex
 import uuid
@@ -10,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..utils import clear_half_written, quote, read_regular, write_json
+from ..utils import clear_half_written, quote, read_regular, shown, write_json
 from .errors import MERRunError
 from .fingerprint import file_digest
+from .stored_fields import FOLD_FIELDS, check_fields
 
 LAST = 'last.pth'
 REMEDY = 'delete this file; with --resume the fold starts again'
 #: Far more than any file of ours takes, in bytes.
-MAX_JSON = 1 << 28
+MAX_JSON = 1 << 26
+# Of what is no file that can be read: it never will be, whoever asks.
+_UNREADABLE = (errno.EINVAL, errno.EFBIG, errno.EISDIR, errno.ELOOP,
+               errno.ENAMETOOLONG, errno.ENXIO)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,17 @@ class FoldFolder:
             Its content, empty if the fold was never started.
 
         Raises:
-            MERRunError: The file is not a JSON object.
+            MERRunError: The file is not a JSON object, or a field of it holds another
+                kind of value than it should.
         """
         try:
-            return read_object(self.state_file)
+            content = read_object(self.state_file)
+            check_fields(self.state_file, content, FOLD_FIELDS)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError as error:
             raise MERRunError(f'{error}; {how_to_mend(self.path)}') from error
+        return content
 
     def done(self) -> bool:
         """Tell whether the fold is finished and its results are there."""
@@ -151,6 +159,7 @@ class FoldFolder:
 
         Raises:
             OSError: The file cannot be read.
+            MERRunError: It is larger than any checkpoint.
         """
         digests = state.get('digests')
         known = digests.get(file.name) if isinstance(digests, Mapping) else None
@@ -261,7 +270,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: not a JSON file ({error})') from error
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.EFBIG, errno.ENXIO):
+        if error.errno in _UNREADABLE:
             raise ValueError(f'{path}: {error.strerror}') from error
         raise
     if not isinstance(content, dict):
@@ -282,6 +291,30 @@ def check_fold_name(name: str) -> None:
             f'fold {quote(name)} cannot be the name of a folder; rename the subject in '
             f'the annotation file'
         )
+
+
+def check_fold_place(folder: FoldFolder) -> None:
+    """Refuse a fold folder that is a link to somewhere else, or no folder.
+
+    What is written there would be written into what is not of the run.
+
+    Raises:
+        MERRunError: It is; the message says what to do.
+    """
+    path = folder.path
+    if not path.is_symlink() and (path.is_dir() or not path.exists()):
+        return
+    target = os.path.realpath(path)
+    if os.path.dirname(target) != os.path.realpath(path.parent):
+        what = f'is a link to {shown(target)}, outside of the run'
+    elif not path.is_dir():
+        what = 'is not a folder'
+    else:
+        return
+    raise MERRunError(
+        f'{path}: {what}: put the folder of the fold itself there, or delete '
+        f'{path}; with --resume the fold is then trained again'
+    )
 
 
 def find_folds(work_dir: str | Path) -> list[FoldFolder]:

@@ -23,7 +23,7 @@ from .fingerprint import (
 )
 from .fold_check import differing
 from .fold_config import annotation_path, mer_dataset, plan_seed
-from .fold_folder import FoldFolder, check_fold_name, find_folds
+from .fold_folder import FoldFolder, check_fold_name, check_fold_place, find_folds
 from .fold_runner import say_once
 from .hooks import clip_datasets, clip_subjects
 from .overlap import refuse_seen_subjects
@@ -333,6 +333,8 @@ def claim_work_dir(cfg: Config, plan: Plan) -> None:
             f'{work_dir} already holds {len(started)} fold(s) of a run: go on with it '
             f'by --resume, choose another --work-dir, or delete {work_dir}'
         )
+    for fold in plan.folds:
+        check_fold_place(FoldFolder(work_dir / 'folds' / fold.name))
     if started:
         refuse_other_run(work_dir, started, plan)
     facts = {

@@ -15,7 +15,7 @@ from .errors import FoldsFailed, MERRunError
 from .fingerprint import fingerprint
 from .fold_check import check_model
 from .fold_config import testing_config
-from .fold_folder import FoldFolder, read_object
+from .fold_folder import FoldFolder, how_to_mend
 from .fold_runner import score_fold
 from .loso_plan import (
     check_one_run,
@@ -35,6 +35,7 @@ from .result_page import write_page
 from .run import Job, Run, runs_by_seed
 from .showcase import draw_clip
 from .stacking.stack_file import clear_stacks
+from .stored_runs import read_results
 from .strategies import STRATEGIES
 from .tracking import check_trackers, track_fold
 from .work_dir_lock import WorkDirLock
@@ -305,8 +306,8 @@ class LOSORunner:
         if seconds is not None:
             return round(seconds, 3)
         try:
-            stored = read_object(self.work_dir / 'results.json')
-        except (OSError, ValueError):
+            stored = read_results(self.work_dir)
+        except MERRunError:
             return None
         return (stored.get('extra') or {}).get('wall_time_s')
 
@@ -392,6 +393,12 @@ class _Rescore:
     def _check(self, folder: FoldFolder) -> None:
         """Refuse a fold of which other subjects were held out."""
         plan, state = self.run.plan, folder.state()
+        needed = ('seed', 'selection', 'fingerprint', 'parameters')
+        if lacking := [key for key in needed if key not in state]:
+            raise MERRunError(
+                f'{folder.state_file}: does not say its {", ".join(lacking)}; '
+                f'{how_to_mend(folder.path)}'
+            )
         held_out = list(self.folds[folder.name].held_out)
         if (
             state.get('annotation') != plan.annotation

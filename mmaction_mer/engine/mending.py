@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ..datasets.protocols import Fold
 from ..evaluation.report import SELECTIONS
-from ..utils import clear_half_written, write_json
+from ..utils import clear_half_written, printable, write_json
 from .errors import MERRunError
 from .fold_check import Damage, differing, examine
 from .fold_config import testing_config
@@ -17,6 +17,9 @@ from .fold_runner import device_name, score_fold
 from .names import check_predictions
 from .run import Run
 from .slim_checkpoint import read_checkpoint
+
+#: So much is told of what is wrong with a fold, in characters.
+SHOWN_REASON = 5000
 
 
 def mend_folds(run: Run, folds: Sequence[Fold]) -> None:
@@ -46,7 +49,8 @@ def mend_folds(run: Run, folds: Sequence[Fold]) -> None:
             then = 'it is trained again'
         else:
             then = 'it is left out until it is trained again'
-        tqdm.write(f'fold {_name(run, fold)}: {then}, since {damage.reason}')
+        reason = printable(damage.reason, SHOWN_REASON)
+        tqdm.write(f'fold {_name(run, fold)}: {then}, since {reason}')
         if damage.scorable:
             _score(run, fold)
         else:

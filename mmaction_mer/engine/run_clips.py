@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.annotation import MERDataError, read_annotation
-from ..evaluation.predictions import NAMES, Key, clip_key
+from ..evaluation.predictions import NAMES, Key, clip_key, shown_clip
 from .fingerprint import file_digest, fingerprint
 
 #: So many clips of each kind are named in a message.
@@ -54,7 +54,7 @@ class RunClips:
                 for name in ('tested', 'others')
             ]
             return cls(*tables, metainfo=str(content['metainfo']))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             return None
 
     def changes(self, new: 'RunClips') -> list[str]:
@@ -135,6 +135,6 @@ def look_at_clips(
 def _listed(what: str, keys: Sequence[Key]) -> str:
     if not keys:
         return ''
-    names = ', '.join('/'.join(key) for key in keys[:SHOWN])
+    names = ', '.join(map(shown_clip, keys[:SHOWN]))
     more = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
     return f'{len(keys)} clip(s) {what}: {names}{more}'

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.predictions import Key
-from ..utils import write_json
+from ..utils import shown, write_json
 from .errors import MERRunError
 from .fingerprint import differences, fingerprint
 from .fold_folder import read_object, resume_command
 from .run_clips import RunClips
+from .stored_fields import LACKING, PLAN_FIELDS, PLANNED, check_fields
 
 #: Of ``loso.json``: 1 had the digest of the annotation's bytes, and no clips.
 FORMAT = 2
@@ -44,7 +45,8 @@ def stored_run(work_dir: Path) -> dict[str, Any]:
     """Read ``loso.json``; empty if there is none.
 
     Raises:
-        MERRunError: It cannot be read, or was changed.
+        MERRunError: It cannot be read, was changed, or a field of it holds another
+            kind of value than it should.
     """
     path = work_dir / 'loso.json'
     try:
@@ -53,9 +55,12 @@ def stored_run(work_dir: Path) -> dict[str, Any]:
         sealed = digest is not None or stored.get('format') == FORMAT
         if sealed and digest != fingerprint(stored):
             raise ValueError(f'{path}: was changed since the run has written it')
+        check_fields(path, stored, PLAN_FIELDS)
+        if 'clips' in stored and not PLANNED.fits(stored):
+            raise ValueError(f'{path}: lacks a part of what a run writes: {LACKING}')
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         command = resume_command(work_dir)
         remedy = f'to write it anew:  {command}' if command else 'delete it'
         raise MERRunError(f'{error}; {remedy}') from error
@@ -85,7 +90,7 @@ def stored_clips(stored: dict[str, Any], fold: str) -> dict[Key, int] | None:
         return None
     if fold not in stored['folds']:
         raise MERRunError(
-            f'fold {fold}: is none of this run by its loso.json; the folds are '
-            f'{", ".join(stored["folds"])}: move its folder elsewhere'
+            f'fold {shown(fold)}: is none of this run by its loso.json; the folds are '
+            f'{", ".join(map(shown, stored["folds"]))}: move its folder elsewhere'
         )
     return clips.of(stored['folds'][fold])

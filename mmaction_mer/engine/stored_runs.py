@@ -13,6 +13,7 @@ from .errors import MERRunError
 from .fold_check import differing, read_fold
 from .fold_folder import FoldFolder, how_to_mend, read_object, resume_command
 from .loso_plan import check_one_run
+from .stored_fields import RESULTS_FIELDS, check_fields
 from .stored_plan import stored_clips, stored_run
 
 _SEED_FOLDER = re.compile(r'seed(\d+)')
@@ -226,11 +227,13 @@ def read_results(work_dir: str | Path) -> dict[str, Any]:
     """Read ``results.json``; empty if there is none.
 
     Raises:
-        MERRunError: It is not a JSON object.
+        MERRunError: It is not a JSON object, or a field of it holds another kind of
+            value than it should.
     """
     path = Path(work_dir, 'results.json')
     try:
-        return read_object(path)
+        content = read_object(path)
+        check_fields(path, content, RESULTS_FIELDS)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
@@ -238,6 +241,7 @@ def read_results(work_dir: str | Path) -> dict[str, Any]:
         raise MERRunError(
             f'{error}; delete {path}; {command} writes it anew'
         ) from error
+    return content
 
 
 def check_pooled(

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.annotation import MERDataError, clip_name, raise_problems
-from ..utils import atomic_write, quote, read_regular
+from ..utils import atomic_write, quote, read_regular, shown
 
 NAMES = ('dataset', 'subject', 'clip')
 #: Dataset, subject and clip: what tells one clip from all others.
 Key = tuple[str, str, str]
-#: Megabytes are what the largest release takes; anything else is a mistake.
-MAX_BYTES = 1 << 30
+#: The largest release takes some megabytes: 16,000 clips of less than 500 bytes each.
+MAX_BYTES = 1 << 26
 #: Probabilities are written as decimals and come from 16-bit networks too.
 SUM_TOLERANCE = 1e-3
 
@@ -126,6 +126,15 @@ def clip_key(row: Mapping[str, Any]) -> Key:
     return row['dataset'], row['subject'], row['clip']
 
 
+def shown_clip(key: Key) -> str:
+    """Return the name of a clip for a message, whatever a file calls it.
+
+    >>> shown_clip(('smic', 's01', 's1_ne_01'))
+    'smic/s01/s1_ne_01'
+    """
+    return '/'.join(map(shown, key))
+
+
 def compare_with_clips(
     lines: Iterable[Mapping[str, Any]], clips: Mapping[Key, int]
 ) -> list[str]:
@@ -144,15 +153,15 @@ def compare_with_clips(
     """
     found = {clip_key(line): line['label'] for line in lines}
     problems = [
-        f'clip {"/".join(key)}: is missing' for key in clips if key not in found
+        f'clip {shown_clip(key)}: is missing' for key in clips if key not in found
     ]
     for key, label in found.items():
         if key not in clips:
-            problems.append(f'clip {"/".join(key)}: is not one of this fold')
+            problems.append(f'clip {shown_clip(key)}: is not one of this fold')
         elif label != clips[key]:
             problems.append(
-                f'clip {"/".join(key)}: its label is {label}, but the annotation says '
-                f'{clips[key]}'
+                f'clip {shown_clip(key)}: its label is {label}, but the annotation '
+                f'says {clips[key]}'
             )
     return problems
 

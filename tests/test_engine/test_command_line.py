@@ -82,7 +82,7 @@ def test_what_a_machine_has_no_more_of_is_a_sentence(error):
 
 # One process imports; its forks train until they are told to end.
 ENDED = """
-import os, signal, sys, time
+import glob, os, signal, sys, time
 import cv2, torch
 from load_tool import load_tool
 from mmaction_mer.engine import loso_runner
@@ -106,8 +106,9 @@ for strategy in ('sequential', 'stacked', 'parallel'):
         finally:
             sys.stderr.flush()
             os._exit(code)
-    state = os.path.join(run, 'folds', 's1', 'last.pth')
-    while not os.path.exists(state):
+    # A stack keeps the states of its folds in one file.
+    places = ('folds/s1/last.pth', 'stacks/*.pth')
+    while not any(glob.glob(os.path.join(run, place)) for place in places):
         assert os.waitpid(child, os.WNOHANG) == (0, 0), strategy
         time.sleep(0.01)
     os.kill(child, number)

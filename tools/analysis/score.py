@@ -1,6 +1,7 @@
 """Score predictions that were written before: a run's folder, or files."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
 from mmaction_mer.engine.command_line import report_errors
 from mmaction_mer.engine.fold_check import read_fold
-from mmaction_mer.engine.fold_folder import FoldFolder, read_object
+from mmaction_mer.engine.fold_folder import FoldFolder
 from mmaction_mer.engine.stored_plan import stored_clips, stored_run
-from mmaction_mer.engine.stored_runs import check_fold
+from mmaction_mer.engine.stored_runs import check_fold, read_results
 from mmaction_mer.evaluation import (
     SELECTIONS,
     format_report,
@@ -20,6 +21,7 @@ from mmaction_mer.evaluation import (
     save_results,
     write_megc_log,
 )
+from mmaction_mer.utils import quote, shown
 
 FILE = 'predictions.jsonl'
 
@@ -48,9 +50,9 @@ def parse_args() -> argparse.Namespace:
 def find_files(path: Path) -> dict[str, Path]:
     """List the prediction files behind a path, by name of their fold."""
     if path.is_file():
-        return {path.resolve().parent.name if path.name == FILE else path.stem: path}
+        return {_real(path).parent.name if path.name == FILE else path.stem: path}
     if (path / FILE).is_file():
-        return {path.resolve().name: path / FILE}
+        return {_real(path).name: path / FILE}
     folder = path / 'folds' if (path / 'folds').is_dir() else path
     files = {}
     for fold in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -58,11 +60,11 @@ def find_files(path: Path) -> dict[str, Path]:
         if status == 'done' or (status is None and (fold / FILE).is_file()):
             files[fold.name] = fold / FILE
         elif fold.is_dir():
-            print(f'fold {fold.name}: not finished, left out', file=sys.stderr)
+            print(f'fold {shown(fold.name)}: not finished, left out', file=sys.stderr)
     planned = stored_run(path).get('folds', {})
     for name in planned if folder != path else ():
         if not (folder / name).is_dir():
-            print(f'fold {name}: not there, left out', file=sys.stderr)
+            print(f'fold {shown(name)}: not there, left out', file=sys.stderr)
     if not files:
         raise MERDataError(f'{path}: no {FILE} there, nor in its folds')
     return files
@@ -72,9 +74,9 @@ def what_runs_say(files: Iterable[Path]) -> dict[str, set[Any]]:
     """Collect classes, selection and seeds from the runs that wrote the files."""
     said: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
     for file in files:
-        fold = file.resolve().parent
+        fold = _real(file).parent
         run = fold.parent.parent
-        pooled = read_json(run / 'results.json')
+        pooled = read_results(run)
         classes = stored_run(run).get('classes') or pooled.get('classes')
         if classes:
             said['classes'].add(tuple(classes))
@@ -88,19 +90,14 @@ def what_runs_say(files: Iterable[Path]) -> dict[str, set[Any]]:
     return said
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; empty where there is no such file."""
-    if not path.is_file():
-        return {}
-    try:
-        return read_object(path)
-    except ValueError as error:
-        raise MERDataError(str(error)) from error
+def _real(path: Path) -> Path:
+    """Follow the links of a path; of links in a circle, as far as it goes."""
+    return Path(os.path.realpath(path))
 
 
 def read_file(name: str, file: Path) -> list[dict[str, Any]]:
     """Read predictions; those of a run must be of the clips that it has planned."""
-    folder = FoldFolder(file.resolve().parent)
+    folder = FoldFolder(_real(file).parent)
     state = folder.state() if file.name == FILE else {}
     if not state:
         return read_predictions(file)
@@ -116,10 +113,13 @@ def choose(what: str, given: Any, said: set[Any]) -> Any:
     """Take what was given; refuse what contradicts the runs or one another."""
     if len(said) > 1:
         raise MERDataError(
-            f'{what} differs between these folds, score them apart: {said}'
+            f'{what} differs between these folds, score them apart: '
+            f'{", ".join(map(quote, said))}'
         )
     if given is not None and said and given not in said:
-        raise MERDataError(f'{what} is given as {given}, but the run says {said.pop()}')
+        raise MERDataError(
+            f'{what} is given as {given}, but the run says {quote(said.pop())}'
+        )
     return given if given is not None else next(iter(said), None)
 
 
@@ -131,7 +131,9 @@ def main() -> None:
     for path in args.paths:
         for fold, file in find_files(path).items():
             if fold in files:
-                raise MERDataError(f'fold {fold}: is both {files[fold]} and {file}')
+                raise MERDataError(
+                    f'fold {shown(fold)}: is both {files[fold]} and {file}'
+                )
             files[fold] = file
     said = what_runs_say(files.values())
     selection = choose('selection', args.selection, said['selection'])
