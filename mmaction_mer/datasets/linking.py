@@ -9,8 +9,11 @@ import filecmp
 import os
 from pathlib import Path
 
-from ..utils import atomic_write, open_regular
+from ..utils import atomic_write, read_regular
 from .annotation import MERDataError
+
+#: Bytes of a file that is copied, at most: it is held in memory.
+MAX_COPY = 1 << 30
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -43,8 +46,7 @@ def link_or_copy(source: Path, target: Path) -> None:
             if os.path.lexists(target):
                 _refuse_another(real, target)
             else:
-                with open_regular(real) as file:
-                    atomic_write(target, file.read())
+                atomic_write(target, read_regular(real, MAX_COPY))
     except OSError as error:
         raise MERDataError(
             f'{source}: cannot be linked or copied to {target}: {error.strerror}; '

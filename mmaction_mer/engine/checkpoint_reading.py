@@ -1,5 +1,6 @@
 """Reading of checkpoints: tensors and plain values, whoever wrote the file."""
 
+import functools
 import os
 import pickle
 import struct
@@ -8,7 +9,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from mmengine.runner import CheckpointLoader
+from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..utils import open_regular
@@ -17,6 +18,8 @@ from .errors import MERRunError
 
 #: Bytes that a checkpoint has at most.
 MAX_BYTES = 16 << 30
+#: Characters that the name of a weight has at most.
+MAX_NAME = 500
 
 
 class CheckpointError(MERRunError, pickle.UnpicklingError):
@@ -68,6 +71,9 @@ def read_checkpoint(
     content = read_torch_file(path, map_location, remedy, mmap, max_bytes)
     if not isinstance(content, dict):
         raise CheckpointError(f'{path}: holds no state dict; {remedy}')
+    # mmengine's Runner.resume runs this text as Python, to compare the number of GPUs.
+    if isinstance(meta := content.get('meta'), dict):
+        meta.pop('config', None)
     return content
 
 
@@ -144,11 +150,20 @@ def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
     """Read a checkpoint whose weights have names, as mmengine takes for granted."""
     content = read_checkpoint(path, map_location)
     state = content.get('state_dict', content)
-    if not isinstance(state, dict) or not all(type(key) is str for key in state):
+    if not isinstance(state, dict) or not all(map(is_weight_name, state)):
         raise CheckpointError(
             f'{path}: holds no weights by their names; give another checkpoint'
         )
     return content
+
+
+def is_weight_name(key: Any) -> bool:
+    r"""Tell whether a key can be the name of a weight: messages list such names.
+
+    >>> is_weight_name('backbone.layers.0.bias'), is_weight_name('\x1b[31m')
+    (True, False)
+    """
+    return type(key) is str and len(key) <= MAX_NAME and key.isprintable()
 
 
 def load_url(
@@ -182,3 +197,50 @@ def load_url(
 
 
 mmengine_checkpoint.load_url = load_url
+
+
+def check_training_state(path: str | Path) -> None:
+    """Check that a file is a training state, which mmengine takes for granted.
+
+    Args:
+        path: A checkpoint file.
+
+    Raises:
+        CheckpointError: It cannot be read, or lacks what training goes on from.
+    """
+    remedy = 'give a checkpoint that a training run of this config has written'
+    content = read_checkpoint(path, remedy=remedy, mmap=True)
+    meta, hub = content.get('meta'), content.get('message_hub')
+    parts = hub if isinstance(hub, dict) else {}
+    schedules = content.get('param_schedulers', [])
+    sound = (
+        isinstance(meta, dict)
+        and all(_is_count(meta.get(key)) for key in ('epoch', 'iter'))
+        and (meta.get('seed') is None or _is_count(meta['seed']))
+        and all(
+            isinstance(parts.get(key), dict)
+            for key in ('log_scalars', 'runtime_info', 'resumed_keys')
+        )
+        and isinstance(content.get('optimizer', {}), dict)
+        and isinstance(schedules, dict | list)
+    )
+    if not sound:
+        raise CheckpointError(f'{path}: holds no training state; {remedy}')
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 62
+
+
+_resume = Runner.resume
+
+
+@functools.wraps(_resume)
+def _resume_checked(self: Runner, filename: str, *args: Any, **kwargs: Any) -> None:
+    path = Path(os.path.expanduser(str(filename)))
+    if not urlparse(str(filename)).scheme:
+        check_training_state(path)
+    _resume(self, filename, *args, **kwargs)
+
+
+Runner.resume = _resume_checked

@@ -15,6 +15,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from ..utils import atomic_write, quote
+from .checkpoint_reading import is_weight_name
 from .checkpoint_reading import read_checkpoint as read_checkpoint
 from .errors import ConfigError, MERRunError
 
@@ -120,7 +121,7 @@ def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     model = _unwrap(model)
     state = dict(state_dict)
     for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
+        if not is_weight_name(key) or not isinstance(value, Tensor):
             raise MERRunError(
                 f'the checkpoint holds more than weights by name: {quote(key)}; use '
                 f'the one that this config was trained with'

@@ -165,6 +165,8 @@ def _see_registered(name: str, part: Part) -> None:
 _OURS = (MODELS, TRANSFORMS)
 _SIDE = whole(8, 384)
 _COLOUR = several(real(-1e4, 1e4), 3, 3)
+# What colors are divided by.
+_SPREAD = several(real(1e-3, 1e4), 3, 3)
 _SHARE = real(0, 1)
 _WEIGHTS = fields(
     {
@@ -375,7 +377,7 @@ PARTS: dict[str, Part] = {
         MODELS,
         {
             'mean': _COLOUR,
-            'std': _COLOUR,
+            'std': _SPREAD,
             'motion_std': real(1e-6, 1e6),
             'augmentation': maybe(_AUGMENTATION),
             **_BAND,
@@ -387,7 +389,7 @@ PARTS: dict[str, Part] = {
         {
             'frames': several(one_of('onset', 'apex', 'offset'), 2, 3),
             'mean': _COLOUR,
-            'std': _COLOUR,
+            'std': _SPREAD,
             'missing_apex': one_of('refuse', 'middle'),
             'augmentation': maybe(_AUGMENTATION),
         },
@@ -397,7 +399,7 @@ PARTS: dict[str, Part] = {
         MODELS,
         {
             'mean': _COLOUR,
-            'std': _COLOUR,
+            'std': _SPREAD,
             'to_rgb': flag,
             'format_shape': one_of('NCHW'),
         },

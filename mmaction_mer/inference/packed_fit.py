@@ -71,9 +71,10 @@ def check_fit(told: Mapping[str, Any], source: str) -> None:
             f'{source}: its parts do not fit together ({type(error).__name__}: '
             f'{words}); pack the run again'
         ) from error
+    seen: set[int] = set()
     for name, state in told['folds'].items():
         try:
-            _check_state(state, model)
+            _check_state(state, model, seen)
         except ValueError as error:
             raise MERRunError(
                 f'{source}, fold {name}: {error}; pack the run again'
@@ -128,7 +129,7 @@ def _scores(model: nn.Module, packed: dict[str, Any]) -> Tensor:
     return scores
 
 
-def _check_state(state: Any, model: nn.Module) -> None:
+def _check_state(state: Any, model: nn.Module, seen: set[int]) -> None:
     if not isinstance(state, dict):
         raise ValueError(f'is {quote(state)}, not weights by name')
     whole = model.state_dict()
@@ -147,6 +148,10 @@ def _check_state(state: Any, model: nn.Module) -> None:
         )
     for key, value in state.items():
         _check_tensor(key, value, whole[key])
+        # A small file could ask for the work of hundreds of folds.
+        if value.nbytes and value.data_ptr() in seen:
+            raise ValueError(f'{key} shares its memory with another weight')
+        seen.add(value.data_ptr())
 
 
 def _check_tensor(key: str, value: Any, wanted: Tensor) -> None:

@@ -13,7 +13,8 @@ import hostile_pickles as evil
 import pytest
 import torch
 from hostile_pickles import number, text
-from mmengine.runner import CheckpointLoader
+from mmengine.model import BaseModel
+from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 
 from mmaction_mer.engine.checkpoint_reading import CheckpointError, read_checkpoint
@@ -324,3 +325,48 @@ def test_what_a_user_allows_besides_is_read(tmp_path):
     refusal(tmp_path / 'a.pth')
     with torch.serialization.safe_globals([type(Path('a'))]):
         assert read_checkpoint(tmp_path / 'a.pth')['place'] == Path('a')
+
+
+def test_what_a_training_state_says_of_its_config_is_not_run(tmp_path, monkeypatch):
+    """mmengine runs ``meta.config`` as Python where a run is resumed."""
+    monkeypatch.chdir(tmp_path)
+    planted = f'import pathlib\npathlib.Path({str(tmp_path / "ran")!r}).touch()\n'
+    loaders = dict(batch_size=1, dataset=list(range(4)), num_workers=0)
+
+    class Model(BaseModel):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, *_, **__):
+            return dict(loss=self.weight.sum())
+
+    def runner(**changes):
+        return Runner(
+            Model(),
+            work_dir=str(tmp_path / 'work'),
+            train_dataloader=dict(
+                **loaders, sampler=dict(type='DefaultSampler', shuffle=False)
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=changes.pop('epochs')),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            default_scope='mmengine',
+            experiment_name=f'planted{len(changes)}',
+            **changes,
+        )
+
+    runner(epochs=1).train()
+    state = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=True)
+    state['meta']['config'] = planted
+    torch.save(state, tmp_path / 'planted.pth')
+    going_on = runner(epochs=2, resume=True, load_from=str(tmp_path / 'planted.pth'))
+    going_on.train()
+    assert going_on.iter == 8
+    assert not (tmp_path / 'ran').exists()
+    # What is no training state is refused by name.
+    for broken in ({}, {'meta': []}, {'meta': dict(epoch='1', iter=4)}):
+        torch.save({**state, **broken} if broken else {}, tmp_path / 'planted.pth')
+        with pytest.raises(CheckpointError, match='planted.pth: holds no'):
+            runner(
+                epochs=2, resume=True, load_from=str(tmp_path / 'planted.pth')
+            ).train()

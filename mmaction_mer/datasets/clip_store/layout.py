@@ -27,6 +27,8 @@ MAX_INDEX = 1 << 28
 _OTHERS = frozenset(
     {'dataset', 'subject', 'clip', 'onset', 'apex', 'offset', 'label', 'emotion'}
     | {'aus', 'frame_dir', 'filename_tmpl', 'video', 'sample_idx', 'imgs'}
+    | {'inputs', 'data_samples', 'lazy', 'keypoint', 'keypoint_score'}
+    | {'gt_bboxes', 'proposals', 'img_key', 'scores'}
 )
 # What reading a file that somebody else wrote can end in.
 _BROKEN = (
@@ -118,7 +120,7 @@ def rest_problem(rest: Any, shape: tuple[int, ...]) -> str | None:
     if not isinstance(said, dict):
         return 'is not as it was written'
     if others := _OTHERS.intersection(said):
-        return f'says another {min(others)}, which the annotation does'
+        return f'says another {min(others)}, which it may not'
     if 'fps' in said and not (
         isinstance(said['fps'], float) and 0 < said['fps'] <= MAX_FPS
     ):

@@ -1,5 +1,6 @@
 """What decides the pixels of a clip: the facts of its row, and its files."""
 
+import errno
 import functools
 import hashlib
 import json
@@ -11,6 +12,9 @@ from typing import Any
 from ...utils import open_regular
 from ..annotation import MERDataError, clip_name
 from ..frames import list_frames
+
+#: Bytes that a video or a frame has at most.
+MAX_SOURCE = 4 << 30
 
 FACTS = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 
@@ -95,6 +99,9 @@ def content_digest(files: Sequence[str]) -> str:
     for file in files:
         try:
             with open_regular(file) as opened:
+                if os.fstat(opened.fileno()).st_size > MAX_SOURCE:
+                    text = f'is larger than the {MAX_SOURCE:,} bytes that are read'
+                    raise OSError(errno.EFBIG, text, file)
                 content: Any = opened
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:

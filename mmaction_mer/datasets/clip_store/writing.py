@@ -126,6 +126,8 @@ def _is_current(
 ) -> bool:
     """Whether the store is up to date; times that alone differ are noted in it."""
     try:
+        for name in (INDEX, PIXELS):
+            refuse_outside(folder / name, folder.parent)
         index = read_index(folder)
         open_pixels(folder, index.shape)
         if index.pipeline != pipeline or len(index.clips) != len(clips):
