@@ -15,9 +15,10 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from ..utils import open_regular
 from .checkpoint_scan import DamagedError, RefusedError, scan
 from .errors import MERRunError
+from .fingerprint import MAX_WEIGHTS
 
 #: Bytes that a checkpoint has at most.
-MAX_BYTES = 16 << 30
+MAX_BYTES = MAX_WEIGHTS
 #: Characters that the name of a weight has at most.
 MAX_NAME = 500
 
