@@ -162,7 +162,9 @@ def test_a_table_from_the_command_line_and_again(lists, tmp_path, monkeypatch):
     # Another annotation is another run: the table does not pass the old one off.
     annotation = lists.parents[2] / 'data' / 'annotations.json'
     text = annotation.read_text()
-    annotation.write_text(text + '\n')
+    content = json.loads(text)
+    content['data_list'][0]['onset'] += 1
+    annotation.write_text(json.dumps(content))
     try:
         monkeypatch.undo()
         assert tool.main(command) == 1
