@@ -36,7 +36,7 @@ class Kill(NamedTuple):
 
 
 def run_script(script, config, work_dir, timeout):
-    """Run a script that calls :func:`killed`, and give its kills."""
+    """Run a script that ends with ``over``, and give the lines that it printed."""
     paths = [str(HERE.parents[1]), str(HERE), os.environ.get('PYTHONPATH', '')]
     done = subprocess.run(
         [sys.executable, '-c', script, config, work_dir],
@@ -49,8 +49,13 @@ def run_script(script, config, work_dir, timeout):
     assert done.returncode == 0, done.stderr[-3000:]
     told = done.stdout.splitlines()
     assert told[-1] == 'over', told[-3:]
+    return told
+
+
+def run_kills(script, config, work_dir, timeout):
+    """Run a script that calls :func:`killed`, and give its kills."""
     kills = []
-    for line in told:
+    for line in run_script(script, config, work_dir, timeout):
         if line.startswith('killed|'):
             _, event, first, last = line.split('|')
             numbers = [None if one == 'None' else int(one) for one in (first, last)]

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from killing import lost_seconds, run_script
+from killing import lost_seconds, run_kills
 from load_tool import load_tool
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
@@ -101,7 +101,7 @@ killed(train, sys.argv[2], sittings)
 
 @pytest.mark.slow
 def test_killed_twenty_times_and_resumed(config_file, tmp_path):
-    kills = run_script(KILLED, config_file, tmp_path, timeout=400)
+    kills = run_kills(KILLED, config_file, tmp_path, timeout=400)
     assert len(kills) == 20
     # The kills lie in all of the folds.
     assert {kill.last // 40 for kill in kills if kill.last is not None} == {0, 1, 2, 3}

@@ -49,14 +49,16 @@ for name, resume, count in (('whole', False, 1), ('both', False, 2), ('both', Tr
     children = [start(work_dir, resume, go) for _ in range(count)]
     os.write(starts, b'.' * count)
     codes = [end(child) for child in children]
-    print('killed', name, *codes, flush=True)
+    print('ended', name, *codes, flush=True)
 print('over')
 """
 
 
 def test_two_starts_at_once(config_file, tmp_path):
     """Each ends or is refused with a sentence, and no file of the other's is gone."""
-    whole, first, second = run_script(TWO, config_file, tmp_path, timeout=600)
+    lines = run_script(TWO, config_file, tmp_path, timeout=600)
+    told = [line.split() for line in lines if line.startswith('ended ')]
+    whole, first, second = told
     assert whole[2:] == ['0']
     # One trains; the other is refused, before it touched anything.
     assert sorted(first[2:]) in (['0', '1'], ['1', '1'])

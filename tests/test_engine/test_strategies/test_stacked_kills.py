@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from killing import lost_seconds, run_script
+from killing import lost_seconds, run_kills
 
 FOLDS = ('s1', 's2', 's3', 's4')
 
@@ -55,7 +55,7 @@ killed(train, sys.argv[2], sittings)
 
 @pytest.mark.slow
 def test_killed_twenty_times_and_resumed(stack_file, tmp_path):
-    kills = run_script(KILLED, stack_file, tmp_path, timeout=400)
+    kills = run_kills(KILLED, stack_file, tmp_path, timeout=400)
     assert len(kills) == 20
     lost = lost_seconds(kills)
     # Saved by time alone: there are fewer iterations than its interval.
