@@ -97,7 +97,7 @@ def write_configs(root: Path) -> None:
     plain = text.replace("runner_type = 'LOSORunner'\n", '')
     plain = plain.replace("loso = dict(protocol='loso')\n", '')
     plain = plain.replace('SlimCheckpointHook', 'CheckpointHook')
-    plain = plain.replace('interval=1)', 'interval=1, by_epoch=False)')
+    plain = plain.replace('share=None)', 'by_epoch=False)')
     (root / 'plain.py').write_text(plain)
     table = f"title = 'A table'\nbase = {str(root / 'toy.py')!r}\n"
     table += "rows = [dict(name='first', options={})]\n"
