@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -97,7 +98,7 @@ def write_configs(root: Path) -> None:
     plain = text.replace("runner_type = 'LOSORunner'\n", '')
     plain = plain.replace("loso = dict(protocol='loso')\n", '')
     plain = plain.replace('SlimCheckpointHook', 'CheckpointHook')
-    plain = plain.replace('share=None)', 'by_epoch=False)')
+    plain = re.sub(r',\s*share=None\)', ', by_epoch=False)', plain)
     (root / 'plain.py').write_text(plain)
     table = f"title = 'A table'\nbase = {str(root / 'toy.py')!r}\n"
     table += "rows = [dict(name='first', options={})]\n"
