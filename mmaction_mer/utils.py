@@ -84,6 +84,38 @@ def quote(value: Any) -> str:
     return text if len(text) <= QUOTE_LENGTH else text[: QUOTE_LENGTH - 3] + '...'
 
 
+def shown(name: str) -> str:
+    r"""Return a name from a file as a message shows it.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        The name itself; quoted and shortened where it is long, or holds characters
+        that a terminal would act upon.
+
+    >>> shown('sub01'), shown('\x1b[31m')
+    ('sub01', "'\\x1b[31m'")
+    """
+    return name if name.isprintable() and len(name) < QUOTE_LENGTH else quote(name)
+
+
+def printable(text: str, limit: int) -> str:
+    r"""Make a message printable: escape control characters, and shorten it.
+
+    Args:
+        text: The message; line breaks and tabs stay.
+        limit: Its most characters.
+
+    >>> printable('clip \x1b[31m:\n  bad', 100)
+    'clip \\x1b[31m:\n  bad'
+    """
+    text = text if len(text) <= limit else f'{text[:limit]}...'
+    return ''.join(
+        one if one.isprintable() or one in '\n\t' else repr(one)[1:-1] for one in text
+    )
+
+
 class _PlainRepr(reprlib.Repr):
     """``reprlib``'s bounded forms of plain data, and of other objects the type."""
 
@@ -151,8 +183,10 @@ def read_regular(path: str | Path, max_bytes: int) -> bytes:
         OSError: See :func:`open_regular`; also where it is larger (``EFBIG``).
     """
     with open_regular(path) as file:
-        content = file.read(max_bytes + 1)
-    if len(content) > max_bytes:
+        # By its size first: a file with holes is larger than what it takes on disk.
+        large = os.fstat(file.fileno()).st_size > max_bytes
+        content = b'' if large else file.read(max_bytes + 1)
+    if large or len(content) > max_bytes:
         text = f'is larger than the {max_bytes:,} bytes that such a file may have'
         raise OSError(errno.EFBIG, text, str(path))
     return content

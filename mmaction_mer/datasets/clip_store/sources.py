@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from ...utils import open_regular
 from ..annotation import MERDataError, clip_name
+from ..file_limits import open_bounded
 from ..frames import list_frames
 
 FACTS = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
@@ -88,13 +88,13 @@ def content_digest(files: Sequence[str]) -> str:
     """Fingerprint files by their contents.
 
     Raises:
-        MERDataError: A file cannot be read.
+        MERDataError: A file cannot be read, or is larger than any picture or video.
     """
     blake2b = functools.partial(hashlib.blake2b, digest_size=16)
     parts = []
     for file in files:
         try:
-            with open_regular(file) as opened:
+            with open_bounded(file) as opened:
                 content: Any = opened
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:
