@@ -1,19 +1,24 @@
 """Reading of checkpoints: tensors and plain values, whoever wrote the file."""
 
+import functools
 import os
 import pickle
 import struct
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from mmengine.runner import CheckpointLoader
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from ..utils import open_regular
+from ..utils import QUOTE_LENGTH, open_regular, printable, quote
 from .checkpoint_scan import DamagedError, RefusedError, scan
 from .errors import MERRunError
+from .memory import starved
 
 #: Bytes that a checkpoint has at most.
 MAX_BYTES = 16 << 30
@@ -148,6 +153,10 @@ def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
         raise CheckpointError(
             f'{path}: holds no weights by their names; give another checkpoint'
         )
+    if _resuming.get():
+        check_training_state(content, str(path))
+        # mmengine would run it, to know how many GPUs there were.
+        content['meta'].pop('config', None)
     return content
 
 
@@ -182,3 +191,76 @@ def load_url(
 
 
 mmengine_checkpoint.load_url = load_url
+
+
+# mmengine 0.10.7, Runner.resume: takes for granted that a file is a training state, and
+# runs the text of a config that it finds there.
+
+_resuming: ContextVar[bool] = ContextVar('resuming', default=False)
+#: Epochs and iterations of a training, at most.
+_MOST = 1 << 40
+
+
+def check_training_state(content: Mapping[str, Any], source: str) -> None:
+    """See that a checkpoint says where a training stood.
+
+    Args:
+        content: The checkpoint.
+        source: Its file, for the message.
+
+    Raises:
+        CheckpointError: It does not.
+    """
+    meta = content.get('meta')
+    told = meta if isinstance(meta, dict) else {}
+    for field in ('epoch', 'iter'):
+        value = told.get(field)
+        if type(value) is not int or not 0 <= value < _MOST:
+            raise CheckpointError(
+                f'{source}: is no training state to go on from: its meta.{field} is '
+                f'{quote(value)}, not a number; to start from weights alone, name '
+                f'them in load_from'
+            )
+    if not isinstance(content.get('message_hub'), dict):
+        raise CheckpointError(
+            f'{source}: is no training state to go on from: it has no message_hub; to '
+            f'start from weights alone, name them in load_from'
+        )
+
+
+def refuse_other_states(resume: Callable[..., None]) -> Callable[..., None]:
+    """Let ``Runner.resume`` say in a sentence what is no state of this training."""
+
+    @functools.wraps(resume)
+    def checked(self: Any, filename: str, *args: Any, **kwargs: Any) -> None:
+        token = _resuming.set(True)
+        try:
+            resume(self, filename, *args, **kwargs)
+        except _UNREADABLE as error:
+            if isinstance(error, MERRunError) or starved(error):
+                raise
+            raise CheckpointError(
+                f'{quote(str(filename))}: is no training state of this config '
+                f'({type(error).__name__}: {quote(str(error)[:QUOTE_LENGTH])}); go on '
+                f'from another one, or start anew'
+            ) from error
+        finally:
+            _resuming.reset(token)
+
+    return checked
+
+
+if not hasattr(Runner.resume, '__wrapped__'):
+    Runner.resume = refuse_other_states(Runner.resume)
+
+
+# mmengine names all keys that a model does not have, as they stand in the file.
+
+_LONGEST = 10_000
+
+
+def _print_log(message: str, *args: Any, **kwargs: Any) -> None:
+    print_log(printable(str(message), _LONGEST), *args, **kwargs)
+
+
+mmengine_checkpoint.print_log = _print_log
