@@ -5,7 +5,6 @@ subject takes nobody for somebody else's clips. The new folder stands on its own
 frames are hard links, or copies where there can be none.
 """
 
-import filecmp
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from .clip_store.sources import digest
 from .clips import locate, usable_clips
 from .composite_report import as_markdown, report_on
 from .frames import list_frames
-from .linking import link_or_copy
+from .linking import link_or_copy, same_content
 from .out_folder import out_folder
 from .releases.folders import IMAGES
 
@@ -241,7 +240,7 @@ def _remove_others(folder: Path, files: Iterable[str]) -> None:
         name, ending = os.path.splitext(path.name)
         if path.name in wanted:
             same = path.is_file() and os.path.isfile(wanted[path.name])
-            if not same or not filecmp.cmp(wanted[path.name], path, shallow=False):
+            if not same or not same_content(wanted[path.name], path):
                 path.unlink()
         elif ending.lower() in IMAGES or any(
             path.name.startswith(f'.{one}.') for one in wanted

@@ -9,11 +9,9 @@ import filecmp
 import os
 from pathlib import Path
 
-from ..utils import atomic_write, read_regular
+from ..utils import atomic_write
 from .annotation import MERDataError
-
-#: Bytes of a file that is copied, at most: it is held in memory.
-MAX_COPY = 1 << 30
+from .file_limits import open_bounded
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -28,10 +26,11 @@ def link_or_copy(source: Path, target: Path) -> None:
         target: Its new name; missing parent folders are made.
 
     Raises:
-        MERDataError: ``source`` cannot be read, ``target`` is another file already, or
-            the disk refuses.
+        MERDataError: ``source`` cannot be read or is larger than any picture or
+            video, ``target`` is another file already, or the disk refuses.
     """
     try:
+        open_bounded(source).close()
         # A link to a symbolic link would lead out of the new folder.
         real = source.resolve(strict=True)
         if not real.is_file():
@@ -46,7 +45,8 @@ def link_or_copy(source: Path, target: Path) -> None:
             if os.path.lexists(target):
                 _refuse_another(real, target)
             else:
-                atomic_write(target, read_regular(real, MAX_COPY))
+                with open_bounded(real) as file:
+                    atomic_write(target, file.read())
     except OSError as error:
         raise MERDataError(
             f'{source}: cannot be linked or copied to {target}: {error.strerror}; '
@@ -54,10 +54,19 @@ def link_or_copy(source: Path, target: Path) -> None:
         ) from error
 
 
+def same_content(one: str | Path, other: str | Path) -> bool:
+    """Whether two files hold the same bytes; what is too large to be read does not."""
+    try:
+        open_bounded(one).close()
+        open_bounded(other).close()
+    except OSError:
+        return False
+    return filecmp.cmp(one, other, shallow=False)
+
+
 def _refuse_another(source: Path, target: Path) -> None:
     if target.is_file() and not target.is_symlink():
-        same = os.path.samefile(source, target)
-        if same or filecmp.cmp(source, target, shallow=False):
+        if os.path.samefile(source, target) or same_content(source, target):
             return
     raise MERDataError(
         f'{target}: is there already and differs from {source}: delete the older of '

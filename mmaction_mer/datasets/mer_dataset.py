@@ -209,8 +209,8 @@ class MERDataset(BaseActionDataset):
         if store is None or names[: len(store.pipeline)] == store.pipeline:
             return store
         note = (
-            f'{store.folder}: not used: it was made by {quote(store.pipeline)}, but '
-            f'this pipeline begins with {quote(names)}'
+            f'{store.folder}: not used: it was made by {_short(store.pipeline)}, but '
+            f'this pipeline begins with {_short(names)}'
         )
         if note not in _told:
             _told.add(note)
@@ -231,6 +231,12 @@ class MERDataset(BaseActionDataset):
                 f'{self.ann_file}: held_out and inner leave no subject to train on'
             )
         return {'all': known, 'train': train, 'val': inner, 'test': held_out}[self.side]
+
+
+def _short(transforms: list[str]) -> str:
+    """Write transforms for a message: the first few, whatever their length."""
+    more = ', ...' if len(transforms) > 8 else ''
+    return f'[{", ".join(map(quote, transforms[:8]))}{more}]'
 
 
 def _as_list(values: Any) -> Any:

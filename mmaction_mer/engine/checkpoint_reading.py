@@ -4,23 +4,25 @@ import functools
 import os
 import pickle
 import struct
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from ..utils import open_regular
+from ..utils import QUOTE_LENGTH, open_regular, printable, quote
 from .checkpoint_scan import DamagedError, RefusedError, scan
 from .errors import MERRunError
 from .fingerprint import MAX_WEIGHTS
+from .memory import starved
 
 #: Bytes that a checkpoint has at most.
 MAX_BYTES = MAX_WEIGHTS
-#: Characters that the name of a weight has at most.
-MAX_NAME = 500
 
 
 class CheckpointError(MERRunError, pickle.UnpicklingError):
@@ -72,9 +74,6 @@ def read_checkpoint(
     content = read_torch_file(path, map_location, remedy, mmap, max_bytes)
     if not isinstance(content, dict):
         raise CheckpointError(f'{path}: holds no state dict; {remedy}')
-    # mmengine's Runner.resume runs this text as Python, to compare the number of GPUs.
-    if isinstance(meta := content.get('meta'), dict):
-        meta.pop('config', None)
     return content
 
 
@@ -151,20 +150,15 @@ def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
     """Read a checkpoint whose weights have names, as mmengine takes for granted."""
     content = read_checkpoint(path, map_location)
     state = content.get('state_dict', content)
-    if not isinstance(state, dict) or not all(map(is_weight_name, state)):
+    if not isinstance(state, dict) or not all(type(key) is str for key in state):
         raise CheckpointError(
             f'{path}: holds no weights by their names; give another checkpoint'
         )
+    if _resuming.get():
+        check_training_state(content, str(path))
+        # mmengine would run it, to know how many GPUs there were.
+        content['meta'].pop('config', None)
     return content
-
-
-def is_weight_name(key: Any) -> bool:
-    r"""Tell whether a key can be the name of a weight: messages list such names.
-
-    >>> is_weight_name('backbone.layers.0.bias'), is_weight_name('\x1b[31m')
-    (True, False)
-    """
-    return type(key) is str and len(key) <= MAX_NAME and key.isprintable()
 
 
 def load_url(
@@ -200,48 +194,74 @@ def load_url(
 mmengine_checkpoint.load_url = load_url
 
 
-def check_training_state(path: str | Path) -> None:
-    """Check that a file is a training state, which mmengine takes for granted.
+# mmengine 0.10.7, Runner.resume: takes for granted that a file is a training state, and
+# runs the text of a config that it finds there.
+
+_resuming: ContextVar[bool] = ContextVar('resuming', default=False)
+#: Epochs and iterations of a training, at most.
+_MOST = 1 << 40
+
+
+def check_training_state(content: Mapping[str, Any], source: str) -> None:
+    """See that a checkpoint says where a training stood.
 
     Args:
-        path: A checkpoint file.
+        content: The checkpoint.
+        source: Its file, for the message.
 
     Raises:
-        CheckpointError: It cannot be read, or lacks what training goes on from.
+        CheckpointError: It does not.
     """
-    remedy = 'give a checkpoint that a training run of this config has written'
-    content = read_checkpoint(path, remedy=remedy, mmap=True)
-    meta, hub = content.get('meta'), content.get('message_hub')
-    parts = hub if isinstance(hub, dict) else {}
-    schedules = content.get('param_schedulers', [])
-    sound = (
-        isinstance(meta, dict)
-        and all(_is_count(meta.get(key)) for key in ('epoch', 'iter'))
-        and (meta.get('seed') is None or _is_count(meta['seed']))
-        and all(
-            isinstance(parts.get(key), dict)
-            for key in ('log_scalars', 'runtime_info', 'resumed_keys')
+    meta = content.get('meta')
+    told = meta if isinstance(meta, dict) else {}
+    for field in ('epoch', 'iter'):
+        value = told.get(field)
+        if type(value) is not int or not 0 <= value < _MOST:
+            raise CheckpointError(
+                f'{source}: is no training state to go on from: its meta.{field} is '
+                f'{quote(value)}, not a number; to start from weights alone, name '
+                f'them in load_from'
+            )
+    if not isinstance(content.get('message_hub'), dict):
+        raise CheckpointError(
+            f'{source}: is no training state to go on from: it has no message_hub; to '
+            f'start from weights alone, name them in load_from'
         )
-        and isinstance(content.get('optimizer', {}), dict)
-        and isinstance(schedules, dict | list)
-    )
-    if not sound:
-        raise CheckpointError(f'{path}: holds no training state; {remedy}')
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 1 << 62
+def refuse_other_states(resume: Callable[..., None]) -> Callable[..., None]:
+    """Let ``Runner.resume`` say in a sentence what is no state of this training."""
+
+    @functools.wraps(resume)
+    def checked(self: Any, filename: str, *args: Any, **kwargs: Any) -> None:
+        token = _resuming.set(True)
+        try:
+            resume(self, filename, *args, **kwargs)
+        except (*_UNREADABLE, AssertionError) as error:
+            if isinstance(error, MERRunError) or starved(error):
+                raise
+            raise CheckpointError(
+                f'{quote(str(filename))}: is no training state of this config '
+                f'({type(error).__name__}: {quote(str(error)[:QUOTE_LENGTH])}); go on '
+                f'from another one, or start anew'
+            ) from error
+        finally:
+            _resuming.reset(token)
+
+    return checked
 
 
-_resume = Runner.resume
+if not hasattr(Runner.resume, '__wrapped__'):
+    Runner.resume = refuse_other_states(Runner.resume)
 
 
-@functools.wraps(_resume)
-def _resume_checked(self: Runner, filename: str, *args: Any, **kwargs: Any) -> None:
-    path = Path(os.path.expanduser(str(filename)))
-    if not urlparse(str(filename)).scheme:
-        check_training_state(path)
-    _resume(self, filename, *args, **kwargs)
+# mmengine names all keys that a model does not have, as they stand in the file.
+
+_LONGEST = 10_000
 
 
-Runner.resume = _resume_checked
+def _print_log(message: str, *args: Any, **kwargs: Any) -> None:
+    print_log(printable(str(message), _LONGEST), *args, **kwargs)
+
+
+mmengine_checkpoint.print_log = _print_log

@@ -15,7 +15,6 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from ..utils import atomic_write, quote
-from .checkpoint_reading import is_weight_name
 from .checkpoint_reading import read_checkpoint as read_checkpoint
 from .errors import ConfigError, MERRunError
 
@@ -73,20 +72,22 @@ def frozen_fingerprint(model: nn.Module) -> Tensor:
     return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 
 
-def check_frozen(module: nn.Module, expected: Tensor, source: str) -> None:
+def check_frozen(
+    module: nn.Module, expected: Tensor, source: str, known: Tensor | None = None
+) -> None:
     """Refuse what was trained over other frozen tensors than a module's.
 
     Args:
         module: The module.
         expected: The fingerprint that goes with what was trained.
         source: What was trained, for the message.
+        known: The module's own fingerprint, computed by default.
 
     Raises:
         MERRunError: The fingerprints differ.
     """
-    if not isinstance(expected, Tensor) or not torch.equal(
-        expected.cpu(), frozen_fingerprint(module)
-    ):
+    own = frozen_fingerprint(module) if known is None else known
+    if not isinstance(expected, Tensor) or not torch.equal(expected.cpu(), own):
         raise MERRunError(
             f'{source} was trained over another frozen backbone than the one '
             f'{type(module).__name__} has now: use the config and the pre-trained '
@@ -111,8 +112,18 @@ def slim_state_dict(model: nn.Module) -> dict[str, Tensor]:
     return _learned_state(model, [('', model)], fingerprints)
 
 
-def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
+def load_slim(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    known: Mapping[str, Tensor] | None = None,
+) -> None:
     """Load what :func:`slim_state_dict` saved, strictly.
+
+    Args:
+        model: The model.
+        state_dict: What was saved.
+        known: What :func:`frozen_fingerprints` gave for this model, where its frozen
+            part is still the same; computed by default.
 
     Raises:
         MERRunError: The frozen part of ``model`` is another one than at the
@@ -121,23 +132,45 @@ def load_slim(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     model = _unwrap(model)
     state = dict(state_dict)
     for key, value in state.items():
-        if not is_weight_name(key) or not isinstance(value, Tensor):
+        if not isinstance(key, str) or not isinstance(value, Tensor):
             raise MERRunError(
                 f'the checkpoint holds more than weights by name: {quote(key)}; use '
                 f'the one that this config was trained with'
             )
-    if not hasattr(model, _MARK):
-        _fill_frozen(model, state, '')
+    for prefix, module in (('', model), *_prepared(model)):
+        _fill_frozen(module, state, prefix, (known or {}).get(prefix + KEY))
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         if isinstance(error, MERRunError):
             raise
-        reason = ' '.join(str(error)[:2000].split())
         raise MERRunError(
             f'the checkpoint does not fit the model of this config, use the one it was '
-            f'trained with: {reason}'
+            f'trained with: {_misfit(state, model.state_dict())}'
         ) from error
+
+
+def _misfit(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """Say which tensors of a checkpoint are too many, missing or of another shape.
+
+    Not in torch's words, which hold the names of a file as they are.
+    """
+    names = {
+        'has no': [key for key in wanted if key not in state],
+        'has unknown': [key for key in state if key not in wanted],
+        'has other shapes of': [
+            key
+            for key in state.keys() & wanted.keys()
+            if state[key].shape != wanted[key].shape
+        ],
+    }
+    told = [
+        f'it {what} {", ".join(quote(key[:100]) for key in keys[:3])}'
+        + (f' and {len(keys) - 3} more' if len(keys) > 3 else '')
+        for what, keys in names.items()
+        if keys
+    ]
+    return '; '.join(told) or 'its values cannot be taken over'
 
 
 _MARK = '_loads_slim_checkpoints'
@@ -240,11 +273,16 @@ def _learned_state(
     return state | fingerprints
 
 
-def _fill_frozen(module: nn.Module, state_dict: dict[str, Tensor], prefix: str) -> None:
+def _fill_frozen(
+    module: nn.Module,
+    state_dict: dict[str, Tensor],
+    prefix: str,
+    known: Tensor | None = None,
+) -> None:
     """Verify the fingerprint, take it out and put the model's own tensors in."""
     expected = state_dict.pop(prefix + KEY, None)
     if expected is None:
         return
-    check_frozen(module, expected, 'the checkpoint')
+    check_frozen(module, expected, 'the checkpoint', known)
     for key, tensor in frozen_tensors(module).items():
-        state_dict.setdefault(prefix + key, tensor)
+        state_dict[prefix + key] = tensor

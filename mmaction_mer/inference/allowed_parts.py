@@ -164,9 +164,9 @@ def _see_registered(name: str, part: Part) -> None:
 
 _OURS = (MODELS, TRANSFORMS)
 _SIDE = whole(8, 384)
-_COLOUR = several(real(-1e4, 1e4), 3, 3)
-# What colors are divided by.
-_SPREAD = several(real(1e-3, 1e4), 3, 3)
+_MEAN = several(real(-1e4, 1e4), 3, 3)
+# Pixels are divided by it.
+_STD = several(real(1e-3, 1e4), 3, 3)
 _SHARE = real(0, 1)
 _WEIGHTS = fields(
     {
@@ -376,8 +376,8 @@ PARTS: dict[str, Part] = {
         MERDataPreprocessor,
         MODELS,
         {
-            'mean': _COLOUR,
-            'std': _SPREAD,
+            'mean': _MEAN,
+            'std': _STD,
             'motion_std': real(1e-6, 1e6),
             'augmentation': maybe(_AUGMENTATION),
             **_BAND,
@@ -388,8 +388,8 @@ PARTS: dict[str, Part] = {
         MODELS,
         {
             'frames': several(one_of('onset', 'apex', 'offset'), 2, 3),
-            'mean': _COLOUR,
-            'std': _SPREAD,
+            'mean': _MEAN,
+            'std': _STD,
             'missing_apex': one_of('refuse', 'middle'),
             'augmentation': maybe(_AUGMENTATION),
         },
@@ -398,8 +398,8 @@ PARTS: dict[str, Part] = {
         ActionDataPreprocessor,
         MODELS,
         {
-            'mean': _COLOUR,
-            'std': _SPREAD,
+            'mean': _MEAN,
+            'std': _STD,
             'to_rgb': flag,
             'format_shape': one_of('NCHW'),
         },

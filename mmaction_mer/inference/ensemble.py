@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from ..engine.errors import MERRunError
-from ..engine.slim_checkpoint import load_slim
+from ..engine.slim_checkpoint import KEY, frozen_fingerprints, load_slim
 from ..utils import quiet
 from .weights import FoldWeights
 
@@ -44,18 +44,32 @@ class FoldEnsemble:
             raise MERRunError(f'device {device!r} cannot be used: {reason}') from error
         self._weights = weights
         self._loaded: str | None = None
+        # Of a large backbone it takes seconds, for each fold that is put in.
+        every = all(KEY in state for state in weights.folds.values())
+        self._known = frozen_fingerprints(self.model) if every else {}
         for name in reversed(self.names):  # all are checked; the first stays
             self._load(name)
 
     def probabilities(self, packed: list[dict[str, Any]]) -> Tensor:
-        """Probabilities ``(folds, B, classes)`` of B packed clips, on the CPU."""
+        """Return probabilities ``(folds, B, classes)`` of B packed clips, on the CPU.
+
+        Raises:
+            MERRunError: Some are NaN or infinite.
+        """
         scores = []
         with torch.no_grad():
             data = self.model.data_preprocessor(pseudo_collate(packed), False)
             for model in self._each():
                 samples = model(**data, mode='predict')
                 scores.append(torch.stack([sample.pred_score for sample in samples]))
-        return torch.stack(scores).float().cpu()
+        found = torch.stack(scores).float().cpu()
+        if not found.isfinite().all():
+            raise MERRunError(
+                f'{self._weights.source}: gives no probabilities for a clip, but '
+                f'values that are NaN or infinite: its weights or its settings are '
+                f'damaged; give another model'
+            )
+        return found
 
     @property
     def locates(self) -> bool:
@@ -90,7 +104,7 @@ class FoldEnsemble:
         if self._loaded == name:
             return
         try:
-            load_slim(self.model, self._weights.folds[name])
+            load_slim(self.model, self._weights.folds[name], self._known)
         except MERRunError as error:
             raise MERRunError(
                 f'{self._weights.source}, fold {name}: {error}'

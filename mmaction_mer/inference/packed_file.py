@@ -15,8 +15,8 @@ FORMAT = 1
 MAX_BYTES = 1 << 30
 _FACTS = {'model', 'pipeline', 'classes', 'dataset', 'held_out'}
 _MAX_NAMES = 10_000
-# A clip is read by each of them in turn: 94 subjects with five seeds are many.
-_MAX_FOLDS = 500
+#: Folds that a packed model has at most: those of CAS(ME)3, five times.
+MAX_FOLDS = 500
 # Names are drawn into figures, where $ begins a formula, and stand in pages.
 _NAME = re.compile(r"[\w.,:+()'/ -]{1,100}")
 
@@ -98,8 +98,9 @@ def check_names(value: Any, where: str, most: int) -> None:
 
 def _check_folds(folds: Any, held_out: Any) -> None:
     for value, where in ((folds, 'folds'), (held_out, 'held_out')):
-        if not isinstance(value, dict) or not len(value) <= _MAX_FOLDS:
-            refuse(value, where, 'a dictionary by name of the fold')
+        if not isinstance(value, dict) or not len(value) <= MAX_FOLDS:
+            wanted = f'a dictionary of at most {MAX_FOLDS} by name of the fold'
+            refuse(value, where, wanted)
         for name in value:
             _check_name(name, f'a name in {where}')
             # A fold's name may become part of the name of a file.

@@ -23,6 +23,8 @@ from .packing import Packer
 
 #: Numbers that a packed model is built of, at most: a ViT-B with room around it.
 MAX_NUMBERS = 128_000_000
+#: Numbers of all folds with what is frozen in them, at most: 150 of a ViT-B.
+MAX_WORK = 100 * MAX_NUMBERS
 #: Pixels of all frames of a clip, at most: 28 of 384 by 384.
 MAX_PIXELS = 1 << 22
 #: Frames of the clip that a model is tried on, and their rate in Hz.
@@ -71,14 +73,34 @@ def check_fit(told: Mapping[str, Any], source: str) -> None:
             f'{source}: its parts do not fit together ({type(error).__name__}: '
             f'{words}); pack the run again'
         ) from error
-    seen: set[int] = set()
+    _check_work(len(told['folds']), model, source)
+    owners: dict[int, str] = {}
     for name, state in told['folds'].items():
         try:
-            _check_state(state, model, seen)
+            _check_state(state, model)
+            _check_own(name, state, owners)
         except ValueError as error:
             raise MERRunError(
                 f'{source}, fold {name}: {error}; pack the run again'
             ) from error
+
+
+def _check_work(folds: int, model: nn.Module, source: str) -> None:
+    count = folds * sum(one.numel() for one in model.state_dict().values())
+    if count > MAX_WORK:
+        raise MERRunError(
+            f'{source}: its {folds} folds work with {count:,} weights together, more '
+            f'than {MAX_WORK:,}; pack fewer of them (--folds)'
+        )
+
+
+def _check_own(name: str, state: Mapping[str, Tensor], owners: dict[int, str]) -> None:
+    """Refuse folds that share memory: a small file would be the work of a large one."""
+    for value in state.values():
+        if value.numel():
+            owner = owners.setdefault(value.untyped_storage().data_ptr(), name)
+            if owner != name:
+                raise ValueError(f'has the same numbers as the fold {owner}')
 
 
 def _packed_clip(pipeline: Any, dataset: str) -> dict[str, Any]:
@@ -129,7 +151,7 @@ def _scores(model: nn.Module, packed: dict[str, Any]) -> Tensor:
     return scores
 
 
-def _check_state(state: Any, model: nn.Module, seen: set[int]) -> None:
+def _check_state(state: Any, model: nn.Module) -> None:
     if not isinstance(state, dict):
         raise ValueError(f'is {quote(state)}, not weights by name')
     whole = model.state_dict()
@@ -148,10 +170,6 @@ def _check_state(state: Any, model: nn.Module, seen: set[int]) -> None:
         )
     for key, value in state.items():
         _check_tensor(key, value, whole[key])
-        # A small file could ask for the work of hundreds of folds.
-        if value.nbytes and value.data_ptr() in seen:
-            raise ValueError(f'{key} shares its memory with another weight')
-        seen.add(value.data_ptr())
 
 
 def _check_tensor(key: str, value: Any, wanted: Tensor) -> None:

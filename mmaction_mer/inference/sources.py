@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from ..datasets.annotation import MERDataError
+from ..datasets.file_limits import MAX_VIDEO
 from ..datasets.pictures import MAX_PIXELS, MAX_SIDE, PictureError, read_picture
 from ..datasets.video_files import DECODED, OPENED, VideoError, check_boxes, said
 from ..utils import open_regular, quote
@@ -34,7 +35,7 @@ class Limits:
         seconds: Length; None for any that has few enough frames.
     """
 
-    size: int = 4 << 30
+    size: int = MAX_VIDEO
     side: int = MAX_SIDE
     frames: int = 1_000_000
     seconds: float | None = None

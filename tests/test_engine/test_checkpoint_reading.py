@@ -366,7 +366,7 @@ def test_what_a_training_state_says_of_its_config_is_not_run(tmp_path, monkeypat
     # What is no training state is refused by name.
     for broken in ({}, {'meta': []}, {'meta': dict(epoch='1', iter=4)}):
         torch.save({**state, **broken} if broken else {}, tmp_path / 'planted.pth')
-        with pytest.raises(CheckpointError, match='planted.pth: holds no'):
+        with pytest.raises(CheckpointError, match='planted.pth: is no training state'):
             runner(
                 epochs=2, resume=True, load_from=str(tmp_path / 'planted.pth')
             ).train()

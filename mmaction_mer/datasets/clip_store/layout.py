@@ -11,7 +11,8 @@ import numpy as np
 from ...utils import open_regular, quote
 from ..annotation import MERDataError, clip_name
 from ..json_files import read_json
-from ..rules import MAX_FPS, MAX_TEXT, value_problem
+from ..rules import MAX_TEXT, value_problem
+from .said import problem_of
 
 # Raise it when the same transforms give other pixels, so that stores are made anew.
 FORMAT = 1
@@ -23,13 +24,6 @@ ADVICE = (
 
 # Bytes of an index, of which a clip takes some hundred.
 MAX_INDEX = 1 << 28
-# What the transforms may not say of a clip, since an annotation or the store does.
-_OTHERS = frozenset(
-    {'dataset', 'subject', 'clip', 'onset', 'apex', 'offset', 'label', 'emotion'}
-    | {'aus', 'frame_dir', 'filename_tmpl', 'video', 'sample_idx', 'imgs'}
-    | {'inputs', 'data_samples', 'lazy', 'keypoint', 'keypoint_score'}
-    | {'gt_bboxes', 'proposals', 'img_key', 'scores'}
-)
 # What reading a file that somebody else wrote can end in.
 _BROKEN = (
     OSError,
@@ -110,8 +104,7 @@ def rest_problem(rest: Any, shape: tuple[int, ...]) -> str | None:
         shape: (N, T, H, W, 3) of the store.
 
     Returns:
-        What is wrong. Above all a store has no say in what an annotation does, such
-        as labels; and what it says of its own clips has to be so.
+        What is wrong, see :func:`~.said.problem_of`.
 
     Raises:
         ValueError: It is not as :func:`encode` wrote it.
@@ -119,17 +112,7 @@ def rest_problem(rest: Any, shape: tuple[int, ...]) -> str | None:
     said = decode(rest)
     if not isinstance(said, dict):
         return 'is not as it was written'
-    if others := _OTHERS.intersection(said):
-        return f'says another {min(others)}, which it may not'
-    if 'fps' in said and not (
-        isinstance(said['fps'], float) and 0 < said['fps'] <= MAX_FPS
-    ):
-        return f'plays at {quote(said["fps"])} Hz'
-    size = shape[2:4]
-    for field, wanted in (('clip_len', shape[1]), ('img_shape', size)):
-        if field in said and quote(said[field]) != quote(wanted):
-            return f'{field} is {quote(said[field])}, but its pixels are {shape[1:]}'
-    return None
+    return problem_of(said, shape)
 
 
 @dataclass(frozen=True)

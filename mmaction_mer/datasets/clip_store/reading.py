@@ -145,18 +145,18 @@ def find_store(data_root: str | Path) -> ClipStore | None:
     folder = Path(data_root, 'store')
     if not (folder / INDEX).is_file():
         return None
-    for path in (folder, folder / INDEX, folder / PIXELS):
-        refuse_outside(path, data_root)
+    refuse_links(folder, data_root)
     return ClipStore(os.path.abspath(folder), _stamp(folder))
 
 
-def refuse_outside(path: str | Path, root: str | Path) -> None:
-    """Refuse a link that leads out of ``root``."""
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        raise MERDataError(
-            f'{path}: a link leads out of {root}: put the store there, or make '
-            f'{root} itself the link'
-        )
+def refuse_links(folder: Path, root: str | Path) -> None:
+    """Refuse a store of which a part is a link that leads out of ``root``."""
+    for path in (folder, folder / INDEX, folder / PIXELS):
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+            raise MERDataError(
+                f'{path}: a link leads out of {root}: put the store there, or make '
+                f'{root} itself the link'
+            )
 
 
 def _other_facts(

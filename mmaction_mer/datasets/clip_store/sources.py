@@ -1,6 +1,5 @@
 """What decides the pixels of a clip: the facts of its row, and its files."""
 
-import errno
 import functools
 import hashlib
 import json
@@ -9,12 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from ...utils import open_regular
 from ..annotation import MERDataError, clip_name
+from ..file_limits import open_bounded
 from ..frames import list_frames
-
-#: Bytes that a video or a frame has at most.
-MAX_SOURCE = 4 << 30
 
 FACTS = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 
@@ -92,16 +88,13 @@ def content_digest(files: Sequence[str]) -> str:
     """Fingerprint files by their contents.
 
     Raises:
-        MERDataError: A file cannot be read.
+        MERDataError: A file cannot be read, or is larger than any picture or video.
     """
     blake2b = functools.partial(hashlib.blake2b, digest_size=16)
     parts = []
     for file in files:
         try:
-            with open_regular(file) as opened:
-                if os.fstat(opened.fileno()).st_size > MAX_SOURCE:
-                    text = f'is larger than the {MAX_SOURCE:,} bytes that are read'
-                    raise OSError(errno.EFBIG, text, file)
+            with open_bounded(file) as opened:
                 content: Any = opened
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:

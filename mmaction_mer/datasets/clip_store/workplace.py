@@ -26,9 +26,12 @@ def workplace(folder: Path) -> Iterator[Path]:
     """Give the folder that a store is written in, to this process alone.
 
     Raises:
-        MERDataError: Another process has it.
+        MERDataError: Another process has it, or it is a link to another folder.
     """
     partial = folder.with_name(f'.{folder.name}.partial')
+    if partial.is_symlink():
+        # What lies there and is not this store's would be removed.
+        raise MERDataError(f'{partial}: is a link: remove it')
     while True:
         partial.mkdir(parents=True, exist_ok=True)
         lock = FileLock(partial)

@@ -16,7 +16,7 @@ from ..clips import locate
 from ..parallel import cores, in_processes
 from .layout import FORMAT, INDEX, PIXELS, open_pixels, read_index
 from .making import Clip, Maker, make_clip
-from .reading import compare, refuse_outside
+from .reading import compare, refuse_links
 from .sources import clip_facts, digest
 from .workplace import (
     begin_journal,
@@ -61,11 +61,11 @@ def write_store(
 
     Raises:
         MERDataError: Clips cannot be read or differ in shape (what was done stays),
-            the disk is too small, ``folder`` holds something else, or another process
-            writes it.
+            the disk is too small, ``folder`` holds something else or links that lead
+            out of its parent, or another process writes it.
     """
     folder = Path(os.path.abspath(folder))
-    refuse_outside(folder, folder.parent)
+    refuse_links(folder, folder.parent)
     folder = Path(os.path.realpath(folder))
     root = os.path.abspath(root)
     transforms = [TRANSFORMS.build(dict(config)) for config in transforms_cfg]
@@ -126,8 +126,6 @@ def _is_current(
 ) -> bool:
     """Whether the store is up to date; times that alone differ are noted in it."""
     try:
-        for name in (INDEX, PIXELS):
-            refuse_outside(folder / name, folder.parent)
         index = read_index(folder)
         open_pixels(folder, index.shape)
         if index.pipeline != pipeline or len(index.clips) != len(clips):
