@@ -236,7 +236,7 @@ def refuse_other_states(resume: Callable[..., None]) -> Callable[..., None]:
         token = _resuming.set(True)
         try:
             resume(self, filename, *args, **kwargs)
-        except _UNREADABLE as error:
+        except (*_UNREADABLE, AssertionError) as error:
             if isinstance(error, MERRunError) or starved(error):
                 raise
             raise CheckpointError(
