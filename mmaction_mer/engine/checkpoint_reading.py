@@ -74,6 +74,9 @@ def read_checkpoint(
     content = read_torch_file(path, map_location, remedy, mmap, max_bytes)
     if not isinstance(content, dict):
         raise CheckpointError(f'{path}: holds no state dict; {remedy}')
+    # mmengine's Runner.resume would run this text, to know how many GPUs there were.
+    if isinstance(meta := content.get('meta'), dict):
+        meta.pop('config', None)
     return content
 
 
@@ -156,8 +159,6 @@ def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
         )
     if _resuming.get():
         check_training_state(content, str(path))
-        # mmengine would run it, to know how many GPUs there were.
-        content['meta'].pop('config', None)
     return content
 
 

@@ -65,9 +65,9 @@ class FoldEnsemble:
         found = torch.stack(scores).float().cpu()
         if not found.isfinite().all():
             raise MERRunError(
-                f'{self._weights.source}: gives no probabilities for a clip, but '
-                f'values that are NaN or infinite: its weights or its settings are '
-                f'damaged; give another model'
+                f'{self._weights.source}: gives no probabilities for a clip, but NaN '
+                f'or infinity: its weights or its settings are damaged; give another '
+                f'model'
             )
         return found
 

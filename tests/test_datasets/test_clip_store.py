@@ -754,3 +754,59 @@ def test_a_device_is_no_part_of_a_store(root, name):
     if name == 'clips.npy':
         with pytest.raises(MERDataError, match='named pipe'):
             dataset(root)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('keypoint', [1]),
+        ('inputs', 'x'),
+        ('gt_label', 2),
+        ('lazy', {'dict': {}}),
+        ('scale_factor', 'x'),
+        ('keep_ratio', [1]),
+        ('num_clips', 10**9),
+        ('total_frames', 'x'),
+        ('frame_inds', {'array': [], 'dtype': '<i8', 'shape': [0, 10**15]}),
+    ],
+)
+def test_a_store_adds_no_field_of_its_own(root, field, value):
+    path = root / 'store/index.json'
+    changed = json.loads(path.read_text())
+    for clip in changed['clips']:
+        clip['rest']['dict'][field] = value
+    path.write_text(json.dumps(changed))
+    with pytest.raises(MERDataError, match=ADVICE):
+        dataset(root)
+
+
+@pytest.mark.parametrize('name', ['index.json', 'clips.npy', '../.store.partial'])
+def test_no_link_leads_writing_out_of_the_data(root, rows, tmp_path_factory, name):
+    outside = tmp_path_factory.mktemp('outside')
+    place = root / 'store' / name
+    if place.exists():
+        place = place.rename(outside / place.name) and place
+        place.symlink_to(outside / place.name)
+    else:
+        (outside / 'mine.txt').write_text('mine')
+        place.symlink_to(outside)
+        (root / 'store/index.json').write_text('{}')  # so that it is made anew
+    before = {path.name: path.read_bytes() for path in outside.iterdir()}
+    with pytest.raises(MERDataError, match='link'):
+        store(root, rows)
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
+
+
+def test_a_source_with_holes_is_not_hashed_to_its_end(tmp_path, rows):
+    with open(tmp_path / 'frames/sub01/long/img3.jpg', 'r+b') as file:
+        file.truncate(1 << 36)
+    with pytest.raises(MERDataError, match=r'img3\.jpg'):
+        store(tmp_path, rows)
+
+
+def test_what_made_another_store_is_said_in_short(root, log):
+    path = root / 'store/index.json'
+    content = json.loads(path.read_text()) | {'pipeline': ['x' * 5_000_000]}
+    path.write_text(json.dumps(content))
+    assert dataset(root).stored is None
+    assert sum(map(len, log)) < 5000

@@ -80,3 +80,14 @@ def test_what_cannot_be_read_is_named(source, tmp_path):
         with pytest.raises(MERDataError, match=f'{path.name}: cannot be linked'):
             link_or_copy(path, tmp_path / 'b.png')
     assert not (tmp_path / 'b.png').exists()
+
+
+def test_a_file_with_holes_is_not_read_to_its_end(tmp_path):
+    source = tmp_path / 'a' / 'img1.png'
+    source.parent.mkdir()
+    with open(source, 'wb') as file:
+        file.truncate(1 << 36)
+    target = tmp_path / 'b' / 'img1.png'
+    with pytest.raises(MERDataError):
+        link_or_copy(source, target)
+    assert not target.exists()

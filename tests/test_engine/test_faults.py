@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from killing import lost_seconds, run_kills
 from load_tool import load_tool
 from mmaction.registry import RUNNERS
@@ -256,3 +257,27 @@ def test_a_training_state_of_another_fold_is_not_gone_on_from(
     (others / 'last.pth').unlink()
     train(make_config(resume=True))
     assert outcome(run) == whole
+
+
+def test_a_config_in_a_training_state_is_not_run(
+    whole, make_config, tmp_path, monkeypatch
+):
+    """mmengine runs ``meta.config`` of what it resumes from as Python."""
+    seed = ModelStreamHook.before_train_iter
+
+    def interrupt(self, runner, batch_idx, data_batch=None):
+        seed(self, runner, batch_idx, data_batch)
+        if runner.iter == 5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ModelStreamHook, 'before_train_iter', interrupt)
+        train(make_config(default_hooks=dict(checkpoint=dict(interval=1, share=None))))
+    last = tmp_path / 'run' / 'folds' / 's1' / 'last.pth'
+    state = read_checkpoint(last)
+    mark = tmp_path / 'ran'
+    state['meta']['config'] = f'import pathlib\npathlib.Path({str(mark)!r}).touch()\n'
+    torch.save(state, last)
+    train(make_config(resume=True))
+    assert not mark.exists()
+    assert outcome(tmp_path / 'run') == whole

@@ -59,3 +59,14 @@ def test_another_backbone_is_refused(weights):
     broken = weights.__class__(**{**vars(weights), 'folds': other})
     with pytest.raises(MERRunError, match='fold sub02: .*another frozen backbone'):
         FoldEnsemble(broken, 'cpu')
+
+
+def test_nan_is_no_probability(weights, packed):
+    ensemble = FoldEnsemble(weights, 'cpu')
+    ensemble.model.register_forward_hook(
+        lambda model, given, samples: [
+            one.set_pred_score(one.pred_score * float('nan')) for one in samples
+        ]
+    )
+    with pytest.raises(MERRunError):
+        ensemble.probabilities(packed)

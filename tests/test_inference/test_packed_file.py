@@ -332,3 +332,32 @@ def test_a_run_of_other_parts_is_not_packed(run, tmp_path):
     with pytest.raises(MERRunError, match='give the run itself'):
         save_weights(weights, tmp_path / 'a.pth')
     assert not (tmp_path / 'a.pth').exists()
+
+
+def test_folds_of_one_memory_are_not_many_folds(pack):
+    """A small file would be hours of work."""
+
+    def share(content):
+        state = next(iter(content['folds'].values()))
+        content['folds'] = {f'k{number}': state for number in range(300)}
+
+    refusal(pack(share))
+
+
+def test_more_folds_than_any_protocol_has(pack):
+    def many(content):
+        state = next(iter(content['folds'].values()))
+        content['folds'] = {
+            f'k{number}': {key: value.clone() for key, value in state.items()}
+            for number in range(501)
+        }
+
+    refusal(pack(many))
+
+
+@pytest.mark.parametrize('std', [(0, 0, 0), (1e-30, 1, 1), (-1.0, 1, 1)])
+def test_pixels_are_divided_by_no_zero(pack, std):
+    def change(content):
+        content['meta']['facts']['model']['data_preprocessor']['std'] = std
+
+    refusal(pack(change))
