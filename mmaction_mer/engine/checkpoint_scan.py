@@ -9,6 +9,7 @@ followed without making anything of it.
 import io
 import pickletools
 import struct
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from ..utils import quote
 
 #: Bytes of the values beside the tensors, at most.
 MAX_PICKLE = 256 << 20
+#: Steps of a pickle, at most: some ten for each weight of a training state.
+MAX_STEPS = 3_000_000
+#: Integers that Python may hash alike, and members of sets and counters, at most: what
+#: has one hash is compared pair by pair.
+MAX_ALIKE, MAX_MEMBERS = 1000, 20_000
 #: Bytes of the list of the parts of an archive, at most.
 MAX_DIRECTORY = 32 << 20
 #: Members that a tuple has at most, those of the tuples in it included.
@@ -67,20 +73,20 @@ class DamagedError(ValueError):
     """A file that is no checkpoint, or only the beginning of one."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Name:
     """A class or function that was asked for."""
 
     name: str
 
 
-@dataclass
+@dataclass(slots=True)
 class _Tuple:
     items: list[Any]
     weight: int
 
 
-@dataclass
+@dataclass(slots=True)
 class _Made:
     """A value of which only the size is known.
 
@@ -94,6 +100,11 @@ class _Made:
 
 
 _MARK = object()
+# Python's hash of an integer is its remainder by this prime.
+_MODULUS = sys.hash_info.modulus
+# What makes bytes of a text or of bytes.
+_BYTES = ('_codecs.encode', 'builtins.bytearray', 'builtins.bytes')
+_TABLES = ('builtins.set', 'collections.Counter', 'collections.OrderedDict')
 
 
 def scan(file: BinaryIO, size: int) -> None:
@@ -132,10 +143,11 @@ def _reason(error: Exception) -> str:
 
 def _scan_archive(file: BinaryIO, size: int) -> None:
     file.seek(max(size - 70_000, 0))
-    _check_directory(file.read())
+    _check_directory(file.read(), size)
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
-        names = [part.filename for part in parts]
+        # Torch's reader tells no capital letters from small ones.
+        names = [part.filename.casefold() for part in parts]
         if any(name.endswith('/constants.pkl') for name in names):
             raise RefusedError('is a TorchScript archive, which is a program')
         if len(set(names)) < len(names):
@@ -144,7 +156,9 @@ def _scan_archive(file: BinaryIO, size: int) -> None:
             raise RefusedError('is compressed, which torch.save does not do')
         if sum(part.file_size for part in parts) > size:
             raise DamagedError(f'declares more bytes than the {size:,} that it has')
-        tables = [part for part in parts if part.filename.endswith('/data.pkl')]
+        # It reads those below the folder of the first part.
+        wanted = f'{parts[0].filename.partition("/")[0]}/data.pkl' if parts else ''
+        tables = [part for part in parts if part.filename == wanted]
         if len(tables) != 1:
             raise DamagedError('an archive, but not one of torch.save')
         if tables[0].file_size > MAX_PICKLE:
@@ -153,17 +167,43 @@ def _scan_archive(file: BinaryIO, size: int) -> None:
             )
         follow = _Follower(tables[0].file_size, size)
         follow(io.BytesIO(archive.read(tables[0])))
+        for part in parts:
+            _check_sum(archive, part)
 
 
-def _check_directory(tail: bytes) -> None:
-    """Bound the list of parts, before it is read whole."""
-    end = tail.rfind(b'PK\x05\x06')
-    if end < 0 or len(tail) < end + 22:
+def _check_sum(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """See that a part is as it was written, which torch does not ask."""
+    with archive.open(part) as content:
+        while content.read(1 << 22):
+            pass
+
+
+def _check_directory(tail: bytes, size: int) -> None:
+    """Check the end of an archive, before its list of parts is read.
+
+    Two readers may find two lists where it is not as torch writes it: at the very end,
+    right behind the list, without a comment.
+
+    Args:
+        tail: The last bytes of the file.
+        size: Bytes of the file.
+    """
+    begin = size - len(tail)
+    end = len(tail) - 22
+    if end < 0 or tail[end : end + 4] != b'PK\x05\x06' or tail[-2:] != b'\0\0':
         raise DamagedError('the end of the archive is missing')
-    (length,) = struct.unpack_from('<I', tail, end + 12)
-    longer = tail.rfind(b'PK\x06\x06', 0, end)
-    if longer >= 0 and len(tail) >= longer + 48:
-        length = max(length % 0xFFFFFFFF, *struct.unpack_from('<Q', tail, longer + 40))
+    length, offset = struct.unpack_from('<II', tail, end + 12)
+    behind = end
+    if tail[end - 20 : end - 16] == b'PK\x06\x07':
+        behind = end - 76
+        (place,) = struct.unpack_from('<Q', tail, end - 12)
+        if behind < 0 or tail[behind : behind + 4] != b'PK\x06\x06':
+            raise DamagedError('the end of the archive is not as torch writes it')
+        length, offset = struct.unpack_from('<QQ', tail, behind + 40)
+        if place != begin + behind:
+            raise DamagedError('the end of the archive is not as torch writes it')
+    if offset + length != begin + behind:
+        raise DamagedError('the end of the archive is not as torch writes it')
     if length > MAX_DIRECTORY:
         raise RefusedError('lists more parts than a checkpoint has')
 
@@ -192,7 +232,7 @@ class _Follower:
 
     def __init__(self, limit: int, size: int) -> None:
         self.limit, self.size = limit, size
-        self.copied = self.hashed = 0
+        self.copied = self.hashed = self.alike = self.members = self.steps = 0
         self.storages: dict[Any, int] = {}
         # What the user has allowed besides is the user's business.
         self.allowed = set(_user_allowed())
@@ -202,8 +242,11 @@ class _Follower:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         for code, argument, position in pickletools.genops(file):
-            if position is not None and position > self.limit:
+            self.steps += 1
+            if self.steps > MAX_STEPS or (position or 0) > self.limit:
                 raise RefusedError('has too many values beside its tensors')
+            if type(argument) is int and abs(argument) >= _MODULUS:
+                self._count_alike()
             name = code.name
             if name == 'STOP':
                 return self.stack.pop()
@@ -219,7 +262,8 @@ class _Follower:
                 self.memo[key] = self.stack[-1]
             elif len(code.stack_before) == 0 and len(code.stack_after) == 1:
                 # A number, a text, None or an empty container.
-                self.stack.append(_Made() if argument is None else argument)
+                container = name.startswith('EMPTY_')
+                self.stack.append(_Made() if container else argument)
             else:
                 raise DamagedError(f'{name} is no step of torch.save')
         raise DamagedError('the values end before their end')
@@ -298,6 +342,19 @@ class _Follower:
     def _hash(self, keys: list[Any]) -> None:
         for key in keys:
             self._count_hashed(key.weight if type(key) is _Tuple else 1)
+            if type(key) not in (str, int, bool):
+                # Of others, too, many can be found that have one hash.
+                self._count_members(1)
+
+    def _count_alike(self) -> None:
+        self.alike += 1
+        if self.alike > MAX_ALIKE:
+            raise RefusedError('has many integers of more than 60 bits')
+
+    def _count_members(self, size: int) -> None:
+        self.members += size
+        if self.members > MAX_MEMBERS:
+            raise RefusedError('makes sets of more members than a checkpoint has')
 
     def _count_hashed(self, members: int) -> None:
         self.hashed += members
@@ -345,14 +402,14 @@ class _Follower:
             return self._call(inner.name, arguments.items)
         if name not in _HARMLESS and name not in self.allowed:
             raise RefusedError(f'calls {quote(name)}, which makes no plain weights')
-        if name in ('builtins.bytearray', 'builtins.bytes') and any(
-            _is_number(one) for one in given
-        ):
+        if name in _BYTES[1:] and not all(_is_text(one) for one in given):
             raise RefusedError('asks for memory by a number')
         if name == '_codecs.encode' and given[1:] and given[1] not in _ENCODINGS:
             raise RefusedError('asks for an encoding that no checkpoint has')
         size = sum(_length(one) for one in _flat(given))
         self._count_copied(size)
+        if name in _TABLES:
+            self._count_members(size)
         if name in _REBUILDS:
             self._check_tensor(given)
             return _Made(0, name)
@@ -396,6 +453,12 @@ class _Follower:
         ):
             raise DamagedError(f'declares more numbers than its {self.size:,} bytes')
         self.stack.append(_Made(count, 'storage'))
+
+
+def _is_text(value: Any) -> bool:
+    if type(value) is _Made:
+        return value.name in _BYTES
+    return type(value) in (str, bytes, bytearray)
 
 
 def _is_number(value: Any) -> bool:

@@ -117,7 +117,7 @@ def examine(
         reason = reason or 'there is no fold.json'
     elif not own:
         reason = f'fold.json does not say its {", ".join(differing(state, details))}'
-    elif not isinstance(state.get('digests'), Mapping) or 'parameters' not in state:
+    elif not has_digests(folder, state) or 'parameters' not in state:
         reason = 'fold.json was not written by a fold that ended'
     foreign = bool(state) and bool(differing(state, details, ('fold', 'held_out')))
     # Digests of a file that is not this fold's say nothing about its model.
@@ -132,6 +132,14 @@ def examine(
     if problem and not reason:
         reason = f'{folder.predictions.name}: {problem}'
     return Damage(reason, True, foreign) if reason else None
+
+
+def has_digests(folder: FoldFolder, state: Mapping[str, Any]) -> bool:
+    """Tell whether ``fold.json`` has what the files of its fold are compared by."""
+    digests = state.get('digests')
+    known = digests if isinstance(digests, Mapping) else {}
+    files = (folder.model, folder.predictions)
+    return all(isinstance(known.get(file.name), str) for file in files)
 
 
 def differing(

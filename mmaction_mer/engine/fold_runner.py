@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..datasets.annotation import MERDataError
 from ..evaluation.report import SELECTIONS
+from .checkpoint_reading import check_training_state
 from .divergence import DivergenceHook, divergence_named
 from .draws import seed_draws
 from .errors import ConfigError, DivergedError, MERRunError
@@ -119,11 +120,32 @@ class FoldRunner(Runner):
         checkpoint = read_checkpoint(path, map_location, REMEDY if ours else '')
         if ours and path.name == LAST:
             check_owner(FoldFolder(path.parent), checkpoint)
+            self._check_state(checkpoint, path)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         _load_strictly(self.model, checkpoint, path)
         self._has_loaded = True
         self.logger.info(f'loaded {path}')
         return checkpoint
+
+    def _check_state(self, checkpoint: dict[str, Any], path: Path) -> None:
+        """Check that a training state is one of this config."""
+        check_training_state(checkpoint, str(path))
+        schedulers = self.param_schedulers or []
+        if isinstance(schedulers, list):
+            found = checkpoint.get('param_schedulers')
+            alike = isinstance(found, list) and len(found) == len(schedulers)
+        else:
+            alike = isinstance(checkpoint.get('param_schedulers'), dict | list)
+        iteration = checkpoint['meta']['iter']
+        if not isinstance(checkpoint.get('optimizer'), dict) or not alike:
+            raise MERRunError(
+                f'{path}: lacks the state of the optimizer or of its schedules; '
+                f'{REMEDY}'
+            )
+        if iteration > self.max_iters:
+            raise MERRunError(
+                f'{path}: is at iteration {iteration} of {self.max_iters}; {REMEDY}'
+            )
 
     def load_or_resume(self) -> None:
         """Resume the fold, or start it from weights that the user names."""

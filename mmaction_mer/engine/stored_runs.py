@@ -10,7 +10,7 @@ from typing import Any
 from ..evaluation.report import SELECTIONS, pool
 from ..evaluation.seeds import summarize_seeds
 from .errors import MERRunError
-from .fold_check import differing, read_fold
+from .fold_check import differing, has_digests, read_fold
 from .fold_folder import FoldFolder, how_to_mend, read_object, resume_command
 from .loso_plan import check_one_run
 from .stored_fields import RESULTS_FIELDS, check_fields
@@ -214,7 +214,7 @@ def check_fold(folder: FoldFolder, plan: Mapping[str, Any]) -> None:
         'selection': plan['config']['loso']['select'],
     }
     found = differing(state, expected)
-    if not isinstance(state.get('digests'), Mapping):
+    if not has_digests(folder, state):
         found.append('digests')
     if found:
         raise MERRunError(

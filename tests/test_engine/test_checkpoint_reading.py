@@ -41,6 +41,21 @@ BOMBS = {
     'memory by a number': entry(
         evil.call(evil.name('builtins', 'bytearray'), number(10**10))
     ),
+    'memory by a number of numpy': entry(
+        evil.call(
+            evil.name('builtins', 'bytearray'),
+            evil.scalar(evil.dtype('i8'), evil.raw((6 << 30).to_bytes(8, 'little'))),
+        )
+    ),
+    'memory by a tensor': entry(
+        evil.call(evil.name('builtins', 'bytearray'), evil.tensor(1, [], []))
+    ),
+    'keys of one hash': entry(
+        b'}('
+        + b''.join(number(i * sys.hash_info.modulus) + b'N' for i in range(1, 100_000))
+        + b'u'
+    ),
+    'values without end': entry(b'](' + b'N' * 20_000_000 + b'e'),
     'tensor by its size': entry(
         evil.call(evil.name('torch', 'Tensor'), number(3 * 10**9))
     ),
@@ -123,6 +138,17 @@ def zeros(path, **options):
     return evil.archive(path, content, {'0': bytes(HALF_GIGABYTE)}, **options)
 
 
+def two_tables(path):
+    """Torch finds the first of two names that differ in capital letters."""
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr(
+            'archive/DATA.PKL', evil.START + BOMBS['memory by a number'] + b'.'
+        )
+        file.writestr('archive/data.pkl', evil.START + b'}.')
+        file.writestr('archive/version', b'3\n')
+    return path
+
+
 def older(path, content, keys=b']'):
     """A file as torch before 1.6 wrote them."""
     parts = [
@@ -151,13 +177,14 @@ def ends(tmp_path_factory):
         record = {'0': bytes(16)}
         files[name] = evil.archive(folder / f'{place}.pth', content, record)
     files['zeros'] = zeros(folder / 'zeros.pth', compression=zipfile.ZIP_DEFLATED)
+    files['two tables'] = two_tables(folder / 'tables.pth')
     files['older'] = older(folder / 'older.pth', entry(older_storage(10**11)))
     deep = b']' * 200_000 + b'a' * 199_999
     files['deep'] = evil.archive(folder / 'deep.pth', entry(deep))
     return ends_of(files)
 
 
-@pytest.mark.parametrize('name', [*BOMBS, 'zeros', 'older'])
+@pytest.mark.parametrize('name', [*BOMBS, 'zeros', 'two tables', 'older'])
 def test_a_file_takes_no_more_than_its_size_gives_reason_for(ends, name):
     status, words, grown, seconds = ends[name]
     assert status == 0
@@ -370,3 +397,33 @@ def test_what_a_training_state_says_of_its_config_is_not_run(tmp_path, monkeypat
             runner(
                 epochs=2, resume=True, load_from=str(tmp_path / 'planted.pth')
             ).train()
+
+
+def test_numbers_that_were_damaged_on_the_disk_are_found(tmp_path):
+    """Torch asks for no sum of what it reads."""
+    path = tmp_path / 'weights.pth'
+    torch.save({'state_dict': {'w': torch.arange(1000.0)}}, path)
+    assert read_checkpoint(path)['state_dict']['w'].sum() == 499_500
+    content = bytearray(path.read_bytes())
+    place = content.find(torch.arange(1000.0).numpy().tobytes())
+    content[place + 2000 : place + 2512] = bytes(512)
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match='weights.pth: not a readable'):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize('change', ['comment', 'shifted', 'second list'])
+def test_an_archive_that_two_readers_read_otherwise_is_refused(tmp_path, change):
+    path = tmp_path / 'weights.pth'
+    torch.save({'w': torch.ones(3)}, path)
+    content = path.read_bytes()
+    if change == 'comment':
+        content = content[:-2] + b'\x04\x00more'
+    elif change == 'shifted':
+        content = content[:4] + bytes(100) + content[4:]
+    else:
+        torch.save({'w': torch.zeros(300)}, path)
+        content = path.read_bytes() + content
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError):
+        read_checkpoint(path)

@@ -231,21 +231,26 @@ def test_a_clip_that_breaks_on_the_way_costs_the_folds_that_read_it(
     assert (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns == finished
 
 
-def test_a_training_state_of_another_fold_is_not_gone_on_from(
-    whole, make_config, tmp_path, monkeypatch
-):
-    """It has been trained on the very subjects that this fold is tested on."""
+def interrupted(make_config, monkeypatch, fold='s1'):
+    """Leave a fold with a training state of five iterations."""
     seed = ModelStreamHook.before_train_iter
-    run = tmp_path / 'run'
 
     def interrupt(self, runner, batch_idx, data_batch=None):
         seed(self, runner, batch_idx, data_batch)
-        if runner.iter == 5 and Path(runner.work_dir).name == 's2':
+        if runner.iter == 5 and Path(runner.work_dir).name == fold:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(ModelStreamHook, 'before_train_iter', interrupt)
         train(make_config(default_hooks=dict(checkpoint=dict(interval=1, share=None))))
+
+
+def test_a_training_state_of_another_fold_is_not_gone_on_from(
+    whole, make_config, tmp_path, monkeypatch
+):
+    """It has been trained on the very subjects that this fold is tested on."""
+    run = tmp_path / 'run'
+    interrupted(make_config, monkeypatch, 's2')
     ours, others = run / 'folds' / 's2', run / 'folds' / 's3'
     others.mkdir()
     state = (ours / 'fold.json').read_text().replace('"s2"', '"s3"')
@@ -263,16 +268,7 @@ def test_a_config_in_a_training_state_is_not_run(
     whole, make_config, tmp_path, monkeypatch
 ):
     """mmengine runs ``meta.config`` of what it resumes from as Python."""
-    seed = ModelStreamHook.before_train_iter
-
-    def interrupt(self, runner, batch_idx, data_batch=None):
-        seed(self, runner, batch_idx, data_batch)
-        if runner.iter == 5:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(ModelStreamHook, 'before_train_iter', interrupt)
-        train(make_config(default_hooks=dict(checkpoint=dict(interval=1, share=None))))
+    interrupted(make_config, monkeypatch)
     last = tmp_path / 'run' / 'folds' / 's1' / 'last.pth'
     state = read_checkpoint(last)
     mark = tmp_path / 'ran'
@@ -280,4 +276,28 @@ def test_a_config_in_a_training_state_is_not_run(
     torch.save(state, last)
     train(make_config(resume=True))
     assert not mark.exists()
+    assert outcome(tmp_path / 'run') == whole
+
+
+STATES = {
+    'ahead': lambda state: state['meta'].update(iter=10**12),
+    'before the beginning': lambda state: state['meta'].update(iter=-5),
+    'no optimizer': lambda state: state.pop('optimizer'),
+    'no schedules': lambda state: state['param_schedulers'].append({}),
+}
+
+
+@pytest.mark.parametrize('change', STATES)
+def test_a_training_state_that_is_none_is_named(
+    change, whole, make_config, tmp_path, monkeypatch
+):
+    interrupted(make_config, monkeypatch)
+    last = tmp_path / 'run' / 'folds' / 's1' / 'last.pth'
+    state = read_checkpoint(last)
+    STATES[change](state)
+    torch.save(state, last)
+    with pytest.raises(FoldsFailed, match=f's1: .*{last}'):
+        train(make_config(resume=True))
+    last.unlink()
+    train(make_config(resume=True))
     assert outcome(tmp_path / 'run') == whole

@@ -207,6 +207,7 @@ STATES = {
     'another seed': lambda run: edited(run / F, seed=5),
     'another fingerprint': lambda run: edited(run / F, fingerprint='x'),
     'no digests': lambda run: edited(run / F, digests=None),
+    'empty digests': lambda run: edited(run / F, digests={}),
     'no byte': lambda run: (run / F).write_bytes(b''),
     'gone': lambda run: (run / F).unlink(),
     'swapped': lambda run: swapped(run / F, run / 'folds/s3/fold.json'),

@@ -141,7 +141,7 @@ def test_loose_files_must_say_how_the_iteration_was_chosen(scored, tmp_path):
 def test_what_a_run_says_of_itself_cannot_be_overruled(scored, tmp_path):
     out, _ = scored
     done = run('score.py', out, '--selection', 'test')
-    assert 'selection is given as test, but the run says last' in done.failure
+    assert 'selection is given as test, but the run says' in done.failure
 
 
 def test_unfinished_folds_are_named_and_selection_comes_from_the_folds(
