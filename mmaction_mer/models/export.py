@@ -42,6 +42,8 @@ class ClipClassifier(nn.Module):
 
     Example:
         >>> from mmaction.registry import MODELS
+        >>> from mmengine.registry import init_default_scope
+        >>> init_default_scope('mmaction')
         >>> tiny = dict(
         ...     embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
         >>> model = MODELS.build(dict(
@@ -54,7 +56,7 @@ class ClipClassifier(nn.Module):
         ...     cls_head=dict(type='TimeSformerHead', num_classes=3, in_channels=32)))
         >>> classify = ClipClassifier(model.eval(), front_end_matrices(16, [50.0])[0])
         >>> clip = torch.zeros(2, 16, 3, 64, 64, dtype=torch.uint8)
-        >>> classify(clip).sum(1).tolist()
+        >>> classify(clip).sum(1).round(decimals=4).tolist()
         [1.0, 1.0]
     """
 
