@@ -26,6 +26,9 @@ _CODES = {np.dtype(code).str[1:] for code in _NUMBERS}
 _DIMENSIONS = 32
 # Sides of an empty array, at most: they take no bytes.
 _SIDE = 1 << 20
+# numpy's own, which a user may have allowed.
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
+_SCALAR = np.float64(0).__reduce__()[0]
 _HISTORY_STATE = {'max_length', '_log_history', '_count_history', 'statistics_methods'}
 _HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 
@@ -51,6 +54,12 @@ def checkpoint_globals() -> list[Callable | tuple[Callable, str]]:
     return allowed
 
 
+def _allowed(*globals_: Any) -> bool:
+    """Whether the user has allowed these too: which of two torch finds is by chance."""
+    known = torch.serialization.get_safe_globals()
+    return all(any(one is other for other in known) for one in globals_)
+
+
 def _refuse(what: str) -> NoReturn:
     raise pickle.UnpicklingError(
         f'refused: the file asks for {what}. The file was not written by a training '
@@ -60,6 +69,14 @@ def _refuse(what: str) -> NoReturn:
 
 class NumberType:
     """Stands for ``numpy.dtype`` while a file is read: a type of number, no other."""
+
+    def __new__(cls, code: Any, *given: Any) -> Any:
+        """Make numpy's own, where the user has allowed it and the type it is of."""
+        if _allowed(np.dtype):
+            own = np.dtype(code, *given)
+            if _allowed(type(own)):
+                return own
+        return super().__new__(cls)
 
     def __init__(self, code: Any, *_: Any) -> None:
         if type(code) is not str or code not in _CODES:
@@ -98,6 +115,10 @@ class NumberArray(np.ndarray):
         if self._filled or type(state) is not tuple or len(state) != 5:
             _refuse(f'an array of the state {quote(state)}')
         _, shape, kind, fortran, raw = state
+        if isinstance(kind, np.dtype) and _allowed(np.ndarray, _RECONSTRUCT):
+            super().__setstate__(state)  # the user has allowed all of it
+            self._filled = True
+            return
         dtype = _number_type(kind)
         if (
             type(shape) is not tuple
@@ -142,6 +163,8 @@ def empty_array(kind: Any, shape: Any = (0,), code: Any = b'b') -> NumberArray:
 
 def number(kind: Any, raw: Any = None) -> Any:
     """Stand for numpy's ``scalar``: a number from exactly its bytes."""
+    if isinstance(kind, np.dtype) and _allowed(_SCALAR):
+        return _SCALAR(kind, raw)  # the user has allowed all of it
     dtype = _number_type(kind)
     if type(raw) is not bytes or len(raw) != dtype.itemsize:
         _refuse(f'a number of the bytes {quote(raw)}')
@@ -195,7 +218,7 @@ class CheckedHistory(HistoryBuffer):
 
 def history_statistic(owner: Any, name: Any, *default: Any) -> Any:
     """Stand for ``getattr``: a statistic of ``HistoryBuffer``, nothing else."""
-    if getattr in torch.serialization.get_safe_globals():
+    if _allowed(getattr):
         return getattr(owner, name, *default)  # the user has allowed all of it
     own = owner is CheckedHistory or owner is HistoryBuffer
     if own and type(name) is str and name in _STATISTICS and not default:

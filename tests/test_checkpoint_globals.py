@@ -12,6 +12,7 @@ import pytest
 import torch
 from hostile_pickles import number, raw, text
 from mmengine.logging import HistoryBuffer
+from torch import _weights_only_unpickler
 
 POINTER = b'AAAAAAAA'
 HISTORY = evil.name('mmengine.logging.history_buffer', 'HistoryBuffer')
@@ -239,10 +240,38 @@ def test_a_file_adds_no_statistic_to_the_buffers_of_this_process(tmp_path):
     assert HistoryBuffer._statistics_methods == before
 
 
-def test_what_a_user_has_allowed_besides_stays_allowed(tmp_path):
-    torch.save({'a': np.float64(3), 'b': np.ones(2)}, tmp_path / 'a.pth')
-    own = np.ones(1).__reduce__()[0]
-    allowed = [getattr, np.ndarray, np.dtype, np.dtypes.Float64DType, own]
-    with torch.serialization.safe_globals(allowed):
+OWN = {
+    'type': np.dtype, 'class': np.ndarray, 'array': np.ones(1).__reduce__()[0],
+    'scalar': np.float64(1).__reduce__()[0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('chance', [dict.fromkeys(OWN, 0), dict.fromkeys(OWN, 1), *(
+    {name: name == one for name in OWN} for one in OWN
+), *({name: name != one for name in OWN} for one in OWN)])  # fmt: skip
+def test_what_a_user_has_allowed_besides_stays_allowed(tmp_path, monkeypatch, chance):
+    """Of two that are allowed under one name torch finds either, from run to run."""
+    saved = {'a': np.float64(3), 'b': np.ones(2), 'c': np.array(['x', None])}
+    torch.save(saved, tmp_path / 'a.pth')
+    kinds = [np.dtypes.Float64DType, np.dtypes.ObjectDType]
+    first = {one for name, one in OWN.items() if chance[name]}
+    found = _weights_only_unpickler._get_user_allowed_globals
+
+    def find():
+        allowed = found()
+        for one in torch.serialization.get_safe_globals():
+            stands_in = isinstance(one, tuple)
+            name = one[1] if stands_in else f'{one.__module__}.{one.__qualname__}'
+            if stands_in != any(name == _name(own) for own in first):
+                allowed[name] = one[0] if stands_in else one
+        return allowed
+
+    monkeypatch.setattr(_weights_only_unpickler, '_get_user_allowed_globals', find)
+    with torch.serialization.safe_globals([getattr, *OWN.values(), *kinds]):
         loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
     assert loaded['a'] == 3 and loaded['b'].tolist() == [1, 1]
+    assert loaded['c'].tolist() == ['x', None]
+
+
+def _name(own):
+    return f'{own.__module__}.{own.__qualname__}'

@@ -357,10 +357,11 @@ def count_parameters(model: nn.Module) -> dict[str, int]:
 
 
 def _load_strictly(model: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:
-    if 'state_dict' not in checkpoint:
+    state = checkpoint.get('state_dict')
+    if not isinstance(state, dict):
         raise MERRunError(f'{path}: holds no state_dict; give a model.pth')
     try:
-        load_slim(model, checkpoint['state_dict'])
+        load_slim(model, state)
     except MERRunError as error:
         raise MERRunError(f'{path}: {error}') from error
 

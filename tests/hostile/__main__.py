@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
     """Run pairs, and say which are at fault."""
     from hostile.entries import known_entries
     from hostile.launcher import Launcher
-    from hostile.probes import APART, probes
+    from hostile.probes import APART, FOUND, probes
     from hostile.selecting import all_pairs, some_pairs
 
     began = time.monotonic()
@@ -71,8 +71,10 @@ def run(args: argparse.Namespace, folder: Path) -> int:
         ]
     needed = {entry.name: entry for entry, _ in pairs}
     sound = launcher.learn(needed.values())
+    unsound = 0
     for one in sound:
         wrong = one.faults or (needed[one.entry].works and one.status != 0)
+        unsound += bool(wrong)
         print(f'{"WRONG" if wrong else "sound"} {line(one)}', flush=True)
         if wrong:
             print(one.said)
@@ -87,8 +89,18 @@ def run(args: argparse.Namespace, folder: Path) -> int:
         spent[one.entry] += one.wall
         if one.faults or args.words:
             print(line(one), flush=True)
-    faulty = sum(bool(one.faults) for one in done)
-    print(f'{faulty} of {len(done)} at fault, {time.monotonic() - began:.0f} s')
+    # The probes have to be found out, and nobody else.
+    faulty = sum(bool(one.faults) for one in done if one.entry not in FOUND)
+    missed = [
+        one.entry
+        for one in done
+        if one.entry in FOUND
+        and not any(FOUND[one.entry] in text for text in one.faults)
+    ]
+    print(
+        f'{faulty} of {sum(one.entry not in FOUND for one in done)} at fault, '
+        f'{len(missed)} probes not seen, {time.monotonic() - began:.0f} s'
+    )
     print(', '.join(f'{name} {took:.0f} s' for name, took in spent.most_common(8)))
     if args.report:
         told = {
@@ -101,7 +113,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             'outcomes': [asdict(one) for one in done],
         }
         args.report.write_text(json.dumps(told))
-    return bool(faulty)
+    return bool(faulty or missed or unsound)
 
 
 def line(one) -> str:

@@ -138,10 +138,13 @@ def _memory(corpus: Corpus) -> None:
     top = next(iter(kept)).partition('/')[0]
     members = {one: (data, 0) for one, data in kept.items()}
     members[f'{top}/data/0'] = (b'', 3 * 10**9)
-    write_zip(new('storage-unpacks', 'memory'), members)
+    # Not for torch.load alone, which unpacks whatever it is given.
+    path = corpus.new('weights/storage-unpacks', 'model.pth', 'weights', 'memory')
+    write_zip(path, members)
     members = {one: (data, 0) for one, data in kept.items()}
     members[f'{top}/data.pkl'] = (kept[f'{top}/data.pkl'], 3 * 10**9)
-    write_zip(new('pickle-unpacks', 'memory'), members)
+    path = corpus.new('weights/pickle-unpacks', 'model.pth', 'weights', 'memory')
+    write_zip(path, members)
     # Opcodes that ask for memory themselves.
     proto = b'\x80\x02'
     path = new('long-string-declared', 'memory')

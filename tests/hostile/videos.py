@@ -45,9 +45,9 @@ def write(corpus: Corpus) -> None:
     new('mov-reference', 'another file', 'clip.mov').write_bytes(_reference(secret))
     new('gif-giant', 'memory').write_bytes(gif(60_000, 60_000, 3))
     new('gif-large', 'memory').write_bytes(gif(8000, 8000, 40))
-    # A hundred seconds of video. The windows of a longer one are more work, which is in
+    # Half a minute of video. The windows of a longer one are more work, which is in
     # proportion to its length, shows its progress and is no hang.
-    new('gif-many-frames', 'time').write_bytes(gif(64, 64, 1_000))
+    new('gif-many-frames', 'time').write_bytes(gif(64, 64, 300))
     new('avi-raw-giant', 'memory', 'clip.avi').write_bytes(_avi(b'\0\0\0\0', 30_000))
     new('avi-jpeg-giant', 'memory', 'clip.avi').write_bytes(_avi(b'MJPG', 30_000))
     new('avi-jpeg-lies', 'memory', 'clip.avi').write_bytes(_avi(b'MJPG', 64))

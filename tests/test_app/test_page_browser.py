@@ -13,6 +13,18 @@ from PIL import Image
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 #: Milliseconds that a reading may take on a busy machine.
 PATIENCE = 120_000
+WATCH = """() => {
+  window.wasBusy = false;
+  new MutationObserver((changes) => {
+    for (const change of changes)
+      window.wasBusy ||= change.oldValue?.includes('mer-busy') ||
+        change.target.classList.contains('mer-busy');
+  }).observe(document.body, {attributeFilter: ['class'], attributeOldValue: true});
+}"""
+DRAWN = """async () => {
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => 0)));
+  for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+}"""
 
 
 @pytest.fixture(scope='module')
@@ -69,16 +81,19 @@ def hold(page, frame):
         "seek.dispatchEvent(new Event('input', {bubbles: true})); }",
         frame,
     )
-    page.wait_for_timeout(200)
+    page.evaluate(DRAWN)
 
 
 def send(page, path):
     """Drop a clip, press the button, and give the sentence that appears."""
     page.set_input_files('#clip input[type=file]', path)
     page.wait_for_selector(f'#clip :text("{path.stem}")')
+    # Watched for from before: a clip that is soon refused is soon done.
+    page.evaluate(WATCH)
     page.click('#read')
-    page.wait_for_function('document.body.classList.contains("mer-busy")')
-    page.wait_for_function('!document.body.classList.contains("mer-busy")')
+    page.wait_for_function(
+        'window.wasBusy && !document.body.classList.contains("mer-busy")'
+    )
     return page.locator('.mer-error').all_inner_texts()
 
 
@@ -164,7 +179,7 @@ def set_gain(page, share):
         't => document.querySelectorAll(".mer-film figcaption")[1].innerText != t',
         arg=before,
     )
-    page.wait_for_timeout(200)
+    page.evaluate(DRAWN)
 
 
 def test_the_result_is_saved_by_the_browser_alone(sample):

@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from mmaction_mer.datasets import MERDataError
 from mmaction_mer.engine import MERRunError, loso_plan
-from mmaction_mer.engine.fingerprint import canonical_config
+from mmaction_mer.engine.fingerprint import canonical_config, file_digest
 from mmaction_mer.engine.loso_plan import make_plan
 from mmaction_mer.engine.outcome import conclude
 from mmaction_mer.engine.stored_runs import read_runs
@@ -278,3 +278,24 @@ def test_folds_of_older_numerics_are_refused(make_config, tmp_path, monkeypatch)
     again.update(work_dir=str(tmp_path / 'run'), resume=True)
     with pytest.raises(MERRunError, match='numerics'):
         train(again)
+
+
+@pytest.mark.parametrize(
+    'state',
+    [5, 'text', [1], torch.ones(2), None],
+    ids=['5', 'text', 'list', 'tensor', ''],
+)
+def test_a_model_without_weights_by_name_is_not_scored(
+    state, run_copy, config_file, tmp_path, capsys
+):
+    model = run_copy / 'folds' / 's1' / 'model.pth'
+    torch.save(dict(state_dict=state), model)
+    # Who changes one file can change two.
+    stored = json.loads(model.with_name('fold.json').read_text())
+    stored['digests']['model.pth'] = file_digest(model)
+    model.with_name('fold.json').write_text(json.dumps(stored))
+    test = load('test.py').main
+    given = [str(config_file), str(run_copy), '--folds', 's1']
+    assert test([*given, '--work-dir', str(tmp_path / 'scored')]) == 1
+    errors = capsys.readouterr().err
+    assert f'{model}: holds no state_dict' in errors and 'Traceback' not in errors
