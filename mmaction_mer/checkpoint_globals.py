@@ -125,8 +125,8 @@ class NumberArray(np.ndarray):
             or len(shape) > _DIMENSIONS
             or any(type(side) is not int or side < 0 for side in shape)
             or type(raw) is not bytes
-            or prod(shape) * dtype.itemsize != len(raw)
             or any(side > max(len(raw), _SIDE) for side in shape)
+            or prod(shape) * dtype.itemsize != len(raw)
         ):
             _refuse(f'an array of the shape {quote(shape)} that its bytes do not have')
         # Copied: the bytes of the file may be given to several arrays.

@@ -53,11 +53,12 @@ class FileLock:
     Args:
         path: The file, made where it is not there; or a folder that is there.
         shared: Hold it together with others that take it so.
+        folder: It is a folder, of which no file is made where it has just gone.
     """
 
-    def __init__(self, path: Path, shared: bool = False) -> None:
+    def __init__(self, path: Path, shared: bool = False, folder: bool = False) -> None:
         self.path = Path(path)
-        self.shared = shared
+        self.shared, self.folder = shared, folder
         self._handle: int | None = None
         self._marker: Path | None = None
         self._over = threading.Event()
@@ -69,10 +70,11 @@ class FileLock:
             False where another process, or another lock of this one, holds it.
 
         Raises:
-            OSError: The file cannot be opened, or is a pipe, a socket or a device.
+            OSError: The file cannot be opened, or is a pipe, a socket or a device; the
+                folder is none, or is not there.
         """
         kind = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
-        how = os.O_RDONLY if self.path.is_dir() else os.O_RDWR | os.O_CREAT
+        how = os.O_DIRECTORY if self.folder else os.O_RDWR | os.O_CREAT
         name = os.fspath(self.path)
         handle = os.open(name, how | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
         mode = os.fstat(handle).st_mode

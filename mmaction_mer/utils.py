@@ -109,11 +109,16 @@ def printable(text: str, limit: int) -> str:
 
     >>> printable('clip \x1b[31m:\n  bad', 100)
     'clip \\x1b[31m:\n  bad'
+    >>> len(printable('\x1b' * 300, 200)), len(printable('a' * 300, 200))
+    (200, 200)
     """
-    text = text if len(text) <= limit else f'{text[:limit]}...'
-    return ''.join(
-        one if one.isprintable() or one in '\n\t' else repr(one)[1:-1] for one in text
+    escaped = ''.join(
+        one if one.isprintable() or one in '\n\t' else repr(one)[1:-1]
+        for one in text[:limit]
     )
+    if len(text) > limit or len(escaped) > limit:
+        return escaped[: max(0, limit - 3)] + '...'[:limit]
+    return escaped
 
 
 class _PlainRepr(reprlib.Repr):
@@ -163,7 +168,8 @@ def open_regular(path: str | Path) -> BinaryIO:
                      stat.S_IFDIR: 'a folder'}  # fmt: skip
             kind = kinds.get(stat.S_IFMT(mode), 'a device')
             raise OSError(errno.EINVAL, f'is {kind}, not a regular file', name)
-        return os.fdopen(handle, 'rb')
+        # By its path, so that messages have a name and not the number of a handle.
+        return open(name, 'rb', opener=lambda *_: handle)
     except BaseException:
         os.close(handle)
         raise

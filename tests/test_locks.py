@@ -57,12 +57,16 @@ def test_shared_together_and_not_with_one_alone(any_system, tmp_path):
 def test_a_folder(any_system, tmp_path):
     folder = tmp_path / '.store.partial'
     folder.mkdir()
-    with FileLock(folder) as lock:
-        assert lock.take() and not FileLock(folder).take()
+    with FileLock(folder, folder=True) as lock:
+        assert lock.take() and not FileLock(folder, folder=True).take()
         # Its owner makes something else of it: what others then take is a new one.
         folder.rename(tmp_path / 'store')
         assert not lock.in_place()
         assert not [*(tmp_path / 'store').iterdir()]
+    # Of one that has just gone nothing is made.
+    with pytest.raises(FileNotFoundError):
+        FileLock(folder, folder=True).take()
+    assert not folder.exists()
 
 
 def test_a_fork_holds_nothing(any_system, tmp_path):

@@ -14,13 +14,13 @@ _DEPTH = 16
 _NAME = re.compile(r'[A-Za-z0-9_-]{1,64}')
 
 
-def read_call(path: str, body: bytes, handlers: Collection[int] | None = None) -> dict:
+def read_call(path: str, body: bytes, handlers: Collection[int]) -> dict:
     """Read a call.
 
     Args:
         path: Its address.
         body: What was sent.
-        handlers: Numbers of what may be called; any if None.
+        handlers: Numbers of what may be called.
 
     Returns:
         What of it the page needs, and nothing else.
@@ -37,9 +37,7 @@ def read_call(path: str, body: bytes, handlers: Collection[int] | None = None) -
     if path.endswith('/reset'):
         return {'event_id': _name(value, 'event_id')}
     call = value.get('fn_index')
-    if not isinstance(call, int) or isinstance(call, bool):
-        raise RefusedError(422, 'fn_index is no number of what the page can do')
-    if handlers is not None and call not in handlers:
+    if not isinstance(call, int) or isinstance(call, bool) or call not in handlers:
         raise RefusedError(422, 'fn_index is no number of what the page can do')
     found = {'fn_index': call, 'session_hash': _name(value, 'session_hash')}
     if path.endswith('/cancel'):

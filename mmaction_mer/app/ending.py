@@ -38,6 +38,12 @@ def ended_by_signals() -> Iterator[None]:
     def end(number: int, frame: Any) -> None:
         for one in caught:
             signal.signal(one, signal.SIG_IGN)
+        before = caught[number]
+        if callable(before) and before is not signal.default_int_handler:
+            try:
+                before(number, frame)  # may end it with a status of its own
+            finally:
+                signal.signal(number, signal.SIG_IGN)
         raise SystemExit(0)
 
     try:
@@ -55,4 +61,6 @@ def _ends(number: int) -> bool:
         return False
     before = signal.getsignal(number)
     ignored = number == signal.SIGINT and before is signal.SIG_IGN
-    return ignored or before in (signal.SIG_DFL, signal.default_int_handler)
+    # A command's own handler of these lets a second one end the process at once.
+    raised = number in (signal.SIGTERM, signal.SIGHUP) and callable(before)
+    return ignored or raised or before in (signal.SIG_DFL, signal.default_int_handler)

@@ -65,16 +65,16 @@ class Guard:
         app: The ASGI application behind.
         hosts: Names by which the server may be called; all if None. A page of another
             site can make a browser call this machine by a name of its own.
-        receiver: Takes clips; without it the application does.
-        handlers: Numbers of what may be called; any if None.
+        receiver: Takes clips.
+        handlers: Numbers of what may be called.
     """
 
     def __init__(
         self,
         app: Any,
-        hosts: Sequence[str] | None = None,
-        receiver: 'Receiver | None' = None,
-        handlers: Collection[int] | None = None,
+        hosts: Sequence[str] | None,
+        receiver: 'Receiver',
+        handlers: Collection[int],
     ) -> None:
         self.app = app
         self.hosts = hosts
@@ -111,13 +111,13 @@ class Guard:
         path, method = scope['path'], scope.get('method', 'GET')
         if method not in ('GET', 'HEAD', 'POST'):
             raise RefusedError(405, 'the page is read and called, nothing else')
-        if path == UPLOAD and self.receiver and method == 'POST':
+        if path == UPLOAD and method == 'POST':
             await self.receiver.take(scope, receive, answer)
             return
         if method != 'POST':
             if declared(scope) != 0:
                 raise RefusedError(413, 'a question has no body')
-            if path == f'{UPLOAD}_progress' and self.receiver:
+            if path == f'{UPLOAD}_progress':
                 await self.receiver.tell(scope, answer)
                 return
             if path.endswith('/queue/data') and not is_name(
@@ -129,15 +129,14 @@ class Guard:
         if path not in POSTS:
             raise RefusedError(405, 'nothing is sent here')
         call = read_call(path, await whole_body(scope, receive, MOST), self.handlers)
-        uploads = self.receiver.uploads if self.receiver else None
+        uploads = self.receiver.uploads
         named = files_of(call.get('data', []))
         # Before it waits for its turn, which may take longer than a clip is kept.
-        if uploads:
-            uploads.expect(named)
+        uploads.expect(named)
         try:
             await self.app(*_replay(scope, json.dumps(call).encode(), receive), answer)
         finally:
-            if uploads and answer.status != 200:
+            if answer.status != 200:
                 uploads.settle(named)
 
     def _wanted(self, scope: dict) -> bool:

@@ -216,7 +216,8 @@ def _on_upload(
         if path is None:
             raise MERDataError('drop a clip first, or choose a sample')
     except MERDataError as error:
-        return [*_problem(str(error)), path]  # the clip stays, to be read yet
+        # The clip stays, to be read yet. Not by its path: Gradio would copy the file.
+        return [*_problem(str(error)), gr.skip()]
     return [*_answer(partial(reader.upload, path, rate), sliders), None]
 
 

@@ -51,11 +51,10 @@ class Served:
 
     def wait(self) -> None:
         """Serve until the program is interrupted or told to end."""
-        with ended_by_signals():
-            try:
-                self.page.block_thread()
-            finally:
-                self.close()
+        try:
+            self.page.block_thread()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Delete whatever was sent, and stop."""

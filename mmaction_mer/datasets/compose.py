@@ -239,8 +239,7 @@ def _remove_others(folder: Path, files: Iterable[str]) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         name, ending = os.path.splitext(path.name)
         if path.name in wanted:
-            same = path.is_file() and os.path.isfile(wanted[path.name])
-            if not same or not same_content(wanted[path.name], path):
+            if not same_content(wanted[path.name], path):
                 path.unlink()
         elif ending.lower() in IMAGES or any(
             path.name.startswith(f'.{one}.') for one in wanted

@@ -246,9 +246,14 @@ def open_video(path: str, clip: str = '') -> decord.VideoReader:
     Raises:
         MERDataError: The file is missing, is not a video, or is too large.
     """
+    return _opened(path, clip)[0]
+
+
+def _opened(path: str, clip: str) -> tuple[decord.VideoReader, tuple[int, int]]:
+    """Open a video, and say how high and wide its frames are."""
     where = f'{path}: clip {clip}, field video:'
     try:
-        check_video(path)
+        size = check_video(path)
         # One thread: loader workers already share out the cores.
         reader = decord.VideoReader(path, num_threads=1)
     except FileNotFoundError as error:
@@ -265,7 +270,7 @@ def open_video(path: str, clip: str = '') -> decord.VideoReader:
         raise MERDataError(f'{where} video cannot be opened; restore it') from error
     if len(reader) > MAX_FRAMES:
         raise MERDataError(f'{where} has {len(reader)} frames; cut it')
-    return reader
+    return reader, size
 
 
 def read_video(
@@ -285,14 +290,23 @@ def read_video(
         MERDataError: The video cannot be opened, or lacks or cannot decode a
             frame that is asked for.
     """
-    reader = open_video(path, clip)
+    return _decoded(*_opened(path, clip), path, indices, clip)
+
+
+def _decoded(
+    reader: decord.VideoReader,
+    size: tuple[int, int],
+    path: str,
+    indices: Sequence[int] | np.ndarray,
+    clip: str,
+) -> list[np.ndarray]:
     wanted, places = np.unique(np.asarray(indices, np.int64), return_inverse=True)
     if wanted[0] < 0 or wanted[-1] >= len(reader):
         raise MERDataError(
             f'{path}: clip {clip}: frames {wanted[0]}..{wanted[-1]} asked for, but the '
             f'video holds frames 0..{len(reader) - 1}'
         )
-    _check_memory(len(places), check_video(path), path, clip)
+    _check_memory(len(places), size, path, clip)
     try:
         frames = reader.get_batch(wanted.tolist()).asnumpy()
     except (RuntimeError, decord.DECORDError) as error:
@@ -319,8 +333,11 @@ def each_frame(
         MERDataError: See :func:`read_images` and :func:`read_video`.
     """
     if isinstance(source, str):
+        # Opened once: decord reads all of a file to count its frames.
+        reader, size = _opened(source, clip)
         for start in range(0, len(indices), _AT_ONCE):
-            yield from read_video(source, indices[start : start + _AT_ONCE], clip)
+            batch = indices[start : start + _AT_ONCE]
+            yield from _decoded(reader, size, source, batch, clip)
         return
     first = None
     for path in source:

@@ -4,7 +4,6 @@ Frames of prepared data sets are linked into a composite, and those of a release
 needs no cropping into its prepared folder.
 """
 
-import errno
 import filecmp
 import os
 from pathlib import Path
@@ -33,8 +32,6 @@ def link_or_copy(source: Path, target: Path) -> None:
         open_bounded(source).close()
         # A link to a symbolic link would lead out of the new folder.
         real = source.resolve(strict=True)
-        if not real.is_file():
-            raise OSError(errno.EINVAL, 'is not a regular file', str(source))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(real, target)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..locks import FileLock
-from ..utils import quote, write_json
+from ..utils import quote, shown, write_json
 from .annotation import MERDataError
 from .json_files import read_json
 
@@ -133,7 +133,7 @@ def _refuse_others(path: Path, release: str) -> None:
     """Refuse a folder that another release, or somebody else, has filled."""
     owner = path / OWNER
     try:
-        known = quote(read_json(owner, _MOST_BYTES)['release'])[1:-1]
+        known = read_json(owner, _MOST_BYTES)['release']
     except FileNotFoundError:
         held = sorted(one.name for one in path.iterdir() if one.name != WORK)
         if held:
@@ -144,9 +144,12 @@ def _refuse_others(path: Path, release: str) -> None:
         write_json(owner, {'release': release})
         return
     except (ValueError, TypeError, LookupError):
-        known = 'something that cannot be read'
-    if known != quote(release)[1:-1]:
+        known = None
+    if known != release:
+        held = 'something that cannot be read'
+        if known is not None:
+            held = shown(known) if isinstance(known, str) else quote(known)
         raise MERDataError(
-            f'{path}: holds {known}, not {release}: choose another --out, or remove '
+            f'{path}: holds {held}, not {release}: choose another --out, or remove '
             f'the folder'
         )

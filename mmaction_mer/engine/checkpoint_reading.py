@@ -36,8 +36,8 @@ class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
     __str__ = Exception.__str__
 
 
-# What torch raises over bytes that are no checkpoint, by where it stumbles.
-_UNREADABLE = (
+#: What torch raises over bytes that are no checkpoint, by where it stumbles.
+UNREADABLE = (
     RuntimeError,
     EOFError,
     pickle.UnpicklingError,
@@ -63,7 +63,8 @@ def read_checkpoint(
         path: The file.
         map_location: As in ``torch.load``.
         remedy: What to do when it cannot be read, for the message.
-        mmap: Leave the tensors on disk until they are used.
+        mmap: Leave the tensors on disk until they are used; their sums are checked all
+            the same.
         max_bytes: What the file may have at most.
 
     Raises:
@@ -127,7 +128,7 @@ def read_torch_file(
             raise CheckpointError(
                 f'{path}: does not fit into the memory of this machine; {remedy}'
             ) from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             # Torch's words are kept out: they advise to read the file as code.
             raise _damaged(path, type(error).__name__, remedy) from error
 
@@ -203,12 +204,17 @@ _resuming: ContextVar[bool] = ContextVar('resuming', default=False)
 _MOST = 1 << 40
 
 
-def check_training_state(content: Mapping[str, Any], source: str) -> None:
+def check_training_state(
+    content: Mapping[str, Any],
+    source: str,
+    remedy: str = 'to start from weights alone, name them in load_from',
+) -> None:
     """See that a checkpoint says where a training stood.
 
     Args:
         content: The checkpoint.
         source: Its file, for the message.
+        remedy: What the message advises.
 
     Raises:
         CheckpointError: It does not.
@@ -220,13 +226,12 @@ def check_training_state(content: Mapping[str, Any], source: str) -> None:
         if type(value) is not int or not 0 <= value < _MOST:
             raise CheckpointError(
                 f'{source}: is no training state to go on from: its meta.{field} is '
-                f'{quote(value)}, not a number; to start from weights alone, name '
-                f'them in load_from'
+                f'{quote(value)}, not a number; {remedy}'
             )
     if not isinstance(content.get('message_hub'), dict):
         raise CheckpointError(
-            f'{source}: is no training state to go on from: it has no message_hub; to '
-            f'start from weights alone, name them in load_from'
+            f'{source}: is no training state to go on from: it has no message_hub; '
+            f'{remedy}'
         )
 
 
@@ -238,7 +243,7 @@ def refuse_other_states(resume: Callable[..., None]) -> Callable[..., None]:
         token = _resuming.set(True)
         try:
             resume(self, filename, *args, **kwargs)
-        except (*_UNREADABLE, AssertionError) as error:
+        except (*UNREADABLE, AssertionError) as error:
             if isinstance(error, MERRunError) or starved(error):
                 raise
             raise CheckpointError(

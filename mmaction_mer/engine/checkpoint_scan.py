@@ -33,25 +33,19 @@ MAX_DIRECTORY = 32 << 20
 MAX_TUPLE = 10_000
 #: Elements of a tensor that may share the same few numbers (an expanded one).
 MAX_SHARED = 1 << 20
+# Sides of a tensor are as large as torch's integers are, and no more in number.
+_MAX_SIDE, _MAX_SIDES = 1 << 63, 64
 _ENCODINGS = {'latin1', 'latin-1', 'ascii', 'utf-8', 'utf8'}
 _REBUILDS = {f'torch._utils._rebuild_tensor{form}' for form in ('', '_v2', '_v3')}
-# Calls that give or hold what they are given, and make no more of it.
+# Calls that give or hold what they are given, and make no more of it. Those of
+# checkpoint_globals.py, which compat allows torch, come on top.
 _HARMLESS = {
     '_codecs.encode',
     'builtins.bytearray',
-    'builtins.bytes',
     'builtins.complex',
-    'builtins.getattr',  # compat's, which knows four names
     'builtins.set',
     'collections.Counter',
     'collections.OrderedDict',
-    'mmengine.logging.history_buffer.HistoryBuffer',
-    'numpy._core.multiarray._reconstruct',
-    'numpy._core.multiarray.scalar',
-    'numpy.core.multiarray._reconstruct',
-    'numpy.core.multiarray.scalar',
-    'numpy.dtype',
-    'numpy.ndarray',
     'torch.Size',
     'torch._tensor._rebuild_from_type_v2',
     'torch._utils._rebuild_parameter',
@@ -67,6 +61,13 @@ _RENAMED = {'__builtin__': 'builtins', 'copy_reg': 'copyreg'}
 
 class RefusedError(ValueError):
     """A file that asks for more than weights; the message completes "refused: it"."""
+
+
+class ScriptError(RefusedError):
+    """A TorchScript archive."""
+
+    def __init__(self) -> None:
+        super().__init__('is a TorchScript archive, which is a program')
 
 
 class DamagedError(ValueError):
@@ -149,7 +150,7 @@ def _scan_archive(file: BinaryIO, size: int) -> None:
         # Torch's reader tells no capital letters from small ones.
         names = [part.filename.casefold() for part in parts]
         if any(name.endswith('/constants.pkl') for name in names):
-            raise RefusedError('is a TorchScript archive, which is a program')
+            raise ScriptError
         if len(set(names)) < len(names):
             raise RefusedError('has two parts of one name')
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
@@ -233,8 +234,9 @@ class _Follower:
     def __init__(self, limit: int, size: int) -> None:
         self.limit, self.size = limit, size
         self.copied = self.hashed = self.alike = self.members = self.steps = 0
+        self.stored = 0
         self.storages: dict[Any, int] = {}
-        # What the user has allowed besides is the user's business.
+        # What compat has allowed; and what the user has, which is the user's business.
         self.allowed = set(_user_allowed())
 
     def __call__(self, file: BinaryIO) -> Any:
@@ -392,6 +394,7 @@ class _Follower:
         given, asked = self.stack.pop(), self.stack.pop()
         if type(given) is not _Tuple or type(asked) is not _Name:
             raise DamagedError('a call without a name or arguments')
+        self._count_hashed(given.weight)  # its arguments are walked through
         self.stack.append(self._call(asked.name, given.items))
 
     def _call(self, name: str, given: list[Any]) -> Any:
@@ -420,11 +423,15 @@ class _Follower:
         if type(storage) is not _Made or storage.name != 'storage':
             raise DamagedError('a tensor without its numbers')
         sides = shape.items if type(shape) is _Tuple else [None]
-        if not all(_is_number(side) and side >= 0 for side in sides):
+        # Before they are multiplied: integers without end take time without end.
+        if len(sides) > _MAX_SIDES or not all(
+            _is_number(side) and 0 <= side < _MAX_SIDE for side in sides
+        ):
             raise DamagedError('a tensor whose shape is no shape')
-        if prod(sides) > max(storage.size, MAX_SHARED):
+        count = prod(sides)
+        if count > max(storage.size, MAX_SHARED):
             raise RefusedError(
-                f'has a tensor of {quote(prod(sides))} numbers, but stores only '
+                f'has a tensor of {quote(count)} numbers, but stores only '
                 f'{storage.size} of them'
             )
 
@@ -433,6 +440,7 @@ class _Follower:
         into = self.stack[-1]
         if type(into) is not _Made or into.name.startswith('torch.'):
             raise RefusedError('sets a tensor up by hand, which torch.save does not do')
+        self._count_hashed(state.weight if type(state) is _Tuple else 1)
         self._count_copied(sum(_length(one) for one in _flat([state])))
 
     def _count_copied(self, size: int) -> None:
@@ -447,10 +455,10 @@ class _Follower:
         _, kind, key, _, count, *_ = told.items
         if type(kind) is not _Name or not _is_number(count) or count < 0:
             raise DamagedError('numbers of a tensor without kind or count')
-        self.storages[key] = max(count, self.storages.get(key, 0))
-        if count * _width(kind.name) > self.size or (
-            sum(self.storages.values()) > self.size
-        ):
+        before = self.storages.get(key, 0)
+        self.storages[key] = max(count, before)
+        self.stored += self.storages[key] - before
+        if count * _width(kind.name) > self.size or self.stored > self.size:
             raise DamagedError(f'declares more numbers than its {self.size:,} bytes')
         self.stack.append(_Made(count, 'storage'))
 

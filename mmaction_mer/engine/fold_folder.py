@@ -1,7 +1,6 @@
 """What one fold leaves on disk, and what can be read from it after a crash."""
 
 import errno
-import json
 import os
 import re
 import shlex
@@ -11,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..utils import clear_half_written, quote, read_regular, shown, write_json
+from ..datasets.json_files import read_json
+from ..utils import clear_half_written, quote, shown, write_json
 from .errors import MERRunError
 from .fingerprint import file_digest
 from .stored_fields import FOLD_FIELDS, check_fields
 
 LAST = 'last.pth'
 REMEDY = 'delete this file; with --resume the fold starts again'
-#: Far more than any file of ours takes, in bytes.
-MAX_JSON = 1 << 26
+_SEED_FOLDER = re.compile(r'seed(\d+)')
 # Of what is no file that can be read: it never will be, whoever asks.
 _UNREADABLE = (errno.EINVAL, errno.EFBIG, errno.EISDIR, errno.ELOOP,
                errno.ENAMETOOLONG, errno.ENXIO)  # fmt: skip
@@ -220,6 +219,16 @@ def check_owner(folder: FoldFolder, state: Mapping[str, Any]) -> None:
         )
 
 
+def seed_folders(work_dir: str | Path) -> dict[int, Path]:
+    """List the folders ``seed<k>`` of a work directory by their seed, sorted."""
+    found = {}
+    for path in Path(work_dir).glob('seed*'):
+        name = _SEED_FOLDER.fullmatch(path.name)
+        if name and path.is_dir():
+            found[int(name[1])] = path
+    return dict(sorted(found.items()))
+
+
 def resume_command(run: Path) -> str:
     """Write the command that goes on with a run; empty where no config is there.
 
@@ -231,9 +240,13 @@ def resume_command(run: Path) -> str:
         return ''
     command = ['tools/train.py', str(config), '--work-dir', str(run), '--resume']
     # Of a run over several seeds the folder above is the work directory.
-    if re.fullmatch(r'seed\d+', run.name) and (run.parent / '.lock').exists():
-        seeds = {path.parent.name[4:] for path in run.parent.glob('seed*/loso.json')}
-        command[3:4] = [str(run.parent), '--seeds', *sorted(seeds, key=int)]
+    if _SEED_FOLDER.fullmatch(run.name) and (run.parent / '.lock').exists():
+        begun = (
+            str(seed)
+            for seed, folder in seed_folders(run.parent).items()
+            if (folder / 'loso.json').exists()
+        )
+        command[3:4] = [str(run.parent), '--seeds', *begun]
     return f'python {shlex.join(command)}'
 
 
@@ -266,8 +279,8 @@ def read_object(path: Path) -> dict[str, Any]:
         ValueError: It holds something else; the message names it.
     """
     try:
-        content = json.loads(read_regular(path, MAX_JSON).decode('utf-8'))
-    except (ValueError, RecursionError) as error:
+        content = read_json(path)
+    except ValueError as error:
         raise ValueError(f'{path}: not a JSON file ({error})') from error
     except OSError as error:
         if error.errno in _UNREADABLE:

@@ -120,16 +120,25 @@ class FoldRunner(Runner):
         checkpoint = read_checkpoint(path, map_location, REMEDY if ours else '')
         if ours and path.name == LAST:
             check_owner(FoldFolder(path.parent), checkpoint)
-            self._check_state(checkpoint, path)
+            self.check_state(checkpoint, path, REMEDY)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         _load_strictly(self.model, checkpoint, path)
         self._has_loaded = True
         self.logger.info(f'loaded {path}')
         return checkpoint
 
-    def _check_state(self, checkpoint: dict[str, Any], path: Path) -> None:
-        """Check that a training state is one of this config."""
-        check_training_state(checkpoint, str(path))
+    def check_state(self, checkpoint: dict[str, Any], path: Path, remedy: str) -> None:
+        """Check that a training state is one of this config.
+
+        Args:
+            checkpoint: The state.
+            path: Its file, for the message.
+            remedy: What the message advises.
+
+        Raises:
+            MERRunError: It is none.
+        """
+        check_training_state(checkpoint, str(path), remedy)
         schedulers = self.param_schedulers or []
         if isinstance(schedulers, list):
             found = checkpoint.get('param_schedulers')
@@ -140,11 +149,11 @@ class FoldRunner(Runner):
         if not isinstance(checkpoint.get('optimizer'), dict) or not alike:
             raise MERRunError(
                 f'{path}: lacks the state of the optimizer or of its schedules; '
-                f'{REMEDY}'
+                f'{remedy}'
             )
         if iteration > self.max_iters:
             raise MERRunError(
-                f'{path}: is at iteration {iteration} of {self.max_iters}; {REMEDY}'
+                f'{path}: is at iteration {iteration} of {self.max_iters}; {remedy}'
             )
 
     def load_or_resume(self) -> None:

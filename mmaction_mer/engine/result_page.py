@@ -23,6 +23,7 @@ from ..utils import atomic_write
 from .draws import streams_kept
 from .errors import MERRunError
 from .fold_config import mer_dataset
+from .fold_folder import seed_folders
 from .run_figures import read_figures
 from .stored_runs import (
     StoredRun,
@@ -30,7 +31,6 @@ from .stored_runs import (
     read_results,
     read_run,
     read_seeds,
-    seed_folders,
 )
 
 if TYPE_CHECKING:

@@ -9,12 +9,14 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..utils import write_json
+from ..utils import read_regular, write_json
 from .errors import MERRunError
 from .fold_folder import read_object
 from .stored_runs import StoredRun
 
 FOLDER, INDEX = 'figures', 'figures.json'
+#: Bytes of a figure, at most; they have some hundred thousand.
+_MAX_FIGURE = 1 << 26
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -73,7 +75,7 @@ def read_figures(
             if one['of'] != of:
                 stale.append(name)
                 continue
-            content = (folder / name).read_bytes()
+            content = read_regular(folder / name, _MAX_FIGURE)
             if not content.startswith(_PNG):
                 raise MERRunError(f'{name} is not a PNG file')
             figures.append((str(one['caption']), content))

@@ -1,7 +1,6 @@
 """What finished runs left in a work directory, of one seed or of several."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,16 @@ from ..evaluation.report import SELECTIONS, pool
 from ..evaluation.seeds import summarize_seeds
 from .errors import MERRunError
 from .fold_check import differing, has_digests, read_fold
-from .fold_folder import FoldFolder, how_to_mend, read_object, resume_command
+from .fold_folder import (
+    FoldFolder,
+    how_to_mend,
+    read_object,
+    resume_command,
+    seed_folders,
+)
 from .loso_plan import check_one_run
 from .stored_fields import RESULTS_FIELDS, check_fields
 from .stored_plan import stored_clips, stored_run
-
-_SEED_FOLDER = re.compile(r'seed(\d+)')
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,6 @@ class StoredRun:
     def lines(self) -> list[dict[str, Any]]:
         """The prediction lines of all finished folds."""
         return [line for lines in self.folds.values() for line in lines]
-
-
-def seed_folders(work_dir: str | Path) -> dict[int, Path]:
-    """List the folders ``seed<k>`` of a work directory by their seed, sorted."""
-    found = {}
-    for path in Path(work_dir).glob('seed*'):
-        name = _SEED_FOLDER.fullmatch(path.name)
-        if name and path.is_dir():
-            found[int(name[1])] = path
-    return dict(sorted(found.items()))
 
 
 def find_config(work_dir: Path) -> Path:
@@ -288,6 +281,9 @@ def check_results(
     """
     path = work_dir / 'results.json'
     if 'per_seed' not in results:
+        lacks = [key for key in ('classes', 'selection') if key not in results]
+        if lacks:
+            raise MERRunError(f'{path}: has no {", ".join(lacks)}\n{_pool_anew(path)}')
         check_pooled(path, results, next(iter(runs.values())).folds)
         return
     names = [row['fold'] for row in results.get('folds') or []]
@@ -307,16 +303,16 @@ def _compare(path: Path, results: Mapping[str, Any], again: Mapping[str, Any]) -
         if key != 'extra' and key in results and not _alike(results[key], value)
     ]
     if found:
-        command = resume_command(path.parent)
-        remedy = (
-            f'to pool them anew:  {command}'
-            if command
-            else f'pool them anew by tools/analysis/score.py {path.parent} --out {path}'
-        )
         raise MERRunError(
             f'{path}: was changed, or is of other predictions than the folds have now: '
-            f'{", ".join(found)} of these are not the same\n{remedy}'
+            f'{", ".join(found)} of these are not the same\n{_pool_anew(path)}'
         )
+
+
+def _pool_anew(path: Path) -> str:
+    if command := resume_command(path.parent):
+        return f'to pool them anew:  {command}'
+    return f'pool them anew by tools/analysis/score.py {path.parent} --out {path}'
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -40,16 +40,18 @@ def true_regions(
         truth = read_json(path)
         size = int(truth['arguments']['size'])
         entries = {entry['clip']: entry for entry in truth['clips']}
+        if not 0 < size <= MAX_SIDE:
+            raise MERDataError(f'{path}: frames of {size} pixels; make it again')
+        if not entries.keys() >= set(clips):
+            return None
+        fields = np.stack([clip_field(entries[clip], size) for clip in clips])
+    except MERDataError:
+        raise
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise MERDataError(
             f'{path}: is not the truth of a SynthME release '
             f'({type(error).__name__}); make it again'
         ) from error
-    if not 0 < size <= MAX_SIDE:
-        raise MERDataError(f'{path}: frames of {size} pixels; make it again')
-    if not entries.keys() >= set(clips):
-        return None
-    fields = np.stack([clip_field(entries[clip], size) for clip in clips])
     cut = Compose([step for step in data['pipeline'] if step['type'] in _CUTS])
     masks = [
         cut(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']

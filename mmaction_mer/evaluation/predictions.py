@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.annotation import MERDataError, clip_name, raise_problems
+from ..datasets.json_files import parse_json
 from ..utils import atomic_write, quote, read_regular, shown
 
 NAMES = ('dataset', 'subject', 'clip')
@@ -189,8 +190,8 @@ def read_predictions(
         if not row.strip():
             continue
         try:
-            lines.append(json.loads(row))
-        except (ValueError, RecursionError) as error:
+            lines.append(parse_json(row.encode()))
+        except ValueError as error:
             raise MERDataError(
                 f'{path}: line {number} is not JSON, or was cut short: {error}'
             ) from error

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..engine.errors import MERRunError
 from ..engine.slim_checkpoint import KEY, frozen_tensors
-from ..utils import quiet, quote
+from ..utils import printable, quiet, quote
 from .framing import framing_of
 from .packing import Packer
 
@@ -68,7 +68,7 @@ def check_fit(told: Mapping[str, Any], source: str) -> None:
             raise ValueError(f'its scores are {tuple(scores.shape)}')
     except Exception as error:
         # Whatever goes wrong here is the file's doing: no part of it is ours.
-        words = (str(error).strip().splitlines() or [''])[0][:300]
+        words = printable((str(error).strip().splitlines() or [''])[0], 300)
         raise MERRunError(
             f'{source}: its parts do not fit together ({type(error).__name__}: '
             f'{words}); pack the run again'

@@ -15,9 +15,9 @@ from ..engine.command_line import read_config
 from ..engine.errors import MERRunError
 from ..engine.fold_check import check_model
 from ..engine.fold_config import mer_dataset
+from ..engine.fold_folder import seed_folders
 from ..engine.loso_plan import trained_folds
 from ..engine.slim_checkpoint import write_checkpoint
-from ..engine.stored_runs import seed_folders
 from ..models.pretrained import WEIGHTS_DIR
 from ..utils import quote
 from .packed_file import FORMAT, MAX_BYTES, check_names, check_packed, is_packed, unpack

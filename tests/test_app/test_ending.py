@@ -60,6 +60,18 @@ def test_an_ignored_interrupt_is_heard_and_an_ignored_hangup_is_not():
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGHUP'])
+def test_a_commands_own_ending_gives_the_status_and_no_second_signal_breaks_in(name):
+    number = getattr(signal, name)
+
+    def end(one, _):
+        signal.signal(one, signal.SIG_DFL)
+        raise SystemExit(7)
+
+    status, said = run({number: end}, [number, number, signal.SIGTERM])
+    assert (os.waitstatus_to_exitcode(status), said) == (7, b'ended')
+
+
 def test_what_was_set_before_is_set_again():
     before = {one: signal.getsignal(one) for one in signal.valid_signals()}
     with pytest.raises(KeyError), ended_by_signals():

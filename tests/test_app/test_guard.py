@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
 from mmaction_mer.app.guard import Guard
 from mmaction_mer.app.receiving import Receiver
 from mmaction_mer.app.uploads import Uploads
+
+
+def guarded(app, hosts=None):
+    """A guard that takes no clip and lets nothing be called."""
+    return Guard(app, hosts, Receiver(Uploads(Path('nowhere')), 10), ())
 
 
 def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http', origin=None):
@@ -25,7 +31,7 @@ def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http', origin=N
     if origin:
         sent_with.append((b'origin', origin.encode()))
     scope = {'type': kind, 'path': path, 'headers': sent_with}
-    asyncio.run(Guard(app, hosts)(scope, None, send))
+    asyncio.run(guarded(app, hosts)(scope, None, send))
     headers = dict(sent[0].get('headers', ()))
     return sent[0].get('status'), headers, bool(through)
 
@@ -98,7 +104,7 @@ def test_nothing_is_done_but_reading_and_calling(method):
         return {'type': 'http.disconnect'}
 
     scope = {'type': 'http', 'path': '/config', 'headers': [], 'method': method}
-    asyncio.run(Guard(None)(scope, receive, send))
+    asyncio.run(guarded(None)(scope, receive, send))
     assert sent[0]['status'] == 405
 
 
@@ -146,7 +152,7 @@ def test_what_the_application_stumbles_over_is_answered(caplog):
             return {'type': 'http.disconnect'}
 
         scope = {'type': 'http', 'path': '/config', 'headers': []}
-        asyncio.run(Guard(app)(scope, receive, send))
+        asyncio.run(guarded(app)(scope, receive, send))
         assert sent[0]['status'] == (200 if started else 500)
         assert not sent[-1].get('more_body') and b'secret' not in sent[-1]['body']
     assert len(caplog.records) == 2

@@ -88,6 +88,11 @@ def send(page, path):
     """Drop a clip, press the button, and give the sentence that appears."""
     page.set_input_files('#clip input[type=file]', path)
     page.wait_for_selector(f'#clip :text("{path.stem}")')
+    return press(page)
+
+
+def press(page):
+    """Press the button, and give the sentence that appears."""
     # Watched for from before: a clip that is soon refused is soon done.
     page.evaluate(WATCH)
     page.click('#read')
@@ -210,8 +215,12 @@ def test_a_photograph_is_read_and_deleted(page, served, clips, tmp_path):
 
     frames = np.stack([np.roll(clips.face(), n // 3, axis=0) for n in range(8)])
     path = write_video(tmp_path / 'good.mp4', frames, 25)
+    # A mistyped rate is put right, and the clip is still there to be read.
+    page.fill('#fps input, #fps textarea', '1O0')
+    (problem,) = send(page, path)
+    assert 'frame rate' in problem
     page.fill('#fps input, #fps textarea', '100')
-    assert send(page, path) == []
+    assert press(page) == []
     assert page.inner_text('.mer-label')
     assert '100 a second' in page.inner_text('.mer-facts')
     assert not list(files(served))

@@ -130,8 +130,17 @@ def test_frame_rates_that_are_none_get_a_sentence(guest, served, text):
     answer = guest.read(path, text)
     assert 'The true frame rate is' in json.dumps(answer['output'])
     assert Path(path).exists()  # to be read at another rate
+    # Neither is there a copy of it, nor does the browser hear of another path.
+    assert answer['output']['data'][-1] == {'__type__': 'update'}
+    assert copies(served, b'x') == [Path(path)]
     guest.read(path, '100')
-    assert not Path(path).exists()
+    assert not copies(served, b'x')
+
+
+def copies(served, content):
+    """Files below a page's folder that hold just these bytes."""
+    files = (path for path in served.folder.rglob('*') if path.is_file())
+    return [path for path in files if path.read_bytes() == content]
 
 
 def test_nothing_pressed_nothing_read(guest):

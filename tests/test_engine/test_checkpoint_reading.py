@@ -86,6 +86,32 @@ BOMBS = {
             100_000,
         )
     ),
+    'one long shape again and again': entry(
+        evil.call(
+            evil.name('torch._utils', '_rebuild_tensor'),
+            *(evil.storage(4), number(0)),
+            *(evil.many(number(1 << 1900) + b'q\x01' + b'h\x01' * 9000), b')'),
+        )
+    ),
+    'one long tuple given again and again': entry(
+        again(
+            evil.many(b'N' * 9000),
+            evil.name('collections', 'OrderedDict') + b'h\x01R',
+            40_000,
+        )
+    ),
+    'one long state again and again': entry(
+        again(
+            evil.many(b'N' * 9000),
+            evil.name('collections', 'OrderedDict') + b')Rh\x01b',
+            40_000,
+        )
+    ),
+    'numbers of very many tensors': entry(
+        b']('
+        + b''.join(evil.storage(1, str(key), 'ByteStorage') for key in range(300_000))
+        + b'e'
+    ),
     'a slow encoding': entry(
         evil.call(evil.name('_codecs', 'encode'), text('a' * (1 << 20)), text('idna'))
     ),

@@ -1,9 +1,10 @@
 """Score predictions that were written before: a run's folder, or files."""
 
 import argparse
+import functools
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from mmaction_mer.evaluation import (
 from mmaction_mer.utils import quote, shown
 
 FILE = 'predictions.jsonl'
+#: Reads what a run has planned, by its folder.
+PlanOf = Callable[[Path], dict[str, Any]]
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,14 +73,15 @@ def find_files(path: Path) -> dict[str, Path]:
     return files
 
 
-def what_runs_say(files: Iterable[Path]) -> dict[str, set[Any]]:
+def what_runs_say(files: Iterable[Path], plan_of: PlanOf) -> dict[str, set[Any]]:
     """Collect classes, selection and seeds from the runs that wrote the files."""
+    results_of = functools.cache(read_results)  # of many folds
     said: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
     for file in files:
         fold = _real(file).parent
         run = fold.parent.parent
-        pooled = read_results(run)
-        classes = stored_run(run).get('classes') or pooled.get('classes')
+        pooled = results_of(run)
+        classes = plan_of(run).get('classes') or pooled.get('classes')
         if classes:
             said['classes'].add(tuple(classes))
         state = FoldFolder(fold).state()
@@ -95,13 +99,13 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def read_file(name: str, file: Path) -> list[dict[str, Any]]:
+def read_file(name: str, file: Path, plan_of: PlanOf) -> list[dict[str, Any]]:
     """Read predictions; those of a run must be of the clips that it has planned."""
     folder = FoldFolder(_real(file).parent)
     state = folder.state() if file.name == FILE else {}
     if not state:
         return read_predictions(file)
-    plan = stored_run(folder.path.parent.parent)
+    plan = plan_of(folder.path.parent.parent)
     # A folder copied to elsewhere stands for itself.
     if folder.path.parent.name != 'folds' or 'clips' not in plan:
         plan = {}
@@ -135,14 +139,15 @@ def main() -> None:
                     f'fold {shown(fold)}: is both {files[fold]} and {file}'
                 )
             files[fold] = file
-    said = what_runs_say(files.values())
+    plan_of = functools.cache(stored_run)  # read once, not for each fold
+    said = what_runs_say(files.values(), plan_of)
     selection = choose('selection', args.selection, said['selection'])
     if selection is None:
         raise MERDataError(
             'these predictions do not say how the iteration was chosen: add '
             f'--selection, one of {", ".join(SELECTIONS)}'
         )
-    by_fold = {fold: read_file(fold, file) for fold, file in files.items()}
+    by_fold = {fold: read_file(fold, file, plan_of) for fold, file in files.items()}
     given = args.classes
     if args.annotation:
         given = read_annotation(args.annotation)['metainfo']['classes']

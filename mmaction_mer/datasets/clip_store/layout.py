@@ -136,7 +136,8 @@ class Pixels:
         """Read a clip, (T, H, W, 3) uint8.
 
         Raises:
-            MERDataError: The file was cut short since it was opened.
+            MERDataError: The file was cut short since it was opened, or the disk
+                fails.
         """
         clip = np.empty(self.shape[1:], np.uint8)
         flat: Any = clip.reshape(-1)
@@ -144,7 +145,12 @@ class Pixels:
         done = 0
         while done < clip.nbytes:
             begin = self.start + place * clip.nbytes + done
-            count = os.preadv(self.file.fileno(), [buffer[done:]], begin)
+            try:
+                count = os.preadv(self.file.fileno(), [buffer[done:]], begin)
+            except OSError as error:
+                raise MERDataError(
+                    f'{self.file.name}: cannot be read: {error.strerror}: {ADVICE}'
+                ) from error
             if count == 0:
                 raise MERDataError(
                     f'{self.file.name}: was cut short while it was in use: {ADVICE}'

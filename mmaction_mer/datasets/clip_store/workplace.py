@@ -34,7 +34,7 @@ def workplace(folder: Path) -> Iterator[Path]:
         raise MERDataError(f'{partial}: is a link: remove it')
     while True:
         partial.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(partial)
+        lock = FileLock(partial, folder=True)
         try:
             taken = lock.take()
         except FileNotFoundError:

@@ -170,14 +170,17 @@ def fingerprint(job: Job) -> str:
 def _read_receipt(job: Job) -> dict[str, Any] | None:
     try:
         receipt = read_json(job.out.receipt(*job.names), _MOST_BYTES)
+        if not isinstance(receipt, dict):
+            return None
+        told: tuple[Any, ...]
         if 'error' in receipt:
             told = receipt['error'], receipt['field']
         else:
             told = (*receipt.get('names', ()), receipt.get('face', {'how': ''})['how'])
-        sound = isinstance(receipt, dict) and isinstance(receipt['made_from'], str)
+        told += (receipt['made_from'],)
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return receipt if sound and all(isinstance(one, str) for one in told) else None
+    return receipt if all(isinstance(one, str) for one in told) else None
 
 
 def _sources(job: Job) -> list[Path]:

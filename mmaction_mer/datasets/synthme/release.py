@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...utils import write_json
+from ...utils import quote, write_json
 from ..annotation import MERDataError, write_annotation
+from ..json_files import read_json
 from ..parallel import in_processes
 from .actions import CLASSES, action_units, emotion_of, sample_expression, true_field
 from .clip import render_clip, sample_timing
@@ -82,7 +83,7 @@ def is_complete(out: str | Path, release: Release) -> bool:
     """Whether ``out`` holds exactly this release, with all its frames."""
     out = Path(out)
     try:
-        truth = json.loads((out / TRUTH).read_text(encoding='utf-8'))
+        truth = read_json(out / TRUTH)
         if truth['arguments'] != _arguments(release):
             return False
         return (out / ANNOTATIONS).is_file() and all(
@@ -145,10 +146,14 @@ def _refuse_other(out: Path) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:
-        found = json.loads((out / TRUTH).read_text(encoding='utf-8'))['arguments']
+        found = read_json(out / TRUTH)['arguments']
     except (OSError, ValueError, KeyError, TypeError):
         found = None
-    what = f'a release made with {found}, or parts of it' if found else 'other files'
+    what = (
+        f'a release made with {quote(found)}, or parts of it'
+        if found
+        else 'other files'
+    )
     raise MERDataError(
         f'{out}: holds {what}; remove the folder or choose another --out'
     )

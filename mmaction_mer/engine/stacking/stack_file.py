@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...utils import clear_half_written
+from ..checkpoint_reading import check_training_state
 from ..errors import MERRunError
 from ..fold_folder import REMEDY, FoldFolder, check_owner
 from ..run import Job, Run
@@ -46,6 +47,11 @@ class Standing:
     def stack(self) -> Path | None:
         """The stack that it belongs to."""
         return None if self.number is None else self.path
+
+    @property
+    def remedy(self) -> str:
+        """What to do where its file is damaged."""
+        return REMEDY if self.number is None else STACK_REMEDY
 
     def state(self) -> dict[str, Any]:
         """Read the state, as a fold that trains alone would have left it.
@@ -189,7 +195,8 @@ def _alone(folder: FoldFolder) -> Standing:
         return Standing()
     with _sound(folder.last, REMEDY):
         state = read_checkpoint(folder.last, remedy=REMEDY, mmap=True)
-        return Standing(int(state['meta']['iter']), folder.last)
+        check_training_state(state, str(folder.last), REMEDY)
+        return Standing(state['meta']['iter'], folder.last)
 
 
 def _folds_in(path: Path) -> tuple[int, list[str]]:
@@ -202,7 +209,8 @@ def _folds_in(path: Path) -> tuple[int, list[str]]:
                 raise
             return 0, []  # another share of the run has just finished with it
         folds = content['folds']
-        return int(content['meta']['iter']), [str(fold['label']) for fold in folds]
+        check_training_state(content, str(path), STACK_REMEDY)
+        return content['meta']['iter'], [str(fold['label']) for fold in folds]
 
 
 def _state_of(content: dict[str, Any], number: int) -> dict[str, Any]:

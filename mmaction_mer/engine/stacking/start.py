@@ -81,9 +81,12 @@ def resumed(standing: Standing, runner: FoldRunner) -> Start:
         runner: Whose model the state is read through, as a check of what is frozen.
 
     Raises:
-        MERRunError: The state cannot be read or does not fit the model.
+        MERRunError: The state cannot be read, is none of this config or does not fit
+            the model.
     """
     state = standing.state()
+    assert standing.path is not None
+    runner.check_state(state, standing.path, standing.remedy)
     try:
         load_slim(runner.model, state['state_dict'])
     except MERRunError as error:

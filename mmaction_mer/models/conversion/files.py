@@ -1,7 +1,9 @@
 """Reading of weights as other projects release them; code in a file is never run."""
 
 import importlib.util
+import lzma
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...engine.checkpoint_reading import CheckpointError, read_torch_file
-from ...utils import open_regular, quote
+from ...engine.checkpoint_reading import UNREADABLE, CheckpointError, read_torch_file
+from ...engine.checkpoint_scan import ScriptError
+from ...utils import QUOTE_LENGTH, open_regular, printable, quote, shown
 from .layout import ConversionError
 
 #: How deep trainers wrap the weights, at most.
@@ -32,8 +35,8 @@ REMEDY = (
 
 # What numpy raises over bytes that are no arrays, by where it stumbles.
 _DAMAGES = (
-    *(ValueError, OSError, EOFError, RuntimeError, MemoryError, OverflowError),
-    *(NotImplementedError, SyntaxError, zlib.error, zipfile.BadZipFile),
+    *(*UNREADABLE, OSError, MemoryError, SyntaxError, tokenize.TokenError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
 
 
@@ -93,7 +96,11 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    if _is_script(path):
+    try:
+        return read_torch_file(path, remedy=REMEDY)
+    except CheckpointError as error:
+        if not isinstance(error.__cause__, ScriptError):
+            raise ConversionError(str(error)) from error
         raise ConversionError(
             f'{path}: a TorchScript archive (OpenAI releases CLIP so), which is a '
             'program and not only weights; it is not opened here. If you trust where '
@@ -101,20 +108,7 @@ def _read_torch(path: Path) -> Any:
             '  python -c "import torch; torch.save(torch.jit.load('
             f"'{path}', map_location='cpu').state_dict(), "
             f"'{path.with_suffix('.weights.pth')}')\""
-        )
-    try:
-        return read_torch_file(path, remedy=REMEDY)
-    except CheckpointError as error:
-        raise ConversionError(str(error)) from error
-
-
-def _is_script(path: Path) -> bool:
-    """Whether a file is a program of TorchScript, by what is in its archive."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith('/constants.pkl') for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False  # an older file of torch.save, or a damaged one
+        ) from error
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
@@ -127,8 +121,8 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
                 array = _read_array(path, arrays, key)
                 if array.dtype.kind not in 'fiub':
                     raise ConversionError(
-                        f'{path}: {key} holds {array.dtype}, which is no number that '
-                        'numpy knows (bfloat16?); save it as float32'
+                        f'{path}: {shown(key)} holds {array.dtype}, which is no number '
+                        'that numpy knows (bfloat16?); save it as float32'
                     )
                 weights[key] = torch.from_numpy(array)
     except ConversionError:
@@ -199,7 +193,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
-    where = f'{path}: {key}' if key else f'{path}'
+    where = f'{path}: {shown(key)}' if key else f'{path}'
     return ConversionError(
         f'{where}: cannot be read as weights, or was cut short '
         f'({_first_line(error)}); fetch it again'
@@ -207,4 +201,5 @@ def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    words = str(error).strip().splitlines() or [type(error).__name__]
+    return printable(words[0], QUOTE_LENGTH)

@@ -247,6 +247,25 @@ def test_an_archive_of_much_more_than_its_size_is_not_unpacked(refused, tmp_path
     assert 'would unpack to 400,0' in refused(path)
 
 
+@pytest.mark.parametrize('header', [b"{'descr': (", b'{[]: 1}', b"{1: 1, 'a': 2}"])
+def test_an_array_whose_header_is_none(refused, tmp_path, header):
+    path, name = tmp_path / 'bad.npz', '\x1b[31m' + 'x' * 60_000
+    head = header + b' ' * (117 - len(header)) + b'\n'
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr(f'{name}.npy', b'\x93NUMPY\x01\x00\x76\x00' + head)
+    message = refused(path)
+    assert '\x1b' not in message and len(message) < 1000
+
+
+def test_an_archive_of_another_kind(refused, tmp_path):
+    path = tmp_path / 'new.pth'
+    torch.save({'w': torch.zeros(1)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b'PK\x01\x02') + 6] = 99  # needs a later version of zip
+    path.write_bytes(content)
+    refused(path)
+
+
 def test_an_array_that_says_to_be_larger_than_it_is(refused, tmp_path):
     path = tmp_path / 'bomb.npz'
     with zipfile.ZipFile(path, 'w') as archive, archive.open('w.npy', 'w') as file:
