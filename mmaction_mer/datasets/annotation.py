@@ -93,7 +93,9 @@ def validate_annotation(content: Any, source: str = 'annotation') -> None:
         problems += [f'{where}, {problem}' for problem in found]
         if not found:
             sound.append((where, row))
-        if len(problems) >= _MOST_PROBLEMS:
+        if len(problems) >= _MOST_PROBLEMS and number + 1 < len(data_list):
+            # The list shows the first ones alone, so that it says so at its head.
+            problems.insert(0, f'data_list[{number + 1}] and later: not looked at')
             break
     problems += _problems_between_rows(sound)
     raise_problems(source, 'the annotation cannot be used', problems)

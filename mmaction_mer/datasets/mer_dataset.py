@@ -197,7 +197,7 @@ class MERDataset(BaseActionDataset):
             self.stored = Compose(transforms)
         if self._keep:
             cache = CachedPipeline(configs, transforms)
-            # A store is a memory map already; only what comes after it may be kept.
+            # The system keeps what was read of a store; what comes after may be kept.
             self.cache = cache if store is None or cache.count > 1 else None
 
     def _fitting_store(self) -> ClipStore | None:

@@ -24,7 +24,7 @@ MAX_SIDE = 8192
 MAX_PIXELS = 1 << 25
 #: Bytes of a file: such a picture without compression, with 16 bits per channel.
 MAX_FILE = 1 << 28
-#: Bytes that the frames of one clip may take: 80 of a camera with 1920x1200 pixels, or
+#: Bytes that the frames of one clip may take: 77 of a camera with 1920x1200 pixels, or
 #: 16 of 4K. Models see 16 small ones.
 MAX_CLIP = 1 << 29
 

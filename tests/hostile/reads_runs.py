@@ -4,21 +4,12 @@ from pathlib import Path
 
 from .case import place
 from .entries import entry
-from .staging import Argv, cut, sealed
-
-
-def _over_run(file: Path | None, scratch: Path, sound: Path) -> Path:
-    run = scratch / 'run'
-    place(sound / 'run', run)
-    if file is not None:
-        place(file, run)
-        sealed(run)
-    return run
+from .staging import Argv, cut, run_with, sealed
 
 
 @entry('resume', 'run', 'train')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    run = _over_run(file, scratch, sound)
+    run = run_with(file, scratch, sound / 'run')
     if file is None:
         cut(run, 's1')  # what training does as well is no fault of a file
     return [str(sound / 'toy.py'), '--work-dir', str(run), '--resume']
@@ -26,14 +17,14 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
 
 @entry('test', 'run', 'test')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    run = _over_run(file, scratch, sound)
+    run = run_with(file, scratch, sound / 'run')
     return [str(sound / 'toy.py'), str(run), '--work-dir', 'w']
 
 
 @entry('score', 'run', 'analysis/score')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
     return [
-        str(_over_run(file, scratch, sound)),
+        str(run_with(file, scratch, sound / 'run')),
         '--out',
         'o.json',
         '--megc-log',
@@ -43,29 +34,29 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
 
 @entry('report', 'run', 'analysis/report')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    return [str(_over_run(file, scratch, sound))]
+    return [str(run_with(file, scratch, sound / 'run'))]
 
 
 @entry('compare', 'run', 'analysis/compare')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    run = _over_run(file, scratch, sound)
+    run = run_with(file, scratch, sound / 'run')
     return [str(sound / 'run'), str(run), '--resamples', '50', '--json', 'o.json']
 
 
 @entry('visualize', 'run', 'analysis/visualize')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    run = _over_run(file, scratch, sound)
+    run = run_with(file, scratch, sound / 'run')
     return [str(run), '--what', 'confusion', 'mistakes', 'classes']
 
 
 @entry('publish-run', 'run', 'publish_model', works=False)
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    return [str(_over_run(file, scratch, sound)), '--out', 'o.pth']
+    return [str(run_with(file, scratch, sound / 'run')), '--out', 'o.pth']
 
 
 @entry('predict-run', 'run', 'predict', works=False)
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    run = _over_run(file, scratch, sound)
+    run = run_with(file, scratch, sound / 'run')
     return ['--model', str(run), str(sound / 'clip.mp4'), '--face', 'as-is']
 
 

@@ -183,10 +183,6 @@ def write_models(root: Path) -> dict[str, Any]:
         os.chdir(here)
     weights = load_weights(root / 'mpt').only(['sub01'])
     save_weights(weights, root / 'packed.pth')
-    cfg.model.backbone.vit.init_cfg = dict(
-        type='Pretrained', checkpoint=str(root / 'vit.pth'), prefix='backbone'
-    )
-    cfg.dump(root / 'start.py')
     return dict(
         model=plain(weights.model),
         pipeline=plain(weights.pipeline),

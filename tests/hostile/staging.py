@@ -21,8 +21,8 @@ def named(file: Path | None, scratch: Path, sound: Path) -> str:
     return str(target)
 
 
-def run_with(file: Path | None, scratch: Path, run: Path, inside: str) -> Path:
-    """A copy of a run with one file of it replaced."""
+def run_with(file: Path | None, scratch: Path, run: Path, inside: str = '') -> Path:
+    """A copy of a run with one file of it replaced, or all that a folder has."""
     copy = scratch / 'run'
     place(run, copy)
     if file is not None:

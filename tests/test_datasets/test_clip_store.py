@@ -1,6 +1,7 @@
 """A store gives what reading the files gives, or it is refused by name."""
 
 import contextlib
+import errno
 import json
 import logging
 import multiprocessing
@@ -795,6 +796,16 @@ def test_no_link_leads_writing_out_of_the_data(root, rows, tmp_path_factory, nam
     with pytest.raises(MERDataError, match='link'):
         store(root, rows)
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
+
+
+def test_a_disk_that_fails_is_named(root, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    sound = dataset(root)
+    monkeypatch.setattr(os, 'preadv', fails)
+    with pytest.raises(MERDataError, match=r'clips\.npy: cannot be read: Input/output'):
+        sound[0]
 
 
 def test_a_source_with_holes_is_not_hashed_to_its_end(tmp_path, rows):

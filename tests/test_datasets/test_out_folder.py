@@ -18,6 +18,13 @@ def test_a_new_folder_is_made_and_taken_again(tmp_path):
     with pytest.raises(MERDataError, match='holds X, not Y'):
         with out_folder(tmp_path / 'a' / 'b', 'Y'):
             pass
+    for odd, words in ((10, '10'), (None, 'something that cannot be read')):
+        (tmp_path / 'a' / 'b' / '.prepare' / 'release.json').write_text(
+            json.dumps({'release': odd})
+        )
+        with pytest.raises(MERDataError, match=f'holds {words}, not X'):
+            with out_folder(tmp_path / 'a' / 'b', 'X'):
+                pass
 
 
 def test_one_at_a_time(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 import cv2
@@ -387,6 +388,19 @@ def test_a_release_that_lost_a_frame_is_not_called_complete(tmp_path):
     assert not is_complete(tmp_path / 'release', release)
     with pytest.raises(MERDataError, match='or parts of it'):
         make_release(tmp_path / 'release', release, progress=False)
+
+
+def test_a_truth_that_is_none_is_not_waited_for(tmp_path):
+    (tmp_path / 'release').mkdir()
+    truth = tmp_path / 'release' / 'truth.json'
+    os.mkfifo(truth)
+    for content in (None, '[' * 100_000, '{"arguments": [1]}', '[]'):
+        if content is not None:
+            truth.unlink()
+            truth.write_text(content)
+        assert not is_complete(tmp_path / 'release', SMALL)
+        with pytest.raises(MERDataError, match='release: holds other files'):
+            make_release(tmp_path / 'release', SMALL, progress=False)
 
 
 def test_a_failed_run_leaves_nothing(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.engine import loso_runner, outcome
+from mmaction_mer.engine.stacking import Group
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -142,3 +143,16 @@ def stack_config(stack_file, tmp_path):
         return changed_config(stack_file, tmp_path / work_dir, changes)
 
     return make
+
+
+@pytest.fixture
+def stacks(monkeypatch):
+    """Where each stack began, and its folds."""
+    seen, normal = [], Group.train
+
+    def note(self, quiet):
+        seen.append((self.iteration, [str(job) for job in self.jobs]))
+        normal(self, quiet)
+
+    monkeypatch.setattr(Group, 'train', note)
+    return seen

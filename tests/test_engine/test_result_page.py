@@ -307,6 +307,10 @@ def test_what_is_no_finished_run_is_refused(run):
     results.write_text(json.dumps(content))
     with pytest.raises(MERRunError, match="no field 'majority'.*score.py"):
         write_page(work_dir, cfg)
+    del content['selection']
+    results.write_text(json.dumps(content))
+    with pytest.raises(MERRunError, match='results.json: has no selection\n'):
+        write_page(work_dir, cfg)
     results.write_text('{')
     with pytest.raises(MERRunError, match='results.json: not a JSON file'):
         write_page(work_dir, cfg)

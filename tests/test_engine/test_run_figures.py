@@ -1,6 +1,7 @@
 """Which figures of a run belong to what it says now."""
 
 import json
+import os
 from pathlib import Path
 
 from mmaction_mer.engine.run_figures import note_figures, read_figures, run_hash
@@ -47,6 +48,14 @@ def test_no_figures_are_no_trouble_and_broken_ones_are_told_of(tmp_path):
     assert figures == [] and 'tsne.png is not a PNG file' in notes[0]
     (folder / 'tsne.png').unlink()
     assert 'cannot be read' in read_figures(tmp_path, [run()])[1][0]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    folder, new = noted(tmp_path, tsne='points')
+    note_figures(folder, [run()], new)
+    (folder / 'tsne.png').unlink()
+    os.mkfifo(folder / 'tsne.png')
+    assert 'is a named pipe' in read_figures(tmp_path, [run()])[1][0]
 
 
 def test_nothing_outside_of_the_folder_is_read(tmp_path):

@@ -1,11 +1,13 @@
 """What is read from work directories, and which of them are refused."""
 
 import json
+import shutil
 
 import pytest
 
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.fold_folder import resume_command
 from mmaction_mer.engine.stored_runs import read_results, read_run, read_runs
 from mmaction_mer.evaluation.predictions import write_predictions
 
@@ -117,6 +119,28 @@ def test_a_folder_of_another_seed_than_its_name(tmp_path):
     (tmp_path / 'seed1').rename(tmp_path / 'seed5')
     with pytest.raises(MERRunError, match='seed5: its folds were trained with seed 1'):
         read_runs(tmp_path)
+
+
+def test_folders_beside_the_seeds_are_no_seeds(tmp_path):
+    seeds_of(tmp_path, 0, 10, 9)
+    (tmp_path / '.lock').touch()
+    (tmp_path / 'seed0' / 'config.py').touch()
+    shutil.copytree(tmp_path / 'seed9', tmp_path / 'seed9.bak')
+    command = resume_command(tmp_path / 'seed0')
+    assert command.endswith(f'--work-dir {tmp_path} --seeds 0 9 10 --resume')
+
+
+def test_a_key_that_is_there_twice_is_refused(run):
+    path = run / 'folds' / 's2' / 'predictions.jsonl'
+    whole = path.read_text()
+    path.write_text(whole.replace('"label": 0', '"label": 1, "label": 0', 1))
+    with pytest.raises(MERDataError, match="line 1 .*'label' twice"):
+        read_runs(run)
+    path.write_text(whole)
+    state = run / 'folds' / 's2' / 'fold.json'
+    state.write_text(state.read_text().replace('{', '{"status": "running", ', 1))
+    with pytest.raises(MERRunError, match="fold.json.*'status' twice"):
+        read_runs(run)
 
 
 def test_broken_files_are_named(run):

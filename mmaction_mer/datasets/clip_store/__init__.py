@@ -1,4 +1,4 @@
-"""Standardised clips on disk: one memory-mapped array, and an index beside it.
+"""Standardised clips on disk: one array, and an index beside it.
 
 What :class:`~mmaction_mer.datasets.clip_cache.CachedPipeline` keeps in the memory of
 one process, a store keeps for all of them and for good: what the deterministic

@@ -79,6 +79,10 @@ def make_release(
     return True
 
 
+# What a release is made with, as in truth.json.
+_FIELDS = ('version', *Release.__dataclass_fields__)
+
+
 def is_complete(out: str | Path, release: Release) -> bool:
     """Whether ``out`` holds exactly this release, with all its frames."""
     out = Path(out)
@@ -149,11 +153,10 @@ def _refuse_other(out: Path) -> None:
         found = read_json(out / TRUTH)['arguments']
     except (OSError, ValueError, KeyError, TypeError):
         found = None
-    what = (
-        f'a release made with {quote(found)}, or parts of it'
-        if found
-        else 'other files'
-    )
+    what = 'other files'
+    if isinstance(found, dict):
+        told = ', '.join(f'{key!r}: {quote(found.get(key))}' for key in _FIELDS)
+        what = f'a release made with {{{told}}}, or parts of it'
     raise MERDataError(
         f'{out}: holds {what}; remove the folder or choose another --out'
     )

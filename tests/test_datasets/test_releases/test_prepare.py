@@ -440,6 +440,29 @@ def test_killed_and_started_again_it_ends_in_the_same(faces, tmp_path):
     assert not list((cut / 'frames').rglob('*.partial'))
 
 
+@pytest.mark.parametrize('content', ['[]', '"x"', '5', 'null', '{"names": ["a"]}', '{'])
+def test_a_receipt_that_is_none_is_told_of_and_made_anew(
+    fake_releases, tmp_path, content
+):
+    truth = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
+    source, out = Source(truth.root), tmp_path / 'out'
+    rows = prepare(READERS['smic-vis'], source, out, LINK).rows
+    receipts = out / '.prepare' / 'receipts'
+    row = rows[0]
+    receipt = receipts / row['subject'] / f'{row["clip"]}.json'
+    before = receipt.read_text()
+    receipt.write_text(content)
+    # Whose the frames are is not known: they are left alone, and the clip is named.
+    done = prepare(READERS['smic-vis'], source, out, LINK)
+    assert done.rows == rows[1:]
+    told = [one['clip'] for one in findings(done, "skipped")
+            if 'was not made here' in one['reason']]  # fmt: skip
+    assert told == [f'{row["subject"]}/{row["clip"]}']
+    shutil.rmtree(out / 'frames' / row['frame_dir'])
+    assert prepare(READERS['smic-vis'], source, out, LINK).rows == rows
+    assert receipt.read_text() == before
+
+
 def test_the_receipts_version_is_part_of_every_fingerprint(
     fake_releases, tmp_path, monkeypatch
 ):

@@ -201,7 +201,8 @@ def test_what_comes_out_is_on_disk_or_left_out_with_a_reason(
     assert settled.apex is None or settled.onset <= settled.apex <= settled.offset
     inside = [n for n in numbers if settled.onset <= n <= settled.offset]
     length = settled.offset - settled.onset + 1
-    assert len(inside) >= (1 - MAX_MISSING) * length
+    # As it stands there: (1 - MAX_MISSING) * 15 is rounded to more than 10.
+    assert length - len(inside) <= MAX_MISSING * length
     if length != len(inside):
         assert [one.action for one in findings if one.field == 'frames'] == ['noted']
     # No number is changed in silence, except for a release's own way of counting.

@@ -13,7 +13,7 @@ from mmaction_mer.engine import MERRunError
 from mmaction_mer.engine.run import Job
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 from mmaction_mer.engine.stacking import Group, group
-from mmaction_mer.engine.stacking.stack_file import standings
+from mmaction_mer.engine.stacking.stack_file import leave_stack, standings
 from mmaction_mer.evaluation.predictions import read_predictions
 
 # The package's name of the same name is the function.
@@ -58,19 +58,6 @@ def cut(monkeypatch):
                 train(cfg)
 
     return start
-
-
-@pytest.fixture
-def stacks(monkeypatch):
-    """Where each stack began, and its folds."""
-    seen, normal = [], Group.train
-
-    def note(self, quiet):
-        seen.append((self.iteration, [str(job) for job in self.jobs]))
-        normal(self, quiet)
-
-    monkeypatch.setattr(Group, 'train', note)
-    return seen
 
 
 def files(work_dir):
@@ -279,6 +266,29 @@ def test_shares_do_not_touch_each_others_files(stack_config, cut, stacks, tmp_pa
     train(stack_config(resume=True))
     assert stacks[1:] == [(6, ['s2', 's4'])]
     assert not (tmp_path / 'run' / 'stacks').exists()
+
+
+@pytest.mark.parametrize('iteration', [99, -3, 3.7, 10**12, '4'])
+@pytest.mark.parametrize('alone', [False, True])
+def test_a_state_of_no_iteration_of_this_config_is_named(
+    iteration, alone, stack_config, cut, tmp_path
+):
+    cfg = stack_config(loso__folds=['s1', 's2'])
+    cut(cfg, 5)
+    if alone:
+        for job in jobs_of(cfg):
+            leave_stack(job)
+        (path,) = files(tmp_path / 'run')
+        path.unlink()
+        paths = sorted((tmp_path / 'run').glob('folds/*/last.pth'))
+    else:
+        paths = files(tmp_path / 'run')
+    for path in paths:
+        state = read_checkpoint(path)
+        state['meta']['iter'] = iteration
+        torch.save(state, path)
+    with pytest.raises(MERRunError, match=r'\.pth: is .*delete this file; with'):
+        train(stack_config(loso__folds=['s1', 's2'], resume=True))
 
 
 def test_the_best_iteration_survives_a_cut(stack_config, cut, tmp_path):

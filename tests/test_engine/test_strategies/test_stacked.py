@@ -91,19 +91,6 @@ def whole(uneven_data, tmp_path_factory):
     return folder / 'run'
 
 
-@pytest.fixture
-def stacks(monkeypatch):
-    """Where each stack began, and its folds."""
-    seen, normal = [], Group.train
-
-    def note(self, quiet):
-        seen.append((self.iteration, [str(job) for job in self.jobs]))
-        normal(self, quiet)
-
-    monkeypatch.setattr(Group, 'train', note)
-    return seen
-
-
 def assert_same_run(one, other, step_losses, folds=FOLDS, steps=10):
     """Every loss and every prediction of two runs, whatever trained them."""
     for fold in folds:
