@@ -7,15 +7,14 @@ numpy's own functions stands on the list, but functions and classes of this modu
 under their names.
 """
 
-import pickle
 from collections.abc import Callable
 from math import prod
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-import torch
 from mmengine.logging import HistoryBuffer
 
+from .checkpoint_values import plain_globals, refuse, user_allows
 from .utils import quote
 
 _STATISTICS = ('min', 'max', 'current', 'mean')
@@ -46,6 +45,7 @@ def checkpoint_globals() -> list[Callable | tuple[Callable, str]]:
         (history_statistic, 'builtins.getattr'),
         # No bytes at all, those of an empty array, are pickled as bytes().
         (no_bytes, 'builtins.bytes'),
+        *plain_globals(),
     ]
     for core in ('core', '_core'):
         # Where numpy 1 and numpy 2 keep them: a file may come from either.
@@ -54,33 +54,20 @@ def checkpoint_globals() -> list[Callable | tuple[Callable, str]]:
     return allowed
 
 
-def _allowed(*globals_: Any) -> bool:
-    """Whether the user has allowed these too: which of two torch finds is by chance."""
-    known = torch.serialization.get_safe_globals()
-    return all(any(one is other for other in known) for one in globals_)
-
-
-def _refuse(what: str) -> NoReturn:
-    raise pickle.UnpicklingError(
-        f'refused: the file asks for {what}. The file was not written by a training '
-        'run of mmengine; do not load it.'
-    )
-
-
 class NumberType:
     """Stands for ``numpy.dtype`` while a file is read: a type of number, no other."""
 
     def __new__(cls, code: Any, *given: Any) -> Any:
         """Make numpy's own, where the user has allowed it and the type it is of."""
-        if _allowed(np.dtype):
+        if user_allows(np.dtype):
             own = np.dtype(code, *given)
-            if _allowed(type(own)):
+            if user_allows(type(own)):
                 return own
         return super().__new__(cls)
 
     def __init__(self, code: Any, *_: Any) -> None:
         if type(code) is not str or code not in _CODES:
-            _refuse(f'numbers of the type {quote(code)}')
+            refuse(f'numbers of the type {quote(code)}')
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
@@ -94,7 +81,7 @@ class NumberType:
             or [type(one) for one in state[5:]] != [int] * 3
             or state[5:] != (-1, -1, 0)
         ):
-            _refuse(f'a type of number of the state {quote(state)}')
+            refuse(f'a type of number of the state {quote(state)}')
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
@@ -103,19 +90,21 @@ class NumberArray(np.ndarray):
 
     _filled = False
 
-    def __new__(cls, *given: Any) -> 'NumberArray':
+    def __new__(cls, *given: Any) -> Any:
         """Make an empty array, from no arguments."""
+        if given and user_allows(np.ndarray):
+            return np.ndarray(*given)
         if given:
-            _refuse('an array by its shape')
+            refuse('an array by its shape')
         return super().__new__(cls, (0,), np.uint8)
 
     def __setstate__(self, state: Any) -> None:
         """Take shape, type and bytes, if they fit one another."""
         # A second filling would free the memory that a tensor made of it points to.
         if self._filled or type(state) is not tuple or len(state) != 5:
-            _refuse(f'an array of the state {quote(state)}')
+            refuse(f'an array of the state {quote(state)}')
         _, shape, kind, fortran, raw = state
-        if isinstance(kind, np.dtype) and _allowed(np.ndarray, _RECONSTRUCT):
+        if isinstance(kind, np.dtype) and user_allows(np.ndarray, _RECONSTRUCT):
             super().__setstate__(state)  # the user has allowed all of it
             self._filled = True
             return
@@ -128,7 +117,7 @@ class NumberArray(np.ndarray):
             or any(side > max(len(raw), _SIDE) for side in shape)
             or prod(shape) * dtype.itemsize != len(raw)
         ):
-            _refuse(f'an array of the shape {quote(shape)} that its bytes do not have')
+            refuse(f'an array of the shape {quote(shape)} that its bytes do not have')
         # Copied: the bytes of the file may be given to several arrays.
         flat = np.frombuffer(bytearray(raw), dtype)
         whole = flat.reshape(shape, order='F' if fortran else 'C')
@@ -150,31 +139,35 @@ def _number_type(kind: Any) -> np.dtype:
     # numpy's own, where the user has allowed it under this name.
     if isinstance(kind, np.dtype) and kind.str[1:] in _CODES:
         return np.dtype(kind.str)
-    _refuse('an array of what are no numbers')
+    refuse('an array of what are no numbers')
 
 
-def empty_array(kind: Any, shape: Any = (0,), code: Any = b'b') -> NumberArray:
+def empty_array(kind: Any, shape: Any = (0,), code: Any = b'b') -> Any:
     """Stand for numpy's ``_reconstruct``: an empty array, which is filled later."""
     own = kind is NumberArray or kind is np.ndarray
+    if not own and user_allows(_RECONSTRUCT):
+        return _RECONSTRUCT(kind, shape, code)  # the user has allowed all of it
     if not own or shape != (0,) or code not in (b'b', 'b'):
-        _refuse(f'an array of the shape {quote(shape)} without numbers')
+        refuse(f'an array of the shape {quote(shape)} without numbers')
     return NumberArray()
 
 
 def number(kind: Any, raw: Any = None) -> Any:
     """Stand for numpy's ``scalar``: a number from exactly its bytes."""
-    if isinstance(kind, np.dtype) and _allowed(_SCALAR):
+    if isinstance(kind, np.dtype) and user_allows(_SCALAR):
         return _SCALAR(kind, raw)  # the user has allowed all of it
     dtype = _number_type(kind)
     if type(raw) is not bytes or len(raw) != dtype.itemsize:
-        _refuse(f'a number of the bytes {quote(raw)}')
+        refuse(f'a number of the bytes {quote(raw)}')
     return np.frombuffer(raw, dtype)[0]
 
 
 def no_bytes(*given: Any) -> bytes:
     """Stand for ``bytes``: none at all, from no arguments."""
+    if user_allows(bytes):
+        return bytes(*given)  # the user has allowed all of it
     if given:
-        _refuse('memory by a number')
+        refuse('memory by a number')
     return b''
 
 
@@ -182,26 +175,34 @@ class CheckedHistory(HistoryBuffer):
     """Stands for mmengine's ``HistoryBuffer`` until it has its state."""
 
     def __init__(self, *given: Any, **_: Any) -> None:
-        _refuse('a HistoryBuffer by its arguments')
+        refuse('a HistoryBuffer by its arguments')
 
-    def __new__(cls, *given: Any) -> 'CheckedHistory':
+    def __new__(cls, *given: Any) -> Any:
         """Make one without state, from no arguments."""
+        if given and user_allows(HistoryBuffer):
+            return HistoryBuffer(*given)
         if given:
-            _refuse('a HistoryBuffer by its arguments')
+            refuse('a HistoryBuffer by its arguments')
         return super().__new__(cls)
 
     def __setstate__(self, state: Any) -> None:
         """Take two arrays of one length, and become a ``HistoryBuffer``."""
+        if user_allows(HistoryBuffer):
+            self.__class__ = HistoryBuffer
+            self.__setstate__(state)  # the user has allowed all of it
+            self._log_history = np.array(self._log_history)
+            self._count_history = np.array(self._count_history)
+            return
         if type(state) is not dict or not state.keys() <= _HISTORY_STATE:
-            _refuse('a HistoryBuffer of another state than its own')
+            refuse('a HistoryBuffer of another state than its own')
         arrays = [state.get('_log_history'), state.get('_count_history')]
         for array in arrays:
             if not isinstance(array, np.ndarray) or array.dtype.str[1:] not in _CODES:
-                _refuse('a HistoryBuffer of what are no numbers')
+                refuse('a HistoryBuffer of what are no numbers')
         logs, counts = (np.array(array) for array in arrays)
         longest = state.get('max_length')
         if logs.ndim != 1 or logs.shape != counts.shape or type(longest) is not int:
-            _refuse('a HistoryBuffer of lists that do not fit')
+            refuse('a HistoryBuffer of lists that do not fit')
         whole = HistoryBuffer(max_length=longest)
         methods = state.get('statistics_methods', {})
         # mmengine would register those of the file for all buffers of the process.
@@ -209,7 +210,7 @@ class CheckedHistory(HistoryBuffer):
             method is not HistoryBuffer._statistics_methods.get(name)
             for name, method in methods.items()
         ):
-            _refuse('a HistoryBuffer with statistics of its own')
+            refuse('a HistoryBuffer with statistics of its own')
         whole._log_history, whole._count_history = logs, counts
         self.__dict__.update(vars(whole))
         # From here on a file cannot give it another state.
@@ -218,11 +219,9 @@ class CheckedHistory(HistoryBuffer):
 
 def history_statistic(owner: Any, name: Any, *default: Any) -> Any:
     """Stand for ``getattr``: a statistic of ``HistoryBuffer``, nothing else."""
-    if _allowed(getattr):
+    if user_allows(getattr):
         return getattr(owner, name, *default)  # the user has allowed all of it
     own = owner is CheckedHistory or owner is HistoryBuffer
     if own and type(name) is str and name in _STATISTICS and not default:
         return getattr(HistoryBuffer, name)
-    _refuse(
-        f'an attribute {quote(name)}; only the statistics of a HistoryBuffer may be'
-    )
+    refuse(f'an attribute {quote(name)}; only the statistics of a HistoryBuffer may be')

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import mmengine.dist.utils as mmengine_dist
 import torch
+import torch._weights_only_unpickler as torch_unpickler
 from mmengine.device import is_mlu_available, is_musa_available, is_npu_available
 from mmengine.logging import HistoryBuffer
 from mmengine.model import MMDistributedDataParallel
@@ -90,6 +91,33 @@ def allow_checkpoint_globals() -> None:
         torch.load(buffer, weights_only=True)
     except pickle.UnpicklingError:
         torch.serialization.add_safe_globals(checkpoint_globals())
+        find_stand_ins_first()
+
+
+def find_stand_ins_first() -> None:
+    """Let torch find our stand-in where a user has allowed the same name.
+
+    Torch keeps what is allowed in a set, and of two entries under one name finds
+    either, from one start to the next. Each stand-in does what the user has allowed,
+    and numbers without it; the user's own entry alone would refuse them.
+    """
+    find = getattr(torch_unpickler, '_get_user_allowed_globals', None)
+    if find is None or hasattr(find, '__wrapped__'):
+        return
+    ours = {one for one in checkpoint_globals() if isinstance(one, tuple)}
+
+    @functools.wraps(find)
+    def find_ours_first() -> dict[Any, Any]:
+        found: dict[Any, Any] = find()
+        # A user may have cleared the list.
+        for stand_in, name in ours.intersection(torch.serialization.get_safe_globals()):
+            if found[name] is not stand_in:
+                # What was found still counts as allowed, under no name of a file.
+                found[(name,)] = found[name]
+                found[name] = stand_in
+        return found
+
+    torch_unpickler._get_user_allowed_globals = find_ours_first
 
 
 # mmengine 0.10.7, mmengine/dist/utils.py: every launcher calls torch.cuda.set_device,

@@ -2,8 +2,10 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import hostile_pickles as evil
@@ -271,6 +273,73 @@ def test_what_a_user_has_allowed_besides_stays_allowed(tmp_path, monkeypatch, ch
         loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
     assert loaded['a'] == 3 and loaded['b'].tolist() == [1, 1]
     assert loaded['c'].tolist() == ['x', None]
+
+
+class Calls:
+    """Pickles as a call of ``function`` with ``args``."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+TRAINED = dict(
+    log=HistoryBuffer([1.0, 3.0], [1, 1]), lr=np.float64(3), ids=np.arange(2), none=b''
+)
+NUMPY_1 = (OWN['array'], 'numpy.core.multiarray._reconstruct')
+ALLOWED = {
+    'getattr': ([getattr], Calls(getattr, torch.Tensor, 'dim'), torch.Tensor.dim),
+    'getattr by name': (
+        [(getattr, 'builtins.getattr')], Calls(getattr, torch.Tensor, 'no', 3), 3
+    ),
+    'type': ([np.dtype], None, None),
+    'class': ([np.ndarray], None, None),
+    'array': ([OWN['array']], None, None),
+    'array of numpy 1': ([NUMPY_1], None, None),
+    'scalar': ([OWN['scalar']], None, None),
+    'half of numpy': ([np.dtype, OWN['scalar']], None, None),
+    'one type': ([np.dtype, np.dtypes.Float64DType], None, None),
+    'history': (
+        [HistoryBuffer], Calls(HistoryBuffer, [2.0], [1]), HistoryBuffer([2.0], [1])
+    ),
+    'bytes': ([bytes], Calls(bytes, [1, 2]), b'\1\2'),
+    'options': ([Namespace], Namespace(a=1), Namespace(a=1)),
+    'path': ([type(Path())], Path('a'), Path('a')),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('first', ['ours', 'the user'])
+@pytest.mark.parametrize('name', ALLOWED)
+def test_what_a_user_allows_works_in_every_start(tmp_path, monkeypatch, name, first):
+    """Torch keeps what is allowed in a set, whose order differs from start to start.
+
+    The kind: each name that the package allows too (``getattr``, numpy's, mmengine's,
+    ``bytes``), allowed by the user alone or with others, as itself or by its name, as
+    the first or as the last in the order of that set.
+    """
+    own, value, expected = ALLOWED[name]
+    torch.save(dict(TRAINED, value=value), tmp_path / 'a.pth')
+    ours = torch.serialization.get_safe_globals()
+    # A list in place of the set: the last of two under one name is the one that counts.
+    order = [*own, *ours] if first == 'the user' else [*ours, *own]
+    monkeypatch.setattr(_weights_only_unpickler, '_marked_safe_globals_set', order)
+    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert type(loaded['log']) is HistoryBuffer and loaded['log'].mean() == 2
+    assert loaded['lr'] == 3 and loaded['ids'].tolist() == [0, 1]
+    assert loaded['none'] == b''
+    if isinstance(expected, HistoryBuffer):
+        assert loaded['value'].data[0].tolist() == expected.data[0].tolist()
+    else:
+        assert loaded['value'] == expected
+
+
+def test_a_user_who_clears_the_list_has_cleared_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(_weights_only_unpickler, '_marked_safe_globals_set', set())
+    torch.save(TRAINED, tmp_path / 'a.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / 'a.pth', weights_only=True)
 
 
 def _name(own):

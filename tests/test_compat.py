@@ -5,6 +5,7 @@ import pkgutil
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +177,7 @@ class Calls:
         Calls(getattr, HistoryBuffer, 'mean', 0),
         np.array([object()], dtype=object),
         np.array(['2020-01-01'], dtype='datetime64[D]'),
-        Path('somewhere'),
+        Fraction(1, 3),
     ],
     ids=[
         'os.system',
@@ -190,7 +191,7 @@ class Calls:
         'getattr-default',
         'object-array',
         'date-array',
-        'path',
+        'fraction',
     ],
 )
 def test_anything_else_in_a_checkpoint_is_refused(tmp_path, evil):

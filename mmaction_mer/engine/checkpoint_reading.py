@@ -9,17 +9,20 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import torch
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
+from ..checkpoint_values import StandInError
 from ..utils import QUOTE_LENGTH, open_regular, printable, quote
-from .checkpoint_scan import DamagedError, RefusedError, scan
+from .checkpoint_scan import DamagedError, RefusedError, UnknownClassError, scan
 from .errors import MERRunError
 from .fingerprint import MAX_WEIGHTS
 from .memory import starved
+from .unknown_classes import line_to_allow
 
 #: Bytes that a checkpoint has at most.
 MAX_BYTES = MAX_WEIGHTS
@@ -117,6 +120,14 @@ def read_torch_file(
                 weights_only=True,
                 mmap=mmap,
             )
+        except UnknownClassError as error:
+            raise CheckpointError(
+                f'{path}: refused: beside its weights it {error}. mmaction_mer, as '
+                f'torch.load(weights_only=True), makes tensors and plain values only, '
+                f'from a file and from an address alike; nothing in it was run. If you '
+                f'trust who made the file and the class only holds values, allow it '
+                f'first: {line_to_allow(error.name)}. Otherwise {remedy}'
+            ) from error
         except RefusedError as error:
             raise CheckpointError(
                 f'{path}: refused, since it holds more than weights: it {error}. '
@@ -129,6 +140,9 @@ def read_torch_file(
                 f'{path}: does not fit into the memory of this machine; {remedy}'
             ) from error
         except UNREADABLE as error:
+            if isinstance(error.__context__, StandInError):
+                words = str(error.__context__).rstrip('.')
+                raise CheckpointError(f'{path}: {words}; {remedy}') from error
             # Torch's words are kept out: they advise to read the file as code.
             raise _damaged(path, type(error).__name__, remedy) from error
 
@@ -148,6 +162,12 @@ def _damaged(path: str | Path, reason: str, remedy: str) -> CheckpointError:
 def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Read a checkpoint file for mmengine, see :func:`read_checkpoint`."""
     return _by_name(os.path.expanduser(filename), map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes='file://')
+def load_from_file_url(url: str, map_location: Any = None) -> dict[str, Any]:
+    """Read a checkpoint file that is given by its ``file://`` address."""
+    return _by_name(url2pathname(urlparse(url).path), map_location)
 
 
 def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import torch
 
 from ..utils import quote
+from .unknown_classes import may_be_data
 
 #: Bytes of the values beside the tensors, at most.
 MAX_PICKLE = 256 << 20
@@ -68,6 +69,18 @@ class ScriptError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__('is a TorchScript archive, which is a program')
+
+
+class UnknownClassError(RefusedError):
+    """A file with an object of a class that may be plain data.
+
+    Args:
+        name: The class, with its module.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'holds an object of the class {quote(name)}')
+        self.name = name
 
 
 class DamagedError(ValueError):
@@ -377,6 +390,8 @@ class _Follower:
     def _ask(self, module: str, name: str = '') -> None:
         full = f'{_RENAMED.get(module, module)}.{name}'
         if full not in _HARMLESS and full not in self.allowed and not _is_kind(full):
+            if may_be_data(full):
+                raise UnknownClassError(full)
             own = (
                 'makes no plain' if full.startswith('torch._utils.') else 'is code, no'
             )

@@ -1,20 +1,28 @@
 """Files that are no checkpoint, ask for code, or for all memory and time there is."""
 
+import argparse
+import datetime
+import functools
+import http.server
 import json
 import os
 import pickle
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
-from pathlib import Path
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import hostile_pickles as evil
 import pytest
 import torch
 from hostile_pickles import number, text
 from mmengine.model import BaseModel
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
 from mmaction_mer.engine.checkpoint_reading import CheckpointError, read_checkpoint
@@ -373,11 +381,145 @@ def test_what_training_saves_is_read(tmp_path, form):
         assert torch.equal(mapped['views'][0], saved['views'][0])
 
 
-def test_what_a_user_allows_besides_is_read(tmp_path):
-    torch.save(dict(place=Path('a')), tmp_path / 'a.pth')
-    refusal(tmp_path / 'a.pth')
-    with torch.serialization.safe_globals([type(Path('a'))]):
-        assert read_checkpoint(tmp_path / 'a.pth')['place'] == Path('a')
+def started_with(**more):
+    """A state dict beside what other programs put into their checkpoints."""
+    return dict(state_dict={'weight': torch.ones(1)}, **more)
+
+
+def by_file(path):
+    return load_checkpoint(nn.Linear(1, 1, bias=False), str(path))
+
+
+def by_file_address(path):
+    return load_checkpoint(nn.Linear(1, 1, bias=False), path.as_uri())
+
+
+def by_torchvision_name(path, monkeypatch, tmp_path):
+    with served(path.parent) as address, monkeypatch.context() as patched:
+        patched.setenv('TORCH_HOME', str(tmp_path / 'hub'))
+        models = {'resnet18.other': f'{address}/{path.name}'}
+        patched.setattr(mmengine_checkpoint, 'get_torchvision_models', lambda: models)
+        return load_checkpoint(
+            nn.Linear(1, 1, bias=False), 'torchvision://resnet18.other'
+        )
+
+
+def by_address(path, monkeypatch, tmp_path):
+    with served(path.parent) as address, monkeypatch.context() as patched:
+        patched.setenv('TORCH_HOME', str(tmp_path / 'hub'))
+        return load_checkpoint(nn.Linear(1, 1, bias=False), f'{address}/{path.name}')
+
+
+@contextmanager
+def served(folder):
+    """The address of a folder, on this machine alone."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    handler.func.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+LOADERS = dict(file=by_file, file_address=by_file_address, address=by_address,
+               torchvision=by_torchvision_name)  # fmt: skip
+
+
+@pytest.fixture(params=LOADERS)
+def load(request, monkeypatch, tmp_path):
+    """One of the ways by which mmengine finds a checkpoint."""
+    loader = LOADERS[request.param]
+    if request.param in ('address', 'torchvision'):
+        return lambda path: loader(path, monkeypatch, tmp_path)
+    return loader
+
+
+@pytest.mark.parametrize('form', [True, False])
+def test_options_and_paths_are_plain_values(tmp_path, load, form):
+    """What training scripts save beside weights, as the host reads it from addresses.
+
+    The kind: options of a command line and paths of any system, from a file, from an
+    address and from a name of torchvision, in both forms of ``torch.save``.
+    """
+    options = argparse.Namespace(
+        lr=0.1, out=Path('a/b'), more=argparse.Namespace(x=[1])
+    )
+    saved = started_with(
+        args=options,
+        places=[Path('a'), PurePosixPath('/b'), PureWindowsPath('c:/d'), Path()],
+    )
+    path = tmp_path / 'a.pth'
+    torch.save(saved, path, _use_new_zipfile_serialization=form)
+    read = load(path)
+    assert read['args'] == options and type(read['args']) is argparse.Namespace
+    assert read['places'] == saved['places']
+    assert [type(one) for one in read['places']] == [
+        type(one) for one in saved['places']
+    ]
+
+
+def test_a_path_of_another_system_or_python_is_read(tmp_path):
+    """A file from Windows, or from Python 3.13, which keeps paths in another module."""
+    value = evil.many(
+        evil.call(evil.name('pathlib', 'WindowsPath'), text('c:/d')),
+        evil.call(evil.name('pathlib._local', 'PosixPath'), text('/a'), text('b')),
+    )
+    read = read_checkpoint(evil.archive(tmp_path / 'a.pth', entry(value, text('x'))))
+    assert str(PureWindowsPath(read['x'][0])) == 'c:\\d' and read['x'][1] == Path(
+        '/a/b'
+    )
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        evil.build(
+            evil.name('argparse', 'Namespace') + b')\x81', evil.many(b'N', b'}')
+        ),
+        evil.build(evil.name('argparse', 'Namespace') + b')\x81', b'}K\x01Ns'),
+        evil.call(evil.name('argparse', 'Namespace'), text('a')),
+        evil.call(evil.name('pathlib', 'PosixPath'), b']'),
+    ],
+    ids=['slots', 'numbered', 'arguments', 'path-of-a-list'],
+)
+def test_options_and_paths_are_made_of_nothing_else(tmp_path, value):
+    path = evil.archive(tmp_path / 'a.pth', entry(value, text('x')))
+    assert 'refused: the file asks for' in refusal(path)
+
+
+def test_a_class_that_is_not_known_is_named_with_the_line_that_allows_it(
+    tmp_path, load
+):
+    """The message says whose rule it is; with its line, the file is read.
+
+    The kind: classes that hold values (``fractions.Fraction``, ``datetime.date``), from
+    a file as from an address.
+    """
+    path = tmp_path / 'a.pth'
+    torch.save(started_with(part=Fraction(1, 3), day=datetime.date(2020, 1, 2)), path)
+    with pytest.raises(CheckpointError) as caught:
+        load(path)
+    words = str(caught.value)
+    assert 'a.pth' in words and "the class 'fractions.Fraction'" in words
+    assert 'mmaction_mer, as torch.load(weights_only=True),' in words
+    line = 'torch.serialization.add_safe_globals([fractions.Fraction])'
+    assert f'import torch, fractions; {line}' in words and len(words) < 700
+    with torch.serialization.safe_globals([Fraction]):
+        with pytest.raises(CheckpointError, match=r'add_safe_globals\(\[datetime.date'):
+            load(path)
+        with torch.serialization.safe_globals([datetime.date]):
+            read = load(path)
+    assert read['part'] == Fraction(1, 3) and read['day'] == datetime.date(2020, 1, 2)
+
+
+def test_what_acts_is_never_advised(tmp_path):
+    """No line allows what starts programs, opens files or calls what it is given."""
+    for owner, name in (
+        ('subprocess', 'Popen'), ('ctypes', 'CDLL'), ('builtins', 'eval'),
+        ('functools', 'partial'), ('os', 'system'), ('importlib', 'import_module'),
+        ('torch.package', 'PackageImporter'), ('not there', 'Name'),
+    ):  # fmt: skip
+        refusal(evil.archive(tmp_path / 'a.pth', entry(evil.name(owner, name))))
 
 
 def test_what_a_training_state_says_of_its_config_is_not_run(tmp_path, monkeypatch):
