@@ -21,6 +21,12 @@ usage='usage: slurm_loso.sh PARTITION JOB_NAME CONFIG [options]'
 partition=${1:?$usage}
 job=${2:?$usage}
 config=${3:?$usage}
+if ! command -v sbatch >/dev/null; then
+    echo "slurm_loso.sh: sbatch is not on this machine, so there is no SLURM to train on:" \
+        "log in to a node of the cluster (or load its module), or train here by" \
+        "tools/dist_train.sh CONFIG PROCESSES or python tools/train.py CONFIG" >&2
+    exit 127
+fi
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 tasks=${TASKS:-8}
 gpus_per_task=${GPUS_PER_TASK:-1}

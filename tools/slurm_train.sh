@@ -8,6 +8,12 @@ usage='usage: slurm_train.sh PARTITION JOB_NAME CONFIG [options]'
 partition=${1:?$usage}
 job=${2:?$usage}
 config=${3:?$usage}
+if ! command -v srun >/dev/null; then
+    echo "slurm_train.sh: srun is not on this machine, so there is no SLURM to train on:" \
+        "log in to a node of the cluster (or load its module), or train here by" \
+        "tools/dist_train.sh CONFIG PROCESSES or python tools/train.py CONFIG" >&2
+    exit 127
+fi
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 gpus=${GPUS:-8}
 gpus_per_node=${GPUS_PER_NODE:-8}

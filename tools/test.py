@@ -62,19 +62,20 @@ def build_config(args: argparse.Namespace) -> Config:
     """Read the config file and merge the command line into it."""
     cfg = read_config(args.config)
     if args.show or args.show_dir is not None:
-        hook = cfg.get('default_hooks', {}).get('visualization')
-        if hook is None:
-            raise SystemExit(
-                '--show and --show-dir need default_hooks.visualization = '
-                "dict(type='VisualizationHook') in the config"
-            )
-        hook.update(
+        drawn = dict(
             enable=True,
             show=args.show,
             wait_time=args.wait_time,
             out_dir=args.show_dir,
             interval=args.interval,
         )
+        hooks = dict(cfg.get('default_hooks') or {})
+        own = hooks.get('visualization') or {}
+        # mmaction's own hook cannot draw what its recognizers are given today.
+        if own.get('type', 'VisualizationHook') == 'VisualizationHook':
+            own = dict(type='MERVisualizationHook')
+        hooks['visualization'] = {**own, **drawn}
+        cfg.default_hooks = hooks
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):
             raise SystemExit(f'--dump {args.dump}: the file must end in .pkl')

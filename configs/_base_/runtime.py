@@ -10,6 +10,8 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SlimCheckpointHook', interval=50),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Switched on by --show and --show-dir of tools/test.py.
+    visualization=dict(type='MERVisualizationHook'),
 )
 
 env_cfg = dict(

@@ -7,6 +7,7 @@ window, so they work on servers and in several threads.
 from .ablation_figure import plot_ablation
 from .class_bars import plot_class_accuracy
 from .clip_figure import plot_clip
+from .clip_hook import MERVisualizationHook
 from .clip_sheets import clip_sheets, write_clip_sheets
 from .confusion import plot_confusion
 from .contact_sheet import contact_sheet
@@ -25,6 +26,7 @@ from .token_figure import plot_tokens
 from .video import side_by_side, write_video
 
 __all__ = [
+    'MERVisualizationHook',
     'MistakenClip',
     'clip_sheets',
     'contact_sheet',

@@ -3,6 +3,8 @@
 import io
 from pathlib import Path
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..engine.errors import MERRunError
@@ -33,3 +35,15 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> Path:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=dpi, facecolor='white')
     return atomic_write(path, buffer.getvalue())
+
+
+def figure_pixels(figure: Figure, dpi: int = 100) -> np.ndarray:
+    """Draw a figure into memory.
+
+    Returns:
+        Its pixels ``(H, W, 3)`` uint8 RGB.
+    """
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -23,7 +23,7 @@ WRAPPERS = ('RepeatDataset', 'ClassBalancedDataset')
 KNOWN_HOOKS = {
     'RuntimeInfoHook', 'IterTimerHook', 'LoggerHook', 'ParamSchedulerHook',
     'SlimCheckpointHook', 'DistSamplerSeedHook', 'SyncBuffersHook',
-    'VisualizationHook',
+    'VisualizationHook', 'MERVisualizationHook',
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -459,6 +460,21 @@ def test_a_number_of_tasks_that_is_none_is_refused(slurm, tasks):
     assert done.returncode == 2 and f"TASKS is '{tasks}'" in done.stderr
     assert not calls
     assert slurm('gpu')[0].returncode != 0
+
+
+@pytest.mark.parametrize(
+    ('script', 'missing'), [('slurm_train.sh', 'srun'), ('slurm_loso.sh', 'sbatch')]
+)
+def test_a_machine_without_slurm_is_told_what_to_use(tmp_path, script, missing):
+    """Any start by SLURM where its commands are not there."""
+    done = subprocess.run(
+        [shutil.which('bash'), TOOLS / script, 'gpu', 'me', 'c.py'],
+        env={'PATH': str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 127 and not done.stdout
+    assert f'{missing} is not on this machine, so there is no SLURM' in done.stderr
+    assert 'tools/dist_train.sh CONFIG PROCESSES' in done.stderr
+    assert 'command not found' not in done.stderr
 
 
 def test_shares_are_joined_and_what_failed_is_made_up_for(alone, make_config, tmp_path):
