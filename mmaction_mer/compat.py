@@ -26,6 +26,7 @@ from mmengine.device import is_mlu_available, is_musa_available, is_npu_availabl
 from mmengine.logging import HistoryBuffer
 from mmengine.model import MMDistributedDataParallel
 
+from . import config_repairs
 from .checkpoint_globals import checkpoint_globals
 
 
@@ -36,6 +37,7 @@ def apply() -> None:
     start_without_gpu()
     wrap_without_gpu()
     provide_find_loader()
+    config_repairs.apply()
     hush_lite()
 
 
