@@ -1,7 +1,7 @@
 """Hooks of a training run: its rolling checkpoint, its best iteration, its guard."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mmengine.utils import apply_to
 
 from ..datasets.annotation import MERDataError
 from ..utils import atomic_write
+from .best_checkpoint import BestCheckpoint
 from .draws import seed_model_stream
 from .errors import ConfigError, MERRunError
 from .saving import SavingClock
@@ -45,9 +46,14 @@ class SlimCheckpointHook(Hook):
         filename: Name of the file in the work directory.
         seconds: Seconds between two writes.
         share: Share of the time that writing may take; None for any.
+        save_best: Score of the validation, such as ``'mer/uf1'``, whose best model is
+            kept beside, slim too; see :class:`~.best_checkpoint.BestCheckpoint`.
+        rule: ``'greater'`` or ``'less'`` where the name of the score does not say it.
+        others: Refused by name: there is one rolling state.
 
     Raises:
-        ConfigError: What was frozen changed during training.
+        ConfigError: What was frozen changed during training, ``save_best`` names no
+            score, or the hook is given what it does not know.
     """
 
     priority = 'VERY_LOW'
@@ -58,7 +64,17 @@ class SlimCheckpointHook(Hook):
         filename: str = 'last.pth',
         seconds: float = 30.0,
         share: float | None = 0.05,
+        save_best: str | Sequence[str] | None = None,
+        rule: str | Sequence[str] | None = None,
+        **others: Any,
     ) -> None:
+        if others:
+            raise ConfigError(
+                f'SlimCheckpointHook does not know {", ".join(sorted(others))}: it '
+                f"keeps one rolling state and, by save_best, the best; mmengine's "
+                f'CheckpointHook can stand in custom_hooks beside it'
+            )
+        self.best = None if save_best is None else BestCheckpoint(save_best, rule)
         self.filename = filename
         self.clock = SavingClock(interval, seconds, share)
         self.fingerprints: dict[str, torch.Tensor] | None = None
@@ -75,14 +91,21 @@ class SlimCheckpointHook(Hook):
         self.fingerprints = frozen_fingerprints(runner.model)
         self.clock.start(runner.iter)
         self._started = time.monotonic()
+        if self.best is not None:
+            self.best.start(runner)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Save when it is time."""
         may_save = isinstance(runner.train_loop, IterBasedTrainLoop) or batch_idx == 0
-        # Gradients that wait for more batches are not in a training state.
-        every = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-        may_save = may_save and runner.iter % every == 0
-        if may_save and self.clock.due(runner.iter):
+        if may_save and _nothing_waits(runner) and self.clock.due(runner.iter):
+            self._save(runner)
+
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Keep the best model, and a state that knows which it is."""
+        # Not where a validation was asked for alone.
+        if self.best is None or self.fingerprints is None:
+            return
+        if self.best.compare(runner, metrics) and _nothing_waits(runner):
             self._save(runner)
 
     def after_train(self, runner) -> None:
@@ -119,6 +142,12 @@ class SlimCheckpointHook(Hook):
             write_checkpoint(path, state)
             # Where mmengine's own --resume looks for the latest checkpoint.
             atomic_write(path.with_name('last_checkpoint'), str(path))
+
+
+def _nothing_waits(runner) -> bool:
+    """Tell whether no gradients wait for more batches: no state would hold them."""
+    every = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    return runner.iter % every == 0
 
 
 class BestIterationHook(Hook):

@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from ..datasets.protocols import Fold, assert_disjoint, make_folds
 from ..evaluation.report import SELECTIONS
 from ..utils import atomic_write
+from .best_checkpoint import check_save_best
 from .errors import MERRunError
 from .fingerprint import (
     NUMERICS,
@@ -113,6 +114,7 @@ def make_plan(cfg: Config) -> Plan:
         if cfg.get(key) is None:
             raise MERRunError(f'the config has no {key}, which every fold needs')
     check_counts(cfg)
+    check_save_best(cfg)
     data = mer_dataset(cfg.train_dataloader, 'train_dataloader')
     tested = mer_dataset(cfg.test_dataloader, 'test_dataloader')
     path = annotation_path(data)
