@@ -23,6 +23,8 @@ train_dataloader = dict(
     dataset=dict(pipeline=[*load, dict(type='Flip', flip_ratio=0.5), *pool])
 )
 test_dataloader = dict(dataset=dict(pipeline=[*load, *pool]))
+source = dict(type='LoadMERSource', dataset='synthme', max_frames=16)
+test_pipeline = [source, *load[1:], *pool]
 
 model = dict(
     type='Recognizer2D',

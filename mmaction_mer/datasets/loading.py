@@ -3,8 +3,12 @@
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from ..utils import quote
 from .annotation import MERDataError
 from .clips import load_clip
+
+# What a row must have for its frames to be found.
+_ROW = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 
 
 @TRANSFORMS.register_module()
@@ -23,7 +27,8 @@ class LoadMERFrames(BaseTransform):
             frames, and ``fps`` falls with them; None reads all.
 
     Raises:
-        MERDataError: A frame cannot be read; the message names file and clip.
+        MERDataError: A frame cannot be read; the message names file and clip. Or the
+            results are no row of an annotation.
     """
 
     deterministic = True
@@ -42,6 +47,14 @@ class LoadMERFrames(BaseTransform):
         Returns:
             The same dictionary with the keys added.
         """
+        if missing := [key for key in _ROW if key not in results]:
+            given = results.get('filename', results.get('frame_dir', 'the results'))
+            raise MERDataError(
+                f'{quote(given)}: LoadMERFrames reads rows of a MERDataset, but '
+                f'{", ".join(missing)} are not there: a clip that is given by its file '
+                f'alone is read by LoadMERSource, as in the test_pipeline of our '
+                f'configs, or by MERInferencer'
+            )
         results.update(load_clip(results, self.max_frames))
         shape = results['imgs'][0].shape[:2]
         results.update(

@@ -1,6 +1,7 @@
 """USE: from a video to a label, a time and a place."""
 
 from .framing import Framing, framing_of
+from .load_source import LoadMERSource
 from .mer_inferencer import MERInferencer
 from .reading import Reading, WindowReading
 from .sources import Limits, Source, open_source
@@ -10,6 +11,7 @@ __all__ = [
     'FoldWeights',
     'Framing',
     'Limits',
+    'LoadMERSource',
     'MERInferencer',
     'Reading',
     'Source',

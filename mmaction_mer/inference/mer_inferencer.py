@@ -14,11 +14,12 @@ from mmengine.infer import BaseInferencer
 from tqdm import tqdm
 
 from ..datasets.annotation import MERDataError
-from ..datasets.faces import Face, FaceFinder, FaceNotFound, align
+from ..datasets.faces import FaceFinder, FaceNotFound, align
 from ..engine.errors import MERRunError
 from ..motion.spotting import spot
 from ..utils import write_json
 from .ensemble import FoldEnsemble
+from .face_clip import face_clip
 from .framing import Framing, framing_of
 from .heat import moving_evidence
 from .packing import Packer
@@ -232,7 +233,7 @@ class MERInferencer(BaseInferencer):
         )
         needed = max(length, round(WHOLE * source.fps) if by_length else 0)
         needed = min(needed, source.count or needed)
-        frames = _that_fit(bar, needed, source.name)
+        frames = that_fit(bar, needed, source.name)
         if by_length:
             first = []
             for frame in frames:
@@ -251,42 +252,19 @@ class MERInferencer(BaseInferencer):
         """Cut out the face of a window, and pack it for the model."""
         stop = start + len(frames)
         name = source.name if start == 0 else f'{source.name}, frame {start}'
-        size = self.framing.size
-        if len(frames) < 2:
-            raise MERDataError(
-                f'{source.name}: one frame, but a movement needs two or more: give a '
-                f'video or a folder of frames, not a single picture'
+        try:
+            clip, matrix, face = face_clip(
+                frames, self.framing, self.find_face, source.name
             )
-        face, matrix = None, None
-        if self.find_face is None:
-            clip = np.stack([_fit(frame, size) for frame in frames])
-            height, width = frames[0].shape[:2]
-            matrix = np.diag([size / width, size / height, 1.0])[:2]
-        else:
-            try:
-                face = self._face(frames)
-            except FaceNotFound as error:
-                problem = WindowReading(start, stop, problem=f'{name}: {error}')
-                return problem, None, None
-            matrix = self.framing.matrix(face.points)
-            clip = np.stack([align(frame, matrix, size) for frame in frames])
+        except FaceNotFound as error:
+            problem = WindowReading(start, stop, problem=f'{name}: {error}')
+            return problem, None, None
         found = spot(clip) if len(clip) >= _SPOTTED else None
         if found is not None and found.strength < STILL:
             found = None
         packed = self.packer(clip, source.fps, found and found.apex, name)
         reading = WindowReading(start, stop, None, found, matrix, face)
         return reading, self._large(frames, matrix), packed
-
-    def _face(self, frames: list[np.ndarray]) -> Face:
-        """Find the face in the first frame, or later where eyes were shut there."""
-        tried = list(dict.fromkeys((0, len(frames) // 2, len(frames) - 1)))
-        for place in tried:
-            try:
-                return self.find_face(frames[place])
-            except FaceNotFound:
-                if place == tried[-1]:
-                    raise
-        raise AssertionError('unreachable')
 
     def _large(self, frames: list[np.ndarray], matrix: np.ndarray) -> np.ndarray:
         """The face of a window for people to look at, ``(N, 224, 224, 3)``."""
@@ -391,7 +369,7 @@ def _lengths(fps: float, window: float | None, stride: float | None) -> tuple[in
     return length, step
 
 
-def _that_fit(
+def that_fit(
     frames: Iterable[np.ndarray], needed: int, name: str
 ) -> Iterator[np.ndarray]:
     """Refuse frames of which a window would not fit into memory."""
@@ -412,8 +390,3 @@ def _chain(first: list[np.ndarray], rest: Iterator[np.ndarray]) -> Iterator[np.n
     while first:
         yield first.pop()
     yield from rest
-
-
-def _fit(frame: np.ndarray, size: int) -> np.ndarray:
-    way = cv2.INTER_AREA if min(frame.shape[:2]) > size else cv2.INTER_CUBIC
-    return cv2.resize(frame, (size, size), interpolation=way)

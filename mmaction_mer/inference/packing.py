@@ -17,6 +17,50 @@ from ..engine.errors import MERRunError
 GEOMETRY = ('CenterCrop', 'Resize')
 
 
+def clip_results(
+    frames: np.ndarray, fps: float, max_frames: int | None, name: str
+) -> dict[str, Any]:
+    """Return what ``LoadMERFrames`` gives, of frames that are there already.
+
+    Args:
+        frames: ``(N, H, W, 3)`` uint8 RGB, two or more.
+        fps: Their rate in Hz.
+        max_frames: Longer clips are sampled down to so many frames; None keeps all.
+        name: Of the clip, for messages.
+
+    Returns:
+        A results dict without ``dataset`` and ``label``, which the caller knows.
+
+    Raises:
+        MERDataError: There are fewer than two frames.
+    """
+    total = len(frames)
+    if total < 2:
+        raise MERDataError(
+            f'{name}: {total} frame(s), but a movement needs two or more: give a '
+            f'video or a folder of frames, not a single picture'
+        )
+    positions = sample_positions(total, max_frames)
+    images = [frames[position] for position in positions]
+    return dict(
+        subject='unknown',
+        clip=name,
+        emotion='',
+        imgs=images,
+        frame_inds=positions,
+        fps=sampled_fps(fps, total, len(positions)),
+        total_frames=total,
+        onset=0,
+        apex=None,
+        offset=total - 1,
+        clip_len=len(images),
+        num_clips=1,
+        original_shape=images[0].shape[:2],
+        img_shape=images[0].shape[:2],
+        modality='RGB',
+    )
+
+
 class Packer:
     """A test pipeline that is given its frames rather than reading them.
 
@@ -59,32 +103,11 @@ class Packer:
         Raises:
             MERDataError: A transform refuses the clip.
         """
-        total = len(frames)
-        if total < 2:
-            raise MERDataError(
-                f'{name}: {total} frame(s), but a movement needs two or more: give a '
-                f'video or a folder of frames, not a single picture'
-            )
-        positions = sample_positions(total, self.max_frames)
-        images = [frames[position] for position in positions]
         results = dict(
+            clip_results(frames, fps, self.max_frames, name),
             dataset=self.dataset,
-            subject='unknown',
-            clip=name,
-            emotion='',
-            imgs=images,
-            frame_inds=positions,
-            fps=sampled_fps(fps, total, len(positions)),
-            total_frames=total,
-            onset=0,
             apex=None if apex is None else round(apex),
-            offset=total - 1,
             label=0,
-            clip_len=len(images),
-            num_clips=1,
-            original_shape=images[0].shape[:2],
-            img_shape=images[0].shape[:2],
-            modality='RGB',
         )
         try:
             return self._rest(results)

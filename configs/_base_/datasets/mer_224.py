@@ -7,6 +7,8 @@ pipeline = [
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='PackMERInputs'),
 ]
+# For mmaction.apis.inference_recognizer; tests read by the data set's own pipeline.
+test_pipeline = [dict(type='LoadMERSource', max_frames=16), *pipeline[1:]]
 
 train_dataloader = dict(
     batch_size=16,

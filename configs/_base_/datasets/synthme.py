@@ -11,6 +11,10 @@ pipeline = [
     dict(type='Resize', scale=(119, 119), keep_ratio=False),
     dict(type='PackMERInputs'),
 ]
+test_pipeline = [
+    dict(type='LoadMERSource', dataset='synthme', max_frames=None),
+    *pipeline[1:],
+]
 
 data_root = 'data/synthme'
 # Clips are read once, by the process that trains, and kept for all folds.
