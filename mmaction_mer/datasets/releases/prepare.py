@@ -13,8 +13,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ...motion.limits import ClipLimits, judge
 from ...utils import quote
 from ..annotation import MERDataError, write_annotation
+from ..checking import is_macro, is_micro
 from ..clip_store.sources import digest
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
@@ -43,6 +45,8 @@ class Options:
         max_skipped: So many clips may be left out; None is half of them.
         workers: Processes that read frames.
         progress: Show progress bars.
+        limits: What the pipeline asks of a clip's length; None asks for nothing.
+            Macro-expressions are for pre-training, which draws short pieces of them.
     """
 
     crop: bool = True
@@ -52,6 +56,7 @@ class Options:
     max_skipped: int | None = None
     workers: int = 1
     progress: bool = True
+    limits: ClipLimits | None = ClipLimits()
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
         settled, findings, habits = settle(reading.clips, options.progress)
         findings = [*reading.findings, *findings]
         state = _State(reader, folder, reading, habits, settled, findings)
-        jobs = _jobs(state, crop, options.fps)
+        jobs = _jobs(state, crop, options)
         used = [job.settled.clip for job in jobs]
         _conclude(state, used, {}, options)
         receipts = _write_frames(jobs, options)
@@ -186,11 +191,11 @@ def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
         raise MERDataError(f'{out}: names the data set, but the name {problem}')
 
 
-def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
-    """Make the jobs, of clips that an annotation file can hold."""
+def _jobs(state: _State, crop: Crop | None, options: Options) -> list[Job]:
+    """Make the jobs, of clips that an annotation file can hold and a model can use."""
     jobs = []
     for one in state.settled:
-        rate = one.clip.fps or state.reader.fps or fps
+        rate = one.clip.fps or state.reader.fps or options.fps
         job = Job(replace(one, clip=replace(one.clip, fps=rate)), state.out, crop)
         problems = [*row_problems({'dataset': 'x', 'label': 0, **_row(job)}, None)]
         if rate is None:
@@ -202,9 +207,24 @@ def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
         elif problem := name_problem(emotion_key(one.clip.emotion)):
             reason = f'{quote(one.clip.emotion)}: {problem}'
             state.findings.append(one.clip.finding('emotion', 'skipped', reason))
-        else:
+        elif _fits(state, job, options.limits):
             jobs.append(job)
     return jobs
+
+
+def _fits(state: _State, job: Job, limits: ClipLimits | None) -> bool:
+    """Tell whether a pipeline can use a clip, and add what is to be known of it."""
+    if limits is None or is_macro(state.reader.task):
+        return True
+    verdict = judge(limits, _row(job), is_micro(state.reader.task))
+    clip = job.settled.clip
+    if verdict.problem is not None:
+        state.findings.append(clip.finding(verdict.field, 'skipped', verdict.problem))
+        return False
+    state.findings += [
+        clip.finding(field, 'noted', reason) for field, reason in verdict.notes
+    ]
+    return True
 
 
 def _write_frames(jobs: Sequence[Job], options: Options) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from mmaction_mer.datasets.releases import READERS, Source, frame_writer
 from mmaction_mer.datasets.releases.prepare import Options, prepare
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.loso_plan import make_plan
+from mmaction_mer.motion.limits import ClipLimits
 from mmaction_mer.utils import write_json
 
 ROOT = Path(__file__).parents[3]
@@ -963,3 +964,43 @@ def test_other_pictures_are_another_annotation(faces, tmp_path):
         done = prepare(READERS['generic'], Source(faces), tmp_path / 'out', options)
         texts.append(done.files[0].read_bytes())
     assert texts[0] == texts[2] != texts[1]
+
+
+def test_clips_that_the_motion_filter_cannot_use_are_left_out(mini, tmp_path):
+    """The kind: sound on disk, and refused or changed by the pipeline of a config.
+
+    Five steps at 0.2 Hz last 25 s, at 2 Hz 2.5 s: as 16 frames 0.6 and 6 a second.
+    """
+    text = (mini / 'clips.csv').read_text()
+    text = text.replace('p1,a,happy,30', 'p1,a,happy,0.2')
+    (mini / 'clips.csv').write_text(text.replace('p1,b,sad,30', 'p1,b,sad,2'))
+    done = run_mini(mini, tmp_path / 'out')
+    assert [row['clip'] for row in done.rows] == ['b', 'a', 'b']
+    (lost,) = findings(done, 'skipped')
+    assert (lost['row'], lost['clip'], lost['field']) == (2, 'p1/a', 'offset')
+    assert 'lasts 25.00 s (frames 1 to 6 at 0.2 Hz)' in lost['reason']
+    assert '0.6 a second and hold motion up to 0.3 Hz' in lost['reason']
+    (noted,) = findings(done, 'noted')
+    assert noted['clip'] == 'p1/b'
+    assert 'is lowered to 2.97 Hz' in noted['reason']
+    assert '2.97 Hz' in (tmp_path / 'out' / 'report.md').read_text()
+    # What is drawn in short pieces may last as long as it likes.
+    assert len(run_mini(mini, tmp_path / 'pairs', limits=None).rows) == 4
+    assert len(run_mini(mini, tmp_path / 'low', limits=ClipLimits(low=0.1)).rows) == 4
+
+
+def test_long_clips_of_a_release_are_listed_and_kept(fake_releases, tmp_path):
+    """SMIC-VIS at 25 Hz has clips that last longer than half a second if cut wide."""
+    truth = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
+    row = truth.rows[0]
+    folder = truth.root / row.folder
+    last = max(folder.iterdir(), key=lambda path: (len(path.name), path.name))
+    stem, number = last.stem[:-5], int(last.stem[-5:])
+    held = len(list(folder.glob('*' + last.suffix)))
+    for n in range(1, 15 - held):
+        shutil.copy(last, folder / f'{stem}{number + n:05d}{last.suffix}')
+    done = prepare(READERS['smic-vis'], Source(truth.root), tmp_path / 'out', LINK)
+    assert len(done.rows) == len(truth.rows)
+    told = [one for one in done.report['findings'] if 'longer than' in one['reason']]
+    assert [one['clip'] for one in told] == [f'{row.subject}/{row.clip}']
+    assert 'lasts 0.52 s' in told[0]['reason'] and told[0]['action'] == 'noted'
