@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..motion.limits import ClipLimits, Verdict, judge
 from .annotation import MERDataError, clip_name
 from .clips import load_clip, locate, usable_clips
 
@@ -28,6 +29,32 @@ class ClipCheck:
     problems: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class LimitCheck:
+    """What :func:`check_limits` found.
+
+    Attributes:
+        problems: The reason, by name of each clip that the pipeline cannot use.
+        notes: One line per note on a clip that it can use.
+        lowered: By name of each clip whose pass band is narrowed, how far.
+    """
+
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    lowered: dict[str, Verdict] = field(default_factory=dict)
+
+    def summary(self, limits: ClipLimits) -> str:
+        """Say in a sentence how many pass bands are narrowed; empty for none."""
+        if not self.lowered:
+            return ''
+        edges = {name: one.upper or 0.0 for name, one in self.lowered.items()}
+        worst = min(edges, key=lambda name: edges[name])
+        return (
+            f'{len(edges)} clip(s) are too long for the whole pass band, {limits.band}:'
+            f' its upper edge is lowered, down to {edges[worst]:.3g} Hz in {worst}'
+        )
 
 
 def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Path:
@@ -92,6 +119,52 @@ def check_clips(
         found.notes = usable_clips(usable, str(root), source).notes
     found.sizes = dict(sizes.most_common())
     return found
+
+
+def check_limits(
+    rows: Iterable[Mapping[str, Any]], limits: ClipLimits, task: str | None = None
+) -> LimitCheck:
+    """Compare every clip's length and frame rate with what a pipeline asks for.
+
+    Nothing is read from disk.
+
+    Args:
+        rows: Valid rows of an annotation file.
+        limits: What the pipeline asks for.
+        task: ``metainfo.task_name`` of the file. Where it is micro-expressions, or not
+            given, clips that are too long to be any are noted.
+
+    Returns:
+        Every clip that cannot be used, and what is to be known about the others.
+    """
+    found, micro = LimitCheck(), is_micro(task)
+    for row in rows:
+        verdict, name = judge(limits, row, micro), clip_name(row)
+        if verdict.problem is not None:
+            found.problems[name] = f'clip {name}, {verdict.field}: {verdict.problem}'
+            continue
+        found.notes += [f'clip {name}, {key}: {text}' for key, text in verdict.notes]
+        if verdict.upper is not None:
+            found.lowered[name] = verdict
+    return found
+
+
+def is_micro(task: str | None) -> bool:
+    """Tell whether the clips of a task are micro-expressions, as where none is given.
+
+    >>> is_micro('macro-expression recognition'), is_micro(None)
+    (False, True)
+    """
+    return task is None or task.startswith('micro')
+
+
+def is_macro(task: str | None) -> bool:
+    """Tell whether the clips of a task are macro-expressions, for pre-training.
+
+    >>> is_macro('macro-expression recognition'), is_macro(None)
+    (True, False)
+    """
+    return task is not None and task.startswith('macro')
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict:

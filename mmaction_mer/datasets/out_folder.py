@@ -24,6 +24,32 @@ _MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where clips lie, each with its receipt.
+
+    Attributes:
+        frames: Folder of the frames.
+        receipts: Folder of the receipts.
+    """
+
+    frames: Path
+    receipts: Path
+
+    @property
+    def path(self) -> Path:
+        """The folder of both."""
+        return self.frames.parent
+
+    def clip(self, subject: str, clip: str) -> Path:
+        """Where the frames of a clip lie."""
+        return self.frames / subject / clip
+
+    def receipt(self, subject: str, clip: str) -> Path:
+        """The file that says what a clip was made from."""
+        return self.receipts / subject / f'{clip}.json'
+
+
+@dataclass(frozen=True)
 class OutFolder:
     """A prepared folder.
 
@@ -34,26 +60,42 @@ class OutFolder:
     path: Path
 
     @property
+    def work(self) -> Path:
+        """Where the work on it lies."""
+        return self.path / WORK
+
+    @property
     def frames(self) -> Path:
         """Where the frames lie."""
         return self.path / 'frames'
 
-    def receipt(self, subject: str, clip: str) -> Path:
-        """The file that says what a clip was made from."""
-        return self.path / WORK / 'receipts' / subject / f'{clip}.json'
+    @property
+    def now(self) -> Place:
+        """Where the clips lie that annotation files name."""
+        return Place(self.frames, self.work / 'receipts')
 
-    def stage(self, subject: str, clip: str) -> Path:
-        """Where the frames of a clip lie until they are complete."""
-        return self.path / WORK / 'stage' / subject / clip
+    @property
+    def stage(self) -> Place:
+        """Where clips lie that are finished and not in their places yet."""
+        return self._place('stage')
+
+    @property
+    def old(self) -> Place:
+        """Where clips lie that others are being put in the place of."""
+        return self._place('old')
+
+    def receipt(self, subject: str, clip: str) -> Path:
+        """The file that says what a clip in its place was made from."""
+        return self.now.receipt(subject, clip)
 
     def begin_annotations(self, names: Collection[str]) -> None:
         """Note which annotation files are about to be written; remove older ones."""
-        self._remove(set(self._annotations()) - set(names))
-        self._note(names)
+        self._remove(set(self.annotations()) - set(names))
+        self.note(names)
 
     def remove_annotations(self) -> None:
         """Remove the annotation files of an earlier run, before what they name goes."""
-        self._remove(self._annotations())
+        self._remove(self.annotations())
 
     def remove_clips(self, but: Collection[tuple[str, str]]) -> None:
         """Remove clips of earlier runs that are none any more."""
@@ -64,16 +106,21 @@ class OutFolder:
                 shutil.rmtree(self.frames.joinpath(*clip), ignore_errors=True)
                 if not self.frames.joinpath(*clip).exists():
                     receipt.unlink()
-        shutil.rmtree(self.path / WORK / 'stage', ignore_errors=True)
 
-    def _annotations(self) -> list[str]:
+    def annotations(self) -> list[str]:
+        """List the annotation files of an earlier run that are there."""
         names = self._owner().get('annotations', [])
         # They are removed: nothing else may be named here.
-        plain = re.compile(r'annotations(_[\w-]+)?\.json')
-        return [name for name in names if plain.fullmatch(str(name))]
+        own = [name for name in names if is_annotation(name)]
+        return [name for name in own if (self.path / name).exists()]
 
-    def _note(self, names: Collection[str]) -> None:
+    def note(self, names: Collection[str]) -> None:
+        """Note which annotation files are ours."""
         write_json(self.path / OWNER, {**self._owner(), 'annotations': sorted(names)})
+
+    def _place(self, name: str) -> Place:
+        folder = self.work / name
+        return Place(folder / 'frames', folder / 'receipts')
 
     def _owner(self) -> dict[str, Any]:
         content = read_json(self.path / OWNER, _MOST_BYTES)
@@ -86,6 +133,11 @@ class OutFolder:
     def _remove(self, names: Collection[str]) -> None:
         for name in names:
             (self.path / name).unlink(missing_ok=True)
+
+
+def is_annotation(name: Any) -> bool:
+    """Tell whether this can be the name of an annotation file that is made here."""
+    return bool(re.fullmatch(r'annotations(_[\w-]+)?\.json', str(name)))
 
 
 @contextlib.contextmanager
@@ -119,6 +171,7 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
 def _refuse_links(path: Path) -> None:
     """Refuse links in the folder: what is replaced would be elsewhere."""
     inside = [path / WORK, path / 'frames']
+    inside += [path / WORK / name for name in ('receipts', 'stage', 'old')]
     for folder, folders, _ in os.walk(path / 'frames'):
         inside += [Path(folder) / name for name in folders]
     for one in inside:

@@ -23,6 +23,7 @@ from .errors import MERRunError
 from .fingerprint import MAX_WEIGHTS
 from .memory import starved
 from .unknown_classes import line_to_allow
+from .wrapped_keys import without_wrappers
 
 #: Bytes that a checkpoint has at most.
 MAX_BYTES = MAX_WEIGHTS
@@ -178,6 +179,13 @@ def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
         raise CheckpointError(
             f'{path}: holds no weights by their names; give another checkpoint'
         )
+    try:
+        plain = without_wrappers(state)
+    except MERRunError as error:
+        raise CheckpointError(f'{path}: {error}') from error
+    if plain is not state:
+        # mmengine takes off module. alone, and of other names says that it has none.
+        content = {**content, 'state_dict': plain} if 'state_dict' in content else plain
     if _resuming.get():
         check_training_state(content, str(path))
     return content

@@ -13,16 +13,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from ..datasets.annotation import MERDataError
 from ..utils import printable
 from .errors import MERRunError
 from .memory import starved
+from .option_values import parse_value
 
 
-class CfgOptions(DictAction):
-    """mmengine's reader of ``key=value``; what is neither is a usage error."""
+class CfgOptions(argparse.Action):
+    """Reads ``key=value``, see :func:`~.option_values.parse_value`.
+
+    Any number of them after one option, and of the option; the last of a key counts.
+    """
 
     def __call__(
         self,
@@ -31,12 +35,17 @@ class CfgOptions(DictAction):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Read the pairs."""
+        """Read the pairs; what is none is a usage error."""
+        options = dict(getattr(namespace, self.dest, None) or {})
         for pair in values:
-            key, equals, _ = pair.partition('=')
+            key, equals, text = pair.partition('=')
             if not key or not equals:
                 parser.error(f'{option_string}: {pair!r} is not of the form key=value')
-        super().__call__(parser, namespace, values, option_string)
+            try:
+                options[key] = parse_value(text)
+            except ValueError as error:
+                parser.error(f'{option_string} {key}: {error}')
+        setattr(namespace, self.dest, options)
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +55,8 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         action=CfgOptions,
         help='change settings of the config, as in model.cls_head.num_classes=3; lists '
-        'as key="[a,b]" or key=a,b, nested ones as key="[(a,b),(c,d)]"',
+        'as key="[a,b]" or key=a,b, nested ones as key="[(a,b),(c,d)]", a text with a '
+        'comma as key="\'a, b\'"',
     )
     parser.add_argument(
         '--launcher',

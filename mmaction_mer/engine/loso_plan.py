@@ -10,10 +10,12 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from ..datasets.annotation import raise_problems
 from ..datasets.protocols import Fold, assert_disjoint, make_folds
 from ..evaluation.report import SELECTIONS
 from ..utils import atomic_write
 from .best_checkpoint import check_save_best
+from .config_limits import check_rows
 from .errors import MERRunError
 from .fingerprint import (
     NUMERICS,
@@ -64,6 +66,7 @@ class Plan:
         seed: Seed of the run.
         many_seeds: Whether the run is one of several that differ in nothing else.
         seen: Data sets whose subjects the pre-trained weights have seen.
+        notes: What is to be known of the clips before they are trained on.
     """
 
     folds: list[Fold]
@@ -78,6 +81,7 @@ class Plan:
     seed: int
     many_seeds: bool = False
     seen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -95,7 +99,8 @@ def make_plan(cfg: Config) -> Plan:
         The plan.
 
     Raises:
-        MERDataError: The annotation or the protocol cannot be used.
+        MERDataError: The annotation or the protocol cannot be used, or the pipeline
+            and the model cannot use some of the clips; all of these are named.
         MERRunError: An option is not known, the model has another number of classes
             than the annotation, or its weights have seen subjects that are tested on.
     """
@@ -146,7 +151,9 @@ def make_plan(cfg: Config) -> Plan:
     for fold in folds:
         check_fold_name(fold.name)
         assert_disjoint(fold, subjects)
-    clips, digest = look_at_clips(path, _tested_rows(tested, data, whole, folds))
+    rows = _tested_rows(tested, data, whole, folds)
+    notes = _refuse_unusable(cfg, path, whole, ((data, _rows(whole)), (tested, rows)))
+    clips, digest = look_at_clips(path, rows)
     config = {
         **canonical_config(cfg),
         'annotation': digest,
@@ -170,6 +177,7 @@ def make_plan(cfg: Config) -> Plan:
         options=options,
         seed=plan_seed(cfg),
         seen=tuple(seen),
+        notes=notes,
     )
 
 
@@ -199,7 +207,46 @@ def _tested_rows(
     else:
         same = alike[0] == alike[1]
         sets = [whole if same else DATASETS.build({**plain, 'side': 'all'})]
-    return [one.get_data_info(index) for one in sets for index in range(len(one))]
+    return [row for one in sets for row in _rows(one)]
+
+
+def _rows(dataset: Any) -> list[dict[str, Any]]:
+    return [dataset.get_data_info(index) for index in range(len(dataset))]
+
+
+def _refuse_unusable(
+    cfg: Config,
+    path: Path,
+    whole: Any,
+    sides: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]],
+) -> tuple[str, ...]:
+    """Refuse clips that pipeline and model cannot use, before any fold meets them.
+
+    Args:
+        cfg: The config of the protocol.
+        path: The annotation file.
+        whole: The data set with all subjects.
+        sides: Config and rows of what is trained on and of what is tested on.
+
+    Returns:
+        What is to be known of the others, each sentence once.
+
+    Raises:
+        MERDataError: There are such clips; each is named with its field.
+        MERRunError: The pass band of the config is none.
+    """
+    notes: dict[str, None] = {}
+    task = whole.metainfo.get('task_name')
+    for dataset, rows in sides:
+        found, note = check_rows(rows, dataset, cfg.get('model'), task)
+        raise_problems(
+            str(path),
+            'the pipeline and the model of this config cannot use all clips',
+            list(found.problems.values()),
+        )
+        if note:
+            notes[note] = None
+    return tuple(notes)
 
 
 def check_numbers(options: dict[str, Any]) -> None:

@@ -330,6 +330,8 @@ class LOSORunner:
             + (f', {more}' if more else ''),
             flush=True,
         )
+        for note in plan.notes:
+            print(f'note: {note}', flush=True)
         if not seeds and (self.cfg.get('randomness') or {}).get('seed') is None:
             print('no seed is given: 0 is used', flush=True)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..utils import atomic_write, quote
 from .checkpoint_reading import read_checkpoint as read_checkpoint
 from .errors import ConfigError, MERRunError
+from .wrapped_keys import without_wrappers
 
 KEY = 'frozen_fingerprint'
 
@@ -137,6 +138,9 @@ def load_slim(
                 f'the checkpoint holds more than weights by name: {quote(key)}; use '
                 f'the one that this config was trained with'
             )
+    marks = {prefix + KEY for prefix, _ in (('', model), *_prepared(model))}
+    if not state.keys() <= {*model.state_dict(), *marks}:
+        state = dict(without_wrappers(state))
     for prefix, module in (('', model), *_prepared(model)):
         _fill_frozen(module, state, prefix, (known or {}).get(prefix + KEY))
     try:

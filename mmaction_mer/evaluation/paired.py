@@ -8,6 +8,9 @@ Several seeds on a side: its score is the mean over its seeds, as in ``seeds.py`
 the resampling is of subjects still. It tells how the difference would vary with other
 people, for these very seeds.
 
+An interval over few subjects is too narrow, and so is a p-value that is read off the
+resamples. Beside it stands that of an exact test, see ``sign_flip.py``.
+
 McNemar's test sets two predictions against each other, clip by clip. The predictions
 of several seeds for one clip are no separate clips, so that putting them into one table
 would count every clip several times and make the p-value too small; and a majority vote
@@ -27,6 +30,7 @@ from scipy.stats import binomtest
 from ..datasets.annotation import MERDataError
 from .report import INTERVAL_LEVEL, INTERVAL_RESAMPLES, SELECTIONS
 from .seeds import align, draw_subjects, mean_scores
+from .sign_flip import MOST_EXACT, sign_flip_p, smallest_p
 
 #: The scores that are compared.
 COMPARED = ('acc', 'uf1', 'uar')
@@ -62,9 +66,11 @@ def compare_runs(
         A dict that fits into JSON; scores are fractions of 1: ``clips``,
         ``subjects``, ``seeds``, ``resamples``, ``interval_level``; ``scores``, by name,
         with ``a``, ``b``, ``difference`` (b - a), its percentile ``interval``,
-        ``share_not_above`` (of the resamples, those with a difference <= 0) and ``p``
-        (see :func:`bootstrap_p`), the last three None with a single subject; and
-        ``mcnemar``, see :func:`mcnemar`, a row per pair of seeds.
+        ``share_not_above`` (of the resamples, those with a difference <= 0), ``p``
+        (see :func:`bootstrap_p`) and ``sign_flip_p`` (see
+        :func:`~mmaction_mer.evaluation.sign_flip.sign_flip_p`), the last four None
+        with a single subject; and ``mcnemar``, see :func:`mcnemar`, a row per pair of
+        seeds.
 
     Raises:
         MERDataError: The runs are not of the same clips, or labels differ.
@@ -94,13 +100,15 @@ def compare_runs(
     points = [mean_scores(part, everyone) for part in parts]
     drawn = draw_subjects(people, resamples, seed)
     values = [mean_scores(part, drawn) for part in parts]
+    flipped = sign_flip_p(parts[0], parts[1], resamples, seed) if people > 1 else {}
     tail = (1 - level) / 2
     rows: dict[str, Any] = {}
     for name in COMPARED:
         a, b = (float(point[name][0]) for point in points)
         rows[name] = {
             'a': a, 'b': b, 'difference': float(_exact(np.array(b - a))),
-            'interval': None, 'share_not_above': None, 'p': None, **note,
+            'interval': None, 'share_not_above': None, 'p': None,
+            'sign_flip_p': flipped.get(name), **note,
         }  # fmt: skip
         if people > 1:
             apart = _exact(values[1][name] - values[0][name])
@@ -210,22 +218,28 @@ def format_comparison(comparison: dict[str, Any]) -> str:
     level = f'{comparison["interval_level"]:.0%} interval over subjects'
     lines = [
         f'{"score":<6}{"A":>8}{"B":>8}{"B - A":>9}   {level:<32}'
-        f'{"B - A <= 0":>10}{"p":>8}'
+        f'{"B - A <= 0":>10}{"p":>8}{"flip p":>9}'
     ]
     for name, row in comparison['scores'].items():
-        where, share, p = 'none: a single subject', '-', '-'
+        where, share, p, flip = 'none: a single subject', '-', '-', '-'
         if row['interval']:
             low, high = row['interval']
             where = f'{100 * low:+.2f} .. {100 * high:+.2f}'
             share = f'{100 * row["share_not_above"]:.1f} %'
-            p = _p(row['p'])
+            p, flip = _p(row['p']), _p(row['sign_flip_p'])
         lines.append(
             f'{name:<6}{100 * row["a"]:>8.2f}{100 * row["b"]:>8.2f}'
-            f'{100 * row["difference"]:>+9.2f}   {where:<32}{share:>10}{p:>8}{mark}'
+            f'{100 * row["difference"]:>+9.2f}   {where:<32}{share:>10}{p:>8}'
+            f'{flip:>9}{mark}'
         )
-    lines.append(
-        f'({comparison["resamples"]} resamples of the subjects, the same for A and B)'
-    )
+    people, draws = comparison['subjects'], comparison['resamples']
+    ways = f'all {2**people}' if people <= MOST_EXACT else f'{draws} drawn'
+    lines.append(f'({draws} resamples of the subjects, the same for A and B)')
+    if people > 1:
+        lines.append(
+            f'(flip p: A and B exchanged within subjects, {ways} ways; none is below '
+            f'{smallest_p(people, draws):.2g})'
+        )
     table = [
         "McNemar's exact test (clips; takes those of one person for independent)",
         f'{"seeds":<10}{"both right":>12}{"only A":>8}{"only B":>8}{"both wrong":>12}'

@@ -18,6 +18,7 @@ from ..engine.fold_config import mer_dataset
 from ..engine.fold_folder import seed_folders
 from ..engine.loso_plan import trained_folds
 from ..engine.slim_checkpoint import write_checkpoint
+from ..engine.wrapped_keys import without_wrappers
 from ..models.pretrained import WEIGHTS_DIR
 from ..utils import quote
 from .packed_file import FORMAT, MAX_BYTES, check_names, check_packed, is_packed, unpack
@@ -178,7 +179,9 @@ def _state_dict(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     state = content.get('state_dict')
     if not isinstance(state, dict):
         raise MERRunError(f'{path}: holds no state_dict; give another checkpoint')
-    return dict(state)
+    if not all(isinstance(key, str) for key in state):
+        return dict(state)  # what it is, the check of each weight says
+    return dict(without_wrappers(state))
 
 
 def _from_runs(path: Path) -> FoldWeights:

@@ -1,6 +1,7 @@
 """The motion front end on the device, augmentation, then normalisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmaction.registry import MODELS
@@ -9,8 +10,11 @@ from torch import Tensor
 
 from ..datasets.annotation import MERDataError
 from ..motion.front_end import front_end_matrices, motion_streams
+from ..motion.limits import ClipLimits
 from ..motion.transforms import BandNotice
 from .augmentation import Augmentation, Geometry
+
+_EDGES = ('low', 'high')
 
 
 @MODELS.register_module()
@@ -84,6 +88,18 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         draw = self.augmentation.draw if training else self.augmentation.middle
         inputs = self.inputs(streams, draw(len(streams)))
         return dict(inputs=inputs, data_samples=samples)
+
+    @classmethod
+    def clip_limits(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """What a preprocessor of this config asks of clips, before any is built.
+
+        Args:
+            config: Its config.
+
+        Returns:
+            Fields of :class:`~mmaction_mer.motion.limits.ClipLimits`.
+        """
+        return {edge: config.get(edge, getattr(ClipLimits, edge)) for edge in _EDGES}
 
     def matrices(self, length: int, samples: Sequence) -> Tensor:
         """The front end of clips as matrices ``(B, T + 1, T)``, on the CPU.

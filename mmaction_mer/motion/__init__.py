@@ -1,6 +1,7 @@
 """MOTION: from frames to magnified motion and a rank-pooled image."""
 
 from .front_end import front_end_matrices, motion_front_end, motion_streams
+from .limits import ClipLimits, Verdict, judge
 from .magnification import (
     level_gains,
     magnify,
@@ -28,17 +29,20 @@ from .transforms import (
 
 __all__ = [
     'BandNotice',
+    'ClipLimits',
     'EulerianMagnification',
     'PackMERInputs',
     'RankPooling',
     'StabilizeHead',
     'StandardizeLength',
+    'Verdict',
     'bandpass_matrix',
     'clamp_band',
     'effective_fps',
     'front_end_matrices',
     'head_columns',
     'interpolation_matrix',
+    'judge',
     'level_gains',
     'magnify',
     'magnify_pyramid',

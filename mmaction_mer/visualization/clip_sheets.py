@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ def write_clip_sheets(
     Args:
         rows: Valid rows of an annotation file.
         root: The folder that their paths start from.
-        folder: Where to; pages of an earlier, longer set of sheets are removed.
+        folder: Where to; pages of an earlier set of sheets are replaced when all of
+            these are drawn.
         classes: Names of the classes, see :func:`clip_sheets`.
         title: Above each page.
 
@@ -94,10 +96,15 @@ def write_clip_sheets(
     pages = math.ceil(len(rows) / PER_PAGE)
     sheets = clip_sheets(rows, root, classes, title=title)
     bar = tqdm(sheets, desc='contact sheets', total=pages, unit='page')
-    written = [
-        save_figure(sheet, folder / f'clips_{number:02d}.png')
+    # All or none: a page of other clips would pass for one of these.
+    stage = folder / '.new'
+    shutil.rmtree(stage, ignore_errors=True)
+    drawn = [
+        save_figure(sheet, stage / f'clips_{number:02d}.png')
         for number, sheet in enumerate(bar, start=1)
     ]
+    written = [path.replace(folder / path.name) for path in drawn]
+    shutil.rmtree(stage, ignore_errors=True)
     for old in folder.glob('clips_*.png'):
         # It would pass for a page of these.
         if re.fullmatch(r'clips_\d+\.png', old.name) and old not in written:

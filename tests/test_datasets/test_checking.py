@@ -176,3 +176,64 @@ def test_pipes_and_names_too_long_are_problems_of_their_clips(data, check, capsy
         assert f'fake/{row["subject"]}/{row["clip"]}' in printed
     assert check([str(path), '--frames', str(deep)]) == 1
     assert 'every clip can be used' not in capsys.readouterr().out
+
+
+def test_clips_that_the_motion_filter_cannot_use(data, check, capsys, fake):
+    """The kind: sound on disk, and refused or changed by the pipeline of a config.
+
+    Of 10 frames, so that the frame rate alone makes a clip long: 9 steps at 0.3 Hz last
+    30 s, which as 16 frames are 0.5 a second; at 4.5 Hz 2 s, at 15 Hz 0.6 s.
+    """
+    rows, root, write = data
+    for row, rate in zip(rows, (0.3, 4.5, 15.0), strict=False):
+        row['fps'] = rate
+    assert check([str(write()), '--json', str(root / 'found.json')]) == 1
+    out, err = capsys.readouterr()
+    assert '1 of 30 clips cannot be used' in err
+    assert 'Clips that cannot be used: 1' in out
+    assert 'clip fake/s0/c0, offset: the clip lasts 30.00 s' in out
+    assert 'none of the pass band, 0.4 to 4 Hz' in out
+    assert 'Length and frame rate: 3' in out
+    found = json.loads((root / 'found.json').read_text())
+    assert list(found['problems']) == ['fake/s0/c0']
+    for clip, words in (
+        ('s1/c1', 'lasts 2.00 s'),
+        ('s1/c1', 'are 7.5 a second, and the upper edge of the pass band, 4 Hz, is '
+                  'lowered to 3.71 Hz'),
+        ('s2/c2', 'lasts 0.60 s (frames 3 to 12 at 15 Hz), longer than a micro-'),
+    ):  # fmt: skip
+        assert any(clip in one and words in one for one in found['limits']), words
+    # The config's own limits, where one is named.
+    config = root / 'config.py'
+    config.write_text(
+        "data = dict(type='MERDataset', ann_file='a.json', pipeline=[\n"
+        "    dict(type='LoadMERFrames', max_frames=16),\n"
+        "    dict(type='StandardizeLength', length=16)])\n"
+        'test_dataloader = dict(dataset=data)\n'
+        "model = dict(type='MPTRecognizer', data_preprocessor=dict(\n"
+        "    type='MERDataPreprocessor', low=0.1, high=3.0))\n"
+    )
+    assert check([str(root / 'annotations.json'), '--config', str(config)]) == 0
+    out = capsys.readouterr().out
+    assert 'the upper edge of the pass band, 3 Hz, is lowered to 0.24' in out
+    assert '3.71 Hz' not in out
+    assert check([str(root / 'annotations.json'), '--config', 'none.py']) == 1
+    assert 'no such config file' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'task, problems, notes',
+    [('macro-expression recognition', 0, 0), ('facial expression recognition', 1, 0),
+     ('micro-expression recognition', 1, 1)],
+)  # fmt: skip
+def test_macro_expressions_may_last(data, check, capsys, fake, task, problems, notes):
+    """They are for pre-training on pairs of frames; anything else is filtered."""
+    rows, root, _ = data
+    rows[0]['fps'], rows[1]['fps'] = 0.3, 15.0
+    content = fake.content(*rows)
+    content['metainfo']['task_name'] = task
+    path = write_annotation(root / 'annotations.json', content)
+    assert check([str(path), '--json', str(root / 'found.json')]) == problems
+    found = json.loads((root / 'found.json').read_text())
+    assert (len(found['problems']), len(found['limits'])) == (problems, notes)
+    capsys.readouterr()

@@ -90,6 +90,8 @@ def test_two_runs(runs, tmp_path):
         'runs': {'a': str(a), 'b': str(b)},
         **expected,
         'notes': [
+            'only 10 subject(s): so few cannot stand for others; intervals and the '
+            'p-value from resamples come out too small, go by the flip p',
             'the configs differ in 1 place(s), A -> B:',
             '  train_cfg.max_iters: 8 -> 80',
         ],
@@ -199,7 +201,7 @@ def test_the_same_folds_of_unfinished_runs_are_compared_with_a_note(runs):
     assert done.stdout.count('1 of 10 folds are not done: s3') == 2
 
 
-@pytest.mark.parametrize('subjects', [1, 9, 10])
+@pytest.mark.parametrize('subjects', [1, 9, 10, 19, 20])
 def test_few_subjects_are_told_of(tmp_path, subjects):
     a, b = (
         write_run(tmp_path / name, seed=seed, subjects=subjects)
@@ -208,7 +210,10 @@ def test_few_subjects_are_told_of(tmp_path, subjects):
     done = compare(a, b)
     assert done.status == 0
     told = f'only {subjects} subject(s): so few cannot stand for others'
-    assert (told in done.stdout) == (subjects < 10)
+    assert (told in done.stdout) == (subjects < 20)
+    least = {1: None, 9: '0.0039', 10: '0.002'}.get(subjects, '0.0005')
+    flip = f'none is below {least})'
+    assert (flip in done.stdout) == (subjects > 1)
 
 
 def test_other_labels_and_classes_are_refused(runs):

@@ -1,5 +1,7 @@
 """Figures of a data set show what is in it; tools/data/browse.py writes them."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from mmaction_mer.visualization import (
     plot_times,
     write_clip_sheets,
 )
+from mmaction_mer.visualization.saving import save_figure
 
 CLASSES = ['negative', 'positive', 'surprise']
 
@@ -208,3 +211,31 @@ def test_sheets_are_written_page_by_page(data, tmp_path):
     # Fewer now: what is left of the others would pass for theirs.
     write_clip_sheets(rows, root, tmp_path / 'sheets')
     assert [page.name for page in (tmp_path / 'sheets').iterdir()] == names[:1]
+
+
+def test_sheets_are_replaced_when_all_are_drawn(data, tmp_path, monkeypatch):
+    """A run that is cut leaves the pages of the one before, all of them."""
+    rows, root = data
+    folder = tmp_path / 'sheets'
+    before = {
+        page: page.read_bytes() for page in write_clip_sheets(rows * 20, root, folder)
+    }
+    assert len(before) > 1
+    calls = []
+
+    def cut(sheet, path, dpi=150):
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return save_figure(sheet, path, dpi)
+
+    # The package has a function of this module's name.
+    module = sys.modules[write_clip_sheets.__module__]
+    monkeypatch.setattr(module, 'save_figure', cut)
+    with pytest.raises(KeyboardInterrupt):
+        write_clip_sheets(rows[::-1] * 20, root, folder)
+    assert {page: page.read_bytes() for page in before} == before
+    monkeypatch.undo()
+    pages = write_clip_sheets(rows[::-1] * 20, root, folder)
+    assert [page.read_bytes() for page in pages] != list(before.values())
+    assert sorted(folder.iterdir()) == pages

@@ -21,7 +21,7 @@ from mmaction_mer.utils import write_json
 #: So many differences of the configs are printed.
 SHOWN = 20
 #: Below so many subjects a bootstrap over them promises more than it can keep.
-FEW = 10
+FEW = 20
 
 Runs = Mapping[int, StoredRun]
 
@@ -143,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (people := comparison['subjects']) < FEW:
         notes.insert(
             0,
-            f'only {people} subject(s): so few cannot stand for others, and intervals '
-            f'and p-values over them come out too small',
+            f'only {people} subject(s): so few cannot stand for others; intervals and '
+            f'the p-value from resamples come out too small, go by the flip p',
         )
     print(f'A: {args.a}\nB: {args.b}\n')
     print(format_comparison(comparison))

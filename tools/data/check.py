@@ -2,8 +2,9 @@
 
     python tools/data/check.py data/casme2/annotations.json
 
-Of every clip 16 frames are decoded, as for training. The exit status is 0 if every
-clip can be used, else 1.
+Of every clip 16 frames are decoded, as for training. Its length and frame rate are
+compared with what the configs of MPT ask for, or with ``--config FILE``. The exit
+status is 0 if every clip can be used, else 1.
 """
 
 import argparse
@@ -14,9 +15,22 @@ from typing import Any
 
 from tqdm import tqdm
 
+# First of all: it repairs the host stack and registers this package's parts.
+import mmaction_mer  # noqa: F401
+
+# isort: split
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
-from mmaction_mer.datasets.checking import check_clips, frames_root, summarise
+from mmaction_mer.datasets.checking import (
+    LimitCheck,
+    check_clips,
+    check_limits,
+    frames_root,
+    is_macro,
+    summarise,
+)
 from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.engine.config_limits import config_limits
+from mmaction_mer.motion.limits import ClipLimits
 from mmaction_mer.utils import write_json
 
 
@@ -29,6 +43,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=Path,
         help='folder that its paths start from; default: frames/ beside it, or its own',
     )
+    parser.add_argument(
+        '--config',
+        help='config whose pipeline and model the clips are for; default: those of MPT',
+    )
     parser.add_argument('--json', type=Path, help='write what is found there')
     return parser.parse_args(argv)
 
@@ -38,12 +56,20 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
 
     Raises:
         MERDataError: The file itself, or the folder of the frames, cannot be used.
+        MERRunError: The config cannot be read.
     """
     content = read_annotation(args.annotation)
     metainfo, rows = content['metainfo'], content['data_list']
     root = args.frames or frames_root(args.annotation, rows)
     bar = tqdm(rows, desc='checking', unit='clip')
     found = check_clips(bar, root, str(args.annotation))
+    task = metainfo.get('task_name')
+    # Macro-expressions are for pre-training, which draws short pieces of them.
+    limits = None if is_macro(task) else ClipLimits()
+    if args.config is not None:
+        limits = config_limits(args.config)
+    asked = LimitCheck() if limits is None else check_limits(rows, limits, task)
+    found.problems = {**asked.problems, **found.problems}
     return {
         'annotation': str(args.annotation),
         'frames': str(root),
@@ -52,6 +78,7 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
         **summarise(rows, metainfo['classes']),
         'sizes': found.sizes,
         'notes': found.notes,
+        'limits': asked.notes,
         'problems': found.problems,
     }
 
@@ -84,6 +111,7 @@ def describe(found: Mapping[str, Any]) -> str:
     lines += [f'apex        missing in {found["without_apex"]} clips']
     for what, texts in (
         ('Frames missing', found['notes']),
+        ('Length and frame rate', found['limits']),
         ('Clips that cannot be used', list(found['problems'].values())),
     ):
         if texts:

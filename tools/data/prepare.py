@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+# First of all: it repairs the host stack and registers this package's parts.
+import mmaction_mer  # noqa: F401
+
+# isort: split
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.clip_store import find_store, write_store
 from mmaction_mer.datasets.clips import locate
@@ -11,6 +15,8 @@ from mmaction_mer.datasets.parallel import cores
 from mmaction_mer.datasets.releases import READERS, Source
 from mmaction_mer.datasets.releases.prepare import Options, prepare
 from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.engine.config_limits import config_limits
+from mmaction_mer.motion.limits import ClipLimits
 from mmaction_mer.visualization import write_clip_sheets
 
 
@@ -32,6 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--size', type=int, default=224, help='side of cropped faces, pixels (224)')
     add('--face-model', type=Path, help='YuNet model file (found where installed)')
     add('--fps', type=float, help='frame rate in Hz, where the release has none')
+    add('--config', help='config whose limits of length hold for clips (those of MPT)')
     add('--store', action='store_true', help='also write a store of whole clips')
     add('--strict', action='store_true', help='fail where counts differ')
     add('--max-skipped', type=int, help='so many rows may be left out (half of them)')
@@ -50,6 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         fps=args.fps,
         max_skipped=args.max_skipped,
         workers=args.workers,
+        limits=ClipLimits() if args.config is None else config_limits(args.config),
     )
     source = Source(args.root, args.sheet)
     done = prepare(READERS[args.release], source, args.out, options)

@@ -1,20 +1,22 @@
 """The frames of a prepared clip: cropped and aligned, or linked as they are.
 
 Each clip is a job of its own with a receipt, so that a killed run goes on where it
-was, and a changed release or setting is noticed.
+was, and a changed release or setting is noticed. It is finished in the stage; what
+stands in its place stays there (see ``swapping.py``).
 """
 
 import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from ...utils import write_json
 from ..annotation import MERDataError
@@ -23,14 +25,14 @@ from ..frames import each_frame
 from ..json_files import read_json
 from ..linking import link_or_copy
 from ..out_folder import OutFolder
+from ..parallel import in_processes
+from ..swapping import Swap
 from .settle import Settled
 
 # Raised when the same release gives other pictures.
 VERSION = 1
 # A clip has at most a hundred thousand frames, each with its name.
 _MOST_BYTES = 1 << 23
-# A receipt of this says that a folder may be half replaced, but is ours.
-_BEGUN = {'made_from': 'begun'}
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,45 @@ class Job:
         """Subject and clip, which are also the names of the folders."""
         return self.settled.clip.subject, self.settled.clip.name
 
-    @property
-    def folder(self) -> Path:
-        """Where the frames go."""
-        return self.out.frames.joinpath(*self.names)
+
+def write_frames(
+    jobs: Sequence[Job], swap: Swap | None, workers: int = 1, progress: bool = True
+) -> tuple[list[dict[str, Any]], list[Job]]:
+    """Write the frames of all clips whose frames are not there yet.
+
+    Args:
+        jobs: The clips.
+        swap: Puts clips in their places as they are done; None leaves them staged.
+        workers: Processes that read frames.
+        progress: Show a progress bar.
+
+    Returns:
+        The receipt of each clip, see :func:`write_clip`, and the jobs of the clips
+        that are left in the stage.
+    """
+    known = [current_receipt(job) for job in jobs]
+    todo = [job for job, (done, _) in zip(jobs, known, strict=True) if done is None]
+    made = tqdm(
+        in_processes(write_clip, todo, workers),
+        total=len(jobs),
+        initial=len(jobs) - len(todo),
+        desc='reading frames'
+        if all(job.crop is None for job in jobs)
+        else 'cropping faces',
+        unit='clip',
+        disable=not progress,
+    )
+    fresh, receipts, staged = iter(made), [], []
+    for job, (done, in_place) in zip(jobs, known, strict=True):
+        receipt = next(fresh) if done is None else done
+        receipts.append(receipt)
+        if in_place or 'made_from' not in receipt:
+            continue
+        if swap is None:
+            staged.append(job)
+        else:
+            swap.put(*job.names)
+    return receipts, staged
 
 
 def template(job: Job) -> str | None:
@@ -78,37 +115,52 @@ def template(job: Job) -> str | None:
     return job.settled.frames.template if job.settled.frames else None
 
 
-def current_receipt(job: Job) -> dict[str, Any] | None:
-    """Return the receipt of a clip that need not be written again."""
-    receipt = _read_receipt(job)
-    try:
-        if receipt is None or receipt['made_from'] != fingerprint(job):
-            return None
-        if 'error' in receipt or set(receipt['names']) <= set(os.listdir(job.folder)):
-            return receipt
-    except (OSError, LookupError, TypeError):
-        pass
-    return None
+def current_receipt(job: Job) -> tuple[dict[str, Any] | None, bool]:
+    """Find the receipt of a clip that need not be written again.
+
+    Returns:
+        The receipt, None where there is none; and whether the clip is in its place,
+        rather than in the stage.
+    """
+    made_from = None
+    for place in (job.out.now, job.out.stage):
+        receipt = _read_receipt(place.receipt(*job.names))
+        if receipt is None:
+            continue
+        try:
+            made_from = made_from or fingerprint(job)
+            if receipt['made_from'] == made_from and (
+                'error' in receipt
+                or set(receipt['names']) <= set(os.listdir(place.clip(*job.names)))
+            ):
+                return receipt, place == job.out.now
+        except (OSError, LookupError, TypeError):
+            continue
+    return None, False
 
 
 def write_clip(job: Job) -> dict[str, Any]:
-    """Write the frames of a clip, from onset to offset.
+    """Write the frames of a clip, from onset to offset, into the stage.
 
     Args:
         job: The clip.
 
     Returns:
         The receipt: either the ``names`` of the files and ``face`` (how it was found,
-        its score and the matrix of the crop), or ``error`` and its ``field``.
+        its score and the matrix of the crop), or ``error`` and its ``field``. What
+        holds ``made_from`` may be put in its place.
 
     Raises:
         MERDataError: The disk refuses.
     """
-    path, stage = job.out.receipt(*job.names), job.out.stage(*job.names)
+    stage = job.out.stage.clip(*job.names)
+    path = job.out.stage.receipt(*job.names)
     if foreign := _foreign(job):
         reason = f'{foreign}: was not made here: move it away, or choose another --out'
         return {'error': reason, 'field': 'frames'}
     try:
+        # Whatever happens from here on, an older receipt is not believed.
+        path.unlink(missing_ok=True)
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         receipt: dict[str, Any] = {'made_from': fingerprint(job)}
@@ -119,39 +171,31 @@ def write_clip(job: Job) -> dict[str, Any]:
         except FaceNotFound as error:
             # The same picture would be looked at with the same result.
             receipt |= {'error': str(error), 'field': 'face'}
+            shutil.rmtree(stage)
         except MERDataError as error:
+            shutil.rmtree(stage, ignore_errors=True)
             return {'error': str(error), 'field': 'frames'}
         else:
             receipt |= {'names': sorted(os.listdir(stage)), **made}
-        # Whatever happens from here on, the old receipt is not believed.
-        write_json(path, _BEGUN)
-        if job.folder.exists():
-            job.out.remove_annotations()
-            shutil.rmtree(job.folder)
-        if 'error' not in receipt:
-            job.folder.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(stage, job.folder)
         write_json(path, receipt)
     except OSError as error:
         raise MERDataError(
-            f'{error.filename or job.folder}: {error.strerror or error}; what is done '
-            f'stays'
+            f'{error.filename or stage}: {error.strerror or error}; what is done stays'
         ) from error
     return receipt
 
 
 def _foreign(job: Job) -> Path | None:
     """Find a file in a clip's folder that is none of ours."""
-    if not job.folder.exists():
+    folder = job.out.now.clip(*job.names)
+    if not folder.exists():
         return None
-    receipt = _read_receipt(job)
+    receipt = _read_receipt(job.out.receipt(*job.names))
     if receipt is None:
-        return job.folder
-    if receipt == _BEGUN:
-        return None
-    names = {name for name in os.listdir(job.folder) if not name.startswith('.')}
+        return folder
+    names = {name for name in os.listdir(folder) if not name.startswith('.')}
     others = sorted(names.difference(receipt.get('names', ())))
-    return job.folder / others[0] if others else None
+    return folder / others[0] if others else None
 
 
 def fingerprint(job: Job) -> str:
@@ -167,9 +211,9 @@ def fingerprint(job: Job) -> str:
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
-def _read_receipt(job: Job) -> dict[str, Any] | None:
+def _read_receipt(path: Path) -> dict[str, Any] | None:
     try:
-        receipt = read_json(job.out.receipt(*job.names), _MOST_BYTES)
+        receipt = read_json(path, _MOST_BYTES)
         if not isinstance(receipt, dict):
             return None
         told: tuple[Any, ...]

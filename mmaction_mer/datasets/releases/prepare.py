@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from ...motion.limits import ClipLimits, judge
 from ...utils import quote
-from ..annotation import MERDataError, write_annotation
+from ..annotation import MERDataError
+from ..checking import is_macro, is_micro
 from ..clip_store.sources import digest
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
 from ..out_folder import OutFolder, out_folder
-from ..parallel import in_processes
 from ..rules import MAX_FPS, name_problem, row_problems
+from ..swapping import Swap, undone_if_cut
 from .findings import Clip, Finding, Reading, drop_repeated
-from .frame_writer import Crop, Job, current_receipt, finder, template, write_clip
+from .frame_writer import Crop, Job, finder, template, write_frames
 from .habits import Habits, describe
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
@@ -43,6 +43,8 @@ class Options:
         max_skipped: So many clips may be left out; None is half of them.
         workers: Processes that read frames.
         progress: Show progress bars.
+        limits: What the pipeline asks of a clip's length; None asks for nothing.
+            Macro-expressions are for pre-training, which draws short pieces of them.
     """
 
     crop: bool = True
@@ -52,6 +54,7 @@ class Options:
     max_skipped: int | None = None
     workers: int = 1
     progress: bool = True
+    limits: ClipLimits | None = ClipLimits()
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
     Args:
         reader: How it is read.
         source: The release.
-        out: The prepared folder; may hold an earlier attempt, which is gone on with.
+        out: The prepared folder; may hold an earlier attempt, which is gone on with,
+            or what was prepared before, which is replaced when all of the new is done.
         options: The user's choices.
 
     Returns:
@@ -124,14 +128,18 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
     # Of sets that no reader is made for, the folder is the name.
     name = source.root.resolve().name
     title = reader.title if reader.labels else f'{name} ({reader.title})'
-    with out_folder(out, title) as folder:
+    with out_folder(out, title) as folder, undone_if_cut(folder):
         settled, findings, habits = settle(reading.clips, options.progress)
         findings = [*reading.findings, *findings]
         state = _State(reader, folder, reading, habits, settled, findings)
-        jobs = _jobs(state, crop, options.fps)
+        jobs = _jobs(state, crop, options)
         used = [job.settled.clip for job in jobs]
         _conclude(state, used, {}, options)
-        receipts = _write_frames(jobs, options)
+        # Where nothing is finished yet, there is nothing to keep until all is.
+        swap = (
+            None if folder.annotations() else Swap(folder, [job.names for job in jobs])
+        )
+        receipts, waiting = write_frames(jobs, swap, options.workers, options.progress)
         done = []
         for job, receipt in zip(jobs, receipts, strict=True):
             if 'error' in receipt:
@@ -147,7 +155,13 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
         )
         rows = [_row(job) | {'dataset': _dataset(state)} for job in done]
         made_from = sorted(one['made_from'] for one in receipts if 'names' in one)
-        files = _write_annotations(state, maps, rows, used, digest(made_from))
+        contents = _annotations(state, maps, rows, used, digest(made_from))
+        if swap is None:
+            swap = Swap(folder, [job.names for job in waiting])
+            for job in waiting:
+                swap.put(*job.names)
+        files = swap.publish(contents)
+        swap.close()
         # Clips that the release still names may only be away for a while.
         named = {(clip.subject, clip.name) for clip in reading.clips}
         folder.remove_clips(but=named)
@@ -186,11 +200,11 @@ def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
         raise MERDataError(f'{out}: names the data set, but the name {problem}')
 
 
-def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
-    """Make the jobs, of clips that an annotation file can hold."""
+def _jobs(state: _State, crop: Crop | None, options: Options) -> list[Job]:
+    """Make the jobs, of clips that an annotation file can hold and a model can use."""
     jobs = []
     for one in state.settled:
-        rate = one.clip.fps or state.reader.fps or fps
+        rate = one.clip.fps or state.reader.fps or options.fps
         job = Job(replace(one, clip=replace(one.clip, fps=rate)), state.out, crop)
         problems = [*row_problems({'dataset': 'x', 'label': 0, **_row(job)}, None)]
         if rate is None:
@@ -202,25 +216,24 @@ def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
         elif problem := name_problem(emotion_key(one.clip.emotion)):
             reason = f'{quote(one.clip.emotion)}: {problem}'
             state.findings.append(one.clip.finding('emotion', 'skipped', reason))
-        else:
+        elif _fits(state, job, options.limits):
             jobs.append(job)
     return jobs
 
 
-def _write_frames(jobs: Sequence[Job], options: Options) -> list[dict[str, Any]]:
-    """Write what is not there yet."""
-    receipts = [current_receipt(job) for job in jobs]
-    todo = [job for job, done in zip(jobs, receipts, strict=True) if done is None]
-    made = tqdm(
-        in_processes(write_clip, todo, options.workers),
-        total=len(jobs),
-        initial=len(jobs) - len(todo),
-        desc='cropping faces' if options.crop else 'reading frames',
-        unit='clip',
-        disable=not options.progress,
-    )
-    fresh = iter(made)
-    return [done if done is not None else next(fresh) for done in receipts]
+def _fits(state: _State, job: Job, limits: ClipLimits | None) -> bool:
+    """Tell whether a pipeline can use a clip, and add what is to be known of it."""
+    if limits is None or is_macro(state.reader.task):
+        return True
+    verdict = judge(limits, _row(job), is_micro(state.reader.task))
+    clip = job.settled.clip
+    if verdict.problem is not None:
+        state.findings.append(clip.finding(verdict.field, 'skipped', verdict.problem))
+        return False
+    state.findings += [
+        clip.finding(field, 'noted', reason) for field, reason in verdict.notes
+    ]
+    return True
 
 
 def _conclude(
@@ -303,13 +316,14 @@ def _row(job: Job) -> dict[str, Any]:
     }
 
 
-def _write_annotations(
+def _annotations(
     state: _State,
     maps: Sequence[LabelMap],
     rows: Sequence[dict[str, Any]],
     used: Sequence[Clip],
     frames: str,
-) -> list[Path]:
+) -> dict[str, dict[str, Any]]:
+    """Make the contents of the annotation files, by their names."""
     contents = {}
     for number, labels in enumerate(maps):
         name = 'annotations' if number == 0 else f'annotations_{labels.name}'
@@ -331,8 +345,4 @@ def _write_annotations(
             'format': 1,
         }
         contents[f'{name}.json'] = {'metainfo': metainfo, 'data_list': labelled}
-    state.out.begin_annotations(contents)
-    return [
-        write_annotation(state.out.path / name, content)
-        for name, content in contents.items()
-    ]
+    return contents

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from ...engine.checkpoint_reading import UNREADABLE, CheckpointError, read_torch_file
 from ...engine.checkpoint_scan import ScriptError
+from ...engine.errors import MERRunError
+from ...engine.wrapped_keys import without_wrappers
 from ...utils import QUOTE_LENGTH, open_regular, printable, quote, shown
 from .layout import ConversionError
 
@@ -48,7 +50,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
     Returns:
         Tensors by key, without what wraps them: an entry such as ``state_dict`` or
-        ``model``, and the ``module.`` of data parallel training.
+        ``model``, and the ``module.`` of data parallel training or the ``_orig_mod.``
+        of a compiled model.
 
     Raises:
         ConversionError: The file is not there, is damaged, or holds more than weights.
@@ -89,10 +92,10 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
             f'{source}: not only weights: {quote(others[:3])} are no tensors. Save the '
             f'state dict alone, or as one of the entries {CONTAINERS}'
         )
-    start = 'module.'
-    if all(key.startswith(start) for key in content):
-        return {key.removeprefix(start): value for key, value in content.items()}
-    return dict(content)
+    try:
+        return dict(without_wrappers(content))
+    except MERRunError as error:
+        raise ConversionError(f'{source}: {error}') from error
 
 
 def _read_torch(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """Onset, apex and offset out of a clip, on the device, then normalisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmaction.registry import MODELS
@@ -52,6 +53,12 @@ class KeyFramePreprocessor(MERDataPreprocessor):
                 f"missing_apex is 'refuse' or 'middle', got {missing_apex!r}"
             )
         self.missing_apex = missing_apex
+
+    @classmethod
+    def clip_limits(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """As in the parent: nothing is filtered, but an apex may be needed."""
+        refused = config.get('missing_apex', 'refuse') == 'refuse'
+        return dict(apex=refused and 'apex' in config.get('frames', FRAMES))
 
     def matrices(self, length: int, samples: Sequence) -> Tensor:
         """Which frames are picked, ``(B, F, T)``, on the CPU.

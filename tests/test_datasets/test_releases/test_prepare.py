@@ -16,7 +16,7 @@ import pytest
 from load_tool import load_tool
 from mmengine.config import Config
 
-from mmaction_mer.datasets import MERDataset, read_annotation
+from mmaction_mer.datasets import MERDataset, read_annotation, swapping
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.checking import frames_root
 from mmaction_mer.datasets.compose import make_composite
@@ -26,6 +26,7 @@ from mmaction_mer.datasets.releases import READERS, Source, frame_writer
 from mmaction_mer.datasets.releases.prepare import Options, prepare
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.loso_plan import make_plan
+from mmaction_mer.motion.limits import ClipLimits
 from mmaction_mer.utils import write_json
 
 ROOT = Path(__file__).parents[3]
@@ -721,14 +722,15 @@ def test_out_is_a_file_or_cannot_be_written(mini, tmp_path):
             run_mini(mini, out)
 
 
-def test_a_cut_between_two_sizes_never_mixes_them(faces, tmp_path, monkeypatch):
+def test_a_cut_between_two_sizes_leaves_the_old_one_whole(faces, tmp_path, monkeypatch):
+    """What is done of the new size waits, and is not done again."""
     out, calls = tmp_path / 'out', []
-    prepare(READERS['generic'], Source(faces), out, CROP)
-    assert (out / 'annotations.json').exists()
+    rows = prepare(READERS['generic'], Source(faces), out, CROP).rows
+    before = contents_below(out)
 
     def cut(path, value):
         calls.append(path)
-        if len(calls) == 2:  # the first clip is in its place, its receipt is not
+        if len(calls) == 2:  # one clip is done, the frames of another are
             raise KeyboardInterrupt
         return write_json(path, value)
 
@@ -737,12 +739,23 @@ def test_a_cut_between_two_sizes_never_mixes_them(faces, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         prepare(READERS['generic'], Source(faces), out, other)
     monkeypatch.undo()
-    # There is no annotation of clips that are half of one size, half of another.
-    assert not (out / 'annotations.json').exists()
-    done = prepare(READERS['generic'], Source(faces), out, CROP)
-    for row in done.rows:
+    assert contents_below(out) == before
+    assert prepare(READERS['generic'], Source(faces), out, CROP).rows == rows
+    assert contents_below(out) == before
+    with pytest.raises(KeyboardInterrupt):
+        calls.clear()
+        monkeypatch.setattr(frame_writer, 'write_json', cut)
+        prepare(READERS['generic'], Source(faces), out, other)
+    monkeypatch.setattr(frame_writer, 'write_json', lambda *_: calls.append(_) or 1 / 0)
+    first = calls[0]
+    with pytest.raises(ZeroDivisionError):
+        prepare(READERS['generic'], Source(faces), out, other)
+    assert calls[-1][0] != first  # the first clip was staged, the second begun anew
+    monkeypatch.undo()
+    for row in prepare(READERS['generic'], Source(faces), out, other).rows:
         for path in (out / 'frames' / row['frame_dir']).iterdir():
-            assert cv2.imread(str(path)).shape == (96, 96, 3)
+            assert cv2.imread(str(path)).shape == (64, 64, 3)
+    assert not (out / '.prepare' / 'stage').exists()
 
 
 def test_a_full_disk_is_not_remembered(mini, tmp_path, monkeypatch):
@@ -963,3 +976,242 @@ def test_other_pictures_are_another_annotation(faces, tmp_path):
         done = prepare(READERS['generic'], Source(faces), tmp_path / 'out', options)
         texts.append(done.files[0].read_bytes())
     assert texts[0] == texts[2] != texts[1]
+
+
+def test_clips_that_the_motion_filter_cannot_use_are_left_out(mini, tmp_path):
+    """The kind: sound on disk, and refused or changed by the pipeline of a config.
+
+    Five steps at 0.2 Hz last 25 s, at 2 Hz 2.5 s: as 16 frames 0.6 and 6 a second.
+    """
+    text = (mini / 'clips.csv').read_text()
+    text = text.replace('p1,a,happy,30', 'p1,a,happy,0.2')
+    (mini / 'clips.csv').write_text(text.replace('p1,b,sad,30', 'p1,b,sad,2'))
+    done = run_mini(mini, tmp_path / 'out')
+    assert [row['clip'] for row in done.rows] == ['b', 'a', 'b']
+    (lost,) = findings(done, 'skipped')
+    assert (lost['row'], lost['clip'], lost['field']) == (2, 'p1/a', 'offset')
+    assert 'lasts 25.00 s (frames 1 to 6 at 0.2 Hz)' in lost['reason']
+    assert '0.6 a second and hold motion up to 0.3 Hz' in lost['reason']
+    (noted,) = findings(done, 'noted')
+    assert noted['clip'] == 'p1/b'
+    assert 'is lowered to 2.97 Hz' in noted['reason']
+    assert '2.97 Hz' in (tmp_path / 'out' / 'report.md').read_text()
+    # What is drawn in short pieces may last as long as it likes.
+    assert len(run_mini(mini, tmp_path / 'pairs', limits=None).rows) == 4
+    assert len(run_mini(mini, tmp_path / 'low', limits=ClipLimits(low=0.1)).rows) == 4
+
+
+def test_long_clips_of_a_release_are_listed_and_kept(fake_releases, tmp_path):
+    """SMIC-VIS at 25 Hz has clips that last longer than half a second if cut wide."""
+    truth = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
+    row = truth.rows[0]
+    folder = truth.root / row.folder
+    last = max(folder.iterdir(), key=lambda path: (len(path.name), path.name))
+    stem, number = last.stem[:-5], int(last.stem[-5:])
+    held = len(list(folder.glob('*' + last.suffix)))
+    for n in range(1, 15 - held):
+        shutil.copy(last, folder / f'{stem}{number + n:05d}{last.suffix}')
+    done = prepare(READERS['smic-vis'], Source(truth.root), tmp_path / 'out', LINK)
+    assert len(done.rows) == len(truth.rows)
+    told = [one for one in done.report['findings'] if 'longer than' in one['reason']]
+    assert [one['clip'] for one in told] == [f'{row.subject}/{row.clip}']
+    assert 'lasts 0.52 s' in told[0]['reason'] and told[0]['action'] == 'noted'
+
+
+def contents_below(out):
+    """The bytes of all frames and annotation files of a prepared folder."""
+    files = [*(out / 'frames').rglob('*'), *out.glob('annotations*.json')]
+    return {path: path.read_bytes() for path in files if path.is_file()}
+
+
+def load_all(out):
+    dataset = MERDataset(
+        'annotations.json', PIPELINE, data_root=str(out), data_prefix=dict(img='frames')
+    )
+    return [dataset[index]['imgs'] for index in range(len(dataset))]
+
+
+def test_a_rerun_that_finds_no_face_leaves_what_was_there(tool, mini, tmp_path, capsys):
+    """The kind: a rerun with other options that fails. Here --no-crop is forgotten."""
+    out = tmp_path / 'out'
+    command = ['generic', '--root', mini, '--out', out, '--workers', 1]
+    command = [str(part) for part in command]
+    assert tool.main([*command, '--no-crop']) == 0
+    before = contents_below(out)
+    assert len(before) == 25
+    assert tool.main(command) == 1
+    assert '0 of 4 clips' in capsys.readouterr().err
+    assert contents_below(out) == before
+    # Each frame of clip n is 10 n + its number.
+    for number, frames in enumerate(load_all(out)):
+        assert [frame[0, 0, 0] for frame in frames] == [
+            10 * number + n for n in range(1, 7)
+        ]
+
+
+@pytest.mark.parametrize('case', ['skipped', 'fps', 'root', 'disk', 'face'])
+def test_a_rerun_that_fails_leaves_what_was_there(faces, tmp_path, monkeypatch, case):
+    """The kind again: options and releases with which a rerun ends in an error."""
+    out, release = tmp_path / 'out', tmp_path / faces.name
+    shutil.copytree(faces, release)
+    prepare(READERS['generic'], Source(release), out, CROP)
+    before, options = contents_below(out), dict(size=64, fps=100.0, progress=False)
+    if case == 'skipped':
+        options['max_skipped'] = 0
+    elif case == 'fps':
+        options['fps'] = 1e9
+    elif case == 'root':
+        for clip in ('plain', 'grey', 'tilted'):
+            shutil.rmtree(release / clip)
+    elif case == 'disk':
+        calls = []
+
+        def full(path, value):
+            calls.append(path)
+            if len(calls) == 3:
+                raise OSError(28, 'No space left on device', str(path))
+            return write_json(path, value)
+
+        monkeypatch.setattr(frame_writer, 'write_json', full)
+    else:
+        for path in (release / 'plain').iterdir():
+            path.unlink()
+            cv2.imwrite(str(path), np.zeros((64, 64, 3), np.uint8))
+        options['max_skipped'] = 1
+    with pytest.raises(MERDataError):
+        prepare(READERS['generic'], Source(release), out, Options(**options))
+    assert contents_below(out) == before
+    assert {frames[0].shape for frames in load_all(out)} == {(96, 96, 3)}
+
+
+def test_a_clip_whose_face_is_not_found_any_more_goes(faces, tmp_path):
+    """Frames that were not cropped do not stay as if they had been."""
+    out = tmp_path / 'out'
+    plain = Options(crop=False, fps=100.0, progress=False)
+    assert len(prepare(READERS['generic'], Source(faces), out, plain).rows) == 4
+    assert (out / 'frames' / 's3' / 'wall').is_dir()
+    assert len(prepare(READERS['generic'], Source(faces), out, CROP).rows) == 3
+    assert not (out / 'frames' / 's3' / 'wall').exists()
+    assert {frames[0].shape for frames in load_all(out)} == {(96, 96, 3)}
+    assert len(prepare(READERS['generic'], Source(faces), out, plain).rows) == 4
+    assert {frames[0].shape for frames in load_all(out)} == {(320, 320, 3)}
+
+
+STEPS = ('_move', 'write_annotation', 'write_json')
+
+
+def killed_at(step, work):
+    """Do some work in a child that is gone before its step-th step of an exchange.
+
+    Returns:
+        Whether it came to its end before that.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 3
+        try:
+            left = [step]
+
+            def counted(function):
+                def run(*args, **kwargs):
+                    left[0] -= 1
+                    if left[0] < 0:
+                        os._exit(9)
+                    return function(*args, **kwargs)
+
+                return run
+
+            for name in STEPS:
+                setattr(swapping, name, counted(getattr(swapping, name)))
+            shutil.rmtree = counted(shutil.rmtree)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 9)
+    return code == 0
+
+
+def test_killed_anywhere_in_the_exchange(mini, tmp_path):
+    """All of the old, all of the new, or no annotation until the next run, never both.
+
+    Each frame of clip n is 10 n + its number, and 100 more in the new release. The next
+    run, one that fails too, brings the old back; one that works goes on to the new.
+    """
+    done = tmp_path / 'done'
+    run_mini(mini, done / 'out')
+    old, broken = contents_below(done / 'out'), tmp_path / 'broken' / mini.name
+    for path in mini.rglob('*.png'):
+        grey = cv2.imread(str(path)) + 100
+        path.unlink()  # it is also the prepared frame
+        cv2.imwrite(str(path), grey)
+    shutil.copytree(mini, broken)
+    for clip in ('p1/a', 'p1/b', 'p2/a'):
+        shutil.rmtree(broken / clip)
+
+    def greys(out):
+        return [[int(one[0, 0, 0]) for one in frames] for frames in load_all(out)]
+
+    greys_old = [[10 * clip + n for n in range(1, 7)] for clip in range(4)]
+    greys_new = [[100 + grey for grey in clip] for clip in greys_old]
+    seen, step, ended = set(), 0, False
+    while not ended:
+        out = tmp_path / f'{step}' / 'out'
+        shutil.copytree(done / 'out', out)
+        ended = killed_at(step, lambda out=out: run_mini(mini, out))
+        state = 'none'
+        if (out / 'annotations.json').exists():
+            state = {False: 'old', True: 'new'}[greys(out) == greys_new]
+            assert greys(out) in (greys_old, greys_new)
+        seen.add(state)
+        closed = not (out / '.prepare' / 'swap.json').exists()
+        if step % 3 == 0 and not closed:
+            # Undoing may be cut as well.
+            killed_at(step // 3, lambda out=out: run_mini(broken, out))
+        with pytest.raises(MERDataError, match='3 are left out'):
+            run_mini(broken, out)
+        if state != 'new' or not closed:
+            assert contents_below(out) == {
+                out / path.relative_to(done / 'out'): data for path, data in old.items()
+            }
+            assert greys(out) == greys_old
+        assert len(run_mini(mini, out).rows) == 4
+        assert greys(out) == greys_new
+        assert sorted(os.listdir(out / '.prepare')) == [
+            'lock',
+            'receipts',
+            'release.json',
+        ]
+        shutil.rmtree(out)
+        step += 1
+    assert seen == {'old', 'new', 'none'} and step > 20
+
+
+@pytest.mark.parametrize(
+    'content', ['[]', '{}', '{"annotations": ["../x"], "clips": []}',
+                '{"annotations": [], "clips": [["..", "x", true, true]]}',
+                '{"annotations": [], "clips": [["a", "b", 1, true]]}', '{'],
+)  # fmt: skip
+def test_a_journal_that_is_none_moves_nothing(mini, tmp_path, content):
+    out = tmp_path / 'out'
+    run_mini(mini, out)
+    before = contents_below(out)
+    (out / '.prepare' / 'swap.json').write_text(content)
+    with pytest.raises(MERDataError, match=r'swap\.json: is not as it was written'):
+        run_mini(mini, out)
+    assert contents_below(out) == before
+
+
+def test_an_annotation_of_my_own_comes_back_too(mini, tmp_path, monkeypatch):
+    """One that has the name of a new one, and is no file of an earlier run."""
+    out = tmp_path / 'out'
+    run_mini(mini, out)
+    owner = out / '.prepare' / 'release.json'
+    owner.write_text(json.dumps({'release': json.loads(owner.read_text())['release']}))
+    mine = out / 'annotations.json'
+    mine.write_text('mine')
+    monkeypatch.setattr(swapping, 'write_annotation', lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_mini(mini, out)
+    assert mine.read_text() == 'mine'

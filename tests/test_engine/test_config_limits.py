@@ -1,0 +1,124 @@
+"""The clips that a config cannot use are known before its first fold.
+
+The kind: every clip is on disk and decodes, and training ends in the middle of a fold,
+at the first batch that holds a clip which pipeline and model cannot use.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from mmaction.registry import RUNNERS
+
+from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine.config_limits import config_limits, read_limits
+from mmaction_mer.engine.loso_plan import make_plan
+from mmaction_mer.motion.limits import ClipLimits
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+FILTERED = dict(data_preprocessor=dict(type='MERDataPreprocessor'))
+
+
+@pytest.fixture
+def with_rates(make_config, toy_data, tmp_path):
+    """A config over the toy's clips of 6 frames, some with another frame rate."""
+
+    def make(rates, task=None, **changes):
+        content = json.loads((toy_data / 'annotations.json').read_text())
+        for row in content['data_list']:
+            row['fps'] = rates.get(row['clip'], 100.0)
+        if task:
+            content['metainfo']['task_name'] = task
+        path = tmp_path / 'annotations.json'
+        path.write_text(json.dumps(content))
+        cfg = make_config(**changes)
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            loader.dataset.ann_file = str(path)
+        return cfg
+
+    return make
+
+
+def test_the_plan_names_every_clip_before_a_fold_starts(with_rates, tmp_path):
+    """Five steps at 0.2 Hz last 25 s; as 4 frames they are 0.12 a second."""
+    cfg = with_rates({'s1_c2': 0.2, 's4_c0': 0.1}, model=FILTERED)
+    with pytest.raises(MERDataError) as raised:
+        RUNNERS.build(cfg)
+    said = str(raised.value)
+    assert f'{tmp_path / "annotations.json"}: the pipeline and the model' in said
+    assert '2 problem(s)' in said
+    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in said
+    assert 'clip toy/s4/s4_c0, offset: the clip lasts 50.00 s' in said
+    assert '4 frames are 0.12 a second and hold motion up to 0.06 Hz' in said
+    assert not (tmp_path / 'run').exists()
+    # A model that filters nothing takes them all.
+    assert make_plan(with_rates({'s1_c2': 0.2})).notes == ()
+
+
+def test_the_plan_says_which_bands_are_lowered(with_rates, capsys):
+    """Five steps at 4 Hz last 1.25 s; as 4 frames they hold 0.99 * 2.4 / 2 Hz."""
+    cfg = with_rates({'s1_c2': 8.0, 's4_c0': 4.0, 's4_c1': 5.5}, model=FILTERED)
+    runner = RUNNERS.build(cfg)
+    assert runner.plan.notes == (
+        '3 clip(s) are too long for the whole pass band, 0.4 to 4 Hz: its upper edge '
+        'is lowered, down to 1.19 Hz in toy/s4/s4_c0',
+    )
+    runner._announce('train and test')
+    assert 'note: 3 clip(s) are too long' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('side', ['train_dataloader', 'test_dataloader'])
+def test_each_side_has_a_pipeline_of_its_own(with_rates, side):
+    cfg = with_rates({'s1_c2': 0.2})
+    magnify = [dict(type='EulerianMagnification'), dict(type='RankPooling')]
+    pipeline = cfg[side].dataset.pipeline
+    cfg[side].dataset.pipeline = [*pipeline[:-1], *magnify, pipeline[-1]]
+    with pytest.raises(MERDataError, match='toy/s1/s1_c2'):
+        make_plan(cfg)
+    for part in cfg[side].dataset.pipeline:
+        if part['type'] == 'EulerianMagnification':
+            part['fps'] = 50.0
+    assert make_plan(cfg).notes == ()
+
+
+def test_an_apex_that_is_needed(with_rates):
+    """The toy's clips have none, which MIACNet refused at the first batch."""
+    pre = dict(type='KeyFramePreprocessor')
+    with pytest.raises(MERDataError, match='16 problem') as raised:
+        make_plan(with_rates({}, model=dict(data_preprocessor=pre)))
+    assert 'clip toy/s1/s1_c0, apex: not known' in str(raised.value)
+    for more in (dict(missing_apex='middle'), dict(frames=('onset', 'offset'))):
+        make_plan(with_rates({}, model=dict(data_preprocessor={**pre, **more})))
+
+
+def test_a_band_that_is_none(with_rates):
+    pre = dict(type='MERDataPreprocessor', low=5.0)
+    with pytest.raises(MERRunError, match=r'low=5\.0, high=4\.0.*0 < low < high'):
+        make_plan(with_rates({}, model=dict(data_preprocessor=pre)))
+
+
+def test_what_configs_ask_for():
+    assert config_limits(f'{CONFIGS}/mpt_vit-b16_casme2.py') == ClipLimits()
+    assert config_limits(f'{CONFIGS}/miacnet_casme2.py') == ClipLimits(
+        low=None, high=None, apex=True
+    )
+    assert config_limits(f'{CONFIGS}/tsn_r18_rank-pooling_synthme.py') == ClipLimits(
+        low=None, high=None
+    )
+    # It draws pairs of frames, out of clips of any length.
+    assert config_limits(f'{CONFIGS}/ma2mi_mpt_synthme.py') is None
+
+
+def test_what_pipelines_and_models_ask_for():
+    load = [dict(type='LoadMERFrames'), dict(type='StandardizeLength', length=32)]
+    model = dict(type='MPTRecognizer')
+    assert read_limits(load, model) == ClipLimits(length=32)
+    assert read_limits(load, None) == ClipLimits(length=32, low=None, high=None)
+    pre = dict(type='mmaction.MERDataPreprocessor', high=3.0)
+    assert read_limits(load, dict(data_preprocessor=pre)).high == 3.0
+    # Magnified frames are filtered once more on the device; motion is not.
+    own = dict(type='EulerianMagnification', low=1.0, high=2.0)
+    assert read_limits([*load, own], model).low == 1.0
+    assert read_limits([*load, {**own, 'output': 'imgs'}], model).low == 0.4
+    assert read_limits([dict(type='SampleFrames'), *load], model) is None

@@ -1,0 +1,135 @@
+"""The sign-flip test against brute force: predictions exchanged line by line.
+
+The kind: p-values over a handful of subjects that are smaller than any test of so few
+could give.
+"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import permutation_test
+
+from mmaction_mer.evaluation.functional import scores
+from mmaction_mer.evaluation.paired import COMPARED, compare_runs, format_comparison
+from mmaction_mer.evaluation.sign_flip import MOST_EXACT, sign_flip_p, smallest_p
+
+
+def run(seed, subjects, share=0.6, clips=4):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for subject, clip in product(range(subjects), range(clips)):
+        label = (subject + clip) % 3
+        guess = label if rng.random() < share else int(rng.integers(3))
+        rows.append({
+            'dataset': 'samm', 'subject': f's{subject}', 'clip': f'c{clip}',
+            'label': label, 'prediction': guess,
+            'probabilities': [float(index == guess) for index in range(3)],
+        })  # fmt: skip
+    return rows
+
+
+def apart(pairs, flipped):
+    """Differences B - A after the exchange of some subjects, a mean over pairs."""
+    found = []
+    for a, b in pairs:
+        sides = [[], []]
+        for one, other in zip(a, b, strict=True):
+            change = one['subject'] in flipped
+            for side, line in zip(sides, (other, one) if change else (one, other),
+                                  strict=True):  # fmt: skip
+                side.append(line)
+        values = [
+            scores([row['label'] for row in side], [row['prediction'] for row in side],
+                   3)
+            for side in sides
+        ]  # fmt: skip
+        found.append([values[1][name] - values[0][name] for name in COMPARED])
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize('seeds', [(1, 1), (2, 2), (2, 1)])
+def test_every_exchange_by_hand(seeds):
+    """Two runs, pairs of seeds, and two seeds against one, each with each."""
+    subjects = 6
+    a = {seed: run(seed, subjects) for seed in range(seeds[0])}
+    b = {seed: run(10 + seed, subjects, 0.8) for seed in range(seeds[1])}
+    pairs = list(product(a.values(), b.values()))
+    if seeds[0] == seeds[1]:
+        pairs = list(zip(a.values(), b.values(), strict=True))
+    names = [f's{subject}' for subject in range(subjects)]
+    all_ways = np.array([
+        apart(pairs, {name for name, flip in zip(names, ways, strict=True) if flip})
+        for ways in product((False, True), repeat=subjects)
+    ])  # fmt: skip
+    wanted = np.mean(np.abs(all_ways) >= np.abs(all_ways[0]) - 1e-9, axis=0)
+    found = compare_runs(a, b, 3)['scores']
+    for name, difference, p in zip(COMPARED, all_ways[0], wanted, strict=True):
+        assert found[name]['difference'] == pytest.approx(difference)
+        assert found[name]['sign_flip_p'] == pytest.approx(p)
+    assert len(set(wanted.round(6))) > 1  # the scores differ in theirs
+
+
+def test_ten_subjects_give_no_less_than_two_in_1024():
+    """B is right once more in every subject: the bootstrap says 0.001."""
+    a = run(0, 10, 0.3)
+    b = [dict(line) for line in a]
+    for subject in range(10):
+        wrong = [line for line in b if line['subject'] == f's{subject}'
+                 and line['prediction'] != line['label']]  # fmt: skip
+        wrong[0]['prediction'] = wrong[0]['label']
+    found = compare_runs({0: a}, {0: b}, 3)
+    row = found['scores']['acc']
+    assert row['p'] == pytest.approx(2 / 2001)
+    assert row['sign_flip_p'] == pytest.approx(2 / 1024) == smallest_p(10, 2000)
+    text = format_comparison(found)
+    line = next(line for line in text.splitlines() if line.startswith('acc'))
+    assert line.split()[-2:] == ['0.0010', '0.0020']
+    assert 'all 1024 ways; none is below 0.002)' in text
+
+
+def test_accuracy_flips_the_sign_of_each_subject():
+    """As scipy's own test does, by what a subject adds to the difference."""
+    subjects = 9
+    rng = np.random.default_rng(4)
+    first, second = (rng.integers(0, 4, (1, subjects, 3, 3)) for _ in range(2))
+    second[..., 0] += first.sum(-1) - second.sum(-1)  # as many clips of each class
+    second[..., 0] = np.maximum(second[..., 0], 0)
+    first[..., 0] += second.sum(-1) - first.sum(-1)
+    hits = [np.trace(one[0], axis1=1, axis2=2) for one in (first, second)]
+    expected = permutation_test(
+        (hits[1] - hits[0],), lambda x, axis: x.sum(axis), vectorized=True,
+        permutation_type='samples', n_resamples=np.inf,
+    ).pvalue  # fmt: skip
+    assert sign_flip_p(first, second, 100)['acc'] == pytest.approx(expected)
+
+
+def test_many_subjects_are_drawn_and_the_draw_is_seeded():
+    """A mean of many draws is near the exact p, which adding a still subject keeps."""
+    a, b = run(1, MOST_EXACT, 0.5), run(2, MOST_EXACT, 0.62)
+    exact = compare_runs({0: a}, {0: b}, 3)['scores']
+    still = [
+        {**line, 'subject': 'still', 'prediction': line['label']} for line in a[:3]
+    ]
+    a, b = a + still, b + still
+    drawn = compare_runs({0: a}, {0: b}, 3, resamples=20_000)['scores']
+    again = compare_runs({0: a}, {0: b}, 3, resamples=20_000)['scores']
+    assert drawn == again
+    p, q = exact['acc']['sign_flip_p'], drawn['acc']['sign_flip_p']
+    assert 0.01 < p < 0.9
+    assert q == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 20_000) + 1e-4)
+    other = compare_runs({0: a}, {0: b}, 3, resamples=20_000, seed=1)['scores']
+    assert other['acc']['sign_flip_p'] != q
+    # What was seen is one of the exchanges, so that no p is zero.
+    better = [{**line, 'prediction': line['label']} for line in a]
+    worse = [{**line, 'prediction': (line['label'] + 1) % 3} for line in a]
+    sure = compare_runs({0: worse}, {0: better}, 3, resamples=99)
+    assert sure['scores']['acc']['sign_flip_p'] == pytest.approx(1 / 100)
+    assert '99 drawn ways; none is below 0.01)' in format_comparison(sure)
+
+
+def test_nothing_and_nobody():
+    same = compare_runs({0: run(0, 5)}, {0: run(0, 5)}, 3)['scores']
+    assert {row['sign_flip_p'] for row in same.values()} == {1.0}
+    alone = compare_runs({0: run(0, 1)}, {0: run(1, 1)}, 3)['scores']
+    assert {row['sign_flip_p'] for row in alone.values()} == {None}
