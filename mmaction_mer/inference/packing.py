@@ -75,6 +75,7 @@ class Packer:
             imgs=images,
             frame_inds=positions,
             fps=sampled_fps(fps, total, len(positions)),
+            frame_step=(total - 1) / (len(positions) - 1),
             total_frames=total,
             onset=0,
             apex=None if apex is None else round(apex),
