@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS
@@ -72,6 +72,9 @@ class MERDataset(BaseActionDataset):
             that leaves nobody out, this side is empty, the store is stale, or the
             pipeline reads by mmaction's samplers and decoders.
     """
+
+    #: The fields of a row that name a clip, which predictions have to carry.
+    METAINFO: ClassVar[dict[str, Any]] = {'names': ('dataset', 'subject', 'clip')}
 
     def __init__(
         self,
