@@ -22,6 +22,7 @@ from ..evaluation.mer_metric import MERMetric
 from ..evaluation.predictions import NAMES
 from .errors import ConfigError
 from .fold_config import annotation_path
+from .fold_runner import FoldRunner
 
 Person = tuple[str, str]
 
@@ -198,7 +199,8 @@ def watch_runners() -> None:
 
     @functools.wraps(call_hook)
     def checked(self: Runner, fn_name: str, **kwargs: Any) -> None:
-        if fn_name == 'before_run':
+        # The plan of a protocol and the guard of its folds have looked already.
+        if fn_name == 'before_run' and not isinstance(self, FoldRunner):
             check_run(self)
         call_hook(self, fn_name, **kwargs)
 
