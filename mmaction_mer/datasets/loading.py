@@ -18,7 +18,8 @@ class LoadMERFrames(BaseTransform):
     Required keys: what :class:`MERDataset` gives.
 
     Added keys: ``imgs`` (list of (H, W, 3) uint8 RGB), ``frame_inds``
-    (frame numbers, int64), ``fps`` (of the frames read, Hz), ``total_frames``
+    (frame numbers, int64), ``fps`` (of the frames read, Hz), ``frame_step`` (frames of
+    the recording from one frame read to the next), ``total_frames``
     (offset - onset + 1), ``clip_len``, ``num_clips`` (1), ``original_shape`` and
     ``img_shape`` (h, w).
 
@@ -55,9 +56,11 @@ class LoadMERFrames(BaseTransform):
                 f'alone is read by LoadMERSource, as in the test_pipeline of our '
                 f'configs, or by MERInferencer'
             )
+        recorded = results['fps']
         results.update(load_clip(results, self.max_frames))
         shape = results['imgs'][0].shape[:2]
         results.update(
+            frame_step=recorded / results['fps'],
             clip_len=len(results['imgs']),
             num_clips=1,
             original_shape=shape,

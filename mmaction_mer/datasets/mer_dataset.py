@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from mmaction.datasets.base import BaseActionDataset
 from mmaction.registry import DATASETS
@@ -14,6 +14,7 @@ from .annotation import MERDataError, clip_name, read_annotation
 from .clip_cache import CachedPipeline, beginning
 from .clip_store import ClipStore, find_store
 from .clips import usable_clips
+from .pipelines import build_transforms, refuse_stock_readers
 from .protocols import Fold, assert_disjoint, check_known
 
 SIDES = ('all', 'train', 'val', 'test')
@@ -43,14 +44,16 @@ class MERDataset(BaseActionDataset):
 
     Args:
         ann_file: The annotation file, below ``data_root`` or absolute.
-        pipeline: Transforms; the first is :class:`LoadMERFrames`.
+        pipeline: Transforms; the first is :class:`LoadMERFrames`. Names without a
+            prefix are mmaction's, whatever the default scope is.
         data_root: Folder that ``ann_file`` and ``data_prefix`` start from.
         data_prefix: ``dict(img=...)``: the folder that the paths in the
             annotation start from, below ``data_root`` or absolute.
-        held_out: Subject or subjects to test on.
-        inner: Subjects of the training side that are set aside to validate on.
+        held_out: Subject or subjects to test on; needs another side than ``'all'``.
+        inner: Subjects of the training side that are set aside to validate on; needs
+            another side than ``'all'``.
         side: ``'train'`` (neither held out nor inner), ``'val'`` (inner),
-            ``'test'`` (held out) or ``'all'``.
+            ``'test'`` (held out) or ``'all'`` (everybody, nobody named).
         max_missing: So many clips may lack their frames.
         filter_cfg: Values to keep, by field of the annotation, such as
             ``dict(dataset=['casme2', 'samm'])``.
@@ -65,9 +68,13 @@ class MERDataset(BaseActionDataset):
 
     Raises:
         MERDataError: The annotation is broken, too many clips lack frames, a
-            subject does not exist or is on two sides, this side is empty, or the
-            store is stale.
+            subject does not exist or is on two sides, subjects are named for a side
+            that leaves nobody out, this side is empty, the store is stale, or the
+            pipeline reads by mmaction's samplers and decoders.
     """
+
+    #: The fields of a row that name a clip, which predictions have to carry.
+    METAINFO: ClassVar[dict[str, Any]] = {'names': ('dataset', 'subject', 'clip')}
 
     def __init__(
         self,
@@ -104,9 +111,20 @@ class MERDataset(BaseActionDataset):
             raise MERDataError("side='test' needs held_out, the subjects to test on")
         if side == 'val' and not self.inner:
             raise MERDataError("side='val' needs inner, the subjects to validate on")
+        if side == 'all' and (self.held_out or self.inner):
+            field = 'held_out' if self.held_out else 'inner'
+            raise MERDataError(
+                f"{ann_file}: side='all', the default, gives the clips of everybody, "
+                f'those of {field} ({", ".join(self.held_out or self.inner)}) too: '
+                f"write side='train' to train without them, "
+                f'side={"test" if self.held_out else "val"!r} to evaluate on them, or '
+                f'leave {field} out to read all clips'
+            )
+        transforms = build_transforms(pipeline)
+        refuse_stock_readers(transforms, ann_file)
         super().__init__(
             ann_file,
-            pipeline=pipeline,
+            pipeline=transforms,
             data_root=data_root,
             data_prefix=data_prefix,
             filter_cfg=filter_cfg,

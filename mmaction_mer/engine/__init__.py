@@ -5,6 +5,7 @@ from .fold_runner import FoldRunner
 from .hooks import SlimCheckpointHook
 from .loso_runner import LOSORunner
 from .pretraining_hooks import PretrainedOnHook, ReconstructionHook, ThroughputHook
+from .run_checks import watch_runners
 from .seeded_loop import SeededTrainLoop
 from .slim_checkpoint import (
     checkpoint_state_dict,
@@ -31,3 +32,5 @@ __all__ = [
     'load_slim',
     'slim_state_dict',
 ]
+
+watch_runners()

@@ -6,6 +6,7 @@ import sys
 from tqdm import tqdm
 
 from ..datasets.annotation import MERDataError
+from ..evaluation.mer_metric import NamelessSamples
 from .command_line import explained
 from .errors import ConfigError, FoldsFailed, MERRunError
 from .run import Job
@@ -29,7 +30,7 @@ def of_one_fold(error: BaseException) -> bool:
     if isinstance(error, OSError) and not isinstance(error, MERRunError):
         return error.errno not in _FULL and explained(error) is not None
     known = isinstance(error, MERDataError | MERRunError)
-    return known and not isinstance(error, ConfigError)
+    return known and not isinstance(error, ConfigError | NamelessSamples)
 
 
 class Failures:

@@ -11,6 +11,8 @@ from ..datasets.protocols import Fold, inner_split
 from .errors import MERRunError
 from .fold_folder import LAST, FoldFolder
 
+#: What a data set is given that shall hold everybody's clips, whatever its config says.
+EVERYBODY = dict(side='all', held_out=None, inner=())
 # mmengine's vis backend that writes to the work directory.
 LOCAL = 'LocalVisBackend'
 

@@ -87,7 +87,7 @@ def held_out_clips(
         check_model(fold)
         load_slim(model, read_checkpoint(fold.model)['state_dict'])
         dataset = DATASETS.build(
-            dict(data, held_out=fold.state()['held_out'], side='test')
+            dict(data, held_out=fold.state()['held_out'], inner=(), side='test')
         )
         for index in range(len(dataset)):
             row = dataset.get_data_info(index)

@@ -25,7 +25,7 @@ from .fingerprint import (
     pretrained_digests,
 )
 from .fold_check import differing
-from .fold_config import annotation_path, mer_dataset, plan_seed
+from .fold_config import EVERYBODY, annotation_path, mer_dataset, plan_seed
 from .fold_folder import FoldFolder, check_fold_name, check_fold_place, find_folds
 from .fold_runner import say_once
 from .hooks import clip_datasets, clip_subjects
@@ -131,7 +131,7 @@ def make_plan(cfg: Config) -> Plan:
     # The data set itself says who is left once filters and missing frames are seen.
     for handler in MMLogger.get_current_instance().handlers:
         handler.addFilter(say_once)
-    whole = DATASETS.build({**copy.deepcopy(data), 'side': 'all', 'pipeline': []})
+    whole = DATASETS.build({**copy.deepcopy(data), **EVERYBODY, 'pipeline': []})
     check_classes(cfg, list(whole.metainfo['classes']), path)
     if not whole.metainfo.get('subjects_known', True):
         raise MERRunError(
@@ -200,13 +200,13 @@ def _tested_rows(
     plain = {**copy.deepcopy(tested), 'pipeline': [], 'test_mode': True}
     if tested.get('indices') is not None:
         # So many clips of each fold's own, whichever these are.
+        plain = {**plain, 'inner': (), 'side': 'test'}
         sets = [
-            DATASETS.build({**plain, 'held_out': list(fold.held_out), 'side': 'test'})
-            for fold in folds
+            DATASETS.build({**plain, 'held_out': list(fold.held_out)}) for fold in folds
         ]
     else:
         same = alike[0] == alike[1]
-        sets = [whole if same else DATASETS.build({**plain, 'side': 'all'})]
+        sets = [whole if same else DATASETS.build({**plain, **EVERYBODY})]
     return [row for one in sets for row in _rows(one)]
 
 

@@ -14,7 +14,7 @@ from ..evaluation.predictions import (
 )
 from .draws import streams_kept
 from .errors import ConfigError
-from .fold_config import mer_dataset
+from .fold_config import EVERYBODY, mer_dataset
 from .fold_folder import FoldFolder
 from .run_clips import digest_of
 from .stored_plan import sound_run, stored_clips
@@ -37,7 +37,7 @@ def check_names(cfg: Config) -> None:
     """
     loader = copy.deepcopy(cfg.test_dataloader)
     mer_dataset(loader, 'test_dataloader').update(
-        side='all', test_mode=True, serialize_data=False
+        EVERYBODY, test_mode=True, serialize_data=False
     )
     # Looking must not change what is drawn later.
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction'))

@@ -22,7 +22,7 @@ from ..motion.transforms import RankPooling
 from ..utils import atomic_write
 from .draws import streams_kept
 from .errors import MERRunError
-from .fold_config import mer_dataset
+from .fold_config import EVERYBODY, mer_dataset
 from .fold_folder import seed_folders
 from .run_figures import read_figures
 from .stored_runs import (
@@ -221,11 +221,9 @@ def clip_rows(cfg: Config, names: Container[str]) -> tuple[dict[str, Any], list[
     loader = copy.deepcopy(cfg.test_dataloader)
     config = mer_dataset(loader, 'test_dataloader')
     config.update(
-        side='all', test_mode=True, serialize_data=False, cache=False, store=False,
+        EVERYBODY, test_mode=True, serialize_data=False, cache=False, store=False,
         max_missing=10**9,
     )  # fmt: skip
-    for key in ('held_out', 'inner'):
-        config.pop(key, None)
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction'))
     with scope:
         dataset = DATASETS.build(config)

@@ -1,5 +1,6 @@
 """``MERMetric``: the scores of ``functional.py`` inside mmaction's evaluator."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,14 +18,20 @@ class NotFiniteScores(MERDataError):
     """Scores of a clip that are NaN or infinite: those of a model that diverged."""
 
 
+class NamelessSamples(MERDataError):
+    """Samples of a MERDataset that do not say whose clip they are."""
+
+
 @METRICS.register_module()
 class MERMetric(BaseMetric):
     """Accuracy, UF1, UAR and both other F1 of the clips it is shown.
 
     It takes the data samples of any mmaction recognizer whose head averages
     probabilities (``average_clips='prob'``). Dataset, subject and clip are read
-    from their metainfo; samples without these three are named by their place
-    in the test set, so that stock mmaction datasets can be scored too.
+    from their metainfo. Samples of a :class:`~mmaction_mer.datasets.MERDataset` must
+    carry them: ``meta_keys`` of the packing transform. Those of stock mmaction datasets
+    have none; they are scored too, named by their place in the test set, with one
+    warning that no figure by subject can be made of them.
 
     Args:
         num_classes: Number of classes. Default: that of ``classes``, else of the
@@ -54,6 +61,7 @@ class MERMetric(BaseMetric):
             )
         self.num_classes = len(classes) if classes is not None else num_classes
         self.predictions_file = predictions_file
+        self._told = False
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
         """Keep label and prediction of a batch of data samples.
@@ -62,8 +70,35 @@ class MERMetric(BaseMetric):
             data_batch: Not used.
             data_samples: ``ActionDataSample.to_dict()`` of each clip: ``gt_label``
                 (1,), ``pred_score`` (C,) probabilities and ``pred_label`` (1,).
+
+        Raises:
+            NamelessSamples: A sample of a MERDataset does not say whose clip it is.
         """
-        self.results.extend(prediction_line(sample) for sample in data_samples)
+        lines = [prediction_line(sample) for sample in data_samples]
+        for line in lines:
+            self._check_names(line)
+        self.results.extend(lines)
+
+    def _check_names(self, line: Mapping[str, Any]) -> None:
+        missing = [name for name in NAMES if name not in line]
+        if not missing:
+            return
+        if (self.dataset_meta or {}).get('names'):
+            raise NamelessSamples(
+                f'MERMetric: a sample of a MERDataset comes without '
+                f'{", ".join(missing)}, so that its prediction belongs to nobody: add '
+                f'meta_keys={NAMES} to the packing transform, the last of the pipeline'
+            )
+        if not self._told and 'subject' in missing:
+            self._told = True
+            print_log(
+                "MERMetric: samples without a subject: written as subject 'unknown', "
+                'and figures by subject (leave-one-subject-out pooling, intervals, '
+                'comparisons) cannot be made of them. Where the data have subjects, '
+                f'add meta_keys={NAMES} to the packing transform.',
+                'current',
+                logging.WARNING,
+            )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score the clips of all ranks; write them if asked to.
@@ -111,8 +146,8 @@ def prediction_line(sample: Mapping[str, Any]) -> dict[str, Any]:
         sample: ``ActionDataSample.to_dict()`` after ``predict``.
 
     Returns:
-        A prediction line (see ``predictions.py``); the names are missing where
-        the sample does not carry all three.
+        A prediction line (see ``predictions.py``), with those names that the sample
+        carries.
 
     Raises:
         NotFiniteScores: A score is NaN or infinite.
@@ -124,7 +159,6 @@ def prediction_line(sample: Mapping[str, Any]) -> dict[str, Any]:
     {'label': 1, 'prediction': 1, 'probabilities': [0.25, 0.75]}
     """
     names = {field: sample[field] for field in NAMES if field in sample}
-    names = names if len(names) == len(NAMES) else {}
     where = '/'.join(map(str, names.values())) or 'a clip without a name'
     label, score = torch.as_tensor(sample['gt_label']), sample['pred_score']
     if label.numel() != 1:
@@ -160,7 +194,5 @@ def prediction_line(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fill_names(line: dict[str, Any], place: int, dataset: str) -> dict[str, Any]:
-    if 'clip' in line:
-        return line
     names = {'dataset': dataset, 'subject': 'unknown', 'clip': f'sample{place:06d}'}
     return {**names, **line}

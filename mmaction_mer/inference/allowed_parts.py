@@ -459,7 +459,11 @@ PARTS: dict[str, Part] = {
     'FormatShape': Part(
         FormatShape, TRANSFORMS, {'input_format': one_of('NCHW')}, ('input_format',)
     ),
-    'PackMERInputs': Part(PackMERInputs, TRANSFORMS, {'meta_keys': _META}),
+    'PackMERInputs': Part(
+        PackMERInputs,
+        TRANSFORMS,
+        {'meta_keys': _META, 'fps': maybe(real(1e-3, 1e5))},
+    ),
     'PackActionInputs': Part(PackActionInputs, TRANSFORMS, {'meta_keys': _META}),
 }
 _MODEL = parts('MPTRecognizer', 'MIACRecognizer', 'Recognizer2D')

@@ -49,6 +49,7 @@ def clip_results(
         imgs=images,
         frame_inds=positions,
         fps=sampled_fps(fps, total, len(positions)),
+        frame_step=(total - 1) / (len(positions) - 1),
         total_frames=total,
         onset=0,
         apex=None,

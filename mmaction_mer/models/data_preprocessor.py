@@ -115,9 +115,11 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         for sample in samples:
             if 'fps' not in sample:
                 raise MERDataError(
-                    f'clip {sample.get("clip", "(unnamed)")}: no fps in the data '
-                    'sample; the pass band is in Hz, so keep fps in the meta_keys of '
-                    'PackMERInputs'
+                    f'clip {sample.get("clip", "(unnamed)")}: no frame rate in the '
+                    'data sample, and the pass band is in Hz: keep fps in the '
+                    'meta_keys of PackMERInputs, and where the readers of the '
+                    'pipeline say none (of mmaction, DecordInit alone does), give '
+                    'PackMERInputs fps=..., the frames a second of the recording'
                 )
             names = (
                 sample.get('dataset', 'this dataset'),

@@ -1,5 +1,6 @@
 """MOTION: from frames to magnified motion and a rank-pooled image."""
 
+from .frame_rates import frame_rate
 from .front_end import front_end_matrices, motion_front_end, motion_streams
 from .limits import ClipLimits, Verdict, judge
 from .magnification import (
@@ -12,6 +13,7 @@ from .magnification import (
 from .rank_pooling import rank_pool, rank_pooling_weights, to_grey_levels
 from .stabilize import stabilize
 from .steady import head_columns, remove_head_motion, remove_head_motion_numpy
+from .stock_packing import watch_packing
 from .temporal import (
     bandpass_matrix,
     clamp_band,
@@ -39,6 +41,7 @@ __all__ = [
     'bandpass_matrix',
     'clamp_band',
     'effective_fps',
+    'frame_rate',
     'front_end_matrices',
     'head_columns',
     'interpolation_matrix',
@@ -57,3 +60,5 @@ __all__ = [
     'to_grey_levels',
     'to_video',
 ]
+
+watch_packing()

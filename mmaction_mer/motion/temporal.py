@@ -133,6 +133,27 @@ def interpolation_matrix(
     return matrix
 
 
+def resampling_matrix(places: np.ndarray, length: int) -> np.ndarray:
+    """Linear interpolation in time from irregular places to regular ones.
+
+    Args:
+        places: Time of each of T frames in any unit, rising, ``(T,)``; a frame may
+            stand twice.
+        length: Frames out, at least 2.
+
+    Returns:
+        Matrix ``(length, T)``; every row sums to one. First and last frame are kept.
+
+    Example:
+        >>> resampling_matrix(np.array([0, 1, 4]), 3).round(2).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.67, 0.33], [0.0, 0.0, 1.0]]
+    """
+    wanted = np.linspace(places[0], places[-1], length)
+    return np.stack(
+        [np.interp(wanted, places, one) for one in np.eye(len(places))], axis=1
+    )
+
+
 def clamp_band(
     fps: float, low: float, high: float
 ) -> tuple[tuple[float, float], str | None]:

@@ -10,10 +10,23 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from ..datasets.annotation import MERDataError
+from .frame_rates import (
+    IrregularSampling,
+    clip_of,
+    frame_rate,
+    frame_step,
+    recording_rate,
+    sampled_numbers,
+)
 from .magnification import magnify, magnify_pyramid, to_video
 from .rank_pooling import rank_pool
 from .stabilize import stabilize
-from .temporal import clamp_band, effective_fps, interpolation_matrix
+from .temporal import (
+    clamp_band,
+    effective_fps,
+    interpolation_matrix,
+    resampling_matrix,
+)
 
 # What mmaction's geometric transforms leave behind in the results.
 _GEOMETRY = ('img_shape', 'flip', 'flip_direction', 'crop_quadruple', 'crop_bbox')
@@ -69,30 +82,15 @@ class BandNotice:
             )
 
 
-def frame_rate(results: dict) -> float:
-    """Effective frame rate of the frames in a results dict, in Hz.
-
-    MERDataset gives ``fps``; mmaction's video readers give ``avg_fps`` of the file
-    and the ``frame_interval`` of what was sampled.
-
-    Raises:
-        KeyError: Neither is there.
-    """
-    if 'fps' in results:
-        return float(results['fps'])
-    if 'avg_fps' in results:
-        return float(results['avg_fps']) / float(results.get('frame_interval', 1))
-    raise KeyError(
-        f'clip {_name(results)}: no frame rate (fps or avg_fps) in the results; the '
-        'pass band is in Hz, so give fps=... to the transform'
-    )
-
-
 @TRANSFORMS.register_module()
 class StandardizeLength(BaseTransform):
     """Bring a clip to a fixed number of frames by linear interpolation in time.
 
-    Required: ``imgs``. Changed: ``imgs``, ``clip_len``, and ``fps`` where present.
+    Of several sampled clips each becomes so long by itself. Behind a sampler of
+    mmaction that draws frames at irregular places, the frames out are regular in time.
+
+    Required: ``imgs``. Changed: ``imgs``, ``clip_len``, ``frame_step``, and ``fps``
+    where a frame rate is known, see :mod:`~mmaction_mer.motion.frame_rates`.
 
     Args:
         length: Frames T after; the paper's 16.
@@ -101,8 +99,8 @@ class StandardizeLength(BaseTransform):
             ``LoadMERFrames`` ``max_frames=None`` with it.
 
     Raises:
-        MERDataError: The clip has one frame or none, or ``average`` is asked for and
-            not all frames were read.
+        MERDataError: The clip has one frame or none, or frames that go back in time, or
+            ``average`` is asked for and not all frames were read.
     """
 
     deterministic = True
@@ -113,30 +111,49 @@ class StandardizeLength(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Standardise ``results['imgs']``: N frames ``(H, W, C)`` become T."""
-        frames = results['imgs']
-        if len(frames) < 2:
+        clips = _moving_clips(results)
+        given = len(results['imgs'])
+        if self.average and given < results.get('total_frames', 0):
             raise MERDataError(
-                f'clip {_name(results)}: {len(frames)} frame(s); motion needs at least '
-                'two, check onset and offset'
-            )
-        if self.average and len(frames) < results.get('total_frames', 0):
-            raise MERDataError(
-                f'clip {_name(results)}: only {len(frames)} of its '
+                f'clip {clip_of(results)}: only {given} of its '
                 f'{results["total_frames"]} frames were read, so that average=True has '
                 'nothing to average: set max_frames=None in LoadMERFrames'
             )
-        if 'fps' in results:
-            results['fps'] = effective_fps(results['fps'], len(frames), self.length)
-        if len(frames) != self.length:
-            clip = np.stack(frames)
-            matrix = interpolation_matrix(len(frames), self.length, self.average)
-            clip32 = clip.astype(np.float32)
-            mixed = np.tensordot(matrix.astype(np.float32), clip32, axes=1)
-            if clip.dtype == np.uint8:
-                mixed = to_video(mixed)
-            results['imgs'] = list(mixed)
-        results['clip_len'] = self.length
+        matrix, told = self._times(results, clips.shape[1])
+        if not np.array_equal(matrix, np.eye(clips.shape[1])):
+            weights = matrix.astype(np.float32)
+            mixed = [
+                np.tensordot(weights, clip.astype(np.float32), axes=1) for clip in clips
+            ]
+            if clips.dtype == np.uint8:
+                mixed = [to_video(clip) for clip in mixed]
+            results['imgs'] = [frame for clip in mixed for frame in clip]
+        results.update(told, clip_len=self.length)
         return results
+
+    def _times(self, results: dict, count: int) -> tuple[np.ndarray, dict[str, float]]:
+        """The matrix from frames in to frames out; step and rate of the latter."""
+        told = {}
+        known = {'fps', 'avg_fps'} & results.keys()
+        try:
+            step = frame_step(results)
+            if known:
+                told['fps'] = effective_fps(frame_rate(results), count, self.length)
+        except IrregularSampling as error:
+            numbers = sampled_numbers(results)
+            if numbers is None or numbers.shape != (1, count):
+                raise MERDataError(f'clip {clip_of(results)}: {error}') from error
+            places = numbers[0]
+            told['frame_step'] = float(places[-1] - places[0]) / (self.length - 1)
+            if known:
+                told['fps'] = recording_rate(results) / told['frame_step']
+            return resampling_matrix(places, self.length), told
+        except MERDataError as error:
+            if str(error).startswith('clip '):
+                raise
+            raise MERDataError(f'clip {clip_of(results)}: {error}') from error
+        told['frame_step'] = step * (count - 1) / (self.length - 1)
+        return interpolation_matrix(count, self.length, self.average), told
 
 
 @TRANSFORMS.register_module()
@@ -174,10 +191,14 @@ class EulerianMagnification(BaseTransform):
         keep_residual: Magnify the pyramid's low-pass residual too.
         cutoff_wavelength: Spatial cut-off in pixels for gains per level, or ``None``.
         steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.steady`.
-        output: ``'motion'`` adds ``results['motion']`` ``(T, H, W, C)`` float32;
-            ``'imgs'`` replaces the frames by the magnified video (uint8), for
-            recognizers that know nothing of motion.
-        fps: Frame rate in Hz for pipelines that carry none.
+        output: ``'imgs'`` replaces the frames by the magnified video (uint8), for
+            recognizers that know nothing of motion; ``'motion'`` adds
+            ``results['motion']`` ``(T, H, W, C)`` float32, for
+            :class:`PackMERInputs`, and mmaction's own packer refuses it.
+        fps: Frame rate of the recording in Hz, for pipelines that carry none or a wrong
+            one. Where frames were sampled from it, every fourth say, their own rate is
+            that much lower; it is computed, see
+            :mod:`~mmaction_mer.motion.frame_rates`.
     """
 
     def __init__(
@@ -190,7 +211,7 @@ class EulerianMagnification(BaseTransform):
         keep_residual: bool = True,
         cutoff_wavelength: float | None = None,
         steady: bool = False,
-        output: str = 'motion',
+        output: str = 'imgs',
         fps: float | None = None,
     ) -> None:
         if output not in ('motion', 'imgs'):
@@ -211,13 +232,13 @@ class EulerianMagnification(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Magnify ``results['imgs']``, each clip of it by itself."""
-        fps = self.fps if self.fps is not None else frame_rate(results)
-        self._notice(fps, results.get('dataset', 'this dataset'), _name(results))
+        clips = _moving_clips(results)
+        fps = frame_rate(results, self.fps)
+        self._notice(fps, results.get('dataset', 'this dataset'), clip_of(results))
         video = self.output == 'imgs'
         if self.cutoff_wavelength is None:
             parts = [
-                magnify(clip, fps, as_video=video, **self.filter)
-                for clip in _clips(results)
+                magnify(clip, fps, as_video=video, **self.filter) for clip in clips
             ]
         else:
             parts = [
@@ -228,12 +249,13 @@ class EulerianMagnification(BaseTransform):
                     add_original=video,
                     **self.filter,
                 )
-                for clip in _clips(results)
+                for clip in clips
             ]
             if video:
                 parts = [to_video(part) for part in parts]
         if video:
             results['imgs'] = [frame for part in parts for frame in part]
+            results['imgs_by'] = type(self).__name__
         else:
             results['motion'] = np.concatenate(parts)
             results['motion_geometry'] = _geometry(results)
@@ -249,11 +271,12 @@ class RankPooling(BaseTransform):
 
     Args:
         steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.steady`.
-        output: ``'rank_image'`` adds ``results['rank_image']`` ``(H, W, C)`` float32
-            in ``[0, 255]``; ``'imgs'`` replaces each clip by its image (uint8).
+        output: ``'imgs'`` replaces each clip by its image (uint8), for recognizers of
+            pictures; ``'rank_image'`` adds ``results['rank_image']`` ``(H, W, C)``
+            float32 in ``[0, 255]``, for :class:`PackMERInputs`.
     """
 
-    def __init__(self, steady: bool = False, output: str = 'rank_image') -> None:
+    def __init__(self, steady: bool = False, output: str = 'imgs') -> None:
         if output not in ('rank_image', 'imgs'):
             raise ValueError(f"output is 'rank_image' or 'imgs', got {output!r}")
         self.steady = steady
@@ -261,14 +284,14 @@ class RankPooling(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Pool ``results['imgs']``, each clip of it by itself."""
-        images = [rank_pool(clip, self.steady) for clip in _clips(results)]
+        images = [rank_pool(clip, self.steady) for clip in _moving_clips(results)]
         if self.output == 'imgs':
             results['imgs'] = [to_video(image) for image in images]
-            results['clip_len'] = 1
+            results.update(clip_len=1, imgs_by=type(self).__name__)
             return results
         if len(images) != 1:
             raise ValueError(
-                f'clip {_name(results)}: {len(images)} clips sampled, but '
+                f'clip {clip_of(results)}: {len(images)} clips sampled, but '
                 "output='rank_image' holds one; use output='imgs'"
             )
         results['rank_image'] = images[0]
@@ -286,38 +309,62 @@ class PackMERInputs(BaseTransform):
     both on the device.
 
     Args:
-        meta_keys: What is kept in the data sample's metainfo.
+        meta_keys: What is kept in the data sample's metainfo; ``fps`` is the rate of
+            the frames that are packed.
+        fps: Frame rate of the recording in Hz, as in :class:`EulerianMagnification`.
 
     Raises:
+        MERDataError: Several clips were sampled, frames at irregular steps, or another
+            transform has put motion in the frames' place.
         ValueError: Only one of the two streams is there, or a flip or crop came
             between them, so that they no longer show the same face.
     """
 
-    def __init__(self, meta_keys: tuple[str, ...] = _META_KEYS) -> None:
+    def __init__(
+        self, meta_keys: tuple[str, ...] = _META_KEYS, fps: float | None = None
+    ) -> None:
         self.meta_keys = tuple(meta_keys)
+        self.fps = fps
 
     def transform(self, results: dict) -> dict:
         """Return ``dict(inputs=..., data_samples=ActionDataSample)``."""
         sample = ActionDataSample()
         if 'label' in results:
             sample.set_gt_label(results['label'])
+        inputs, known = self._inputs(results), {'fps', 'avg_fps'} & results.keys()
+        if 'clip' in inputs and (known or self.fps is not None):
+            results = {**results, 'fps': frame_rate(results, self.fps)}
         sample.set_metainfo({k: results[k] for k in self.meta_keys if k in results})
-        return dict(inputs=self._inputs(results), data_samples=sample)
+        return dict(inputs=inputs, data_samples=sample)
 
     def _inputs(self, results: dict) -> dict[str, torch.Tensor]:
         streams = [key for key in ('motion', 'rank_image') if key in results]
+        if 'imgs_by' in results:
+            raise MERDataError(
+                f"clip {clip_of(results)}: {results['imgs_by']}(output='imgs') has "
+                f'replaced the frames, of which the model would compute the motion '
+                f"again: write EulerianMagnification(output='motion') and "
+                f"RankPooling(output='rank_image') before PackMERInputs, or neither"
+            )
         if not streams:
-            return dict(clip=_channels_first(np.stack(results['imgs'])))
+            clips = _moving_clips(results)
+            if len(clips) > 1:
+                raise MERDataError(
+                    f'clip {clip_of(results)}: {len(clips)} clips sampled, but '
+                    'PackMERInputs packs one: give the sampler num_clips=1, and no '
+                    'twice_sample'
+                )
+            return dict(clip=_channels_first(clips[0]))
         if len(streams) == 1:
             raise ValueError(
-                f'clip {_name(results)}: {streams[0]} without the other stream; use '
+                f'clip {clip_of(results)}: {streams[0]} without the other stream; use '
                 'EulerianMagnification and RankPooling together, or neither'
             )
         now = _geometry(results)
         for key in ('motion_geometry', 'rank_geometry'):
             if results[key] != now:
                 raise ValueError(
-                    f'clip {_name(results)}: flipped, cropped or resized after '
+                    f'clip {clip_of(results)}: flipped, cropped or resized after '
                     f'{key.split("_")[0]} was computed ({results[key]} -> {now}); '
                     'place EulerianMagnification and RankPooling after all of these'
                 )
@@ -340,16 +387,26 @@ def _clips(results: dict) -> np.ndarray:
     return frames.reshape(-1, length, *frames.shape[1:])
 
 
+def _moving_clips(results: dict) -> np.ndarray:
+    """``imgs`` as ``(num_clips, T, H, W, C)``, T of two or more."""
+    count = len(results['imgs'])
+    clips = _clips(results) if count else np.empty((1, 0, 0, 0, 0))
+    if clips.shape[1] < 2:
+        some = (
+            f'{len(clips)} clips of a single frame'
+            if count > 1
+            else f'{count} frame(s)'
+        )
+        raise MERDataError(
+            f'clip {clip_of(results)}: {some}; motion needs at least two, check onset '
+            f'and offset, or the clip_len of the sampler'
+        )
+    return clips
+
+
 def _geometry(results: dict) -> dict:
     geometry = {}
     for key in _GEOMETRY:
         value = results.get(key)
         geometry[key] = None if value is None else np.asarray(value).tolist()
     return geometry
-
-
-def _name(results: dict) -> str:
-    for key in ('clip', 'frame_dir', 'filename'):
-        if key in results:
-            return str(results[key])
-    return '(unnamed)'

@@ -7,6 +7,7 @@ from mmengine.registry import init_default_scope
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.clips import locate
 from mmaction_mer.datasets.loading import LoadMERFrames
+from mmaction_mer.motion import StandardizeLength, frame_rate
 
 
 def test_all_keys(tmp_path, fake):
@@ -19,6 +20,17 @@ def test_all_keys(tmp_path, fake):
     assert results['total_frames'] == 10
     assert results['original_shape'] == results['img_shape'] == (8, 8)
     assert results['label'] == 0 and results['onset'] == 3
+
+
+def test_a_rate_given_afterwards_is_the_recordings(tmp_path, fake):
+    """Four of ten frames at 100 Hz, said later, are 33.3 Hz apart; 7 of them 66.7."""
+    fake.write_frames(tmp_path / 'sub01' / 'c1', range(1, 15))
+    results = LoadMERFrames(max_frames=4)(locate(fake.row(), str(tmp_path)))
+    assert results['frame_step'] == pytest.approx(3)
+    assert frame_rate(results, 100.0) == pytest.approx(100 / 3)
+    longer = StandardizeLength(7)(results)
+    assert frame_rate(longer) == pytest.approx(200 / 1.5)
+    assert frame_rate(longer, 100.0) == pytest.approx(100 / 1.5)
 
 
 @pytest.mark.parametrize('max_frames', [None, 10, 16])

@@ -1,12 +1,13 @@
 import json
 import logging
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset
 from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope, init_default_scope
 
 from mmaction_mer.datasets.annotation import MERDataError, write_annotation
 from mmaction_mer.datasets.mer_dataset import MERDataset
@@ -104,6 +105,10 @@ def test_without_subjects_train_is_all_but_inner(release):
         (dict(held_out=[1], side='test'), 'held_out.*1 is not'),
         (dict(side='test'), 'needs held_out'),
         (dict(held_out='sub01', side='val'), 'needs inner'),
+        (dict(held_out='sub01'), "side='all', the default.*sub01.*side='train'"),
+        (dict(held_out='sub01', side='all'), "side='test' to evaluate"),
+        (dict(held_out=['sub01', 'sub02'], inner='sub03'), 'sub01, sub02'),
+        (dict(inner=['sub03']), "inner .sub03. too.*side='val' to evaluate"),
         (dict(side='training'), 'not one of all, train'),
         (
             dict(held_out=['sub01', 'sub02'], inner=['sub03', 'sub04'], side='train'),
@@ -202,6 +207,73 @@ def test_mmengine_features(release, serialize):
     assert len(dataset) == 4
     dataset.get_subset_(1)
     assert dataset.clips == ['fake/sub01/c0']
+
+
+SCOPES = [None, 'mmengine', 'mmcv', 'mmaction', 'mmpretrain', 'nobody']
+
+
+@pytest.mark.parametrize('scope', SCOPES)
+@pytest.mark.parametrize('lazy', [False, True])
+def test_transforms_are_found_in_any_scope(release, monkeypatch, scope, lazy):
+    """By plain names: ours, mmaction's, mmcv's, and those within a transform.
+
+    So without a default scope, in that of another library, of nobody, and after
+    another runner has set its own.
+    """
+    monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
+    if scope is not None:
+        DefaultScope.get_instance('another runner', scope_name=scope)
+    resize = dict(type='Resize', scale=(4, 4), keep_ratio=False)
+    pipeline = [
+        dict(type='LoadMERFrames', max_frames=4),
+        dict(type='StandardizeLength', length=3),
+        dict(type='RandomApply', prob=1.0, transforms=[resize]),
+        dict(type='FormatShape', input_format='NCHW'),
+        dict(type='PackActionInputs', meta_keys=('clip', 'fps')),
+    ]
+    item = build(release, pipeline=pipeline, lazy_init=lazy)[0]
+    # Frames 3 to 12 are 10 grey levels apart; of four the middle ones are averaged.
+    assert item['inputs'].shape == (3, 3, 4, 4)
+    assert item['inputs'].float().mean((1, 2, 3)).tolist() == [30, 75, 120]
+    assert item['data_samples'].fps == pytest.approx(200 * 2 / 9)
+    found = DefaultScope.get_current_instance()
+    assert (found and found.scope_name) == scope
+
+
+def test_names_with_a_prefix_are_of_other_libraries(release):
+    pipeline = [
+        dict(type='LoadMERFrames'),
+        dict(type='mmcv.RandomFlip', prob=0.0),
+        dict(type='mmpretrain.RandomCrop', crop_size=4),
+    ]
+    transforms = build(release, pipeline=pipeline).pipeline.transforms
+    modules = [type(one).__module__.partition('.')[0] for one in transforms]
+    assert modules == ['mmaction_mer', 'mmcv', 'mmpretrain']
+
+
+@pytest.mark.parametrize(
+    'reader',
+    [
+        dict(type='SampleFrames', clip_len=4),
+        dict(type='DenseSampleFrames', clip_len=4),
+        dict(type='UniformSample', clip_len=4),
+        dict(type='UntrimmedSampleFrames', clip_len=4),
+        dict(type='RawFrameDecode'),
+        dict(type='DecordInit'),
+        dict(type='PyAVInit'),
+        dict(type='OpenCVInit'),
+    ],
+    ids=lambda reader: reader['type'],
+)
+def test_stock_readers_are_refused_by_name(release, reader):
+    """Samplers and decoders that count from the start of a file, not from onset.
+
+    Also where the data set is not read yet.
+    """
+    wanted = f"ann.json: the pipeline holds {reader['type']} .*type='LoadMERFrames'"
+    for lazy in (False, True):
+        with pytest.raises(MERDataError, match=wanted):
+            build(release, pipeline=[reader], lazy_init=lazy)
 
 
 def test_lazy_init_waits(release):

@@ -150,7 +150,9 @@ def test_predictions_without_names_end_the_first_fold(
 
     # Names that get lost only after the data set, in a model say.
     monkeypatch.setattr(mer_metric, 'NAMES', ('lost',))
-    with pytest.raises((MERRunError, MERDataError), match=r'unknown.*add meta_keys=\('):
+    with pytest.raises(
+        (MERRunError, MERDataError), match=r'without lost.*add meta_keys=\('
+    ):
         train(make_config())
     folds = tmp_path / 'run' / 'folds'
     assert [path.name for path in folds.iterdir()] == ['s1']

@@ -10,8 +10,10 @@ import pytest
 import torch
 from mmaction.registry import METRICS
 from mmaction.structures import ActionDataSample
+from mmengine.logging import MMLogger
 
 import mmaction_mer.evaluation  # noqa: F401  (registers MERMetric)
+from mmaction_mer.datasets import MERDataset
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.functional import SCORES, scores
 from mmaction_mer.evaluation.predictions import read_predictions
@@ -64,6 +66,53 @@ def test_samples_without_names_are_named_by_their_place(tmp_path):
     lines = read_predictions(path)
     assert [line['clip'] for line in lines][:2] == ['sample000000', 'sample000001']
     assert lines[0]['subject'] == 'unknown'
+
+
+def test_samples_of_ours_without_names_are_refused():
+    """With one, some or all of the three names missing, at the first batch.
+
+    Whatever the packer kept: by subject all scores would be those of one 'unknown'.
+    """
+    for kept in ((), ('clip',), ('dataset', 'clip'), ('subject', 'clip')):
+        metric = build()
+        metric.dataset_meta = {'classes': ['a', 'b', 'c'], **MERDataset.METAINFO}
+        rows = samples()
+        for row in rows:
+            for name in {'dataset', 'subject', 'clip'} - set(kept):
+                del row[name]
+        with pytest.raises(MERDataError, match=r"meta_keys=\('dataset', 'subject', 'c"):
+            metric.process(None, rows)
+
+
+def test_names_that_stock_samples_do_carry_are_kept(tmp_path, caplog):
+    """Scores come all the same; that subjects are missing is said once."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        for kept, subject, warnings in (
+            ({'subject': 's7', 'clip': 'c'}, 's7', 0),
+            ({'clip': 'c'}, 'unknown', 1),
+            ({}, 'unknown', 1),
+        ):
+            caplog.clear()
+            path = tmp_path / f'{len(kept)}.jsonl'
+            metric = build(predictions_file=str(path))
+            rows = samples(named=False)
+            for number, row in enumerate(rows):
+                row.update({name: f'{value}' for name, value in kept.items()})
+                if 'clip' in kept:
+                    row['clip'] = f'c{number}'
+            metric.process(None, rows[:2])
+            metric.process(None, rows[2:])
+            wanted = {f'mer/{name}': v for name, v in scores(TRUTH, GUESS, 3).items()}
+            assert metric.evaluate(5) == pytest.approx(wanted)
+            lines = read_predictions(path)
+            assert {line['subject'] for line in lines} == {subject}
+            assert lines[1]['clip'] == ('c1' if kept else 'sample000001')
+            said = [one for one in caplog.messages if 'without a subject' in one]
+            assert len(said) == warnings
+    finally:
+        logger.removeHandler(caplog.handler)
 
 
 def test_half_precision_probabilities_pass(tmp_path):

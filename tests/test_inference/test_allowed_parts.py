@@ -287,7 +287,7 @@ def everything():
             fps=100.0, **band,
         ),
         dict(type='RankPooling', steady=True, output='rank_image'),
-        dict(type='PackMERInputs', **meta),
+        dict(type='PackMERInputs', fps=100.0, **meta),
     ]  # fmt: skip
     rest = [load, dict(type='FormatShape', input_format='NCHW')]
     rest.append(dict(type='PackActionInputs', **meta))

@@ -33,7 +33,10 @@ def clips(transforms, rates=(200.0, 60.0, 30.0)):
 def test_device_and_pipeline_agree(steady):
     preprocessor = MERDataPreprocessor(**PREPROCESSOR, steady=steady)
     device = preprocessor(clips([]))['inputs']
-    streams = [EulerianMagnification(steady=steady), RankPooling(steady=steady)]
+    streams = [
+        EulerianMagnification(steady=steady, output='motion'),
+        RankPooling(steady=steady, output='rank_image'),
+    ]
     pipeline = preprocessor(clips(streams))['inputs']
     assert device['image'].shape == (3, 3, 24, 32)
     assert device['motion'].shape == (3, 16, 3, 24, 32)
@@ -66,7 +69,9 @@ def test_missing_rates_and_unequal_shapes_are_named():
     for sample in batch['data_samples']:
         sample.set_metainfo(dict(clip='c7'))
         del sample.fps
-    with pytest.raises(MERDataError, match='no fps'):
+    with pytest.raises(
+        MERDataError, match='no frame rate in the data sample.*PackMERInputs fps='
+    ):
         preprocessor(batch)
     batch = clips([])
     batch['inputs']['clip'][1] = batch['inputs']['clip'][1][..., :8]
@@ -117,7 +122,10 @@ def test_half_precision_leaves_the_front_end_alone():
 
 def test_precomputed_streams_are_augmented_too():
     preprocessor = MERDataPreprocessor(**PREPROCESSOR, augmentation=dict(crop=8))
-    streams = [EulerianMagnification(), RankPooling()]
+    streams = [
+        EulerianMagnification(output='motion'),
+        RankPooling(output='rank_image'),
+    ]
     out = preprocessor(clips(streams))['inputs']
     assert out['image'].shape == (3, 3, 8, 8)
     assert out['motion'].shape == (3, 16, 3, 8, 8)

@@ -18,6 +18,9 @@ from mmaction_mer.motion import (
     rank_pool,
 )
 
+MOTION = EulerianMagnification(output='motion')
+RANK = RankPooling(output='rank_image')
+
 
 def make_results(frames=31, size=(40, 48), fps=200.0):
     rng = np.random.default_rng(0)
@@ -78,7 +81,8 @@ def test_one_frame_or_none_names_the_clip(frames):
 def test_transforms_equal_the_functions():
     results = StandardizeLength(16)(make_results(31))
     clip = np.stack(results['imgs'])
-    out = RankPooling()(EulerianMagnification(alpha=10)(results))
+    streams = [EulerianMagnification(alpha=10, output='motion'), RANK]
+    out = Compose(streams)(results)
     np.testing.assert_array_equal(out['motion'], magnify(clip, 100.0, alpha=10))
     np.testing.assert_array_equal(out['rank_image'], rank_pool(clip))
 
@@ -90,7 +94,7 @@ def test_packed_streams_and_packed_clip():
     sample = packed['data_samples']
     assert (sample.subject, sample.clip, sample.fps) == ('sub01', 'c001', 100)
     assert sample.gt_label.tolist() == [1]
-    both = PackMERInputs()(RankPooling()(EulerianMagnification()(results)))
+    both = PackMERInputs()(RANK(MOTION(results)))
     assert both['inputs']['motion'].shape == (16, 3, 40, 48)
     assert both['inputs']['image'].shape == (3, 40, 48)
 
@@ -108,8 +112,8 @@ def test_geometry_applies_to_both_streams_or_is_refused(geometry):
     steps = [
         dict(type='StandardizeLength', length=16),
         geometry,
-        dict(type='EulerianMagnification'),
-        dict(type='RankPooling'),
+        dict(type='EulerianMagnification', output='motion'),
+        dict(type='RankPooling', output='rank_image'),
         dict(type='PackMERInputs'),
     ]
     np.random.seed(0)
@@ -131,7 +135,7 @@ def test_geometry_applies_to_both_streams_or_is_refused(geometry):
 
 
 def test_streams_come_in_pairs():
-    results = EulerianMagnification()(StandardizeLength(16)(make_results(31)))
+    results = MOTION(StandardizeLength(16)(make_results(31)))
     with pytest.raises(ValueError, match='without the other'):
         PackMERInputs()(results)
 
@@ -140,7 +144,7 @@ def test_video_output_magnifies_every_clip_by_itself():
     results = make_results(32)
     results.update(clip_len=16, num_clips=2)
     clip = np.stack(results['imgs'])
-    out = EulerianMagnification(output='imgs', alpha=5)(results)
+    out = EulerianMagnification(alpha=5)(results)
     expected = magnify(clip[16:], 200.0, alpha=5, add_original=True)
     np.testing.assert_array_equal(
         np.stack(out['imgs'][16:]), np.clip(np.rint(expected), 0, 255)
@@ -150,7 +154,7 @@ def test_video_output_magnifies_every_clip_by_itself():
 def test_pooling_to_images_for_stock_recognizers():
     results = make_results(32)
     results.update(clip_len=16, num_clips=2)
-    out = RankPooling(output='imgs')(results)
+    out = RankPooling()(results)
     assert len(out['imgs']) == 2
     assert out['clip_len'] == 1
     assert out['imgs'][0].dtype == np.uint8
@@ -161,13 +165,13 @@ def test_frame_rates_of_mmactions_readers_and_none_at_all():
     del results['fps']
     results.update(avg_fps=30.0, frame_interval=2)
     clip = np.stack(results['imgs'])
-    np.testing.assert_array_equal(
-        EulerianMagnification()(results)['motion'], magnify(clip, 15.0)
-    )
+    np.testing.assert_array_equal(MOTION(dict(results))['motion'], magnify(clip, 15.0))
     del results['avg_fps']
-    with pytest.raises(KeyError, match='c001'):
-        EulerianMagnification()(results)
-    EulerianMagnification(fps=25.0)(results)
+    with pytest.raises(MERDataError, match='c001: no frame rate.*fps='):
+        MOTION(results)
+    # What is given is the recording's rate, of which every second frame is here.
+    given = EulerianMagnification(fps=30.0, output='motion')
+    np.testing.assert_array_equal(given(results)['motion'], magnify(clip, 15.0))
 
 
 def test_clamped_bands_are_said_once_per_dataset(caplog):

@@ -58,7 +58,11 @@ class ClipStore:
         """Give what the transforms would make of a row that :meth:`check` passed."""
         clip = _index(self).clips[clip_name(row)]
         frames = _pixels(self).read(clip['place'])
-        return {**row, 'imgs': list(frames), **decode(clip['rest'])}
+        told = decode(clip['rest'])
+        told = {**row, 'imgs': list(frames), **told}
+        # Stores made before it was kept lack it.
+        told.setdefault('frame_step', row['fps'] / told['fps'])
+        return told
 
     def check(self, rows: Sequence[Mapping[str, Any]], root: str) -> None:
         """Make sure that the store was made of these rows and their files.

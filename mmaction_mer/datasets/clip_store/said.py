@@ -82,6 +82,7 @@ FIELDS: dict[str, Check] = {
     'crop_quadruple': _numbers(4),
     'fps': _rate,
     'frame_inds': _frame_numbers,
+    'frame_step': lambda value: isinstance(value, float) and 0 < value <= MAX_FRAMES,
     'img_shape': _size,
     'keep_ratio': lambda value: type(value) is bool,
     'num_clips': _whole(1),

@@ -22,6 +22,7 @@ from ...datasets.clip_cache import is_deterministic
 from ...datasets.parallel import cores
 from ...models.augmentation import Geometry
 from ...motion.transforms import PackMERInputs
+from ..fold_config import EVERYBODY
 from ..memory import available_memory
 from .reasons import NotStackable
 from .sizing import out_of_memory
@@ -144,7 +145,7 @@ class Tables:
         inner = whole
         while 'ann_file' not in inner:
             inner = inner.dataset
-        inner.update(side='all', held_out=None, inner=(), test_mode=True, cache=False)
+        inner.update(EVERYBODY, test_mode=True, cache=False)
         inner.pop('indices', None)
         # Sides and modes differ from fold to fold; the clips do not.
         key = repr(inner)
