@@ -98,6 +98,8 @@ def _count(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[st
 
 
 def _as_json(counts: Counts) -> dict[str, Any]:
-    clips = dict(counts.clips)
-    total = sum(clips.values())
-    return {'clips': clips, 'total': total, 'subjects': counts.subjects}
+    return {
+        'clips': dict(counts.clips),
+        'total': counts.total,
+        'subjects': counts.subjects,
+    }

@@ -11,9 +11,10 @@ from typing import Any
 from ..annotation import MERDataError
 from . import cells
 from .findings import CellReader, Clip, Reading
-from .folders import Place
-from .reader import Key, Reader, Source
+from .places import Key
+from .reader import Reader, Source
 from .sheets import read_table
+from .walk import Place
 
 NEEDED = {'clip': ('video_name',), 'label': ('label',)}
 EMOTIONS = {

@@ -55,6 +55,7 @@ class Clip:
         row: Row of the spreadsheet it comes from.
         fps: Frame rate in Hz, where it is the clip's own.
         whole: Whether the release means the whole folder, and gives no frames.
+        why_not: Why there is no path.
     """
 
     subject: str
@@ -68,6 +69,7 @@ class Clip:
     row: int | None = None
     fps: float | None = None
     whole: bool = False
+    why_not: str = ''
 
     @property
     def title(self) -> str:

@@ -27,6 +27,7 @@ from .habits import Habits, describe
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
 from .settle import Settled, settle
+from .walk import archive_stem
 
 SMALLEST, LARGEST = 32, 2048
 
@@ -157,6 +158,9 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
 def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
     """Refuse what cannot be meant."""
     root = source.root
+    if root.is_file():
+        reason = 'is an archive: unpack it' if archive_stem(root.name) else 'is a file'
+        raise MERDataError(f'{root} {reason} and give the release as a folder, --root')
     if not root.is_dir():
         raise MERDataError(
             f'{root}: there is no such folder: give the release as --root'
@@ -250,6 +254,7 @@ def _conclude(
             f'{len(used)} of {rows} clips{sheet} can be used, {left_out} are left out'
             + ('' if options.max_skipped is None else f', --max-skipped is {allowed}')
             + f': {where} says why, row by row; most often: {_commonest(report)}'
+            + (f'; if this is all you have: --max-skipped {left_out}' if used else '')
         )
     if not maps:
         raise MERDataError(
