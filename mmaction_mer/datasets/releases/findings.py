@@ -93,6 +93,7 @@ class Reading:
         source: The spreadsheet's name, empty where folders are the labels.
         variant: The edition of the release, recognised from its rows.
         subjects_known: Whether it is known who is seen; else each clip is a subject.
+        task: What the clips are for, where the release itself says it.
     """
 
     clips: list[Clip] = field(default_factory=list)
@@ -102,6 +103,7 @@ class Reading:
     source: str = ''
     variant: str = ''
     subjects_known: bool = True
+    task: str = ''
 
 
 class CellReader:

@@ -14,6 +14,7 @@ from . import cells
 from .findings import CellReader, Clip, Finding, Reading, refuse_spellings
 from .places import Key, Places
 from .reader import Reader, Source, row_name
+from .selection import select_kind
 from .walk import Blocked, Place
 
 NEEDED = {
@@ -39,10 +40,15 @@ def read_table_of_clips(source: Source) -> Reading:
     """Read a table with a row per clip.
 
     Without a path, a clip is the folder or video that is called ``<subject>/<clip>``
-    or ``<clip>``, wherever it lies. Without onset and offset it is all of it.
+    or ``<clip>``, wherever it lies. Without onset and offset it is all of it. Of a
+    table that holds micro- and macro-expressions, the former are read.
     """
     table = source.table(NEEDED, BESIDES)
-    reading = Reading(rows=len(table.rows), source=table.title)
+    table, left_out, kind = select_kind(table, None)
+    unknown = sum(one.action == 'skipped' for one in left_out)
+    reading = Reading(rows=len(table.rows) + unknown, source=table.title)
+    reading.findings += left_out
+    reading.task = f'{kind}-expression recognition' if kind else ''
     found_places, all_places = _all_places(source, '<subject>/<clip>')
     places = _by_ending(all_places)
     found_places.others += found_places.blocked.values()

@@ -328,7 +328,7 @@ def _write_annotations(
         metainfo = {
             'dataset': state.reader.labels or _dataset(state),
             'labels': labels.name,
-            'task_name': state.reader.task,
+            'task_name': state.reading.task or state.reader.task,
             'classes': list(labels.classes),
             'subjects_known': state.reading.subjects_known,
             # With it a run that is resumed notices that the pictures are others.

@@ -10,6 +10,7 @@ from ..rules import MAX_NAME
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading
 from .places import Key, Places, find_places
+from .selection import select_kind
 from .sheets import Columns, Row, Table, find_tables, read_table
 from .walk import Place, archives
 
@@ -90,9 +91,13 @@ def read_rows(
         name: Name of the clip in the annotation, where the release's is not unique.
 
     Returns:
-        One clip per row that names subject and clip, and a finding for each other.
+        One clip per row of a micro-expression that names subject and clip; a finding
+        for each other, and one for all rows of macro-expressions.
     """
-    reading = Reading(rows=len(table.rows), source=table.title)
+    table, found, _ = select_kind(table, 'micro')
+    unknown = sum(one.action == 'skipped' for one in found)
+    reading = Reading(rows=len(table.rows) + unknown, source=table.title)
+    reading.findings += found
     used: set[Key] = set()
     for row in table.rows:
         clip, sound = _read_row(row, reading.findings, subject)
