@@ -54,7 +54,7 @@ class Places(dict[Key, Path]):
         """
         found = self.blocked.get(key)
         names = [name.casefold() for name in key[1:]]
-        for one in self.others if found is None else ():
+        for one in [] if found else [*self.others, *self.blocked.values()]:
             if len(one.parts) > 1 and one.parts[-1].casefold() in names:
                 who = one.parts[-2]
             else:
@@ -189,7 +189,7 @@ def find_places(
     if not found:
         raise MERDataError(
             f'{root}: no clip of this release here; expected folders such as '
-            f'{example}{_instead(walked, found)}'
+            f'{example}{instead(walked, found.strays)}'
         )
     return found
 
@@ -263,20 +263,27 @@ def _heads(group: Sequence[Place]) -> list[tuple[str, ...]]:
     return [head[: first + 1] for head in heads]
 
 
-def _instead(walked: Sequence[Place | Blocked], found: Places) -> str:
-    """What there is where no clip is."""
+def instead(walked: Iterable[Place | Blocked], strays: Sequence[Place] = ()) -> str:
+    """Say what there is where no clip, or no spreadsheet, is.
+
+    Args:
+        walked: All that was found.
+        strays: Clips that lie where none of this release does.
+
+    Returns:
+        The end of a sentence, empty where there is nothing to be said.
+    """
+    blocked = [one for one in walked if isinstance(one, Blocked)]
     lines = []
-    if found.strays:
-        names = _names(place.path for place in found.strays)
-        lines.append(f'{len(found.strays)} other folder(s) or video(s): {names}')
+    if strays:
+        names = _names(place.path for place in strays)
+        lines.append(f'{len(strays)} other folder(s) or video(s): {names}')
     for kind, many in _MANY.items():
-        group = [o for o in walked if isinstance(o, Blocked) and o.kind == kind]
+        group = [one for one in blocked if one.kind == kind]
         if group and kind != 'documents':
             names = _names(one.path for one in group)
             lines.append(f'{len(group)} {many}: {names}; the first {group[0].why}')
-    if not lines:
-        return ''
-    return ', but there are\n  ' + '\n  '.join(lines)
+    return ', but there are\n  ' + '\n  '.join(lines) if lines else ''
 
 
 def _copied(copy: Copy) -> Finding:

@@ -9,10 +9,10 @@ from ..annotation import MERDataError
 from ..rules import MAX_NAME
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading
-from .places import Key, Places, find_places
+from .places import Key, Places, find_places, instead
 from .selection import select_kind
 from .sheets import Columns, Row, Table, find_tables, read_table
-from .walk import Place, archives
+from .walk import Place, walk
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,8 @@ class Source:
         try:
             return find_tables(self.root, needed, besides, sheet)
         except MERDataError as error:
-            if not (packed := archives(self.root)):
-                raise
-            names = ', '.join(packed[:3])
-            raise MERDataError(f'{error}\n  {names}: unpack it first') from error
+            there = instead(walk(self.root))
+            raise MERDataError(f'{error}{there}') from error
 
     def places(
         self,

@@ -60,6 +60,10 @@ class Blocked:
     kind: Kind
     why: str
 
+    def __str__(self) -> str:
+        """Say what it is, and what to do."""
+        return f'{self.path} {self.why}'
+
 
 def walk(root: Path) -> Iterator[Place | Blocked]:
     """Walk through a release in alphabetical order.
@@ -93,14 +97,6 @@ def is_system_folder(name: str) -> bool:
     [True, True, True, False]
     """
     return name.startswith('.') or _SYSTEM_FOLDERS.fullmatch(name) is not None
-
-
-def archives(folder: Path) -> list[str]:
-    """Names of the archives in a folder; none where it cannot be listed."""
-    try:
-        return sorted(name for name in os.listdir(folder) if archive_stem(name))
-    except OSError:
-        return []
 
 
 def archive_stem(name: str) -> str:
@@ -147,7 +143,7 @@ def _clips(
             else:
                 others.append(Place((*parts, stem), path))
         elif stem := archive_stem(name):
-            why = 'is an archive: unpack it'
+            why = 'is an archive: unpack it, or move it away'
             others.append(Blocked((*parts, stem), path, 'archive', why))
         elif _is_dead(path):
             others.append(_link(here, parts, name))
