@@ -1,11 +1,13 @@
 """Several prepared data sets as one, such as the composite of MEGC 2019.
 
 Subjects get their data set's name in front (``casme2_sub01``), so that a protocol by
-subject takes nobody for somebody else's clips. The new folder stands on its own: its
-frames are hard links, or copies where there can be none.
+subject takes nobody for somebody else's clips. Releases of the same people, such as the
+cameras of SMIC, share that name: a person stays one subject. The new folder stands on
+its own: its frames are hard links, or copies where there can be none.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,6 +30,7 @@ from .frames import list_frames
 from .linking import link_or_copy, same_content
 from .out_folder import out_folder
 from .releases.folders import IMAGES
+from .rules import name_problem
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Part:
     """One prepared data set.
 
     Attributes:
-        dataset: Its name, as its rows say.
+        dataset: Its name, as its rows say; releases of the same people share it.
+        release: Which of these it is, as ``metainfo.dataset`` says.
         file: The annotation file in the prepared folder.
         root: The folder that the paths of the rows start from.
         classes: Names of the classes.
@@ -49,6 +53,7 @@ class Part:
     classes: tuple[str, ...]
     rows: list[dict[str, Any]]
     metainfo: dict[str, Any]
+    release: str
 
 
 def make_composite(
@@ -64,7 +69,7 @@ def make_composite(
     kill, running again completes the rest.
 
     Args:
-        folders: The prepared folders, two or more, each of another data set.
+        folders: The prepared folders, two or more, each of another release.
         out: The folder to make.
         labels: Which of their annotations: the one with this ``metainfo.labels``.
         store: Write a store of whole clips too.
@@ -74,7 +79,7 @@ def make_composite(
         What ``report.json`` holds, see ``composite_report.py``.
 
     Raises:
-        MERDataError: A folder has no such annotation, classes differ, a data set
+        MERDataError: A folder has no such annotation, classes differ, a release
             comes twice, frames are missing, or ``out`` holds something else.
     """
     if workers is not None and workers < 1:
@@ -134,14 +139,18 @@ def read_part(folder: Path, labels: str) -> Part:
     (path,) = fitting
     metainfo, rows = contents[path]['metainfo'], contents[path]['data_list']
     names = sorted({row['dataset'] for row in rows})
-    if len(names) > 1:
+    parts = metainfo.get('parts') or names
+    if len(parts) > 1:
         raise MERDataError(
-            f'{path}: is a composite already, of {", ".join(names)}: name the folders '
-            f'that it was made of'
+            f'{path}: is a composite already, of {", ".join(map(str, parts))}: name '
+            f'the folders that it was made of'
         )
     classes = tuple(metainfo['classes'])
     root = frames_root(path, rows)
-    return Part(names[0], path, root, classes, rows, metainfo)
+    release = metainfo.get('dataset')
+    if not isinstance(release, str) or name_problem(release):
+        release = names[0]
+    return Part(names[0], path, root, classes, rows, metainfo, release)
 
 
 def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
@@ -153,19 +162,20 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
 
     Returns:
         The content of the new annotation file: subjects and paths begin with the
-        name of the data set.
+        name of the data set. Of several releases of one data set, paths and clips
+        begin with the name of the release.
 
     Raises:
-        MERDataError: A data set comes twice, or the classes differ.
+        MERDataError: A release comes twice, or the classes differ.
     """
     first = parts[0]
     seen: dict[str, Path] = {}
     for part in parts:
-        name = part.dataset.casefold()
+        name = part.release.casefold()
         if name in seen:
             raise MERDataError(
-                f'{part.file}: holds {part.dataset}, and so does {seen[name]}: its '
-                f'clips would count twice; name each data set once'
+                f'{part.file}: holds {part.release}, and so does {seen[name]}: its '
+                f'clips would count twice; name each release once'
             )
         seen[name] = part.file
         if part.classes != first.classes:
@@ -176,11 +186,10 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
             )
     return {
         'metainfo': {
-            'dataset': '+'.join(part.dataset for part in parts),
+            'dataset': '+'.join(part.release for part in parts),
+            'parts': [part.release for part in parts],
             'labels': labels,
-            'task_name': first.metainfo.get(
-                'task_name', 'micro-expression recognition'
-            ),
+            'task_name': _task(parts),
             'classes': list(first.classes),
             'subjects_known': all(
                 part.metainfo.get('subjects_known', True) for part in parts
@@ -189,29 +198,58 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
             'format': 1,
         },
         'data_list': [
-            {
-                **row,
-                'subject': f'{part.dataset}_{row["subject"]}',
-                _source(row): f'{part.dataset}/{PurePosixPath(row[_source(row)])}',
-            }
-            for part in parts
+            _joined_row(part, row, folder)
+            for part, folder in zip(parts, part_folders(parts), strict=True)
             for row in part.rows
         ],
     }
 
 
+def part_folders(parts: Sequence[Part]) -> list[str]:
+    """Name the folder of each part, which no other part has."""
+    uses = Counter(part.dataset for part in parts)
+    return [part.dataset if uses[part.dataset] == 1 else part.release for part in parts]
+
+
+def _joined_row(part: Part, row: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    source = 'frame_dir' if row.get('video') is None else 'video'
+    joined = {
+        **row,
+        'subject': f'{part.dataset}_{row["subject"]}',
+        source: f'{folder}/{PurePosixPath(row[source])}',
+    }
+    if part.release != part.dataset:
+        joined['release'] = part.release
+    if folder != part.dataset:
+        # Cameras name their clips alike.
+        joined['clip'] = f'{folder}_{row["clip"]}'
+    return joined
+
+
+def _task(parts: Sequence[Part]) -> str:
+    """What the clips are for; of micro- and macro-expressions, what both are."""
+    tasks = {
+        part.metainfo.get('task_name', 'micro-expression recognition') for part in parts
+    }
+    return tasks.pop() if len(tasks) == 1 else 'facial expression recognition'
+
+
 def link_frames(parts: Sequence[Part], root: Path) -> None:
-    """Link or copy the frames of every clip to ``root/<data set>/<its own path>``.
+    """Link or copy the frames of every clip to ``root/<part>/<its own path>``.
 
     Raises:
         MERDataError: A file cannot be linked, or a folder holds other frames already.
     """
-    clips = [(part, row) for part in parts for row in part.rows]
+    clips = [
+        (part, folder, row)
+        for part, folder in zip(parts, part_folders(parts), strict=True)
+        for row in part.rows
+    ]
     linked: dict[Path, set[str]] = {}
-    for part, row in tqdm(clips, desc='linking frames', unit='clip'):
+    for part, folder, row in tqdm(clips, desc='linking frames', unit='clip'):
         found = locate(row, str(part.root))
-        target = root / part.dataset / row[_source(row)]
-        if _source(row) == 'video':
+        target = root / folder / (row.get('video') or row['frame_dir'])
+        if row.get('video') is not None:
             link_or_copy(Path(found['video']), target)
             continue
         # Clips may share a folder, and a release may hold more than the clip.
@@ -223,10 +261,6 @@ def link_frames(parts: Sequence[Part], root: Path) -> None:
             if file.name not in names:
                 link_or_copy(file, target / file.name)
                 names.add(file.name)
-
-
-def _source(row: Mapping[str, Any]) -> str:
-    return 'frame_dir' if row.get('video') is None else 'video'
 
 
 def _remove_others(folder: Path, files: Iterable[str]) -> None:

@@ -16,16 +16,17 @@ def report_on(content: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         A dict that fits into JSON: ``labels``; ``parts`` and ``all`` with ``clips`` by
         class, ``total``, ``subjects`` and what is ``expected`` of them, None where
-        nothing is published; ``compared_with``; and ``differences``, one line each.
+        nothing is published; ``compared_with``; ``differences``, one line each; and
+        ``shared``, one line for releases of the same people.
     """
     classes, labels = content['metainfo']['classes'], content['metainfo']['labels']
     rows = content['data_list']
-    names = list(dict.fromkeys(row['dataset'] for row in rows))
+    names = list(dict.fromkeys(map(_release, rows)))
     known = known_counts(set(names), labels)
     parts = [
         {
             'dataset': name,
-            **_count([row for row in rows if row['dataset'] == name], classes),
+            **_count([row for row in rows if _release(row) == name], classes),
             'expected': _as_json(MEGC2019_PARTS[name]) if known else None,
         }
         for name in names
@@ -44,6 +45,7 @@ def report_on(content: Mapping[str, Any]) -> dict[str, Any]:
         'labels': labels,
         'compared_with': 'MEGC 2019' if known else None,
         'differences': differences,
+        'shared': _shared(rows),
         'parts': parts,
         'all': {**whole, 'expected': _as_json(MEGC2019.expected[0]) if known else None},
     }
@@ -76,7 +78,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         pairs += [(row[key], wanted[key]) for key in ('total', 'subjects')]
         cells = [f'{n}' if n == m else f'{n} (not {m})' for n, m in pairs]
         lines.append(f'| {row["dataset"]} | {" | ".join(cells)} |')
-    lines.append('')
+    lines += ['', *(f'{line}\n' for line in report['shared'])]
     if report['compared_with'] is None:
         lines.append('No counts are published for these data sets and labels.')
     elif not report['differences']:
@@ -97,7 +99,31 @@ def _count(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[st
     }
 
 
+def _release(row: Mapping[str, Any]) -> str:
+    return row.get('release', row['dataset'])
+
+
+def _shared(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say who is in several releases."""
+    people: dict[str, dict[str, set[str]]] = {}
+    for row in rows:
+        releases = people.setdefault(row['dataset'], {})
+        releases.setdefault(_release(row), set()).add(row['subject'])
+    lines = []
+    for releases in people.values():
+        if len(releases) > 1:
+            counts = Counter(who for group in releases.values() for who in group)
+            several = sum(n > 1 for n in counts.values())
+            lines.append(
+                f'{" and ".join(releases)} are of the same people: {several} subjects '
+                f'are in more than one of them, and each is one subject here.'
+            )
+    return lines
+
+
 def _as_json(counts: Counts) -> dict[str, Any]:
-    clips = dict(counts.clips)
-    total = sum(clips.values())
-    return {'clips': clips, 'total': total, 'subjects': counts.subjects}
+    return {
+        'clips': dict(counts.clips),
+        'total': counts.total,
+        'subjects': counts.subjects,
+    }

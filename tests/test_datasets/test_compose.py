@@ -11,7 +11,7 @@ from load_tool import load_tool
 
 from mmaction_mer.datasets import compose
 from mmaction_mer.datasets.annotation import MERDataError, read_annotation
-from mmaction_mer.datasets.clips import load_clip, usable_clips
+from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
 from mmaction_mer.datasets.compose import make_composite
 from mmaction_mer.datasets.composite_report import as_markdown, report_on
 
@@ -268,6 +268,58 @@ def test_a_data_set_comes_once(folders, tmp_path):
     refused(folders[:1], tmp_path, 'two or more')
     make_composite(folders[:2], tmp_path / 'two')
     refused([tmp_path / 'two', folders[2]], tmp_path, 'a composite already, of casme2')
+
+
+def test_cameras_of_the_same_people_are_composed(tmp_path, main, capsys):
+    """HS, VIS and NIR of SMIC: all clips, and each person is one subject.
+
+    Nothing counts twice: the clips are others, under the names of others. The same
+    release again would.
+    """
+    cameras = {'smic': 8, 'smic-vis': 4, 'smic-nir': 4}
+    folders = []
+    for release, subjects in cameras.items():
+        rows = prepared_rows('smic', 's{:02d}', (4, 2, 2), subjects)
+        for row in rows:
+            row['label'] += 3 * (release != 'smic')  # another brightness on disk
+        folder = write_folder(tmp_path / release, rows)
+        path = folder / 'annotations.json'
+        content = json.loads(path.read_text())
+        content['metainfo']['dataset'] = release
+        for row in content['data_list']:
+            row['label'] %= 3
+        path.write_text(json.dumps(content))
+        folders.append(folder)
+    out = tmp_path / 'out'
+    assert main([*map(str, folders), '--out', str(out)]) == 0
+    content = read_annotation(out / 'annotations.json')
+    rows = content['data_list']
+    assert content['metainfo']['dataset'] == 'smic+smic-vis+smic-nir'
+    assert len(rows) == 24 and {row['dataset'] for row in rows} == {'smic'}
+    assert {row['subject'] for row in rows} == {f'smic_s{n:02d}' for n in range(1, 9)}
+    assert len({(row['subject'], row['clip']) for row in rows}) == 24
+    found = [load_clip(locate(row, str(out / 'frames'))) for row in rows]
+    levels = [int(clip['imgs'][0].flat[0]) for clip in found]
+    wanted = [4 + 10 * row['label'] + 9 for row in rows[:8]]
+    assert levels == [*wanted, *(level + 30 for level in 2 * wanted)]
+    report = json.loads((out / 'report.json').read_text())
+    counted = [(p['dataset'], p['total'], p['subjects']) for p in report['parts']]
+    assert counted == [('smic', 8, 8), ('smic-vis', 8, 4), ('smic-nir', 8, 4)]
+    assert (report['all']['total'], report['all']['subjects']) == (24, 8)
+    assert '4 subjects are in more than one' in capsys.readouterr().out
+    refused([*folders, folders[1]], tmp_path, 'holds smic-vis, and so does',
+            out=tmp_path / 'again')  # fmt: skip
+    refused([out, folders[0]], tmp_path, 'a composite already, of smic, smic-vis',
+            out=tmp_path / 'again')  # fmt: skip
+
+
+def test_another_camera_is_not_compared_with_megc(tmp_path, folders):
+    """MEGC 2019 counts the clips of HS."""
+    path = folders[2] / 'annotations.json'
+    content = json.loads(path.read_text())
+    content['metainfo']['dataset'] = 'smic-nir'
+    path.write_text(json.dumps(content))
+    assert make_composite(folders, tmp_path / 'out')['compared_with'] is None
 
 
 def test_one_path_for_two_people_is_refused(folders, tmp_path):

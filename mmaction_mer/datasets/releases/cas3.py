@@ -5,8 +5,9 @@ the frames are added.
 """
 
 from .findings import Clip, Reading
-from .folders import Place
-from .reader import Key, Reader, Source, numbered, read_rows
+from .places import ELSEWHERE, Key
+from .reader import Reader, Source, numbered, read_rows
+from .walk import Place
 
 PART_A = {
     'subject': ('Subject',),
@@ -59,9 +60,10 @@ def _name(clip: Clip) -> str:
 
 def _key(place: Place, other: str) -> Key | None:
     parts = place.parts
+    # Depth maps lie beside the pictures.
+    if any(part.lower() in (other, 'depth') for part in parts):
+        return ELSEWHERE
     if len(parts) < 3 or parts[-1].lower() != 'color':
-        return None
-    if any(part.lower() == other for part in parts):
         return None
     return _subject(parts[-3]), parts[-2].lower()
 

@@ -4,8 +4,9 @@ import re
 
 from ..labels import emotion_key
 from .findings import Reading
-from .folders import Place
-from .reader import Key, Reader, Source, numbered, read_rows
+from .places import Key
+from .reader import Reader, Source, numbered, read_rows
+from .walk import Place
 
 NEEDED = {
     'subject': ('Subject',),

@@ -4,13 +4,16 @@ A third of the sequences has a label, a number in a text file of a parallel fold
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ...utils import read_regular
 from ..annotation import MERDataError
 from .findings import Clip, Finding, Reading
-from .folders import Place, list_images
-from .reader import Key, Reader, Source
+from .folders import list_images
+from .places import ELSEWHERE, Key, read_labelled
+from .reader import Reader, Source
+from .walk import Place
 
 EMOTIONS = {
     1: 'anger',
@@ -29,45 +32,37 @@ _MOST_BYTES = 1000
 
 def read(source: Source) -> Reading:
     """Read all sequences; those without a label are 'unlabelled'."""
-    reading = Reading()
     labels: dict[Key, list[Path]] = {}
     for path in sorted(source.root.rglob('*_emotion.txt')):
         labels.setdefault(path.parts[-3:-1], []).append(path)
-    others: list[Place] = []
-    places = source.places(_key, 'cohn-kanade-images/S005/001', others)
-    for place in others:
-        name = '/'.join(place.parts)
-        reason = 'not in <subject>/<sequence>, such as S005/001'
-        reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
+    places = source.places(_key, 'cohn-kanade-images/S005/001', without_copies=True)
+    reading = read_labelled(
+        places,
+        lambda key, path: Clip(key[0], '_'.join(key), 'unlabelled', path, whole=True),
+        'not in <subject>/<sequence>, such as S005/001',
+    )
+    sequences, reading.clips = reading.clips, []
     if not labels:
         reason = 'no file such as Emotion/S005/001/..._emotion.txt: nothing is labelled'
         reading.findings.append(Finding(None, '', 'emotion', 'noted', reason))
-    for key, path in places.items():
-        subject, session = key
-        name = f'{subject}_{session}'
-        emotion = 'unlabelled'
+    for key, clip in zip(places, sequences, strict=True):
         if key in labels:
             found = {_read_label(one) for one in labels[key]}
             number = found.pop()
             if found or number not in EMOTIONS:
                 files = ', '.join(one.name for one in labels[key])
                 reason = f'{files}: not one number from 1 to 7'
-                reading.findings.append(
-                    Finding(None, f'{subject}/{name}', 'emotion', 'skipped', reason)
-                )
+                reading.findings.append(clip.finding('emotion', 'skipped', reason))
                 continue
-            emotion = EMOTIONS[number]
-        numbers = _numbers(path)
-        # From the first frame, without expression, to the last, its peak.
-        reading.clips.append(
-            Clip(subject, name, emotion, path, numbers[0], numbers[-1], numbers[-1])
-            if numbers
-            else Clip(subject, name, emotion, path, whole=True)
-        )
-    for key in sorted(labels.keys() - places.keys()):
+            clip = replace(clip, emotion=EMOTIONS[number])
+        if numbers := _numbers(places[key]):
+            # From the first frame, without expression, to the last, its peak.
+            first, last = numbers[0], numbers[-1]
+            clip = replace(clip, onset=first, apex=last, offset=last, whole=False)
+        reading.clips.append(clip)
+    for key in sorted(labels.keys() - {**places, **places.blocked}.keys()):
         reason = 'a label without a sequence'
         reading.findings.append(Finding(None, '/'.join(key), 'frames', 'noted', reason))
-    reading.rows = len(places)
     return reading
 
 
@@ -88,6 +83,9 @@ def _read_label(path: Path) -> int | None:
 
 def _key(place: Place) -> Key | None:
     parts = place.parts
+    # Labels lie in folders of the same names, which are empty for most sequences.
+    if any(re.match(r'(?i)(emotion|facs|landmarks?)', part) for part in parts[:-2]):
+        return ELSEWHERE
     if len(parts) < 2 or not re.fullmatch(r'S[0-9]+', parts[-2]):
         return None
     return (parts[-2], parts[-1]) if parts[-1].isdigit() else None

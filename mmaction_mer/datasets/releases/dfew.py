@@ -11,9 +11,10 @@ from typing import Any
 from ..annotation import MERDataError
 from . import cells
 from .findings import CellReader, Clip, Reading
-from .folders import Place
-from .reader import Key, Reader, Source
+from .places import Key
+from .reader import Reader, Source
 from .sheets import read_table
+from .walk import Place
 
 NEEDED = {'clip': ('video_name',), 'label': ('label',)}
 EMOTIONS = {
@@ -37,6 +38,7 @@ def read(source: Source) -> Reading:
     # The same clips lie there twice, as videos and as cut out faces.
     faces = {key[1:]: path for key, path in places.items() if key[0] == _FACES}
     paths = faces or {key[1:]: path for key, path in places.items()}
+    blocked = {key[1:]: one for key, one in places.blocked.items()}
     for path in [source.sheet] if source.sheet else _lists(source.root):
         table = read_table(path, NEEDED)
         reading.rows += len(table.rows)
@@ -51,8 +53,13 @@ def read(source: Source) -> Reading:
                 cell.note('label', 'skipped', f'is {label}, not one of 1 to 7')
                 continue
             name = f'{number:05d}'
-            found = Clip(name, name, EMOTIONS[label], paths.get((str(number),)))
-            reading.clips.append(replace(found, row=row.number, whole=True))
+            key = (str(number),)
+            why_not = (
+                f'{blocked[key].path} {blocked[key].why}' if key in blocked else ''
+            )
+            found = Clip(name, name, EMOTIONS[label], paths.get(key), whole=True)
+            reading.clips.append(replace(found, row=row.number, why_not=why_not))
+    reading.findings += places.findings('noted')
     reading.source = 'set_1.csv' if source.sheet is None else source.sheet.name
     return reading
 

@@ -55,6 +55,7 @@ class Clip:
         row: Row of the spreadsheet it comes from.
         fps: Frame rate in Hz, where it is the clip's own.
         whole: Whether the release means the whole folder, and gives no frames.
+        why_not: Why there is no path.
     """
 
     subject: str
@@ -68,6 +69,7 @@ class Clip:
     row: int | None = None
     fps: float | None = None
     whole: bool = False
+    why_not: str = ''
 
     @property
     def title(self) -> str:
@@ -91,6 +93,7 @@ class Reading:
         source: The spreadsheet's name, empty where folders are the labels.
         variant: The edition of the release, recognised from its rows.
         subjects_known: Whether it is known who is seen; else each clip is a subject.
+        task: What the clips are for, where the release itself says it.
     """
 
     clips: list[Clip] = field(default_factory=list)
@@ -100,6 +103,7 @@ class Reading:
     source: str = ''
     variant: str = ''
     subjects_known: bool = True
+    task: str = ''
 
 
 class CellReader:

@@ -1,9 +1,8 @@
-"""Folders of a release: where clips lie and how their frames are numbered."""
+"""The frame files of a clip, and how they are numbered."""
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +30,6 @@ class Frames:
     template: str
     files: dict[int, str]
     strangers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a clip lies below the root of a release.
-
-    Attributes:
-        parts: Names of the folders that lead to it, its own last.
-        path: Its folder of frames, or its video.
-    """
-
-    parts: tuple[str, ...]
-    path: Path
 
 
 def list_images(folder: Path) -> Frames:
@@ -89,27 +75,3 @@ def list_images(folder: Path) -> Frames:
     others += [name for group in groups.values() for _, name in group]
     before, after = (part.replace('{', '{{').replace('}', '}}') for part in around)
     return Frames(folder, f'{before}{{}}{after}', files, tuple(others))
-
-
-def find_clips(root: Path) -> Iterator[Place]:
-    """Walk through a release: every folder that holds images, and every video.
-
-    Folders come in alphabetical order. Links are not followed, hidden folders and
-    files are left alone.
-    """
-    for folder, folders, files in os.walk(root):
-        # What macOS adds to archives is called so.
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(('.', '__MACOSX'))
-        )
-        files = [name for name in files if not name.startswith('.')]
-        here = Path(folder)
-        parts = here.relative_to(root).parts
-        endings = {os.path.splitext(name)[1].lower() for name in files}
-        if parts and not endings.isdisjoint(IMAGES):
-            yield Place(parts, here)
-        if not endings.isdisjoint(VIDEOS):
-            for name in sorted(files):
-                stem, ending = os.path.splitext(name)
-                if ending.lower() in VIDEOS:
-                    yield Place((*parts, stem), here / name)

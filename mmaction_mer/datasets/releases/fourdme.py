@@ -2,8 +2,9 @@
 
 from . import cells
 from .findings import Reading, refuse_spellings
-from .folders import Place
-from .reader import Key, Reader, Source, read_rows
+from .places import ELSEWHERE, Key
+from .reader import Reader, Source, read_rows
+from .walk import Place
 
 NEEDED = {
     'subject': ('sub_ID',),
@@ -27,7 +28,9 @@ def read(source: Source) -> Reading:
 
 def _key(place: Place) -> Key | None:
     kinds = [part for part in place.parts if part.lower().endswith('_micro')]
-    if len(place.parts) < 2 or (kinds and kinds[-1].lower() != 'gray_micro'):
+    if kinds and kinds[-1].lower() != 'gray_micro':
+        return ELSEWHERE
+    if len(place.parts) < 2:
         return None
     return place.parts[-2], place.parts[-1]
 

@@ -12,8 +12,10 @@ from ...utils import quote
 from ..rules import MAX_FPS, path_problem
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading, refuse_spellings
-from .folders import Place
-from .reader import Key, Reader, Source, row_name
+from .places import Key, Places
+from .reader import Reader, Source, row_name
+from .selection import select_kind
+from .walk import Blocked, Place
 
 NEEDED = {
     'subject': ('subject',),
@@ -38,12 +40,20 @@ def read_table_of_clips(source: Source) -> Reading:
     """Read a table with a row per clip.
 
     Without a path, a clip is the folder or video that is called ``<subject>/<clip>``
-    or ``<clip>``, wherever it lies. Without onset and offset it is all of it.
+    or ``<clip>``, wherever it lies. Without onset and offset it is all of it. Of a
+    table that holds micro- and macro-expressions, the former are read.
     """
     table = source.table(NEEDED, BESIDES)
-    reading = Reading(rows=len(table.rows), source=table.title)
-    all_places = list(_all_places(source, '<subject>/<clip>').values())
+    table, left_out, kind = select_kind(table, None)
+    unknown = sum(one.action == 'skipped' for one in left_out)
+    reading = Reading(rows=len(table.rows) + unknown, source=table.title)
+    reading.findings += left_out
+    reading.task = f'{kind}-expression recognition' if kind else ''
+    found_places, all_places = _all_places(source, '<subject>/<clip>')
     places = _by_ending(all_places)
+    found_places.others += found_places.blocked.values()
+    blocked = _by_ending(found_places.others)
+    why_not = {one.path: one.why for one in found_places.others}
     people = {cells.text_or_nothing(row.cells['subject']) for row in table.rows}
     names = Counter(cells.text_or_nothing(row.cells['clip']) for row in table.rows)
     for row in table.rows:
@@ -78,6 +88,11 @@ def read_table_of_clips(source: Source) -> Reading:
             cell.note('path', 'skipped', f'{found[0]} or {found[1]}? Add a path')
             reading.lost.append(clip)
             continue
+        reason = ''
+        if not found:
+            ends = _endings(path) if path else [(who, name), (name,)]
+            for place in next(filter(None, map(blocked.get, ends)), [])[:1]:
+                reason = f'not on disk as a clip: {place} {why_not[place]}'
         onset, apex, offset = (
             cell.may(field, cells.frame) for field in ('onset', 'apex', 'offset')
         )
@@ -87,6 +102,7 @@ def read_table_of_clips(source: Source) -> Reading:
             replace(
                 clip,
                 path=found[0] if found else None,
+                why_not=reason,
                 onset=onset,
                 apex=apex,
                 offset=offset,
@@ -97,12 +113,13 @@ def read_table_of_clips(source: Source) -> Reading:
         )
     refuse_spellings(reading)
     used = {clip.path for clip in reading.clips}
-    for place in all_places:
-        if place.path not in used:
-            name = '/'.join(place.parts)
+    for one in all_places:
+        if one.path not in used:
+            name = '/'.join(one.parts)
             reading.findings.append(
                 Finding(None, name, 'frames', 'noted', 'a folder without a row')
             )
+    reading.findings += found_places.findings('noted')
     return reading
 
 
@@ -117,30 +134,35 @@ def read_tree(source: Source, people: bool = True) -> Reading:
     Returns:
         A clip for each folder of images and each video.
     """
+    places, clips = _all_places(source, '<emotion>/<clip>', without_copies=True)
     reading = Reading()
-    for place in _all_places(source, '<emotion>/<clip>').values():
+    everything: list[Place | Blocked] = [*clips, *places.blocked.values()]
+    for place in everything:
         name = '_'.join(place.parts)
         if len(place.parts) not in (2, 3):
-            reading.findings.append(
-                Finding(
-                    None,
-                    name,
-                    'frames',
-                    'skipped',
-                    f'{place.path} is neither <emotion>/<clip> nor '
-                    f'<subject>/<emotion>/<clip>',
-                )
+            if isinstance(place, Blocked):
+                places.others.append(place)
+                continue
+            reason = (
+                f'{place.path} is neither <emotion>/<clip> nor '
+                f'<subject>/<emotion>/<clip>'
             )
+            reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
             continue
         known = (
             people and len(place.parts) == 3 and place.parts[0].lower() not in _SIDES
         )
         subject = place.parts[0] if known else name
+        clip = Clip(subject, name, place.parts[-2], place.path, whole=True)
+        if isinstance(place, Blocked):
+            reading.lost.append(clip)
+            reason = f'{place.path} {place.why}'
+            reading.findings.append(clip.finding('frames', 'skipped', reason))
+            continue
         reading.subjects_known &= known
-        reading.clips.append(
-            Clip(subject, name, place.parts[-2], place.path, whole=True)
-        )
+        reading.clips.append(clip)
     reading.rows = len(reading.clips) + len(reading.findings)
+    reading.findings += places.findings('skipped')
     # All clips of one "person" are those of a folder that is somebody's or nobody's.
     reading.subjects_known &= len({clip.subject for clip in reading.clips}) > 1
     refuse_spellings(reading)
@@ -154,7 +176,7 @@ def _endings(path: str) -> list[Key]:
     return [parts, (*parts[:-1], os.path.splitext(parts[-1])[0])]
 
 
-def _by_ending(places: Iterable[Place]) -> dict[Key, list[Path]]:
+def _by_ending(places: Iterable[Place | Blocked]) -> dict[Key, list[Path]]:
     """Places by every ending of their path, so that a part of it can name them."""
     found: dict[Key, list[Path]] = defaultdict(list)
     for place in places:
@@ -163,17 +185,17 @@ def _by_ending(places: Iterable[Place]) -> dict[Key, list[Path]]:
     return found
 
 
-def _all_places(source: Source, example: str) -> dict[Key, Place]:
-    found: dict[Key, Place] = {}
-
-    def key(place: Place) -> Key:
+def _all_places(
+    source: Source, example: str, without_copies: bool = False
+) -> tuple[Places, list[Place]]:
+    """All clips, whatever they are called, and what is known of the rest."""
+    places = source.places(
         # A video beside a folder of its name is another clip.
-        name = (*place.parts, os.path.splitext(place.path.name)[1])
-        found[name] = place
-        return name
-
-    source.places(key, example)
-    return found
+        lambda place: (*place.parts, os.path.splitext(place.path.name)[1]),
+        example,
+        without_copies,
+    )
+    return places, [Place(key[:-1], path) for key, path in places.items()]
 
 
 def _rate(value: Any) -> float | None:

@@ -9,9 +9,10 @@ import re
 
 from ..labels import LABEL_MAPS, emotion_key
 from .casme2 import NEEDED
-from .findings import Clip, Finding, Reading
-from .folders import Place
-from .reader import Key, Reader, Source, numbered, read_rows
+from .findings import Clip, Reading
+from .places import ELSEWHERE, Key, read_labelled
+from .reader import Reader, Source, numbered, read_rows
+from .walk import Place
 
 _subject = numbered('S{:02d}')
 _EMOTIONS = frozenset(LABEL_MAPS['mmew-macro'][0].emotions) | {'others', 'contempt'}
@@ -21,7 +22,7 @@ def read_micro(source: Source) -> Reading:
     """Read the micro-expressions."""
     table = source.table(NEEDED)
     places = source.places(
-        lambda place: None if _is_macro(source, place) else _key(place),
+        lambda place: ELSEWHERE if _is_macro(source, place) else _key(place),
         'S03/happiness/S03-01-002 or Micro_Expression/happiness/S03-01-002',
     )
     return read_rows(table, places, _subject, lambda who, clip: (who, clip.lower()))
@@ -29,22 +30,16 @@ def read_micro(source: Source) -> Reading:
 
 def read_macro(source: Source) -> Reading:
     """Read the macro-expressions: folders are the labels."""
-    reading = Reading()
-    others: list[Place] = []
     places = source.places(
-        lambda place: _macro_key(place) if _is_macro(source, place) else None,
+        lambda place: _macro_key(place) if _is_macro(source, place) else ELSEWHERE,
         'Macro_Expression/happiness/S03-01-002',
-        others,
+        without_copies=True,
     )
-    for (subject, emotion, clip), path in places.items():
-        reading.clips.append(Clip(subject, clip, emotion, path, whole=True))
-    for place in others:
-        if _is_macro(source, place):
-            reason = 'no folder above is called by an emotion, or by a subject'
-            name = '/'.join(place.parts)
-            reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
-    reading.rows = len(reading.clips)
-    return reading
+    return read_labelled(
+        places,
+        lambda key, path: Clip(key[0], key[2], key[1], path, whole=True),
+        'no folder above is called by an emotion, or by a subject',
+    )
 
 
 def _is_macro(source: Source, place: Place) -> bool:

@@ -27,6 +27,7 @@ from .habits import Habits, describe
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
 from .settle import Settled, settle
+from .walk import archive_stem
 
 SMALLEST, LARGEST = 32, 2048
 
@@ -171,6 +172,9 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
 def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
     """Refuse what cannot be meant."""
     root = source.root
+    if root.is_file():
+        reason = 'is an archive: unpack it' if archive_stem(root.name) else 'is a file'
+        raise MERDataError(f'{root} {reason} and give the release as a folder, --root')
     if not root.is_dir():
         raise MERDataError(
             f'{root}: there is no such folder: give the release as --root'
@@ -263,6 +267,7 @@ def _conclude(
             f'{len(used)} of {rows} clips{sheet} can be used, {left_out} are left out'
             + ('' if options.max_skipped is None else f', --max-skipped is {allowed}')
             + f': {where} says why, row by row; most often: {_commonest(report)}'
+            + (f'; if this is all you have: --max-skipped {left_out}' if used else '')
         )
     if not maps:
         raise MERDataError(
@@ -337,7 +342,7 @@ def _annotations(
         metainfo = {
             'dataset': state.reader.labels or _dataset(state),
             'labels': labels.name,
-            'task_name': state.reader.task,
+            'task_name': state.reading.task or state.reader.task,
             'classes': list(labels.classes),
             'subjects_known': state.reading.subjects_known,
             # With it a run that is resumed notices that the pictures are others.

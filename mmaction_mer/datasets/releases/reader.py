@@ -1,6 +1,6 @@
 """What the readers of all releases share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from ..annotation import MERDataError
 from ..rules import MAX_NAME
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading
-from .folders import Place, find_clips
+from .places import Key, Places, find_places, instead
+from .selection import select_kind
 from .sheets import Columns, Row, Table, find_tables, read_table
-
-Key = tuple[str, ...]
+from .walk import Place, walk
 
 
 @dataclass(frozen=True)
@@ -33,48 +33,20 @@ class Source:
         """Find the release's table (see :func:`.sheets.find_tables`)."""
         if self.sheet is not None:
             return read_table(self.sheet, needed, besides, sheet)
-        return find_tables(self.root, needed, besides, sheet)
+        try:
+            return find_tables(self.root, needed, besides, sheet)
+        except MERDataError as error:
+            there = instead(walk(self.root))
+            raise MERDataError(f'{error}{there}') from error
 
     def places(
         self,
         key: Callable[[Place], Key | None],
         example: str,
-        others: list[Place] | None = None,
-    ) -> dict[Key, Path]:
-        """Find the folders of the clips.
-
-        Args:
-            key: Gives the name of a clip from where it lies, None for what is no clip.
-                Names are as :func:`.cells.text` makes them.
-            example: How a clip's path looks, for the message.
-            others: Gets the places that are no clip.
-
-        Raises:
-            MERDataError: There is none, or a clip lies in two places.
-        """
-        found: dict[Key, Path] = {}
-        for place in find_clips(self.root):
-            plain = Place(tuple(map(cells.text, place.parts)), place.path)
-            try:
-                name = key(plain)
-            except cells.CellError:
-                name = None
-            if name is None:
-                if others is not None:
-                    others.append(plain)
-                continue
-            if name in found:
-                raise MERDataError(
-                    f'{self.root}: clip {"/".join(name)} lies in {found[name]} and in '
-                    f'{place.path}: give one copy as --root'
-                )
-            found[name] = place.path
-        if not found:
-            raise MERDataError(
-                f'{self.root}: no clip of this release here; expected folders such as '
-                f'{example} (links to folders are not followed)'
-            )
-        return found
+        without_copies: bool = False,
+    ) -> Places:
+        """Find the folders of the clips (see :func:`.places.find_places`)."""
+        return find_places(self.root, key, example, without_copies)
 
 
 @dataclass(frozen=True)
@@ -101,7 +73,7 @@ class Reader:
 
 def read_rows(
     table: Table,
-    places: Mapping[Key, Path],
+    places: Places,
     subject: Callable[[Any], str],
     key: Callable[[str, str], Key],
     name: Callable[[Clip], str] = lambda clip: clip.name,
@@ -117,9 +89,13 @@ def read_rows(
         name: Name of the clip in the annotation, where the release's is not unique.
 
     Returns:
-        One clip per row that names subject and clip, and a finding for each other.
+        One clip per row of a micro-expression that names subject and clip; a finding
+        for each other, and one for all rows of macro-expressions.
     """
-    reading = Reading(rows=len(table.rows), source=table.title)
+    table, found, _ = select_kind(table, 'micro')
+    unknown = sum(one.action == 'skipped' for one in found)
+    reading = Reading(rows=len(table.rows) + unknown, source=table.title)
+    reading.findings += found
     used: set[Key] = set()
     for row in table.rows:
         clip, sound = _read_row(row, reading.findings, subject)
@@ -128,12 +104,20 @@ def read_rows(
             continue
         place = key(clip.subject, clip.name)
         used.add(place)
-        clip = replace(clip, path=places.get(place))
+        path = places.get(place)
+        why_not = '' if path else places.why_not(place, subject)
+        clip = replace(clip, path=path, why_not=why_not)
         reading.clips.append(replace(clip, name=name(clip)))
     for place in sorted(places.keys() - used):
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
         )
+    for place in sorted(places.blocked.keys() - used):
+        reason = f'without a row, and {places.blocked[place].why}'
+        reading.findings.append(
+            Finding(None, '/'.join(place), 'frames', 'noted', reason)
+        )
+    reading.findings += places.findings('noted')
     return reading
 
 

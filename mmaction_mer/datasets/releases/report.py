@@ -117,7 +117,10 @@ def compare(
     lost_by_class = Counter(classes[id(clip)] for clip in lost)
     unexplained = []
     if counts is not None and differences:
-        for name in sorted({*counts.clips, *found}):
+        rows = sum(found.values()) + len(lost)
+        if not counts.clips and rows != counts.total:
+            unexplained.append(f'{rows} clips, {counts.total} in a complete release')
+        for name in sorted({*counts.clips, *found} if counts.clips else ()):
             rows = found.get(name, 0) + lost_by_class[name]
             if rows != (wanted := counts.clips.get(name, 0)):
                 unexplained.append(
@@ -139,6 +142,7 @@ def compare(
         and {
             'edition': counts.variant,
             'clips': dict(counts.clips),
+            'total': counts.total,
             'subjects': counts.subjects,
         },
         'differences': differences,
@@ -222,9 +226,10 @@ def _label_table(one: Mapping[str, Any]) -> list[str]:
     names = sorted({*one['clips'], *(expected['clips'] if expected else ())})
     lines = ['| class | clips | complete release |', '|---|---:|---:|']
     for name in names:
-        wanted = expected['clips'].get(name, 0) if expected else '-'
+        by_class = expected and expected['clips']
+        wanted = by_class.get(name, 0) if by_class else '-'
         lines.append(f'| {name} | {one["clips"].get(name, 0)} | {wanted} |')
-    total = sum(expected['clips'].values()) if expected else '-'
+    total = expected['total'] if expected else '-'
     people = expected['subjects'] if expected and expected['subjects'] else '-'
     lines += [
         f'| all | {sum(one["clips"].values())} | {total} |',

@@ -59,7 +59,8 @@ def settle(
     first: dict[Path, Clip] = {}
     for clip in clips:
         if clip.path is None:
-            findings.append(clip.finding('frames', 'skipped', 'not on disk'))
+            reason = clip.why_not or 'not on disk'
+            findings.append(clip.finding('frames', 'skipped', reason))
             continue
         known = first.setdefault(clip.path, clip)
         if known.subject != clip.subject or (known is not clip and clip.whole):

@@ -13,12 +13,13 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...utils import quote, read_regular
 from ..annotation import MERDataError
+from .kinds import kind_of_name, read_kinds
 from .workbook import MOST_CELLS, WorkbookError, read_workbook
 
 ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
@@ -54,12 +55,16 @@ class Table:
     Attributes:
         path: The file.
         sheet: Name of the sheet; of a CSV file how it was read, if in an unusual way.
-        rows: Its rows below the header; blank ones are left out.
+        rows: Its rows below the header; blank ones are left out. A cell ``kind`` says
+            ``'micro'`` or ``'macro'`` where a column of the sheet does.
+        passed: Other sheets or files that have the columns and are named as of
+            macro-expressions.
     """
 
     path: Path
     sheet: str
     rows: tuple[Row, ...]
+    passed: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -104,7 +109,14 @@ def read_table(
         where = f'{path}, sheet {name}' if name else str(path)
         places = _places(grid[header], fields, f'{where}, row {header + 1}')
         rows = tuple(_rows(grid, header, fields, places))
+        if kinds := read_kinds(grid, header, places.values()):
+            rows = tuple(
+                replace(row, cells={**row.cells, 'kind': kinds[row.number]})
+                for row in rows
+            )
         found.append(Table(path, name, rows))
+    if len(found) > 1:
+        found = _without_macro(found, [table.sheet for table in found])
     if len(found) > 1:
         raise MERDataError(
             f'{path}: sheets {", ".join(quote(one.sheet) for one in found)} all have '
@@ -143,6 +155,8 @@ def find_tables(
                 reasons.append(f'  {error}')
         if found:
             break
+    if len(found) > 1:
+        found = _without_macro(found, [table.path.name for table in found])
     if len(found) == 1:
         return found[0]
     if found:
@@ -160,6 +174,16 @@ def find_tables(
             ]
         )
     )
+
+
+def _without_macro(tables: Sequence[Table], names: Sequence[str]) -> list[Table]:
+    """Pass over tables that are named as of macro-expressions, if one is left."""
+    macro = [kind_of_name(name) == 'macro' for name in names]
+    if macro.count(False) != 1:
+        return list(tables)
+    table = tables[macro.index(False)]
+    passed = tuple(name for name, one in zip(names, macro, strict=True) if one)
+    return [replace(table, passed=(*table.passed, *passed))]
 
 
 def spreadsheets(root: Path) -> list[Path]:

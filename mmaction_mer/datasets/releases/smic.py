@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import cells
+from .copies import drop_equal
 from .findings import Clip, Finding, Reading
-from .folders import Place
-from .reader import Key, Reader, Source, numbered, read_rows
+from .places import ELSEWHERE, Key, read_labelled
+from .reader import Reader, Source, numbered, read_rows
+from .walk import Place
 
 CAMERAS = {'HS': 100.0, 'VIS': 25.0, 'NIR': 25.0}
 LONG = {
@@ -30,24 +32,22 @@ _subject = numbered('s{:02d}')
 
 
 def read_short(camera: str, source: Source) -> Reading:
-    """Read the short form: one folder per clip, below the name of its emotion."""
-    reading = Reading()
-    others: list[Place] = []
+    """Read the short form: one folder per clip, below the name of its emotion.
+
+    Every folder below a subject is a clip or a finding.
+    """
     places = source.places(
         lambda place: _short_key(camera, source, place),
         f'{camera}/s1/micro/negative/s1_ne_01',
-        others,
+        without_copies=True,
     )
-    for (subject, emotion, clip), path in places.items():
-        reading.clips.append(Clip(subject, clip, emotion, path, whole=True))
-    for place in others:
-        ours = _camera_of(source, place) in (camera, None)
-        if ours and 'non_micro' not in map(str.lower, place.parts):
-            reason = 'not in <subject>/micro/<negative, positive or surprise>/<clip>'
-            name = '/'.join(place.parts)
-            reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
+    reading = read_labelled(
+        places,
+        lambda key, path: Clip(key[0], key[2], key[1], path, whole=True),
+        'not in <subject>/micro/<negative, positive or surprise>/<clip>',
+    )
+    drop_equal(reading)
     _note_camera(camera, source, places.values(), reading)
-    reading.rows = len(reading.clips)
     return reading
 
 
@@ -110,16 +110,18 @@ def _camera_of(source: Source, place: Place) -> str | None:
 def _short_key(camera: str, source: Source, place: Place) -> Key | None:
     parts = place.parts
     lower = [part.lower() for part in parts]
+    if _camera_of(source, place) not in (camera, None) or 'non_micro' in lower:
+        return ELSEWHERE
     if len(parts) < 4 or lower[-3] != 'micro' or lower[-2] not in EMOTIONS:
-        return None
-    if _camera_of(source, place) not in (camera, None):
         return None
     return _subject(parts[-4]), lower[-2], parts[-1]
 
 
 def _long_key(camera: str, source: Source, place: Place) -> Key | None:
+    if _camera_of(source, place) not in (camera, None):
+        return ELSEWHERE
     who = [part for part in place.parts[:-1] if re.fullmatch(r'(?i)s[0-9]+', part)]
-    if not who or _camera_of(source, place) not in (camera, None):
+    if not who:
         return None
     return _subject(who[-1]), _clip_key(place.parts[-1])
 

@@ -3,7 +3,8 @@ import os
 import pytest
 
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.releases.folders import find_clips, list_images
+from mmaction_mer.datasets.releases.folders import list_images
+from mmaction_mer.datasets.releases.walk import Place, walk
 
 
 def touch(folder, *names):
@@ -59,7 +60,8 @@ def test_clips_are_folders_of_images_and_videos(tmp_path):
     touch(tmp_path / 'videos', '7.mp4', '._7.mp4')
     touch(tmp_path, 'cover.jpg')
     (tmp_path / 'link').symlink_to(tmp_path / 'sub01')
-    assert [place.parts for place in find_clips(tmp_path)] == [
+    places = [one for one in walk(tmp_path) if isinstance(one, Place)]
+    assert [place.parts for place in places] == [
         ('sub01', 'a'),
         ('sub02', 'b'),
         ('videos', '7'),
