@@ -52,6 +52,7 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
         **summarise(rows, metainfo['classes']),
         'sizes': found.sizes,
         'notes': found.notes,
+        'depths': found.depths,
         'problems': found.problems,
     }
 
@@ -84,6 +85,7 @@ def describe(found: Mapping[str, Any]) -> str:
     lines += [f'apex        missing in {found["without_apex"]} clips']
     for what, texts in (
         ('Frames missing', found['notes']),
+        ('Pictures of more than 8 bits', found['depths']),
         ('Clips that cannot be used', list(found['problems'].values())),
     ):
         if texts:
