@@ -34,6 +34,7 @@ _AFTER_COPY = re.compile(
     rf'(?:[ _-]?\(?\d+\)?)?| ?\(\d+\)| \d+)$',
     re.IGNORECASE,
 )
+_FRACTION = re.compile(r'(?<![0-9.,])0[.,]$')
 _DECIMAL = re.compile(r'(?<![0-9.,])(0|[1-9][0-9]*)[.,][0-9]+(?![0-9.,])')
 
 
@@ -90,7 +91,8 @@ def by_template(names: Iterable[str], around: tuple[str, str]) -> dict[int, str]
         Name by frame number, in the order of the numbers.
 
     Raises:
-        FrameNameError: Two names are one frame.
+        FrameNameError: Two names are one frame, or the numbers are decimals: 0.015
+            comes before 0.03, yet 15 after 3.
 
     >>> by_template(['img1.png', 'IMG2.PNG', 'img3.jpg', 'depth1.png'], ('img', '.png'))
     {1: 'img1.png', 2: 'IMG2.PNG', 3: 'img3.jpg'}
@@ -102,15 +104,20 @@ def by_template(names: Iterable[str], around: tuple[str, str]) -> dict[int, str]
     exact = re.compile(f'{re.escape(before)}([0-9]+){re.escape(after)}')
     loose = re.compile(f'{re.escape(before)}([0-9]+){re.escape(stem)}', re.IGNORECASE)
     found: dict[int, str] = {}
+    widths = set()
     others: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in sorted(names):
         if match := exact.fullmatch(name):
             if len(match[1]) <= MOST_DIGITS:
                 _add(found, int(match[1]), name)
+                widths.add(len(match[1]))
         elif own and (ending := ending_of(name)):
             match = loose.fullmatch(os.path.splitext(name)[0])
             if match and len(match[1]) <= MOST_DIGITS:
                 others[ending].append((int(match[1]), name))
+    if len(widths) > 1 and _FRACTION.search(before):
+        name = min(found.values())
+        raise _decimal(name, os.path.splitext(name)[0])
     alike = [one for one in others.pop(own, ()) if one[0] not in found]
     for number, name in alike:
         _add(found, number, name)
@@ -218,23 +225,31 @@ def _copies(stems: Mapping[str, str]) -> set[str]:
 
 def _refuse_decimals(chosen: Sequence[_Reading], rest: Mapping[str, str]) -> None:
     """Refuse frames that are named after their times: 0.015 comes before 0.03."""
+    heads = {one.before.casefold() for one in chosen}
+    widths, numbers = set(), [one.number for one in chosen]
+    dense = max(numbers) - min(numbers) < 2 * len(numbers)
     for one in chosen:
         stem = os.path.splitext(one.name)[0]
         start, stop = len(one.before), len(stem) - len(one.after)
+        widths.add(stop - start)
         for match in _DECIMAL.finditer(stem):
-            if match.start() < stop and start < match.end():
+            if not (match.start() < stop and start < match.end()):
+                continue
+            # 'cam1.0001' to 'cam1.0060' are frames of the first camera.
+            counts = match.end() == stop and stop - start >= 3 and match[1] != '0'
+            if not counts or not dense or len(widths) > 1:
                 raise _decimal(one.name, match[0])
-    before = {one.before.casefold() for one in chosen}
+            heads = {stem[: match.start()].casefold()}
     for name, stem in rest.items():
         match = _DECIMAL.search(stem)
-        if match and stem[: match.start()].casefold() in before:
+        if match and stem[: match.start()].casefold() in heads:
             raise _decimal(name, match[0])
 
 
 def _decimal(name: str, number: str) -> FrameNameError:
     return FrameNameError(
-        f'{name}: {number} is a time or another measure, and no number of a frame: '
-        f'name the pictures by whole numbers in their order, such as img1, img2, img3'
+        f'{quote(name)}: {number} is a time or another measure, and no number of a '
+        f'frame: name the pictures by whole numbers in their order, such as img1, img2'
     )
 
 
@@ -245,9 +260,10 @@ def _refuse_second(chosen: Sequence[_Reading], rest: Mapping[str, str]) -> None:
     second = others[_largest(others)]
     if len(second) >= max(2, len(chosen) / 2):
         raise FrameNameError(
-            f'holds two sets of pictures, {len(chosen)} such as {chosen[0].name} and '
-            f'{len(second)} such as {second[0].name}, and which are the frames is not '
-            f'known: put the others into a folder of their own'
+            f'holds two sets of pictures, {len(chosen)} such as '
+            f'{quote(chosen[0].name)} and {len(second)} such as '
+            f'{quote(second[0].name)}, and which are the frames is not known: put the '
+            f'others into a folder of their own'
         )
 
 

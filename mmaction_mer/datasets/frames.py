@@ -63,11 +63,14 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
     try:
         found = by_template(files, around)
     except FrameNameError as error:
-        first, second, number = error.twice or ('', '', 0)
-        raise MERDataError(
-            f'{folder}: clip {clip}: {quote(first)} and {quote(second)} are both frame '
-            f'{number}: remove one of them'
-        ) from error
+        text = str(error)
+        if error.twice:
+            first, second, number = error.twice
+            text = (
+                f'{quote(first)} and {quote(second)} are both frame {number}: remove '
+                f'one of them'
+            )
+        raise MERDataError(f'{folder}: clip {clip}: {text}') from error
     for name in found.values():
         if not files[name]:
             raise MERDataError(

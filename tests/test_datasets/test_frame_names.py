@@ -95,6 +95,7 @@ def test_numbers_that_do_not_count_frames_are_said(tmp_path):
         ['0.000.png', '0.005.png', '0.010.png', '1.000.png'],
         ['t=0,03s.jpg', 't=0,06s.jpg', 't=0,1s.jpg'],
         ['0.png', '0.5.png', '1.png', '1.5.png', '2.png'],
+        ['t0.967.png', 't1.000.png', 't1.033.png', 't1.067.png'],
         ['frame_33.3.png', 'frame_66.7.png', 'frame_100.0.png'],
     ],
 )
@@ -110,9 +111,19 @@ def test_names_that_are_times_are_refused(tmp_path, names):
         assert any(name in str(caught.value) for name in names)
 
 
+def test_a_template_that_cuts_decimals_is_refused(tmp_path):
+    """The numbers behind the point, taken as they are, put the frames in disorder."""
+    write(tmp_path, dict.fromkeys(['0.03.png', '0.015.png', '0.1.png'], 9))
+    with pytest.raises(MERDataError, match=r'clip c1: .*0\.015\.png.*whole numbers'):
+        list_frames(str(tmp_path), '0.{}.png', 'c1')
+    write(tmp_path / 'd', numbered('0.{:03d}.png', range(5, 9)))
+    assert [*list_frames(str(tmp_path / 'd'), '0.{}.png')] == [5, 6, 7, 8]
+
+
 @pytest.mark.parametrize(
     ('names', 'template'),
     [
+        ([f'cam1.{n:03d}.png' for n in range(1, 61)], 'cam1.{}.png'),
         ([f'shot01.{n:04d}.png' for n in range(9)], 'shot01.{}.png'),
         ([f'rec 14.11.2024.{n}.png' for n in range(9)], 'rec 14.11.2024.{}.png'),
         ([f'v1.2.{n}.png' for n in range(9)], 'v1.2.{}.png'),
@@ -128,7 +139,8 @@ def test_names_that_are_numbers_of_frames(names, template):
     """Dates, versions, renamed copies: one number of the name counts the frames."""
     named = by_number(names)
     assert named.template == template
-    assert [*named.files] == [*range(len(named.files))]
+    first = min(named.files)
+    assert [*named.files] == [*range(first, first + len(named.files))]
     assert len(named.files) >= 9 and len(named.others) == len(names) - len(named.files)
 
 
@@ -138,7 +150,7 @@ def test_two_clips_in_one_folder_are_refused_by_name(tmp_path, second):
     folder = write(tmp_path / 'c', numbered('img{}.png', range(10)))
     write(folder, numbered(second, range(8)))
     for read in (lambda: open_source(folder, 25), lambda: list_images(folder)):
-        with pytest.raises(MERDataError, match=r'c: .*10 such as img0\.png and 8 such'):
+        with pytest.raises(MERDataError, match=r"c: .*10 such as 'img0\.png' and 8"):
             read()
     # An annotation says which.
     assert [*list_frames(str(folder), 'img{}.png')] == [*range(10)]
