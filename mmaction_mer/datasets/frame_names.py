@@ -16,6 +16,8 @@ from ..utils import quote
 IMAGES = (
     '.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm', '.pnm'
 )  # fmt: skip
+#: Other pictures, which are not read.
+OTHER_IMAGES = ('.gif', '.pbm', '.jp2', '.heic', '.avif', '.exr', '.hdr', '.dng')
 _SAME = {'.jpeg': '.jpg', '.tiff': '.tif', '.pgm': '.pnm', '.ppm': '.pnm'}
 #: Digits of a frame number; what has more is no number of a frame.
 MOST_DIGITS = 18

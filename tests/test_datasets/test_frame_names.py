@@ -62,6 +62,16 @@ def test_pictures_beside_the_frames_are_no_frames(tmp_path, kind):
     assert [*list_frames(str(folder), 'img{}.png')] == [*range(1, 13)]
 
 
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path):
+    """What is a picture and no frame is said, whatever keeps it from being one."""
+    folder = write(tmp_path / 'c', numbered('img{}.png', [1, 2, 3]))
+    for name in ('img4.gif', 'img5.HEIC', 'notes.txt'):
+        (folder / name).write_bytes(b'x')
+    (folder / 'img6.png').mkdir()
+    (note,) = open_source(folder, 25).notes
+    assert '3 other picture(s)' in note and 'img6.png, img4.gif, img5.HEIC' in note
+
+
 @pytest.mark.parametrize('gaps', [[5], [2, 3, 4], [3, 5, 7, 9, 11], [6, 12]])
 def test_missing_numbers_are_filled_as_in_training(tmp_path, fake, gaps):
     """A movement in a folder with gaps was faster for ``predict`` than in training."""

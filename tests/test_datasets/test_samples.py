@@ -64,6 +64,15 @@ def tiff(samples, bits=16, photometric=1, kind=1, extra=()):
     return head + rows + bytes(4) + data
 
 
+def packed_tiff(level):
+    """A TIFF file with 12 bits per pixel, two of them in three bytes."""
+    pair = (level << 12 | level).to_bytes(3, 'big')
+    data = np.frombuffer(pair * (SIDE * SIDE // 2), np.uint8)
+    wide = tiff(data.reshape(SIDE, -1), bits=12)
+    width = struct.pack('<HHII', 256, 4, 1, SIDE * 3 // 2)
+    return wide.replace(width, struct.pack('<HHII', 256, 4, 1, SIDE))
+
+
 def pgm(samples, white, binary=True):
     height, width = samples.shape
     head = f'P{5 if binary else 2}\n# camera\n{width} {height}\n{white}\n'.encode()
@@ -169,6 +178,7 @@ DECLARED = {
         tiff(np.full((SIDE, SIDE), 800, '<u2'), extra=[(340, 0), (341, 4095)]),
         50,
     ),
+    'TIFF of 12 bits': (packed_tiff(800), 50),
     'PGM 4095': (pgm(np.full((SIDE, SIDE), 800), 4095), 50),
     'PGM 1023': (pgm(np.full((SIDE, SIDE), 200), 1023), 50),
     'PGM 65535': (pgm(np.full((SIDE, SIDE), 12800), 65535), 50),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...utils import quote
 from ..annotation import MERDataError
-from ..frame_names import IMAGES, FrameNameError, by_number, ending_of
+from ..frame_names import IMAGES, OTHER_IMAGES, FrameNameError, by_number, ending_of
 from ..frames import is_file
 
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
@@ -74,8 +74,9 @@ def list_images(folder: Path) -> Frames:
             f'{folder}: holds no image that can be read; {quote(others[0])} is a '
             f'folder, a pipe, a device or a link to nowhere'
         )
+    others += [name for name in sorted(held) if name.lower().endswith(OTHER_IMAGES)]
     try:
-        named = by_number(images.keys() - {*others})
+        named = by_number(name for name, usable in images.items() if usable)
     except FrameNameError as error:
         raise MERDataError(f'{folder}: {error}') from error
     return Frames(folder, named.template, named.files, (*others, *named.others))
