@@ -13,7 +13,7 @@ from typing import Any
 
 from ..motion.limits import ClipLimits, Verdict, judge
 from .annotation import MERDataError, clip_name
-from .clips import load_clip, locate, usable_clips
+from .clips import depth_note, load_clip, locate, usable_clips
 
 
 @dataclass
@@ -23,11 +23,13 @@ class ClipCheck:
     Attributes:
         problems: The reason, by name of each clip that cannot be used.
         notes: One line per usable clip that lacks some frames.
+        depths: One line per usable clip whose pictures have more than 8 bits.
         sizes: Number of usable clips by ``'<width>x<height>'`` of their frames.
     """
 
     problems: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    depths: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
 
 
@@ -107,13 +109,16 @@ def check_clips(
         name = clip_name(row)
         try:
             # The same two steps as in training, and the same errors.
-            frames = load_clip(locate(row, str(root)), max_frames=16)['imgs']
+            located = locate(row, str(root))
+            frames = load_clip(located, max_frames=16)['imgs']
+            depth = depth_note(located)
         except MERDataError as error:
             text = str(error)
             found.problems[name] = text if name in text else f'clip {name}: {text}'
             continue
         height, width = frames[0].shape[:2]
         sizes[f'{width}x{height}'] += 1
+        found.depths += [f'clip {name}: {depth}'] if depth else []
         usable.append(row)
     if usable:
         found.notes = usable_clips(usable, str(root), source).notes

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .annotation import MERDataError, clip_name, raise_problems
+from .clip_pictures import ClipPictures
 from .frames import (
     choose_frames,
     list_frames,
@@ -146,7 +147,8 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
     except MERDataError as error:
         raise MERDataError(f'clip {name}: {error}') from error
     if isinstance(available, dict):
-        images = read_images([available[int(number)] for number in numbers], name)
+        paths = [available[int(number)] for number in numbers]
+        images = read_images(paths, name, [*available.values()])
     else:
         images = read_video(row['video'], numbers, name)
     return {
@@ -174,6 +176,21 @@ def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
     except (OSError, ValueError):
         return range(len(open_video(row['video'], name)))  # says what is wrong
     return range(_video_length(row['video'], status.st_mtime_ns, status.st_size, name))
+
+
+def depth_note(row: Mapping[str, Any]) -> str | None:
+    """Say what is read as white in a clip's pictures; None where they have 8 bits.
+
+    Args:
+        row: A located row, see :func:`locate`.
+
+    Raises:
+        MERDataError: The folder cannot be read.
+    """
+    available = available_frames(row)
+    if not isinstance(available, dict):
+        return None
+    return ClipPictures([*available.values()]).note()
 
 
 @functools.lru_cache(maxsize=65536)

@@ -26,10 +26,10 @@ from .checking import frames_root
 from .clip_store.sources import digest
 from .clips import locate, usable_clips
 from .composite_report import as_markdown, report_on
+from .frame_names import IMAGES
 from .frames import list_frames
 from .linking import link_or_copy, same_content
 from .out_folder import out_folder
-from .releases.folders import IMAGES
 from .rules import name_problem
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..utils import open_regular
+from .frame_names import IMAGES
 from .pictures import MAX_FILE as MAX_PICTURE
 
 #: Bytes of a video file.
 MAX_VIDEO = 4 << 30
-_PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 
 
 def open_bounded(path: str | Path) -> BinaryIO:
@@ -29,7 +29,7 @@ def open_bounded(path: str | Path) -> BinaryIO:
             (``EFBIG``).
     """
     name = os.fspath(path)
-    limit = MAX_PICTURE if name.lower().endswith(_PICTURES) else MAX_VIDEO
+    limit = MAX_PICTURE if name.lower().endswith(IMAGES) else MAX_VIDEO
     file = open_regular(name)
     if os.fstat(file.fileno()).st_size > limit:
         file.close()

@@ -6,7 +6,6 @@ video the number is the index, counted from 0. Sorting file names as text puts
 """
 
 import os
-import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +14,9 @@ import numpy as np
 
 from ..utils import quote
 from .annotation import MERDataError
-from .pictures import MAX_CLIP, PictureError, read_picture
+from .clip_pictures import ClipPictures
+from .frame_names import FrameNameError, by_template
+from .pictures import MAX_CLIP, PictureError
 from .rules import split_template
 from .video_files import MAX_FRAMES, VideoError, check_video
 
@@ -27,7 +28,9 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
     """List the frame files of a folder by frame number.
 
     Padding is free: ``'img{}.jpg'`` and ``'img{:05d}.jpg'`` both find
-    ``img46.jpg`` and ``img00046.jpg``. Other files are left alone.
+    ``img46.jpg`` and ``img00046.jpg``. So are letters' case and the ending where no
+    file has the template's own, see :func:`~.frame_names.by_template`. Other files are
+    left alone.
 
     Args:
         folder: The folder of the clip.
@@ -47,7 +50,6 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
             f'clip {clip}, field filename_tmpl: {quote(template)} is not a file name '
             f"with one {{}} for the frame number, such as 'img{{}}.jpg'"
         )
-    pattern = re.compile(f'{re.escape(around[0])}([0-9]+){re.escape(around[1])}')
     try:
         with os.scandir(folder) as entries:
             # A link leads to a file, or nowhere, or to what is no file.
@@ -58,32 +60,32 @@ def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
             f'{folder}: clip {clip}, field frame_dir: frame folder cannot be read '
             f'({getattr(error, "strerror", error)}); check data_root, or add the frames'
         ) from error
-    names = sorted(files)
-    found: dict[int, str] = {}
-    for name in names:
-        match = pattern.fullmatch(name)
-        if match is None or len(match[1]) > 18:
-            continue
-        number = int(match[1])
-        if number in found:
-            raise MERDataError(
-                f'{folder}: clip {clip}: {quote(os.path.basename(found[number]))} and '
-                f'{quote(name)} are both frame {number}: remove one of them'
+    try:
+        found = by_template(files, around)
+    except FrameNameError as error:
+        text = str(error)
+        if error.twice:
+            first, second, number = error.twice
+            text = (
+                f'{quote(first)} and {quote(second)} are both frame {number}: remove '
+                f'one of them'
             )
-        found[number] = os.path.join(folder, name)
+        raise MERDataError(f'{folder}: clip {clip}: {text}') from error
+    for name in found.values():
         if not files[name]:
             raise MERDataError(
-                f'{found[number]}: clip {clip}: is no file that can be read, but a '
-                f'folder, a pipe, a device or a link to nowhere: remove it, and the '
-                f'nearest frame is used'
+                f'{os.path.join(folder, name)}: clip {clip}: is no file that can be '
+                f'read, but a folder, a pipe, a device or a link to nowhere: remove '
+                f'it, and the nearest frame is used'
             )
     if not found:
+        names = sorted(files)
         example = f'it holds {quote(names[0])}' if names else 'the folder is empty'
         raise MERDataError(
             f'{folder}: clip {clip}, field filename_tmpl: no file matches '
             f'{quote(template)}; {example}'
         )
-    return dict(sorted(found.items()))
+    return {number: os.path.join(folder, name) for number, name in found.items()}
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
@@ -174,12 +176,16 @@ def sampled_fps(fps: float, total: int, chosen: int) -> float:
     return fps * (chosen - 1) / (total - 1)
 
 
-def read_images(paths: Sequence[str], clip: str = '') -> list[np.ndarray]:
+def read_images(
+    paths: Sequence[str], clip: str = '', among: Sequence[str] | None = None
+) -> list[np.ndarray]:
     """Read image files of one size as RGB.
 
     Args:
         paths: The files, in order; a path that repeats is read once.
         clip: Name of the clip, for messages.
+        among: All images of the clip, which decide what is white where they have more
+            than 8 bits (see :mod:`.samples`); ``paths`` by default.
 
     Returns:
         Arrays (H, W, 3) uint8, RGB; a grey image has three equal channels.
@@ -189,33 +195,47 @@ def read_images(paths: Sequence[str], clip: str = '') -> list[np.ndarray]:
             another size than the first; or all of them take too much memory.
     """
     frames: dict[str, np.ndarray] = {}
-    for path in dict.fromkeys(paths):
-        image = read_image(path, clip)
-        first, other = next(iter(frames.items()), (path, image))
-        _check_size(path, image.shape, first, other.shape, clip)
+    unique = [*dict.fromkeys(paths)]
+    for path, image in zip(unique, each_image(unique, clip, among), strict=True):
         _check_memory(len(paths), image.shape[:2], path, clip)
         frames[path] = image
     return _each_its_own(frames, paths)
 
 
-def read_image(path: str, clip: str = '') -> np.ndarray:
-    """Read one image file as RGB, (H, W, 3) uint8.
+def each_image(
+    paths: Sequence[str], clip: str = '', among: Sequence[str] | None = None
+) -> Iterator[np.ndarray]:
+    """Read image files one after another, so that a long clip takes no more memory.
+
+    Args:
+        paths: See :func:`read_images`.
+        clip: Alike.
+        among: Alike.
+
+    Yields:
+        Arrays (H, W, 3) uint8, RGB, all of one size.
 
     Raises:
-        MERDataError: It is missing, is not a whole image, or is too large.
+        MERDataError: See :func:`read_images`.
     """
-    try:
-        return read_picture(path)
-    except OSError as error:
-        raise MERDataError(
-            f'{path}: clip {clip}: frame cannot be read: {error.strerror}; restore '
-            f'the file'
-        ) from error
-    except PictureError as error:
-        raise MERDataError(
-            f'{path}: clip {clip}: {error}; restore the file, or delete it and the '
-            f'nearest frame is used'
-        ) from error
+    pictures = ClipPictures(paths if among is None else among)
+    first = None
+    for path in paths:
+        try:
+            image = pictures.read(path)
+        except OSError as error:
+            raise MERDataError(
+                f'{path}: clip {clip}: frame cannot be read: {error.strerror}; restore '
+                f'the file'
+            ) from error
+        except PictureError as error:
+            raise MERDataError(
+                f'{path}: clip {clip}: {error}; restore the file, or delete it and the '
+                f'nearest frame is used'
+            ) from error
+        first = first or (path, image.shape)
+        _check_size(path, image.shape, *first, clip)
+        yield image
 
 
 def _check_size(
@@ -317,34 +337,25 @@ def _decoded(
 
 
 def each_frame(
-    source: str | Sequence[str], indices: Sequence[int], clip: str = ''
+    path: str, indices: Sequence[int], clip: str = ''
 ) -> Iterator[np.ndarray]:
-    """Read the frames of a clip one after another, so that a long one takes no more.
+    """Read frames of a video one after another, so that a long one takes no more.
 
     Args:
-        source: The image files, or a video.
-        indices: Of a video, the 0-based indices of its frames.
+        path: The video.
+        indices: The 0-based indices of its frames.
         clip: Name of the clip, for messages.
 
     Yields:
         Arrays (H, W, 3) uint8, RGB, all of one size.
 
     Raises:
-        MERDataError: See :func:`read_images` and :func:`read_video`.
+        MERDataError: See :func:`read_video`.
     """
-    if isinstance(source, str):
-        # Opened once: decord reads all of a file to count its frames.
-        reader, size = _opened(source, clip)
-        for start in range(0, len(indices), _AT_ONCE):
-            batch = indices[start : start + _AT_ONCE]
-            yield from _decoded(reader, size, source, batch, clip)
-        return
-    first = None
-    for path in source:
-        image = read_image(path, clip)
-        first = first or (path, image.shape)
-        _check_size(path, image.shape, *first, clip)
-        yield image
+    # Opened once: decord reads all of a file to count its frames.
+    reader, size = _opened(path, clip)
+    for start in range(0, len(indices), _AT_ONCE):
+        yield from _decoded(reader, size, path, indices[start : start + _AT_ONCE], clip)
 
 
 def _each_its_own(images: Any, places: Iterable[Any]) -> list[np.ndarray]:

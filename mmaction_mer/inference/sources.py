@@ -5,8 +5,7 @@ memory is asked for, and whatever is wrong with it is said in a sentence.
 """
 
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +13,14 @@ import av
 import numpy as np
 
 from ..datasets.annotation import MERDataError
+from ..datasets.clip_pictures import ClipPictures
 from ..datasets.file_limits import MAX_VIDEO
-from ..datasets.pictures import MAX_PIXELS, MAX_SIDE, PictureError, read_picture
+from ..datasets.frames import choose_frames
+from ..datasets.pictures import MAX_PIXELS, MAX_SIDE, PictureError
+from ..datasets.releases.folders import list_images
 from ..datasets.video_files import DECODED, OPENED, VideoError, check_boxes, said
 from ..utils import open_regular, quote
 
-PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 #: A frame rate outside is a mistake of the file's header.
 RATES = (1.0, 10_000.0)
 
@@ -49,12 +50,14 @@ class Source:
         fps: Frames per second.
         count: Number of frames, as far as it is known before they are read.
         limits: See :class:`Limits`.
+        notes: What has to be said of the frames besides.
     """
 
     name: str
     fps: float
     count: int | None = None
     limits: Limits
+    notes: Sequence[str] = ()
 
     def frames(self) -> Iterator[np.ndarray]:
         """Give frames ``(H, W, 3)`` uint8 RGB, all of one size.
@@ -162,29 +165,59 @@ class _Array(Source):
 class _Folder(Source):
     def __init__(self, path: Path, fps: float | None, limits: Limits) -> None:
         self.name, self.limits = str(path), limits
-        names = [name for name in os.listdir(path) if not name.startswith('.')]
-        files = [name for name in names if name.lower().endswith(PICTURES)]
-        if not files:
-            raise MERDataError(
-                f'{path}: no picture there ({", ".join(PICTURES)}); name a folder that '
-                f'holds the frames of one clip'
-            )
-        self.files = [path / name for name in sorted(files, key=_by_number)]
-        self.count = len(self.files)
         self.fps = _needed(fps, self.name)
+        held = list_images(path)
+        self.pictures = ClipPictures([str(path / one) for one in held.files.values()])
+        chosen, self.notes = _in_time([*held.files], self.fps)
+        self.files = [str(path / held.files[number]) for number in chosen]
+        self.count = len(self.files)
+        if others := held.strangers:
+            self.notes.append(
+                f'{len(others)} other picture(s) are no frames and are left alone: '
+                f'{quote(", ".join(others[:3]))}'
+            )
+        if note := self.pictures.note():
+            self.notes.append(note)
 
     def _frames(self) -> Iterator[np.ndarray]:
         for file in self.files:
             try:
-                picture = read_picture(file)
+                picture = self.pictures.read(file)
             except OSError as error:
                 raise MERDataError(
                     f'{file}: cannot be read ({error.strerror}); restore or remove it'
                 ) from error
             except PictureError as error:
                 raise MERDataError(f'{file}: {error}; restore or remove it') from error
-            _check_side(str(file), picture.shape[0], picture.shape[1], self.limits)
+            _check_side(file, picture.shape[0], picture.shape[1], self.limits)
             yield picture
+
+
+def _in_time(numbers: list[int], fps: float) -> tuple[list[int], list[str]]:
+    """Bring the frames of a folder to one rate, as training does.
+
+    Where most numbers are missing, they count something else than frames.
+
+    Args:
+        numbers: Frame numbers that exist, rising.
+        fps: Frames per second.
+
+    Returns:
+        The frame numbers to read, and what has to be said of them.
+    """
+    first, last = numbers[0], numbers[-1]
+    total = last - first + 1
+    missing = total - len(numbers)
+    if not missing:
+        return numbers, []
+    if missing > len(numbers):
+        return numbers, [
+            f'of the numbers {first}..{last} in the names of the frames only '
+            f'{len(numbers)} are there: they are taken for a row of frames without '
+            f'gaps, at {fps:g} frames a second'
+        ]
+    note = f'{missing} of the frames {first}..{last} are missing: the nearest stand in'
+    return choose_frames(numbers, first, last).tolist(), [note]
 
 
 class _Video(Source):
@@ -282,9 +315,3 @@ def _needed(fps: float | None, name: str) -> float:
             f'in Hz needs; give fps'
         )
     return float(fps)
-
-
-def _by_number(name: str) -> tuple:
-    """Sort ``img9`` before ``img10``."""
-    parts = re.split(r'(\d+)', name)
-    return tuple((int(part), '') if part.isdecimal() else (-1, part) for part in parts)

@@ -156,7 +156,8 @@ def onset_and_apex(
         for word, number in wanted.items()
     }
     if files:
-        images = read_images([files[number] for number in nearest.values()], name)
+        paths = [files[number] for number in nearest.values()]
+        images = read_images(paths, name, [*files.values()])
     else:
         images = read_video(row['video'], list(nearest.values()), name)
     words = [

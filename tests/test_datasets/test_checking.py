@@ -3,6 +3,8 @@
 import json
 import os
 
+import cv2
+import numpy as np
 import pytest
 from load_tool import load_tool
 
@@ -30,6 +32,23 @@ def data(tmp_path, fake):
         return write_annotation(path, fake.content(*rows))
 
     return rows, tmp_path, write
+
+
+def test_what_is_read_as_white_is_said(data, check, capsys):
+    """Pictures of a camera of 12 bits in files of 16."""
+    rows, root, write = data
+    folder = root / 'frames' / rows[4]['frame_dir']
+    for path in folder.iterdir():
+        level = cv2.imread(str(path))[0, 0, 0]
+        path.unlink()
+        image = np.full((8, 8), 16 * int(level), np.uint16)
+        cv2.imwrite(str(path.with_suffix('.png')), image)
+    assert check([str(write()), '--json', str(root / 'found.json')]) == 0
+    assert 'Pictures of more than 8 bits: 1\n  clip fake/s1/c4: ' in (
+        capsys.readouterr().out
+    )
+    (depth,) = json.loads((root / 'found.json').read_text())['depths']
+    assert '4095 (12 bits) is white' in depth
 
 
 def test_a_sound_data_set(data, check, capsys):

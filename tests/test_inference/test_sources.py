@@ -197,4 +197,8 @@ def test_names_of_files_may_be_anything(tmp_path):
     refusal('x' * 5000)
     for name in ('a²', 'a٣', 'a1'):
         cv2.imencode('.png', steps()[0])[1].tofile(tmp_path / f'{name}.png')
-    assert len(list(open_source(tmp_path, 25).frames())) == 3
+    source = open_source(tmp_path, 25)
+    assert len(list(source.frames())) == 1
+    assert source.notes == [
+        "2 other picture(s) are no frames and are left alone: 'a².png, a٣.png'"
+    ]

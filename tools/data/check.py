@@ -79,6 +79,7 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
         'sizes': found.sizes,
         'notes': found.notes,
         'limits': asked.notes,
+        'depths': found.depths,
         'problems': found.problems,
     }
 
@@ -112,6 +113,7 @@ def describe(found: Mapping[str, Any]) -> str:
     for what, texts in (
         ('Frames missing', found['notes']),
         ('Length and frame rate', found['limits']),
+        ('Pictures of more than 8 bits', found['depths']),
         ('Clips that cannot be used', list(found['problems'].values())),
     ):
         if texts:

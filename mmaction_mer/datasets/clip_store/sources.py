@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..annotation import MERDataError, clip_name
+from ..clip_pictures import deciding, scale_state
 from ..file_limits import open_bounded
 from ..frames import list_frames
 
@@ -44,7 +45,11 @@ def clip_facts(row: Mapping[str, Any], root: str | os.PathLike) -> dict[str, Any
 def source_files(
     row: Mapping[str, Any], listings: dict[Any, dict[int, str]] | None = None
 ) -> list[str]:
-    """List the files of a clip: its frames from onset to offset, or its video.
+    """List the files that decide the pixels of a clip.
+
+    These are its frames from onset to offset, or its video; where pictures have more
+    than 8 bits, also the others of the folder (see
+    :mod:`~mmaction_mer.datasets.samples`).
 
     Args:
         row: A located row, see :func:`~mmaction_mer.datasets.clips.locate`.
@@ -60,11 +65,12 @@ def source_files(
     if key not in listings:
         listings[key] = list_frames(*key, clip_name(row))
     frames = listings[key]
-    return [frames[n] for n in range(row['onset'], row['offset'] + 1) if n in frames]
+    held = [frames[n] for n in range(row['onset'], row['offset'] + 1) if n in frames]
+    return deciding(held, [*frames.values()])
 
 
 def source_state(files: Sequence[str]) -> dict[str, str]:
-    """Fingerprint files without reading them.
+    """Fingerprint files by the header of a picture, without reading more.
 
     Returns:
         ``names``, a digest of their names and sizes, and ``times``, one of their
@@ -79,7 +85,8 @@ def source_state(files: Sequence[str]) -> dict[str, str]:
         raise MERDataError(
             f'{error.filename}: {error.strerror}; restore the file'
         ) from error
-    sizes = [(name, status.st_size) for name, status in found]
+    sizes: list[Any] = [(name, status.st_size) for name, status in found]
+    sizes += scale_state(files)
     times = [status.st_mtime_ns for _, status in found]
     return {'names': digest(sizes), 'times': digest([sizes, times])}
 

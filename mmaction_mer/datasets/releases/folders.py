@@ -1,18 +1,15 @@
 """The frame files of a clip, and how they are numbered."""
 
 import os
-import re
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...utils import quote
 from ..annotation import MERDataError
+from ..frame_names import IMAGES, OTHER_IMAGES, FrameNameError, by_number, ending_of
 from ..frames import is_file
 
-IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
-# The last number of a name is the frame's: 006_05562.jpg is frame 5562.
-_NUMBERED = re.compile(r'(.*?)([0-9]+)([^0-9]*)', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -35,43 +32,37 @@ class Frames:
 def list_images(folder: Path) -> Frames:
     """List the images of a folder by frame number, in natural order.
 
-    The images may be named in any way that ends in a number; of several ways the one
-    with the most images is the clip's.
+    See :func:`~mmaction_mer.datasets.frame_names.by_number`.
 
     Raises:
-        MERDataError: The folder cannot be read, holds no numbered image, or two files
-            carry one number.
+        MERDataError: The folder cannot be read, or its names are not those of the
+            frames of one clip.
     """
     try:
         with os.scandir(folder) as entries:
             held = {entry.name: is_file(entry) for entry in entries}
     except OSError as error:
         raise MERDataError(f'{folder}: cannot be read: {error.strerror}') from error
-    groups: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    others = []
-    for name in sorted(held):
-        stem, ending = os.path.splitext(name)
-        if ending.lower() not in IMAGES or name.startswith('.'):
-            continue
-        if not held[name]:
-            others.append(name)  # a pipe, a device or a link to nowhere is no frame
-            continue
-        match = _NUMBERED.fullmatch(stem)
-        if match is None or len(match[2]) > 9:
-            others.append(name)
-            continue
-        groups[match[1], match[3] + ending].append((int(match[2]), name))
-    if not groups:
-        raise MERDataError(f'{folder}: holds no image whose name ends in a number')
-    around = max(groups, key=lambda key: (len(groups[key]), key))
-    files: dict[int, str] = {}
-    for number, name in sorted(groups.pop(around)):
-        if number in files:
-            raise MERDataError(
-                f'{folder}: {files[number]} and {name} are both frame {number}: '
-                f'remove one of them'
-            )
-        files[number] = name
-    others += [name for group in groups.values() for _, name in group]
-    before, after = (part.replace('{', '{{').replace('}', '}}') for part in around)
-    return Frames(folder, f'{before}{{}}{after}', files, tuple(others))
+    images = {
+        name: usable
+        for name, usable in sorted(held.items())
+        if ending_of(name) and not name.startswith('.')
+    }
+    if not images:
+        raise MERDataError(
+            f'{folder}: no picture there, it holds no image ({", ".join(IMAGES)}); '
+            f'name a folder that holds the frames of one clip'
+        )
+    # A pipe, a device or a link to nowhere is no frame.
+    others = [name for name, usable in images.items() if not usable]
+    if len(others) == len(images):
+        raise MERDataError(
+            f'{folder}: holds no image that can be read; {quote(others[0])} is a '
+            f'folder, a pipe, a device or a link to nowhere'
+        )
+    others += [name for name in sorted(held) if name.lower().endswith(OTHER_IMAGES)]
+    try:
+        named = by_number(name for name, usable in images.items() if usable)
+    except FrameNameError as error:
+        raise MERDataError(f'{folder}: {error}') from error
+    return Frames(folder, named.template, named.files, (*others, *named.others))

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from ...utils import write_json
 from ..annotation import MERDataError
+from ..clip_pictures import ClipPictures, deciding, scale_state
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
-from ..frames import each_frame
+from ..frames import each_frame, each_image
 from ..json_files import read_json
 from ..linking import link_or_copy
 from ..out_folder import OutFolder
@@ -146,8 +147,9 @@ def write_clip(job: Job) -> dict[str, Any]:
         job: The clip.
 
     Returns:
-        The receipt: either the ``names`` of the files and ``face`` (how it was found,
-        its score and the matrix of the crop), or ``error`` and its ``field``. What
+        The receipt: either the ``names`` of the files, ``face`` (how it was found,
+        its score and the matrix of the crop) and ``depth`` (what was read as white,
+        where pictures have more than 8 bits), or ``error`` and its ``field``. What
         holds ``made_from`` may be put in its place.
 
     Raises:
@@ -176,7 +178,7 @@ def write_clip(job: Job) -> dict[str, Any]:
             shutil.rmtree(stage, ignore_errors=True)
             return {'error': str(error), 'field': 'frames'}
         else:
-            receipt |= {'names': sorted(os.listdir(stage)), **made}
+            receipt |= {'names': sorted(os.listdir(stage)), **made, **_depth(job)}
         write_json(path, receipt)
     except OSError as error:
         raise MERDataError(
@@ -203,7 +205,11 @@ def fingerprint(job: Job) -> str:
     clip, held = job.settled.clip, job.settled.frames
     crop = job.crop and (job.crop.size, job.crop.model.stat().st_size)
     facts: list[Any] = [VERSION, crop, clip.onset, clip.offset]
-    for path in _sources(job):
+    sources = [str(path) for path in _sources(job)]
+    if held is not None:
+        sources = deciding(sources, _among(job))
+        facts += scale_state(sources)
+    for path in map(Path, sources):
         status = path.stat()
         # Files of one name in two folders are not one: the folders' names count too.
         facts.append((path.parts[-3:], status.st_size, status.st_mtime_ns))
@@ -221,7 +227,7 @@ def _read_receipt(path: Path) -> dict[str, Any] | None:
             told = receipt['error'], receipt['field']
         else:
             told = (*receipt.get('names', ()), receipt.get('face', {'how': ''})['how'])
-        told += (receipt['made_from'],)
+        told += receipt['made_from'], receipt.get('depth', '')
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return receipt if all(isinstance(one, str) for one in told) else None
@@ -245,8 +251,27 @@ def _numbers(job: Job) -> list[int]:
 def _read(job: Job) -> Iterator[np.ndarray]:
     clip = job.settled.clip
     files = [str(path) for path in _sources(job)]
-    source = files[0] if job.settled.frames is None else files
-    return each_frame(source, _numbers(job), clip.title)
+    if job.settled.frames is None:
+        return each_frame(files[0], _numbers(job), clip.title)
+    return each_image(files, clip.title, _among(job))
+
+
+def _among(job: Job) -> list[str]:
+    """All pictures of a clip, which decide what is white.
+
+    Where they are only linked, training will see no others than those.
+    """
+    held = job.settled.frames
+    if held is None or job.crop is None:
+        return [str(path) for path in _sources(job)]
+    return [str(held.folder / name) for name in held.files.values()]
+
+
+def _depth(job: Job) -> dict[str, str]:
+    if job.settled.frames is None:
+        return {}
+    note = ClipPictures(_among(job)).note()
+    return {} if note is None else {'depth': note}
 
 
 def _link(job: Job, stage: Path) -> dict[str, Any]:

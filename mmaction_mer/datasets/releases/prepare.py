@@ -149,6 +149,8 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
                 findings.append(clip.finding(receipt['field'], 'skipped', reason))
             else:
                 done.append(job)
+                if depth := receipt.get('depth'):
+                    findings.append(job.settled.clip.finding('depth', 'noted', depth))
         used = [job.settled.clip for job in done]
         faces = [one['face']['how'] for one in receipts if 'face' in one]
         maps, report = _conclude(

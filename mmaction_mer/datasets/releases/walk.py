@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...utils import quote
-from .folders import IMAGES, VIDEOS
+from ..frame_names import IMAGES
+from .folders import VIDEOS
 
 ARCHIVES = ('.zip', '.rar', '.7z', '.tar', '.tgz', '.gz', '.bz2', '.xz', '.zst')
 # Folders that operating systems and network drives make. Names that begin with a dot

@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmaction_mer.datasets import MERDataset, read_annotation, swapping
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.checking import frames_root
+from mmaction_mer.datasets.clips import load_clip, usable_clips
 from mmaction_mer.datasets.compose import make_composite
 from mmaction_mer.datasets.faces import TEMPLATE, FaceFinder
 from mmaction_mer.datasets.out_folder import out_folder
@@ -1215,3 +1216,58 @@ def test_an_annotation_of_my_own_comes_back_too(mini, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         run_mini(mini, out)
     assert mine.read_text() == 'mine'
+
+
+def test_endings_that_differ_within_a_clip_are_one_clip(mini, tmp_path):
+    """``.png`` beside ``.PNG`` or ``.bmp``: the others counted as missing frames."""
+    for n in (2, 4):
+        (mini / 'p1' / 'a' / f'{n}.png').rename(mini / 'p1' / 'a' / f'{n}.PNG')
+        image = cv2.imread(str(mini / 'p1' / 'b' / f'{n}.png'))
+        (mini / 'p1' / 'b' / f'{n}.png').unlink()
+        cv2.imwrite(str(mini / 'p1' / 'b' / f'{n}.bmp'), image)
+    prepared = run_mini(mini, tmp_path / 'out')
+    assert prepared.report['clips'] == 4 and prepared.report['findings'] == []
+    usable = usable_clips(prepared.rows, str(tmp_path / 'out' / 'frames'))
+    assert usable.notes == []
+    for number, row in enumerate(usable.rows[:2]):
+        levels = [int(image.mean()) for image in load_clip(row)['imgs']]
+        assert levels == [10 * number + n for n in range(1, 7)]
+
+
+def deepen(folder, factor=16):
+    """Store 8-bit pictures as a camera of 12 bits does, in files of 16."""
+    for path in folder.iterdir():
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.uint16)
+        path.unlink()
+        cv2.imwrite(str(path.with_suffix('.png')), image * factor)
+
+
+def test_pictures_of_twelve_bits_are_linked_and_said(mini, tmp_path):
+    """They were nearly black for training, and the report had no word of it."""
+    deepen(mini / 'p1' / 'b', 200)
+    prepared = run_mini(mini, tmp_path / 'out')
+    noted = [str(one['reason']) for one in prepared.report['findings']]
+    assert len(noted) == 1 and '4095 (12 bits) is white' in noted[0]
+    assert prepared.report['findings'][0]['clip'] == 'p1/b'
+    usable = usable_clips(prepared.rows, str(tmp_path / 'out' / 'frames'))
+    levels = [int(image.mean()) for image in load_clip(usable.rows[1])['imgs']]
+    assert levels == [200 * (10 + n) // 16 for n in range(1, 7)]
+    # Said again by a run that finds all of it done.
+    assert run_mini(mini, tmp_path / 'out').report == prepared.report
+
+
+def test_faces_are_cropped_from_twelve_bits_as_from_eight(faces, tmp_path):
+    """One brightness for the frames of a clip, whatever their depth."""
+    shutil.copytree(faces, tmp_path / 'release')
+    deepen(tmp_path / 'release' / 'plain')
+    made = {}
+    for name, root in (('plain', faces), ('deep', tmp_path / 'release')):
+        prepared = prepare(READERS['generic'], Source(root), tmp_path / name, CROP)
+        made[name] = {
+            path.relative_to(tmp_path / name): cv2.imread(str(path))
+            for path in (tmp_path / name / 'frames').rglob('*.png')
+        }
+    assert [one['field'] for one in prepared.report['findings']].count('depth') == 1
+    assert made['plain'].keys() == made['deep'].keys() and made['deep']
+    for path, image in made['plain'].items():
+        assert np.abs(image.astype(int) - made['deep'][path]).max() <= 1, path
