@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .annotation import MERDataError, clip_name
 from .clips import load_clip, locate, usable_clips
+from .video_reader import decoded_in_order, open_video
+from .video_sampling import frame_notes, rate_notes
 
 
 @dataclass
@@ -21,13 +25,17 @@ class ClipCheck:
 
     Attributes:
         problems: The reason, by name of each clip that cannot be used.
-        notes: One line per usable clip that lacks some frames.
+        notes: What is unusual about clips that can be used: frames that are missing,
+            frame rates that are not what they are said to be.
         sizes: Number of usable clips by ``'<width>x<height>'`` of their frames.
+        proven: Number of usable clips in videos whose frames were compared with those
+            that decoding in order gives.
     """
 
     problems: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
+    proven: int = 0
 
 
 def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Path:
@@ -57,7 +65,8 @@ def check_clips(
 ) -> ClipCheck:
     """Look at the frames of every clip, and decode those that a model is shown.
 
-    These are 16 at regular intervals, the first and the last one among them.
+    These are 16 at regular intervals, the first and the last one among them. Those of
+    a video are compared with the frames that decoding it in order gives.
 
     Args:
         rows: Valid rows of an annotation file; a progress bar may go around them.
@@ -80,7 +89,12 @@ def check_clips(
         name = clip_name(row)
         try:
             # The same two steps as in training, and the same errors.
-            frames = load_clip(locate(row, str(root)), max_frames=16)['imgs']
+            located = locate(row, str(root))
+            clip = load_clip(located, max_frames=16)
+            frames = clip['imgs']
+            if row.get('video') is not None:
+                found.notes += _prove(located, frames, clip['frame_inds'])
+                found.proven += 1
         except MERDataError as error:
             text = str(error)
             found.problems[name] = text if name in text else f'clip {name}: {text}'
@@ -89,9 +103,29 @@ def check_clips(
         sizes[f'{width}x{height}'] += 1
         usable.append(row)
     if usable:
-        found.notes = usable_clips(usable, str(root), source).notes
+        found.notes += usable_clips(usable, str(root), source).notes
     found.sizes = dict(sizes.most_common())
     return found
+
+
+def _prove(
+    row: Mapping[str, Any], frames: Sequence[np.ndarray], numbers: np.ndarray
+) -> list[str]:
+    """Prove that frames of a video are the ones asked for, and tell of its header."""
+    name, path = clip_name(row), row['video']
+    wanted = decoded_in_order(path, numbers, name)
+    for number, frame, truth in zip(numbers, frames, wanted, strict=True):
+        if not np.array_equal(frame, truth):
+            raise MERDataError(
+                f'{path}: clip {name}: frame {number} is not the one that decoding in '
+                f'order gives: convert the video, or write its frames as pictures'
+            )
+    index = open_video(path, name)
+    rate = index.rate
+    notes = rate_notes(index, row['fps'])
+    if rate is not None and not rate.steady:
+        notes = notes[1:]  # said of every clip that can be used
+    return [f'clip {name}: {note}' for note in (*notes, *frame_notes(index))]
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict:

@@ -326,7 +326,7 @@ class MERInferencer(BaseInferencer):
             view = self.packer.view(self.model, self.framing.size)
             view *= SHOWN / self.framing.size
             heat = cv2.warpAffine(evidence, view, (SHOWN, SHOWN)).clip(0, 1)
-        notes = []
+        notes = list(source.notes)
         if lost := sum(one.probabilities is None for one in windows):
             notes.append(f'no face was found in {lost} of {len(windows)} windows')
         best_window = windows[chosen]

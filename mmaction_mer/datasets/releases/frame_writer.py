@@ -19,14 +19,17 @@ import numpy as np
 from ...utils import write_json
 from ..annotation import MERDataError
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
-from ..frames import each_frame
+from ..frames import each_image
 from ..json_files import read_json
 from ..linking import link_or_copy
 from ..out_folder import OutFolder
+from ..video_reader import each_video_frame
 from .settle import Settled
 
 # Raised when the same release gives other pictures.
 VERSION = 1
+# Likewise for videos alone: 2 takes each frame as decoding in order gives it.
+_VIDEO_VERSION = 2
 # A clip has at most a hundred thousand frames, each with its name.
 _MOST_BYTES = 1 << 23
 # A receipt of this says that a folder may be half replaced, but is ours.
@@ -164,6 +167,8 @@ def fingerprint(job: Job) -> str:
         # Files of one name in two folders are not one: the folders' names count too.
         facts.append((path.parts[-3:], status.st_size, status.st_mtime_ns))
     facts.append(held.template if held else None)
+    if held is None:
+        facts.append((_VIDEO_VERSION, job.settled.picks))
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
@@ -199,10 +204,11 @@ def _numbers(job: Job) -> list[int]:
 
 
 def _read(job: Job) -> Iterator[np.ndarray]:
-    clip = job.settled.clip
-    files = [str(path) for path in _sources(job)]
-    source = files[0] if job.settled.frames is None else files
-    return each_frame(source, _numbers(job), clip.title)
+    title, files = job.settled.clip.title, [str(path) for path in _sources(job)]
+    if job.settled.frames is not None:
+        return each_image(files, title)
+    picks = job.settled.picks
+    return each_video_frame(files[0], _numbers(job) if picks is None else picks, title)
 
 
 def _link(job: Job, stage: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from .habits import Habits, describe
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
 from .settle import Settled, settle
+from .video_rates import settle_rate
 
 SMALLEST, LARGEST = 32, 2048
 
@@ -191,6 +192,12 @@ def _jobs(state: _State, crop: Crop | None, fps: float | None) -> list[Job]:
     jobs = []
     for one in state.settled:
         rate = one.clip.fps or state.reader.fps or fps
+        if one.frames is None:
+            timed, found = settle_rate(one, rate, crop is not None)
+            state.findings += found
+            if timed is None:
+                continue
+            one, rate = timed, timed.clip.fps
         job = Job(replace(one, clip=replace(one.clip, fps=rate)), state.out, crop)
         problems = [*row_problems({'dataset': 'x', 'label': 0, **_row(job)}, None)]
         if rate is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..annotation import MERDataError
-from ..frames import open_video
+from ..video_reader import open_video
 from .findings import Clip, Finding
 from .folders import VIDEOS, Frames, list_images
 from .habits import Habits, learn_habits
@@ -22,10 +22,13 @@ class Settled:
     Attributes:
         clip: The clip, with frame numbers as the files carry them.
         frames: Its frame files; None for a video.
+        picks: Frames of a video, one for each picture from onset to offset, where
+            these are not the frames themselves; None where they are.
     """
 
     clip: Clip
     frames: Frames | None
+    picks: tuple[int, ...] | None = None
 
 
 def settle(
