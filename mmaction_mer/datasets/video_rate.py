@@ -102,7 +102,7 @@ def measure(
         fps = header
     else:
         fps = mean
-    if not RATES[0] <= min(mean, fps) <= max(mean, fps) <= RATES[1]:
+    if not RATES[0] <= fps <= RATES[1]:
         return None
     # Binary fractions make 29.999999999 of 30.
     return Rate(round(fps, 6), steady, mean, float(steps.min()), float(steps.max()))
