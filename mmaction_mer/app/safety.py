@@ -10,7 +10,7 @@ from ..datasets.annotation import MERDataError
 from ..inference import Limits, Source
 
 #: Endings of the files that are read.
-VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
+VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.ts')
 #: Bytes of the frames that a reading may hold at once; larger ones are made smaller.
 HELD = 1 << 30
 #: Highest frame rate.

@@ -19,6 +19,11 @@ OPENED = {
     'protocol_whitelist': 'file',
     'format_whitelist': 'mov,avi,matroska,webm,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg',
 }
+#: Endings of the names of video files.
+ENDINGS = (
+    '.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.ts', '.mts',
+    '.m2ts', '.wmv', '.flv', '.3gp',
+)  # fmt: skip
 #: For a decoder of libav: pictures that it may make.
 DECODED = {'max_pixels': str(MAX_PIXELS)}
 #: Frames of a video: 80 minutes at 200 Hz.
@@ -60,7 +65,7 @@ def open_pictures(path: str | Path) -> Iterator[tuple[Any, Any]]:
     except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
         raise VideoError(
             f'is not a video that can be opened, or is damaged ({said(error)}); give '
-            f'an mp4, avi, mov, mkv or webm file'
+            f'an mp4, mov, avi, mkv, webm, mpg or ts file'
         ) from error
     with container:
         if not container.streams.video:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..annotation import MERDataError
 from ..frames import is_file
+from ..video_files import ENDINGS
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 # The last number of a name is the frame's: 006_05562.jpg is frame 5562.
 _NUMBERED = re.compile(r'(.*?)([0-9]+)([^0-9]*)', re.DOTALL)
 
@@ -108,8 +108,8 @@ def find_clips(root: Path) -> Iterator[Place]:
         endings = {os.path.splitext(name)[1].lower() for name in files}
         if parts and not endings.isdisjoint(IMAGES):
             yield Place(parts, here)
-        if not endings.isdisjoint(VIDEOS):
+        if not endings.isdisjoint(ENDINGS):
             for name in sorted(files):
                 stem, ending = os.path.splitext(name)
-                if ending.lower() in VIDEOS:
+                if ending.lower() in ENDINGS:
                     yield Place((*parts, stem), here / name)

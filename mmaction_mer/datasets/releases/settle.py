@@ -8,9 +8,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..annotation import MERDataError
+from ..video_files import ENDINGS
 from ..video_reader import open_video
 from .findings import Clip, Finding
-from .folders import VIDEOS, Frames, list_images
+from .folders import Frames, list_images
 from .habits import Habits, learn_habits
 from .ranges import settle_range
 
@@ -88,7 +89,7 @@ def settle(
 def _look(path: Path) -> Frames | range | str:
     """List what a clip's path holds, or say what is wrong with it."""
     try:
-        if path.suffix.lower() in VIDEOS and path.is_file():
+        if path.suffix.lower() in ENDINGS and path.is_file():
             return range(len(open_video(str(path), path.stem)))
         return list_images(path)
     except MERDataError as error:
