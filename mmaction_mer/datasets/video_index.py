@@ -152,22 +152,31 @@ def video_index(path: str | Path, watch: Watch | None = None) -> VideoIndex:
         VideoError: It is no video, is too large, or no frame can be decoded.
         OSError: It cannot be opened.
     """
-    real = os.path.realpath(path)
-    status = os.stat(real)
-    key = (real, status.st_mtime_ns, status.st_size)
+    key = _state(path)
     with _lock:
         index = _kept.get(key)
         if index is not None:
             _kept.move_to_end(key)
     if index is None:
-        index = _build(real, watch)
-        with _lock:
-            _kept[key] = index
-            while len(_kept) > 1 and sum(map(len, _kept.values())) > _REMEMBERED:
-                _kept.popitem(last=False)
+        index = _build(key[0], watch)
+        remember(path, index)
     elif watch is not None:
         watch(len(index), 0.0 if index.times is None else float(index.times[-1]))
     return index
+
+
+def remember(path: str | Path, index: VideoIndex) -> None:
+    """Keep what another process has found out about a video."""
+    with _lock:
+        _kept[_state(path)] = index
+        while len(_kept) > 1 and sum(map(len, _kept.values())) > _REMEMBERED:
+            _kept.popitem(last=False)
+
+
+def _state(path: str | Path) -> tuple[str, int, int]:
+    real = os.path.realpath(path)
+    status = os.stat(real)
+    return real, status.st_mtime_ns, status.st_size
 
 
 _kept: OrderedDict[tuple[str, int, int], VideoIndex] = OrderedDict()

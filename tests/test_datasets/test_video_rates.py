@@ -67,8 +67,8 @@ def test_at_each_step_the_nearest_frame_is_taken():
     times = np.array(DROPPED) / 30
     picks = at_rate(times, 30, 1000)
     assert np.array(DROPPED)[picks].tolist() == [
-        *range(5), 4, 4, 8, 8, *range(9, 13), 12, *range(14, 22), 21, 24, *range(24, 31),
-        30, *range(32, 40),
+        *range(5), 4, 4, 8, 8, *range(9, 13), 12, *range(14, 22), 21, 24,
+        *range(24, 31), 30, *range(32, 40),
     ]  # fmt: skip
     # Of two that are equally near, the earlier.
     with pytest.raises(ValueError, match='at the most'):

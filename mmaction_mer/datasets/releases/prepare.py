@@ -126,7 +126,9 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
     name = source.root.resolve().name
     title = reader.title if reader.labels else f'{name} ({reader.title})'
     with out_folder(out, title) as folder:
-        settled, findings, habits = settle(reading.clips, options.progress)
+        settled, findings, habits = settle(
+            reading.clips, options.progress, options.workers
+        )
         findings = [*reading.findings, *findings]
         state = _State(reader, folder, reading, habits, settled, findings)
         jobs = _jobs(state, crop, options.fps)

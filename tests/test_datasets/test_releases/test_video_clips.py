@@ -58,7 +58,7 @@ def noted(prepared, field):
 
 
 def test_the_frames_that_are_written_are_those_of_the_table(tmp_path, faces_everywhere):
-    """HEVC with open groups: 31..52 are written, not 34..55; read they never go back."""
+    """HEVC with open groups: 31..52 are written and read, not 34..55."""
     video = tmp_path / 'film.mp4'
     levels = [255 * (0.45 + 0.008 * n) for n in range(60)]
     write_numbered(video, 'hevc', open_groups=True, levels=levels)
