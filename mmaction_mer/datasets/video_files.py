@@ -43,16 +43,20 @@ class VideoError(ValueError):
 
 
 @contextlib.contextmanager
-def open_pictures(path: str | Path) -> Iterator[tuple[Any, Any]]:
+def open_pictures(
+    path: str | Path, strict: bool = True
+) -> Iterator[tuple[Any, Any]]:
     """Open a video file and choose the stream that holds its pictures.
 
     Of several streams the best is chosen, which a cover picture is not.
 
     Args:
         path: The file, whatever its name: a name with a colon is no address.
+        strict: Whether all damage is an error. A decoder that begins within a film
+            misses what came before and calls that damage, too.
 
     Yields:
-        The container and the stream, set up so that damage is an error.
+        The container and the stream.
 
     Raises:
         VideoError: It is no video, or too large in pixels or frames.
@@ -77,7 +81,8 @@ def open_pictures(path: str | Path) -> Iterator[tuple[Any, Any]]:
         if stream.frames > MAX_FRAMES:
             raise VideoError(f'says that it has {stream.frames} frames')
         # A picture guessed from its neighbors would move where no face did.
-        stream.codec_context.options = {'err_detect': 'explode', **DECODED}
+        explode = {'err_detect': 'explode'} if strict else {}
+        stream.codec_context.options = {**explode, **DECODED}
         # With several threads libav forgets which pictures were damaged.
         stream.codec_context.thread_count = 1
         yield container, stream
@@ -105,6 +110,8 @@ class Packets:
             they are made from were cut off.
         closed: Whether no picture is shown before a key picture that it follows in
             the file, and none has to be decoded without being shown.
+        leading: Whether pictures are shown before the first key picture, which is how
+            a film begins that was cut out of another.
     """
 
     keys: list[tuple[int, int]] = field(default_factory=list)
@@ -112,6 +119,7 @@ class Packets:
     count: int = 0
     hidden: int = 0
     closed: bool = True
+    leading: bool = False
     _latest: int | None = None
     _key: int | None = None
 
@@ -132,11 +140,16 @@ class Packets:
             self.closed &= self._latest is None or stamp > self._latest
             self._key = stamp
         self.closed &= self._key is not None and stamp >= self._key
+        self.leading |= bool(self.keys) and stamp < self.keys[0][0]
         self._latest = stamp if self._latest is None else max(self._latest, stamp)
 
 
 def decode(
-    container: Any, stream: Any, packets: Packets | None = None, from_key: bool = True
+    container: Any,
+    stream: Any,
+    packets: Packets | None = None,
+    from_key: bool = True,
+    strict: bool = True,
 ) -> Iterator[Any]:
     """Decode pictures in order from where the container stands, one at a time.
 
@@ -146,6 +159,8 @@ def decode(
         packets: Told of every packet.
         from_key: Begin with the first key picture. What comes before it was cut off
             from the pictures that it is made from.
+        strict: As the file was opened: otherwise what is shown before the first key
+            picture is left out, since it may be made from nothing.
 
     Yields:
         Frames of libav in the order in which they are shown, all of one size.
@@ -176,6 +191,9 @@ def decode(
             for frame in frames:
                 if frame.is_corrupt:
                     raise VideoError('a damaged picture')
+                if not (strict or None in (frame.pts, first) or frame.pts >= first):
+                    packets.hidden += 1
+                    continue
                 size = size or (frame.width, frame.height)
                 if size != (frame.width, frame.height):
                     raise VideoError(

@@ -50,6 +50,7 @@ class VideoIndex:
         stamped: Whether the container keeps time stamps of showing.
         packets: What the packets told.
         from_key: Whether pictures before the first key picture were left out.
+        strict: Whether all damage was an error, see :func:`.video_files.decode`.
         turned: Whether the frames are turned to be looked at.
         header_fps: Frame rate in Hz that the header promises; None for none.
         header_count: Number of frames that the header promises; 0 for none.
@@ -66,6 +67,7 @@ class VideoIndex:
     stamped: bool
     packets: Packets
     from_key: bool
+    strict: bool
     turned: bool
     header_fps: float | None
     header_count: int
@@ -194,7 +196,11 @@ def stamp_of(frame: Any) -> int:
 
 
 def _build(path: str, watch: Watch | None) -> VideoIndex:
-    index = _decode_all(path, watch, from_key=True)
+    index = _decode_all(path, watch)
+    if index.damage and index.packets.leading:
+        # Of a film that was cut out, what follows may only speak of what is missing.
+        other = _decode_all(path, watch, strict=False)
+        index = index if other.damage else other
     if not len(index) and index.packets.hidden:
         # Not one key picture: pictures that build up bit by bit, perhaps.
         index = _decode_all(path, watch, from_key=False)
@@ -208,19 +214,21 @@ def _build(path: str, watch: Watch | None) -> VideoIndex:
     return index
 
 
-def _decode_all(path: str, watch: Watch | None, from_key: bool) -> VideoIndex:
+def _decode_all(
+    path: str, watch: Watch | None, from_key: bool = True, strict: bool = True
+) -> VideoIndex:
     stamps: list[int] = []
     sums: list[int] = []
     packets, damage, turned = Packets(), '', False
     height = width = 0
-    with open_pictures(path) as (container, stream):
+    with open_pictures(path, strict) as (container, stream):
         tick = float(stream.time_base or 0)
         header = stream.average_rate or stream.guessed_rate
         promised = stream.frames
         # AVI counts its frames, and libav makes up stamps of showing.
         stamped = container.format.name != 'avi'
         try:
-            for frame in decode(container, stream, packets, from_key):
+            for frame in decode(container, stream, packets, from_key, strict):
                 if len(sums) >= MAX_FRAMES:
                     raise VideoError(f'has more than {MAX_FRAMES} frames')
                 image = picture(frame)
@@ -241,6 +249,7 @@ def _decode_all(path: str, watch: Watch | None, from_key: bool) -> VideoIndex:
         stamped,
         packets,
         from_key,
+        strict,
         turned,
         float(header) if header else None,
         promised,

@@ -182,8 +182,8 @@ def _in_order(
     """Decode from the beginning, and count."""
     left = iter(wanted)
     goal = next(left, None)
-    with open_pictures(path) as (container, stream):
-        frames = decode(container, stream, from_key=index.from_key)
+    with open_pictures(path, index.strict) as (container, stream):
+        frames = decode(container, stream, None, index.from_key, index.strict)
         for number, frame in enumerate(frames):
             if goal is None:
                 return
@@ -201,8 +201,9 @@ def _seeking(
     # A key picture counts where it is shown itself.
     keys = [key for key in index.packets.keys if _place(index, key[0]) is not None]
     starts = [_place(index, key[0]) for key in keys]
-    with open_pictures(path) as (container, stream):
-        frames = decode(container, stream, from_key=index.from_key)
+    # What is missing after a seek is no damage, and checksums tell it from damage.
+    with open_pictures(path, strict=False) as (container, stream):
+        frames = decode(container, stream, None, index.from_key, strict=False)
         reached = -1
         for goal in wanted:
             place = int(np.searchsorted(starts, goal, 'right'))
@@ -214,7 +215,7 @@ def _seeking(
                 if image is not None:
                     break
                 container.seek(stamp, stream=stream)
-                frames = decode(container, stream)
+                frames = decode(container, stream, strict=False)
                 image = _advance(frames, index, goal)
             if image is None:
                 raise _OtherFrame(f'frame {goal} is not where its time stamp leads')
