@@ -33,7 +33,8 @@ class UsableClips:
     Attributes:
         rows: Rows that can be used, their ``frame_dir`` or ``video`` absolute.
         skipped: The reason, by name of each clip left out.
-        notes: One line per usable clip that lacks some frames.
+        notes: One line per usable clip that lacks some frames, or that is read at a
+            constant rate from a video that has none.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -47,7 +48,7 @@ def usable_clips(
     source: str = 'annotation',
     max_missing: int = 0,
 ) -> UsableClips:
-    """Look for the frames of every clip; decode none.
+    """Look for the frames of every clip; decode no pictures, and each video once.
 
     Args:
         rows: Valid rows of an annotation file; they are not changed.

@@ -43,9 +43,7 @@ class VideoError(ValueError):
 
 
 @contextlib.contextmanager
-def open_pictures(
-    path: str | Path, strict: bool = True
-) -> Iterator[tuple[Any, Any]]:
+def open_pictures(path: str | Path, strict: bool = True) -> Iterator[tuple[Any, Any]]:
     """Open a video file and choose the stream that holds its pictures.
 
     Of several streams the best is chosen, which a cover picture is not.
