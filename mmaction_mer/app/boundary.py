@@ -130,7 +130,7 @@ def _file(block: gr.File, value: Any) -> str | None:
         raise MERDataError('the clip is no file; drop it again')
     path = value['path']
     if not path.lower().endswith(tuple(VIDEOS)):
-        raise MERDataError('give an mp4, avi, mov, mkv or webm file')
+        raise MERDataError('give an mp4, avi, mov, mkv, webm, mpg or ts file')
     return path
 
 

@@ -10,15 +10,15 @@ from ..datasets.annotation import MERDataError
 from ..inference import Limits, Source
 
 #: Endings of the files that are read.
-VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
-#: What is read of an upload.
-LIMITS = Limits(size=64 << 20, side=4096, frames=6000, seconds=20.0)
+VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.ts')
 #: Bytes of the frames that a reading may hold at once; larger ones are made smaller.
 HELD = 1 << 30
 #: Highest frame rate.
 MOST_FPS = 1000.0
 #: Seconds that reading may take.
 PATIENCE = 120.0
+#: What is read of an upload.
+LIMITS = Limits(size=64 << 20, side=4096, frames=6000, seconds=20.0, patience=PATIENCE)
 
 
 class Bounded(Source):
@@ -40,6 +40,7 @@ class Bounded(Source):
         self.source = source
         self.name, self.fps = source.name, source.fps
         self.count, self.limits = source.count, source.limits
+        self.notes = source.notes
 
     def _frames(self) -> Iterator[np.ndarray]:
         begun = time.monotonic()

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..motion.limits import ClipLimits, Verdict, judge
 from .annotation import MERDataError, clip_name
 from .clips import depth_note, load_clip, locate, usable_clips
+from .video_reader import decoded_in_order, open_video
+from .video_sampling import frame_notes, rate_notes
 
 
 @dataclass
@@ -22,15 +26,19 @@ class ClipCheck:
 
     Attributes:
         problems: The reason, by name of each clip that cannot be used.
-        notes: One line per usable clip that lacks some frames.
+        notes: What is unusual about clips that can be used: frames that are missing,
+            frame rates that are not what they are said to be.
         depths: One line per usable clip whose pictures have more than 8 bits.
         sizes: Number of usable clips by ``'<width>x<height>'`` of their frames.
+        proven: Number of usable clips in videos whose frames were compared with those
+            that decoding in order gives.
     """
 
     problems: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     depths: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
+    proven: int = 0
 
 
 @dataclass
@@ -86,7 +94,8 @@ def check_clips(
 ) -> ClipCheck:
     """Look at the frames of every clip, and decode those that a model is shown.
 
-    These are 16 at regular intervals, the first and the last one among them.
+    These are 16 at regular intervals, the first and the last one among them. Those of
+    a video are compared with the frames that decoding it in order gives.
 
     Args:
         rows: Valid rows of an annotation file; a progress bar may go around them.
@@ -110,8 +119,12 @@ def check_clips(
         try:
             # The same two steps as in training, and the same errors.
             located = locate(row, str(root))
-            frames = load_clip(located, max_frames=16)['imgs']
+            clip = load_clip(located, max_frames=16)
+            frames = clip['imgs']
             depth = depth_note(located)
+            if row.get('video') is not None:
+                found.notes += _prove(located, frames, clip['frame_inds'])
+                found.proven += 1
         except MERDataError as error:
             text = str(error)
             found.problems[name] = text if name in text else f'clip {name}: {text}'
@@ -121,7 +134,7 @@ def check_clips(
         found.depths += [f'clip {name}: {depth}'] if depth else []
         usable.append(row)
     if usable:
-        found.notes = usable_clips(usable, str(root), source).notes
+        found.notes += usable_clips(usable, str(root), source).notes
     found.sizes = dict(sizes.most_common())
     return found
 
@@ -170,6 +183,26 @@ def is_macro(task: str | None) -> bool:
     (True, False)
     """
     return task is not None and task.startswith('macro')
+
+
+def _prove(
+    row: Mapping[str, Any], frames: Sequence[np.ndarray], numbers: np.ndarray
+) -> list[str]:
+    """Prove that frames of a video are the ones asked for, and tell of its header."""
+    name, path = clip_name(row), row['video']
+    wanted = decoded_in_order(path, numbers, name)
+    for number, frame, truth in zip(numbers, frames, wanted, strict=True):
+        if not np.array_equal(frame, truth):
+            raise MERDataError(
+                f'{path}: clip {name}: frame {number} is not the one that decoding in '
+                f'order gives: convert the video, or write its frames as pictures'
+            )
+    index = open_video(path, name)
+    rate = index.rate
+    notes = rate_notes(index, row['fps'])
+    if rate is not None and not rate.steady:
+        notes = notes[1:]  # said of every clip that can be used
+    return [f'clip {name}: {note}' for note in (*notes, *frame_notes(index))]
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict:

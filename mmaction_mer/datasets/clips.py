@@ -4,12 +4,13 @@ A release may lack clips. Each one that cannot be used is reported by name, the
 rest goes on, and more than the user tolerates is an error.
 """
 
-import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .annotation import MERDataError, clip_name, raise_problems
 from .clip_pictures import ClipPictures
@@ -17,11 +18,13 @@ from .frames import (
     choose_frames,
     list_frames,
     missing_frames,
-    open_video,
     read_images,
-    read_video,
+    sample_positions,
     sampled_fps,
 )
+from .video_files import VideoError
+from .video_reader import open_video, read_video
+from .video_sampling import resampled, sample_video
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class UsableClips:
     Attributes:
         rows: Rows that can be used, their ``frame_dir`` or ``video`` absolute.
         skipped: The reason, by name of each clip left out.
-        notes: One line per usable clip that lacks some frames.
+        notes: One line per usable clip that lacks some frames, or that is read at a
+            constant rate from a video that has none.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -45,7 +49,7 @@ def usable_clips(
     source: str = 'annotation',
     max_missing: int = 0,
 ) -> UsableClips:
-    """Look for the frames of every clip; decode none.
+    """Look for the frames of every clip; decode no pictures, and each video once.
 
     Args:
         rows: Valid rows of an annotation file; they are not changed.
@@ -81,6 +85,7 @@ def usable_clips(
             usable.skipped[name] = text if name in text else f'clip {name}: {text}'
             continue
         usable.rows.append(row)
+        usable.notes.extend(f'clip {name}: {note}' for note in _uneven(row))
         if lacking:
             usable.notes.append(
                 f'clip {name}: {lacking} of {row["offset"] - row["onset"] + 1} '
@@ -131,7 +136,9 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
     Returns:
         ``imgs`` list of (H, W, 3) uint8 RGB, ``frame_inds`` int64 array of the
         frame numbers read, ``fps`` the rate of what was read (Hz) and
-        ``total_frames`` the length of the clip, offset - onset + 1.
+        ``total_frames`` the length of the clip, offset - onset + 1. Of a video whose
+        frames do not come at a constant rate those are read that are nearest to
+        regular times, and ``total_frames`` is how many of these a clip has.
 
     Raises:
         MERDataError: Frames are missing or cannot be read; the message names
@@ -140,19 +147,23 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
     name = clip_name(row)
     total = row['offset'] - row['onset'] + 1
     available = available_frames(row)
+    if not isinstance(available, dict):
+        numbers, fps, total = _sampled(row, max_frames)
+        return {
+            'imgs': read_video(row['video'], numbers, name),
+            'frame_inds': numbers,
+            'fps': fps,
+            'total_frames': total,
+        }
     try:
         numbers = choose_frames(
             list(available), row['onset'], row['offset'], max_frames
         )
     except MERDataError as error:
         raise MERDataError(f'clip {name}: {error}') from error
-    if isinstance(available, dict):
-        paths = [available[int(number)] for number in numbers]
-        images = read_images(paths, name, [*available.values()])
-    else:
-        images = read_video(row['video'], numbers, name)
+    paths = [available[int(number)] for number in numbers]
     return {
-        'imgs': images,
+        'imgs': read_images(paths, name, [*available.values()]),
         'frame_inds': numbers,
         'fps': sampled_fps(row['fps'], total, len(numbers)),
         'total_frames': total,
@@ -171,11 +182,43 @@ def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
     name = clip_name(row)
     if row.get('video') is None:
         return list_frames(row['frame_dir'], row['filename_tmpl'], name)
+    index = open_video(row['video'], name)
+    if index.damage and row['offset'] >= len(index):
+        raise MERDataError(
+            f'{row["video"]}: clip {name}, field video: can be decoded to frame '
+            f'{len(index) - 1} alone ({index.damage}), but offset is {row["offset"]}: '
+            f'the file is damaged, copy it again'
+        )
+    return range(len(index))
+
+
+def _uneven(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say that a clip is read at a constant rate from a video that has none."""
+    if row.get('video') is None:
+        return ()
+    rate = open_video(row['video'], clip_name(row)).rate
+    return () if rate is None or rate.steady else (resampled(rate, row['fps']),)
+
+
+def _sampled(
+    row: Mapping[str, Any], max_frames: int | None
+) -> tuple[np.ndarray, float, int]:
+    """Choose the frames of a clip in a video, regular in time.
+
+    Returns:
+        Their indices, their rate in Hz, and how many the whole clip has at its rate.
+    """
+    name, onset, offset = clip_name(row), row['onset'], row['offset']
+    index = open_video(row['video'], name)
     try:
-        status = os.stat(row['video'])
-    except (OSError, ValueError):
-        return range(len(open_video(row['video'], name)))  # says what is wrong
-    return range(_video_length(row['video'], status.st_mtime_ns, status.st_size, name))
+        every = choose_frames(range(len(index)), onset, offset)
+        sampling = sample_video(index, row['fps'], onset, offset)
+        picks = every if sampling.steady else sampling.picks
+        places = sample_positions(len(picks), max_frames)
+    except (MERDataError, VideoError) as error:
+        raise MERDataError(f'{row["video"]}: clip {name}: {error}') from error
+    fps = sampled_fps(sampling.fps, len(picks), len(places))
+    return picks[places], fps, len(picks)
 
 
 def depth_note(row: Mapping[str, Any]) -> str | None:
@@ -191,12 +234,6 @@ def depth_note(row: Mapping[str, Any]) -> str | None:
     if not isinstance(available, dict):
         return None
     return ClipPictures([*available.values()]).note()
-
-
-@functools.lru_cache(maxsize=65536)
-def _video_length(path: str, changed: int, size: int, clip: str) -> int:
-    """Count frames once per state of the file: each fold asks again."""
-    return len(open_video(path, clip))
 
 
 def _refuse_outside(path: str, root: str, row: Mapping[str, Any]) -> None:

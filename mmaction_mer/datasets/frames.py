@@ -9,7 +9,6 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-import decord
 import numpy as np
 
 from ..utils import quote
@@ -18,10 +17,6 @@ from .clip_pictures import ClipPictures
 from .frame_names import FrameNameError, by_template
 from .pictures import MAX_CLIP, PictureError
 from .rules import split_template
-from .video_files import MAX_FRAMES, VideoError, check_video
-
-# Frames of a video that are decoded together.
-_AT_ONCE = 16
 
 
 def list_frames(folder: str, template: str, clip: str = '') -> dict[int, str]:
@@ -197,9 +192,9 @@ def read_images(
     frames: dict[str, np.ndarray] = {}
     unique = [*dict.fromkeys(paths)]
     for path, image in zip(unique, each_image(unique, clip, among), strict=True):
-        _check_memory(len(paths), image.shape[:2], path, clip)
+        check_memory(len(paths), image.shape[:2], path, clip)
         frames[path] = image
-    return _each_its_own(frames, paths)
+    return each_its_own(frames, paths)
 
 
 def each_image(
@@ -248,7 +243,7 @@ def _check_size(
         )
 
 
-def _check_memory(count: int, size: tuple[int, int], path: str, clip: str) -> None:
+def check_memory(count: int, size: tuple[int, int], path: str, clip: str) -> None:
     """Refuse a clip that would take more memory than a clip may."""
     height, width = size
     if count * height * width * 3 > MAX_CLIP:
@@ -260,105 +255,7 @@ def _check_memory(count: int, size: tuple[int, int], path: str, clip: str) -> No
         )
 
 
-def open_video(path: str, clip: str = '') -> decord.VideoReader:
-    """Open a video whose ``len()`` is its number of frames.
-
-    Raises:
-        MERDataError: The file is missing, is not a video, or is too large.
-    """
-    return _opened(path, clip)[0]
-
-
-def _opened(path: str, clip: str) -> tuple[decord.VideoReader, tuple[int, int]]:
-    """Open a video, and say how high and wide its frames are."""
-    where = f'{path}: clip {clip}, field video:'
-    try:
-        size = check_video(path)
-        # One thread: loader workers already share out the cores.
-        reader = decord.VideoReader(path, num_threads=1)
-    except FileNotFoundError as error:
-        raise MERDataError(f'{where} video not found; check data_root') from error
-    except OSError as error:
-        raise MERDataError(
-            f'{where} video cannot be read: {error.strerror}; restore it'
-        ) from error
-    except VideoError as error:
-        raise MERDataError(
-            f'{where} video cannot be opened: {error}; restore it'
-        ) from error
-    except (RuntimeError, decord.DECORDError) as error:
-        raise MERDataError(f'{where} video cannot be opened; restore it') from error
-    if len(reader) > MAX_FRAMES:
-        raise MERDataError(f'{where} has {len(reader)} frames; cut it')
-    return reader, size
-
-
-def read_video(
-    path: str, indices: Sequence[int] | np.ndarray, clip: str = ''
-) -> list[np.ndarray]:
-    """Read frames of a video by index.
-
-    Args:
-        path: The video file.
-        indices: 0-based indices, in order; one that repeats is read once.
-        clip: Name of the clip, for messages.
-
-    Returns:
-        Arrays (H, W, 3) uint8, RGB.
-
-    Raises:
-        MERDataError: The video cannot be opened, or lacks or cannot decode a
-            frame that is asked for.
-    """
-    return _decoded(*_opened(path, clip), path, indices, clip)
-
-
-def _decoded(
-    reader: decord.VideoReader,
-    size: tuple[int, int],
-    path: str,
-    indices: Sequence[int] | np.ndarray,
-    clip: str,
-) -> list[np.ndarray]:
-    wanted, places = np.unique(np.asarray(indices, np.int64), return_inverse=True)
-    if wanted[0] < 0 or wanted[-1] >= len(reader):
-        raise MERDataError(
-            f'{path}: clip {clip}: frames {wanted[0]}..{wanted[-1]} asked for, but the '
-            f'video holds frames 0..{len(reader) - 1}'
-        )
-    _check_memory(len(places), size, path, clip)
-    try:
-        frames = reader.get_batch(wanted.tolist()).asnumpy()
-    except (RuntimeError, decord.DECORDError) as error:
-        raise MERDataError(
-            f'{path}: clip {clip}: frames cannot be decoded; restore the file'
-        ) from error
-    return _each_its_own(frames, places)
-
-
-def each_frame(
-    path: str, indices: Sequence[int], clip: str = ''
-) -> Iterator[np.ndarray]:
-    """Read frames of a video one after another, so that a long one takes no more.
-
-    Args:
-        path: The video.
-        indices: The 0-based indices of its frames.
-        clip: Name of the clip, for messages.
-
-    Yields:
-        Arrays (H, W, 3) uint8, RGB, all of one size.
-
-    Raises:
-        MERDataError: See :func:`read_video`.
-    """
-    # Opened once: decord reads all of a file to count its frames.
-    reader, size = _opened(path, clip)
-    for start in range(0, len(indices), _AT_ONCE):
-        yield from _decoded(reader, size, path, indices[start : start + _AT_ONCE], clip)
-
-
-def _each_its_own(images: Any, places: Iterable[Any]) -> list[np.ndarray]:
+def each_its_own(images: Any, places: Iterable[Any]) -> list[np.ndarray]:
     """Copy images that repeat: transforms that write into them would do so twice."""
     seen: set[Any] = set()
     own = []

@@ -1,11 +1,14 @@
-"""What a video file says of itself, looked at before a decoder takes its word."""
+"""Opening and decoding a video file, whose word is not taken for what it costs."""
 
-import functools
+import contextlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
+import numpy as np
 
 from ..utils import open_regular
 from .pictures import MAX_PIXELS, MAX_SIDE
@@ -16,6 +19,11 @@ OPENED = {
     'protocol_whitelist': 'file',
     'format_whitelist': 'mov,avi,matroska,webm,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg',
 }
+#: Endings of the names of video files.
+ENDINGS = (
+    '.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.ts', '.mts',
+    '.m2ts', '.wmv', '.flv', '.3gp',
+)  # fmt: skip
 #: For a decoder of libav: pictures that it may make.
 DECODED = {'max_pixels': str(MAX_PIXELS)}
 #: Frames of a video: 80 minutes at 200 Hz.
@@ -34,69 +42,183 @@ class VideoError(ValueError):
     """A video that is not read; the text says why and does not name the file."""
 
 
-def check_video(path: str | Path) -> tuple[int, int]:
-    """Refuse a video file that would ask for more memory than a video does.
+@contextlib.contextmanager
+def open_pictures(path: str | Path, strict: bool = True) -> Iterator[tuple[Any, Any]]:
+    """Open a video file and choose the stream that holds its pictures.
 
-    Looked at once per state of the file. Frames are decoded only where they can change
-    their size.
+    Of several streams the best is chosen, which a cover picture is not.
 
     Args:
-        path: The file.
+        path: The file, whatever its name: a name with a colon is no address.
+        strict: Whether all damage is an error. A decoder that begins within a film
+            misses what came before and calls that damage, too.
 
-    Returns:
-        Height and width of its frames, in pixels.
+    Yields:
+        The container and the stream.
 
     Raises:
         VideoError: It is no video, or too large in pixels or frames.
         OSError: It cannot be opened, or is a pipe, a device or a folder.
     """
     with open_regular(path) as file:
-        status = os.fstat(file.fileno())
         check_boxes(file)
-    return _check(os.path.abspath(path), status.st_mtime_ns, status.st_size)
-
-
-@functools.lru_cache(maxsize=65536)
-def _check(path: str, changed: int, size: int) -> tuple[int, int]:
     try:
-        with av.open(path, options=dict(OPENED)) as container:
-            if not container.streams.video:
-                raise VideoError('holds no pictures, sound or text perhaps')
-            stream = container.streams.video[0]
-            context: Any = stream.codec_context
-            if context is None:
-                raise VideoError('its pictures are coded in a way not known here')
-            check_size(stream.width, stream.height)
-            if stream.frames > MAX_FRAMES:
-                raise VideoError(f'says that it has {stream.frames} frames')
-            context.options, context.thread_count = dict(DECODED), 1
-            # A picture that begins anew may have another size.
-            context.skip_frame = 'NONKEY'
-            for number, packet in enumerate(container.demux(stream)):
-                if number > MAX_FRAMES:
-                    raise VideoError(f'has more than {MAX_FRAMES} frames')
-                _decode(context, packet, (stream.width, stream.height))
-            return stream.height, stream.width
-    except (av.error.FFmpegError, OSError, MemoryError) as error:
-        raise VideoError(f'is not a video that can be opened ({said(error)})') from (
-            error
-        )
+        container: Any = av.open(local_name(path), options=dict(OPENED))
+    except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
+        raise VideoError(
+            f'is not a video that can be opened, or is damaged ({said(error)}); give '
+            f'an mp4, mov, avi, mkv, webm, mpg or ts file'
+        ) from error
+    with container:
+        if not container.streams.video:
+            raise VideoError('holds no pictures, sound or text perhaps')
+        stream = container.streams.best('video') or container.streams.video[0]
+        if stream.codec_context is None:
+            raise VideoError('its pictures are coded in a way not known here')
+        check_size(stream.width, stream.height)
+        if stream.frames > MAX_FRAMES:
+            raise VideoError(f'says that it has {stream.frames} frames')
+        # A picture guessed from its neighbors would move where no face did.
+        explode = {'err_detect': 'explode'} if strict else {}
+        stream.codec_context.options = {**explode, **DECODED}
+        # With several threads libav forgets which pictures were damaged.
+        stream.codec_context.thread_count = 1
+        yield container, stream
 
 
-def _decode(context: Any, packet: Any, size: tuple[int, int]) -> None:
+def local_name(path: str | Path) -> str:
+    """Write a path so that libav takes no part of it for a protocol or an option.
+
+    >>> local_name('/data/2024-11-14T22:57:44.mp4')
+    'file:/data/2024-11-14T22:57:44.mp4'
+    """
+    return f'file:{os.path.abspath(path)}'
+
+
+@dataclass
+class Packets:
+    """What the packets of a stream tell while they are decoded.
+
+    Attributes:
+        keys: Stamps of showing and of decoding of the packets that decoding can begin
+            at.
+        clock: Stamps of decoding of all packets; empty where one has none.
+        count: Packets that were decoded.
+        hidden: Pictures at the beginning that cannot be shown, because the pictures
+            they are made from were cut off.
+        closed: Whether no picture is shown before a key picture that it follows in
+            the file, and none has to be decoded without being shown.
+        leading: Whether pictures are shown before the first key picture, which is how
+            a film begins that was cut out of another.
+    """
+
+    keys: list[tuple[int, int]] = field(default_factory=list)
+    clock: list[int] = field(default_factory=list)
+    count: int = 0
+    hidden: int = 0
+    closed: bool = True
+    leading: bool = False
+    _latest: int | None = None
+    _key: int | None = None
+
+    def add(self, packet: Any) -> None:
+        """Take in the next packet."""
+        if not packet.size:
+            return
+        if packet.dts is not None and len(self.clock) == self.count:
+            self.clock.append(packet.dts)
+        self.count += 1
+        stamp = packet.pts
+        if stamp is None or packet.is_discard:
+            self.closed = False
+            return
+        if packet.is_keyframe:
+            early = stamp if packet.dts is None else packet.dts
+            self.keys.append((stamp, early))
+            self.closed &= self._latest is None or stamp > self._latest
+            self._key = stamp
+        self.closed &= self._key is not None and stamp >= self._key
+        self.leading |= bool(self.keys) and stamp < self.keys[0][0]
+        self._latest = stamp if self._latest is None else max(self._latest, stamp)
+
+
+def decode(
+    container: Any,
+    stream: Any,
+    packets: Packets | None = None,
+    from_key: bool = True,
+    strict: bool = True,
+) -> Iterator[Any]:
+    """Decode pictures in order from where the container stands, one at a time.
+
+    Args:
+        container: An open file, see :func:`open_pictures`.
+        stream: Its stream of pictures.
+        packets: Told of every packet.
+        from_key: Begin with the first key picture. What comes before it was cut off
+            from the pictures that it is made from.
+        strict: As the file was opened: otherwise what is shown before the first key
+            picture is left out, since it may be made from nothing.
+
+    Yields:
+        Frames of libav in the order in which they are shown, all of one size.
+
+    Raises:
+        VideoError: A picture is damaged, changes its size or is too large.
+    """
+    packets = Packets() if packets is None else packets
+    context, first, begun, size = stream.codec_context, None, not from_key, None
     try:
-        frames = context.decode(packet)
-    except (av.error.FFmpegError, ValueError):
-        return  # damage is found where frames are read
-    finally:
-        if context.width and context.height:
-            check_size(context.width, context.height)
-    for frame in frames:
-        if (frame.width, frame.height) != size:
-            raise VideoError(
-                f'changes its size from {size[0]}x{size[1]} to '
-                f'{frame.width}x{frame.height} pixels'
-            )
+        for packet in container.demux(stream):
+            if not begun and packet.size:
+                if not packet.is_keyframe:
+                    packets.hidden += 1
+                    continue
+                begun, first = True, packet.pts
+            packets.add(packet)
+            try:
+                frames = packet.decode() if begun else []
+            except (av.error.FFmpegError, ValueError):
+                # Shown before the first key picture, made from what was cut off.
+                if None in (packet.pts, first) or packet.pts >= first:
+                    raise
+                packets.hidden += 1
+                continue
+            if context.width and context.height:
+                check_size(context.width, context.height)
+            for frame in frames:
+                if frame.is_corrupt:
+                    raise VideoError('a damaged picture')
+                if not (strict or None in (frame.pts, first) or frame.pts >= first):
+                    packets.hidden += 1
+                    continue
+                size = size or (frame.width, frame.height)
+                if size != (frame.width, frame.height):
+                    raise VideoError(
+                        f'changes its size from {size[0]}x{size[1]} to '
+                        f'{frame.width}x{frame.height} pixels'
+                    )
+                yield frame
+    except VideoError:
+        raise
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        raise VideoError(said(error)) from error
+
+
+def picture(frame: Any) -> np.ndarray:
+    """Give a frame of libav as it is looked at.
+
+    Returns:
+        Array (H, W, 3) uint8, RGB, turned as the file says.
+    """
+    turns = quarter_turns(frame)
+    image = frame.to_ndarray(format='rgb24')
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def quarter_turns(frame: Any) -> int:
+    """Quarter turns counterclockwise until a frame stands upright."""
+    return round((frame.rotation or 0) / 90) % 4
 
 
 def check_size(width: int, height: int) -> None:

@@ -5,11 +5,11 @@ memory is asked for, and whatever is wrong with it is said in a sentence.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 
 from ..datasets.annotation import MERDataError
@@ -18,11 +18,12 @@ from ..datasets.file_limits import MAX_VIDEO
 from ..datasets.frames import choose_frames
 from ..datasets.pictures import MAX_PIXELS, MAX_SIDE, PictureError
 from ..datasets.releases.folders import list_images
-from ..datasets.video_files import DECODED, OPENED, VideoError, check_boxes, said
-from ..utils import open_regular, quote
-
-#: A frame rate outside is a mistake of the file's header.
-RATES = (1.0, 10_000.0)
+from ..datasets.video_files import VideoError, open_pictures
+from ..datasets.video_index import Watch, video_index
+from ..datasets.video_rate import RATES
+from ..datasets.video_reader import decoded_in_order
+from ..datasets.video_sampling import frame_notes, sample_video
+from ..utils import quote
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class Limits:
         side: Pixels of the longer side of a frame.
         frames: Frames.
         seconds: Length; None for any that has few enough frames.
+        patience: Seconds that decoding a video once may take; None for any.
     """
 
     size: int = MAX_VIDEO
     side: int = MAX_SIDE
     frames: int = 1_000_000
     seconds: float | None = None
+    patience: float | None = None
 
 
 class Source:
@@ -50,7 +53,7 @@ class Source:
         fps: Frames per second.
         count: Number of frames, as far as it is known before they are read.
         limits: See :class:`Limits`.
-        notes: What has to be said of the frames besides.
+        notes: What a reader of the result has to know about the frames.
     """
 
     name: str
@@ -122,8 +125,6 @@ def open_source(
     try:
         if path.is_dir():
             return _Folder(path, fps, limits)
-        with open_regular(path) as file:
-            check_boxes(file)
         return _Video(path, fps, limits)
     except FileNotFoundError as error:
         raise MERDataError(
@@ -228,67 +229,49 @@ class _Video(Source):
                 f'{self.name}: has {size / 1e6:,.0f} MB, more than the '
                 f'{limits.size / 1e6:,.0f} MB that are read; cut it'
             )
-        with self._open() as container:
-            stream = _pictures(container, self.name)
-            _check_side(self.name, stream.height, stream.width, limits)
-            rate = stream.average_rate or stream.guessed_rate
-            seconds = float(container.duration or 0) / av.time_base
-            self.count = stream.frames or None
-        rate = float(rate) if rate else None
-        if fps is None and (rate is None or not RATES[0] <= rate <= RATES[1]):
-            raise MERDataError(
-                f'{self.name}: says no usable frame rate ({rate}); give fps'
-            )
-        if limits.seconds is not None and seconds * (rate or 1) > limits.seconds * (
-            fps or rate or 1
-        ):
-            raise MERDataError(
-                f'{self.name}: is longer than {limits.seconds:g} seconds; cut it'
-            )
-        self.fps = float(fps or rate or 0)
-
-    def _open(self) -> 'av.container.InputContainer':
         try:
-            return av.open(str(self.path), options=dict(OPENED))
-        except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
-            raise MERDataError(
-                f'{self.name}: is not a video that can be opened, or is damaged '
-                f'({said(error)}); give an mp4, avi, mov, mkv or webm file'
-            ) from error
+            with open_pictures(path) as (_, stream):
+                _check_side(self.name, stream.height, stream.width, limits)
+            index = video_index(path, self._watch(fps))
+            _check_side(self.name, index.height, index.width, limits)
+            if index.damage:
+                raise MERDataError(
+                    f'{self.name}: cannot be decoded after {len(index)} frames '
+                    f'({index.damage}); the file is damaged, copy it again'
+                )
+            sampling = sample_video(index, fps, most=limits.frames)
+        except VideoError as error:
+            raise MERDataError(f'{self.name}: {error}') from error
+        self.fps, self.picks = sampling.fps, sampling.picks
+        self.count, self.notes = len(self.picks), sampling.notes + frame_notes(index)
+
+    def _watch(self, fps: float | None) -> Watch:
+        """Refuse a video while it is decoded, as soon as it is too long."""
+        begun, limits = time.monotonic(), self.limits
+
+        def watch(count: int, seconds: float) -> None:
+            if count > limits.frames:
+                raise MERDataError(
+                    f'{self.name}: has more than {limits.frames} frames; cut it'
+                )
+            if limits.seconds is not None and (
+                (count - 1) / fps if fps else seconds
+            ) > (limits.seconds):
+                raise MERDataError(
+                    f'{self.name}: is longer than {limits.seconds:g} seconds; cut it'
+                )
+            if limits.patience is not None and (
+                time.monotonic() - begun > limits.patience
+            ):
+                raise MERDataError(
+                    f'{self.name}: reading takes longer than {limits.patience:g} '
+                    f'seconds; give a shorter or a smaller video'
+                )
+
+        return watch
 
     def _frames(self) -> Iterator[np.ndarray]:
-        with self._open() as container:
-            stream = _pictures(container, self.name)
-            # A picture guessed from its neighbours would move where no face did.
-            stream.codec_context.options = {'err_detect': 'explode', **DECODED}
-            # With several threads libav forgets which pictures were damaged.
-            stream.codec_context.thread_count = 1
-            number = 0
-            try:
-                for frame in container.decode(stream):
-                    if frame.is_corrupt:
-                        raise ValueError('a damaged picture')
-                    _check_side(self.name, frame.height, frame.width, self.limits)
-                    picture = frame.to_ndarray(format='rgb24')
-                    turns = round((frame.rotation or 0) / 90) % 4
-                    yield np.rot90(picture, turns).copy() if turns else picture
-                    number += 1
-            except MERDataError:
-                raise
-            except (av.error.FFmpegError, ValueError, MemoryError) as error:
-                raise MERDataError(
-                    f'{self.name}: cannot be decoded after {number} frames '
-                    f'({said(error)}); the file is damaged, copy it again'
-                ) from error
-
-
-def _pictures(container: 'av.container.InputContainer', name: str):
-    if not container.streams.video:
-        raise MERDataError(f'{name}: holds no pictures, sound or text perhaps')
-    stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise MERDataError(f'{name}: its pictures are coded in a way not known here')
-    return stream
+        yield from decoded_in_order(str(self.path), self.picks, self.name)
 
 
 def _check_side(name: str, height: int, width: int, limits: Limits) -> None:

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from ..datasets.annotation import MERDataError, clip_name
 from ..datasets.clips import locate
-from ..datasets.frames import list_frames, open_video, read_images, read_video
+from ..datasets.frames import list_frames, read_images
+from ..datasets.video_reader import open_video, read_video
 from .saving import save_figure
 
 #: Clips on a page, and in a row of it.

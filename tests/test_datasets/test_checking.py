@@ -86,7 +86,7 @@ def test_every_problem_is_listed_by_clip(data, check, capsys, fake):
     for clip in broken:
         assert f'/{clip}: ' in out, clip
     assert 'c26: frame is 10x10 but' in out
-    assert 'Frames missing: 1' in out
+    assert 'Notes: 1' in out
     assert 'c27: 1 of 10 frames are missing (first: 7)' in out
     found = json.loads((root / 'found.json').read_text())
     assert {name.split('/')[-1] for name in found['problems']} == broken

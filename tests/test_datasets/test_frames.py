@@ -6,17 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets import frames
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
 from mmaction_mer.datasets.frames import (
     choose_frames,
     list_frames,
     read_images,
-    read_video,
     sample_positions,
     sampled_fps,
 )
+from mmaction_mer.datasets.video_reader import read_video
 
 
 @pytest.mark.parametrize(
@@ -169,21 +168,6 @@ def test_video_frames_come_by_index_as_rgb(tmp_path, fake):
     assert np.allclose(red, [0, 60, 60, 228], atol=4)
     assert frames[3][..., 1:].max() <= 4
     assert (frames[1] == frames[2]).all()
-
-
-def test_a_video_is_opened_once_and_gives_each_frame(tmp_path, fake, monkeypatch):
-    path = str(fake.write_video(tmp_path / 'v.avi', 40))
-    wanted = [*range(3, 38), 39]
-    expected = read_video(path, wanted)
-    opened, reader = [], frames.decord.VideoReader
-    monkeypatch.setattr(
-        frames.decord,
-        'VideoReader',
-        lambda *args, **options: opened.append(args) or reader(*args, **options),
-    )
-    found = list(frames.each_frame(path, wanted))
-    assert len(opened) == 1 and len(found) == len(wanted)
-    assert all((one == other).all() for one, other in zip(found, expected, strict=True))
 
 
 def test_what_read_video_refuses(tmp_path, fake, capfd):

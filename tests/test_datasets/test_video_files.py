@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.frames import open_video, read_video
-from mmaction_mer.datasets.video_files import VideoError, check_video
+from mmaction_mer.datasets.video_files import VideoError
+from mmaction_mer.datasets.video_index import video_index
+from mmaction_mer.datasets.video_reader import open_video, read_video
 
 
 def write(path, sizes=((64, 48),), codec='mjpeg'):
@@ -40,8 +41,8 @@ def write(path, sizes=((64, 48),), codec='mjpeg'):
 
 def test_a_sound_video_passes(tmp_path):
     path = str(write(tmp_path / 'a.avi'))
-    assert check_video(path) == (48, 64)
-    assert len(open_video(path)) == 10
+    index = open_video(path)
+    assert (index.height, index.width, len(index)) == (48, 64, 10)
 
 
 def test_a_size_that_changes_is_refused(tmp_path):
@@ -53,13 +54,13 @@ def test_a_size_that_changes_is_refused(tmp_path):
 @pytest.mark.parametrize('table', [b'stsz', b'stts', b'stsc', b'stco'])
 def test_tables_of_more_samples_than_a_video_has(tmp_path, table):
     path = write(tmp_path / 'a.mp4', codec='mpeg4')
-    check_video(path)
+    video_index(path)
     data = bytearray(path.read_bytes())
     place = data.rindex(table) + (12 if table == b'stsz' else 8)
     data[place : place + 4] = struct.pack('>I', 1_000_000_000)
     path.write_bytes(data)
     with pytest.raises(VideoError, match='1000000000'):
-        check_video(path)
+        video_index(path)
 
 
 def test_large_frames_are_refused(tmp_path):

@@ -2,9 +2,10 @@
 
     python tools/data/check.py data/casme2/annotations.json
 
-Of every clip 16 frames are decoded, as for training. Its length and frame rate are
-compared with what the configs of MPT ask for, or with ``--config FILE``. The exit
-status is 0 if every clip can be used, else 1.
+Of every clip 16 frames are decoded, as for training; those of a video are compared with
+what decoding it in order gives, and its header with the time stamps. The clip's length
+and frame rate are compared with what the configs of MPT ask for, or with ``--config
+FILE``. The exit status is 0 if every clip can be used, else 1.
 """
 
 import argparse
@@ -77,6 +78,7 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
         'usable': not found.problems,
         **summarise(rows, metainfo['classes']),
         'sizes': found.sizes,
+        'proven': found.proven,
         'notes': found.notes,
         'limits': asked.notes,
         'depths': found.depths,
@@ -110,8 +112,10 @@ def describe(found: Mapping[str, Any]) -> str:
         parts = [f'{value} ({number} clips)' for value, number in counts.items()]
         lines += [f'{what}  {", ".join(parts) or "not known"}']
     lines += [f'apex        missing in {found["without_apex"]} clips']
+    if found['proven']:
+        lines += [f'videos      {found["proven"]} clips, frames as decoded in order']
     for what, texts in (
-        ('Frames missing', found['notes']),
+        ('Notes', found['notes']),
         ('Length and frame rate', found['limits']),
         ('Pictures of more than 8 bits', found['depths']),
         ('Clips that cannot be used', list(found['problems'].values())),

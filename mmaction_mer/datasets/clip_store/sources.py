@@ -30,7 +30,7 @@ def clip_facts(row: Mapping[str, Any], root: str | os.PathLike) -> dict[str, Any
     ...            onset=0, offset=9, fps=100, label=2, apex=None)
     >>> clip_facts(row, '/d')
     {'dataset': 'smic', 'subject': 's01', 'clip': 'c1', 'onset': 0, 'offset': 9,
-     'fps': 100.0, 'video': 'a/c1.mp4'}
+     'fps': 100.0, 'video': 'a/c1.mp4', 'decoded': 'in order'}
     """
     facts = {name: row[name] for name in FACTS} | {'fps': float(row['fps'])}
     key = 'frame_dir' if row.get('video') is None else 'video'
@@ -39,6 +39,9 @@ def clip_facts(row: Mapping[str, Any], root: str | os.PathLike) -> dict[str, Any
     facts[key] = PurePath(path).as_posix()
     if key == 'frame_dir':
         facts['filename_tmpl'] = row['filename_tmpl']
+    else:
+        # Stores that do not say so may hold other frames than these.
+        facts['decoded'] = 'in order'
     return facts
 
 

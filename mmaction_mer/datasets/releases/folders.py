@@ -9,8 +9,6 @@ from ..annotation import MERDataError
 from ..frame_names import IMAGES, OTHER_IMAGES, FrameNameError, by_number, ending_of
 from ..frames import is_file
 
-VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
-
 
 @dataclass(frozen=True)
 class Frames:

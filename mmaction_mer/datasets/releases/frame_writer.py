@@ -22,16 +22,19 @@ from ...utils import write_json
 from ..annotation import MERDataError
 from ..clip_pictures import ClipPictures, deciding, scale_state
 from ..faces import FaceFinder, FaceNotFound, align, align_matrix
-from ..frames import each_frame, each_image
+from ..frames import each_image
 from ..json_files import read_json
 from ..linking import link_or_copy
 from ..out_folder import OutFolder
 from ..parallel import in_processes
 from ..swapping import Swap
+from ..video_reader import each_video_frame
 from .settle import Settled
 
 # Raised when the same release gives other pictures.
 VERSION = 1
+# Likewise for videos alone: 2 takes each frame as decoding in order gives it.
+_VIDEO_VERSION = 2
 # A clip has at most a hundred thousand frames, each with its name.
 _MOST_BYTES = 1 << 23
 
@@ -214,6 +217,8 @@ def fingerprint(job: Job) -> str:
         # Files of one name in two folders are not one: the folders' names count too.
         facts.append((path.parts[-3:], status.st_size, status.st_mtime_ns))
     facts.append(held.template if held else None)
+    if held is None:
+        facts.append((_VIDEO_VERSION, job.settled.picks))
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
@@ -249,11 +254,11 @@ def _numbers(job: Job) -> list[int]:
 
 
 def _read(job: Job) -> Iterator[np.ndarray]:
-    clip = job.settled.clip
-    files = [str(path) for path in _sources(job)]
-    if job.settled.frames is None:
-        return each_frame(files[0], _numbers(job), clip.title)
-    return each_image(files, clip.title, _among(job))
+    title, files = job.settled.clip.title, [str(path) for path in _sources(job)]
+    if job.settled.frames is not None:
+        return each_image(files, title, _among(job))
+    picks = job.settled.picks
+    return each_video_frame(files[0], _numbers(job) if picks is None else picks, title)
 
 
 def _among(job: Job) -> list[str]:

@@ -27,6 +27,7 @@ from .habits import Habits, describe
 from .reader import Reader, Source
 from .report import Report, make_report, write_report
 from .settle import Settled, settle
+from .video_rates import settle_rate
 from .walk import archive_stem
 
 SMALLEST, LARGEST = 32, 2048
@@ -130,7 +131,9 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
     name = source.root.resolve().name
     title = reader.title if reader.labels else f'{name} ({reader.title})'
     with out_folder(out, title) as folder, undone_if_cut(folder):
-        settled, findings, habits = settle(reading.clips, options.progress)
+        settled, findings, habits = settle(
+            reading.clips, options.progress, options.workers
+        )
         findings = [*reading.findings, *findings]
         state = _State(reader, folder, reading, habits, settled, findings)
         jobs = _jobs(state, crop, options)
@@ -211,6 +214,12 @@ def _jobs(state: _State, crop: Crop | None, options: Options) -> list[Job]:
     jobs = []
     for one in state.settled:
         rate = one.clip.fps or state.reader.fps or options.fps
+        if one.frames is None:
+            timed, found = settle_rate(one, rate, crop is not None)
+            state.findings += found
+            if timed is None:
+                continue
+            one, rate = timed, timed.clip.fps
         job = Job(replace(one, clip=replace(one.clip, fps=rate)), state.out, crop)
         problems = [*row_problems({'dataset': 'x', 'label': 0, **_row(job)}, None)]
         if rate is None:

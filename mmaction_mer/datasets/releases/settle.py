@@ -8,9 +8,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..annotation import MERDataError
-from ..frames import open_video
+from ..parallel import in_processes
+from ..video_files import ENDINGS
+from ..video_index import VideoIndex, remember
+from ..video_reader import open_video
 from .findings import Clip, Finding
-from .folders import VIDEOS, Frames, list_images
+from .folders import Frames, list_images
 from .habits import Habits, learn_habits
 from .ranges import settle_range
 
@@ -22,29 +25,39 @@ class Settled:
     Attributes:
         clip: The clip, with frame numbers as the files carry them.
         frames: Its frame files; None for a video.
+        picks: Frames of a video, one for each picture from onset to offset, where
+            these are not the frames themselves; None where they are.
     """
 
     clip: Clip
     frames: Frames | None
+    picks: tuple[int, ...] | None = None
 
 
 def settle(
-    clips: Sequence[Clip], progress: bool = False
+    clips: Sequence[Clip], progress: bool = False, workers: int = 1
 ) -> tuple[list[Settled], list[Finding], Habits]:
     """Compare all clips of a release with the disk.
 
     Args:
         clips: The clips as the release describes them.
         progress: Show a progress bar.
+        workers: Processes that decode videos to know their frames.
 
     Returns:
         The clips that can be used, what was found, and the release's habits.
     """
     folders: dict[Path, Frames | range | str] = {}
-    listing = tqdm(clips, 'listing frames', unit='clip', disable=not progress)
-    for clip in listing:
-        if clip.path is not None and clip.path not in folders:
-            folders[clip.path] = _look(clip.path)
+    paths = list(dict.fromkeys(clip.path for clip in clips if clip.path is not None))
+    looked = in_processes(_look, paths, workers)
+    listing = tqdm(
+        looked, 'listing frames', len(paths), unit='clip', disable=not progress
+    )
+    for path, held in zip(paths, listing, strict=True):
+        if isinstance(held, VideoIndex):
+            remember(path, held)
+            held = range(len(held))
+        folders[path] = held
     uses = Counter(clip.path for clip in clips)
     numbers = {
         path: list(held.files if isinstance(held, Frames) else held)
@@ -83,11 +96,11 @@ def settle(
     return settled, findings, habits
 
 
-def _look(path: Path) -> Frames | range | str:
+def _look(path: Path) -> Frames | VideoIndex | str:
     """List what a clip's path holds, or say what is wrong with it."""
     try:
-        if path.suffix.lower() in VIDEOS and path.is_file():
-            return range(len(open_video(str(path), path.stem)))
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            return open_video(str(path), path.stem)
         return list_images(path)
     except MERDataError as error:
         return str(error)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from ...utils import quote
 from ..frame_names import IMAGES
-from .folders import VIDEOS
+from ..video_files import ENDINGS
 
 ARCHIVES = ('.zip', '.rar', '.7z', '.tar', '.tgz', '.gz', '.bz2', '.xz', '.zst')
 # Folders that operating systems and network drives make. Names that begin with a dot
@@ -132,13 +132,13 @@ def _clips(
         stem, ending = os.path.splitext(name)
         lower = ending.lower()
         path = here / name
-        if '\\' in name and lower in (*IMAGES, *VIDEOS):
+        if '\\' in name and lower in (*IMAGES, *ENDINGS):
             *above, own = name.split('\\')
-            end = (os.path.splitext(own)[0],) if lower in VIDEOS else ()
+            end = (os.path.splitext(own)[0],) if lower in ENDINGS else ()
             flat.add((tuple(filter(None, above)) + end, name))
         elif lower in IMAGES:
             pictures.append(path)
-        elif lower in VIDEOS:
+        elif lower in ENDINGS:
             if _is_dead(path):
                 others.append(_link(here, parts, name, stem))
             else:
