@@ -27,6 +27,7 @@ from mmaction_mer.engine.command_line import (
     read_config,
     report_errors,
 )
+from mmaction_mer.engine.config_limits import look_at_config
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -151,7 +152,12 @@ def build_config(args: argparse.Namespace) -> Config:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train."""
     cfg = build_config(parse_args(arguments))
-    runner = RUNNERS.build(cfg) if is_protocol(cfg) else Runner.from_cfg(cfg)
+    if is_protocol(cfg):
+        runner = RUNNERS.build(cfg)
+    else:
+        for note in look_at_config(cfg):
+            print(f'note: {note}', flush=True)
+        runner = Runner.from_cfg(cfg)
     runner.train()
 
 

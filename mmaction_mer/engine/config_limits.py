@@ -1,17 +1,21 @@
 """Which clips a config can use, by the settings of its pipeline and its model."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmaction.registry import MODELS
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ..datasets.checking import LimitCheck, check_limits
+from ..datasets.annotation import raise_problems
+from ..datasets.checking import check_limits
 from ..motion.limits import ClipLimits
 from .command_line import read_config
 from .errors import MERRunError
-from .fold_config import mer_dataset
+from .fold_config import annotation_path, mer_dataset
 
+_FIELDS = {'dataset', 'subject', 'clip', 'onset', 'offset', 'fps'}
 # They give a clip other frames than its row says: nothing is known of it here.
 _DRAWING = {
     'DenseSampleFrames',
@@ -94,31 +98,82 @@ def config_limits(path: str) -> ClipLimits | None:
     return read_limits(dataset.get('pipeline') or (), cfg.get('model'))
 
 
-def check_rows(
+def refuse_unusable(
     rows: Sequence[Mapping[str, Any]],
     dataset: Mapping[str, Any],
     model: Mapping[str, Any] | None,
     task: str | None,
-) -> tuple[LimitCheck, str]:
-    """Compare the clips of a data set with its pipeline and the model behind it.
+    source: str,
+) -> str:
+    """Refuse clips that a data set's pipeline and the model behind it cannot use.
 
     Args:
-        rows: Its rows.
+        rows: The rows of the data set.
         dataset: Its config.
         model: Config of the model.
         task: ``metainfo.task_name`` of its annotation file.
+        source: The annotation file, for messages.
 
     Returns:
-        What was found, and a sentence on narrowed pass bands, or nothing.
+        A sentence on pass bands that are narrowed, or nothing.
 
     Raises:
+        MERDataError: There are such clips; each is named with its field.
         MERRunError: The pass band is none.
     """
     limits = read_limits(dataset.get('pipeline') or (), model)
     if limits is None:
-        return LimitCheck(), ''
-    found = check_limits(rows, limits, task)
-    return found, found.summary(limits)
+        return ''
+    # A user's own data set need not give the fields of an annotation.
+    ours = [row for row in rows if row.keys() >= _FIELDS]
+    found = check_limits(ours, limits, task)
+    raise_problems(
+        source,
+        'the pipeline and the model of this config cannot use all clips',
+        list(found.problems.values()),
+    )
+    return found.summary(limits)
+
+
+def look_at_config(cfg: Config) -> list[str]:
+    """Refuse clips that a config of mmengine's own Runner cannot use.
+
+    A protocol looks at its clips in its plan. Here each data loader over a
+    :class:`MERDataset` is looked at, before training meets such a clip.
+
+    Args:
+        cfg: The config.
+
+    Returns:
+        What is to be known of the others, each sentence once.
+
+    Raises:
+        MERDataError: There are such clips, or an annotation cannot be used.
+        MERRunError: The pass band is none.
+    """
+    notes: dict[str, None] = {}
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        try:
+            dataset = mer_dataset(cfg.get(key) or {}, key)
+        except MERRunError:
+            continue  # not of ours
+        pipeline = dataset.get('pipeline') or ()
+        if _name(dataset) != 'MERDataset' or not read_limits(
+            pipeline, cfg.get('model')
+        ):
+            continue
+        plain = {**copy.deepcopy(dataset), 'pipeline': [], 'lazy_init': False}
+        built = DATASETS.build(plain)
+        note = refuse_unusable(
+            [built.get_data_info(index) for index in range(len(built))],
+            dataset,
+            cfg.get('model'),
+            built.metainfo.get('task_name'),
+            str(annotation_path(dataset)),
+        )
+        if note:
+            notes[note] = None
+    return list(notes)
 
 
 def _name(part: Any) -> str:

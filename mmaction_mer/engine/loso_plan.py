@@ -10,12 +10,11 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from ..datasets.annotation import raise_problems
 from ..datasets.protocols import Fold, assert_disjoint, make_folds
 from ..evaluation.report import SELECTIONS
 from ..utils import atomic_write
 from .best_checkpoint import check_save_best
-from .config_limits import check_rows
+from .config_limits import refuse_unusable
 from .errors import MERRunError
 from .fingerprint import (
     NUMERICS,
@@ -152,7 +151,11 @@ def make_plan(cfg: Config) -> Plan:
         check_fold_name(fold.name)
         assert_disjoint(fold, subjects)
     rows = _tested_rows(tested, data, whole, folds)
-    notes = _refuse_unusable(cfg, path, whole, ((data, _rows(whole)), (tested, rows)))
+    task, model = whole.metainfo.get('task_name'), cfg.get('model')
+    notes = [
+        refuse_unusable(some, dataset, model, task, str(path))
+        for some, dataset in ((_rows(whole), data), (rows, tested))
+    ]
     clips, digest = look_at_clips(path, rows)
     config = {
         **canonical_config(cfg),
@@ -177,7 +180,7 @@ def make_plan(cfg: Config) -> Plan:
         options=options,
         seed=plan_seed(cfg),
         seen=tuple(seen),
-        notes=notes,
+        notes=tuple(filter(None, dict.fromkeys(notes))),
     )
 
 
@@ -212,41 +215,6 @@ def _tested_rows(
 
 def _rows(dataset: Any) -> list[dict[str, Any]]:
     return [dataset.get_data_info(index) for index in range(len(dataset))]
-
-
-def _refuse_unusable(
-    cfg: Config,
-    path: Path,
-    whole: Any,
-    sides: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]],
-) -> tuple[str, ...]:
-    """Refuse clips that pipeline and model cannot use, before any fold meets them.
-
-    Args:
-        cfg: The config of the protocol.
-        path: The annotation file.
-        whole: The data set with all subjects.
-        sides: Config and rows of what is trained on and of what is tested on.
-
-    Returns:
-        What is to be known of the others, each sentence once.
-
-    Raises:
-        MERDataError: There are such clips; each is named with its field.
-        MERRunError: The pass band of the config is none.
-    """
-    notes: dict[str, None] = {}
-    task = whole.metainfo.get('task_name')
-    for dataset, rows in sides:
-        found, note = check_rows(rows, dataset, cfg.get('model'), task)
-        raise_problems(
-            str(path),
-            'the pipeline and the model of this config cannot use all clips',
-            list(found.problems.values()),
-        )
-        if note:
-            notes[note] = None
-    return tuple(notes)
 
 
 def check_numbers(options: dict[str, Any]) -> None:

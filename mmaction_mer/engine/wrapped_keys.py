@@ -5,18 +5,15 @@ wraps, ``torch.compile`` ``_orig_mod.``; both may be around the whole model or a
 it, in any order.
 """
 
-import re
 from collections.abc import Mapping
+from itertools import groupby, takewhile
 from typing import TypeVar
 
+from ..utils import quote
 from .errors import MERRunError
 
 _Value = TypeVar('_Value')
-# A part of a model may rightly be called module, but none is called _orig_mod.
-_COMPILED = re.compile(
-    r'(?:(?<=\.)|^)(?:module\.)*_orig_mod\.(?:(?:module|_orig_mod)\.)*'
-)
-_PARALLEL = 'module.'
+_PARALLEL, _COMPILED = 'module', '_orig_mod'
 
 
 def without_wrappers(state: Mapping[str, _Value]) -> Mapping[str, _Value]:
@@ -38,22 +35,37 @@ def without_wrappers(state: Mapping[str, _Value]) -> Mapping[str, _Value]:
         >>> without_wrappers({'a.module.b': 1})
         {'a.module.b': 1}
     """
-    names = {key: key for key in state}
-    before: dict[str, str] = {}
-    while names != before:
-        before = names
-        if all(name.startswith(_PARALLEL) for name in names.values()):
-            names = {key: name.removeprefix(_PARALLEL) for key, name in names.items()}
-        else:
-            names = {key: _COMPILED.sub('', name) for key, name in names.items()}
+    parts = _unwrapped([key.split('.') for key in state])
+    parts = _unwrapped([_uncompiled(one) for one in parts])
+    names = dict(zip(state, map('.'.join, parts), strict=True))
     if all(key == name for key, name in names.items()):
         return state
     first: dict[str, str] = {}
     for key, name in names.items():
         if name in first:
             raise MERRunError(
-                f'the weights {first[name]} and {key} are both {name} without what '
-                f'wraps the model: keep one of them'
+                f'the weights {quote(first[name])} and {quote(key)} are both '
+                f'{quote(name)} without what wraps the model: keep one of them'
             )
         first[name] = key
     return {name: state[key] for key, name in names.items()}
+
+
+def _unwrapped(names: list[list[str]]) -> list[list[str]]:
+    """Take off what stands before all names."""
+    counts = [
+        sum(1 for _ in takewhile(lambda part: part == _PARALLEL, name[:-1]))
+        for name in names
+    ]
+    start = min(counts, default=0)
+    return [name[start:] for name in names]
+
+
+def _uncompiled(name: list[str]) -> list[str]:
+    """Take out ``_orig_mod``, and ``module`` beside it: a part may be called so."""
+    kept: list[str] = []
+    for wraps, run in groupby(name[:-1], lambda part: part in (_PARALLEL, _COMPILED)):
+        found = list(run)
+        if not wraps or _COMPILED not in found:
+            kept += found
+    return kept + name[-1:]

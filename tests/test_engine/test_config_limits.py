@@ -8,11 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
+from load_tool import load_tool
 from mmaction.registry import RUNNERS
 
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.config_limits import config_limits, read_limits
+from mmaction_mer.engine.config_limits import (
+    config_limits,
+    look_at_config,
+    read_limits,
+)
 from mmaction_mer.engine.loso_plan import make_plan
 from mmaction_mer.motion.limits import ClipLimits
 
@@ -122,3 +127,28 @@ def test_what_pipelines_and_models_ask_for():
     assert read_limits([*load, own], model).low == 1.0
     assert read_limits([*load, {**own, 'output': 'imgs'}], model).low == 0.4
     assert read_limits([dict(type='SampleFrames'), *load], model) is None
+
+
+def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
+    """tools/train.py looks at the clips of ours before it builds anything else."""
+    cfg = with_rates({'s1_c2': 0.2}, model=FILTERED)
+    for key in ('runner_type', 'loso'):
+        cfg.pop(key)
+    path = Path(cfg.work_dir).with_suffix('.py')
+    cfg.dump(path)
+    train = load_tool('train.py').main
+    assert train([str(path)]) == 1
+    said = capsys.readouterr().err
+    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in said
+    assert 'Traceback' not in said and not Path(cfg.work_dir).exists()
+    # Not by a loader that leaves the clip out, nor by data sets of others.
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        loader.dataset.update(held_out='s1', side='train')
+    assert look_at_config(cfg) == []
+    assert look_at_config(with_rates({'s1_c2': 4.0}, model=FILTERED)) == [
+        '1 clip(s) are too long for the whole pass band, 0.4 to 4 Hz: its upper edge '
+        'is lowered, down to 1.19 Hz in toy/s1/s1_c2'
+    ]
+    cfg.train_dataloader.dataset = dict(type='RawframeDataset', ann_file='a.txt')
+    cfg.pop('test_dataloader')
+    assert look_at_config(cfg) == []

@@ -61,6 +61,14 @@ def test_a_part_that_was_wrapped():
         'module.a': 1, 'n_averaged': 2,
     }  # fmt: skip
     assert without_wrappers({}) == {}
+    # A file that was made to cost time does not.
+    long = 'module.' * 200_000
+    assert list(without_wrappers({f'{long}a': 1, f'b.{long}c': 2})) == [
+        f'{long}a', f'b.{long}c',
+    ]  # fmt: skip
+    assert without_wrappers({f'{long}a': 1, f'{long}_orig_mod.b': 1}) == {
+        'a': 1, 'b': 1,
+    }  # fmt: skip
 
 
 def test_what_torch_itself_writes():
@@ -78,7 +86,7 @@ def test_two_weights_of_one_name_are_refused(tmp_path):
         (lambda path: CheckpointLoader.load_checkpoint(str(path)), MERRunError),
     ):
         with pytest.raises(
-            error, match=r'w\.pth: the weights a\.b and a\._orig_mod\.b'
+            error, match=r"w\.pth: the weights 'a\.b' and 'a\._orig_mod\.b'"
         ):
             read(save(tmp_path / 'w.pth', both, '{}'))
 
