@@ -14,6 +14,7 @@ from .slim_checkpoint import (
     slim_state_dict,
 )
 from .strategies import STRATEGIES
+from .type_names import name_types
 
 __all__ = [
     'STRATEGIES',
@@ -29,5 +30,6 @@ __all__ = [
     'enable_slim_loading',
     'frozen_fingerprint',
     'load_slim',
+    'name_types',
     'slim_state_dict',
 ]
