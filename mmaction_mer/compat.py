@@ -89,11 +89,16 @@ def allow_checkpoint_globals() -> None:
     buffer = io.BytesIO()
     torch.save(HistoryBuffer([1.0], [1]), buffer)
     buffer.seek(0)
+    # What a user has allowed before reads this history, and no other checkpoint.
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
     try:
         torch.load(buffer, weights_only=True)
     except pickle.UnpicklingError:
         torch.serialization.add_safe_globals(checkpoint_globals())
         find_stand_ins_first()
+    finally:
+        torch.serialization.add_safe_globals(before)
 
 
 def find_stand_ins_first() -> None:

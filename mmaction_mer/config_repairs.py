@@ -1,4 +1,4 @@
-"""Repairs of how mmengine reads configs without ``_base_``, see :mod:`.compat`."""
+"""Repairs of how mmengine reads configs without ``_base_``."""
 
 import ast
 import functools

@@ -153,6 +153,30 @@ def test_history_and_numbers_survive(tmp_path):
     np.testing.assert_array_equal(loaded['array'], saved['array'])
 
 
+def test_what_a_user_allowed_before_the_import_takes_nothing_away(tmp_path):
+    """The usual recipe for mmengine's history, before the package is imported."""
+    torch.save({'lr': np.float32(0.5), 'flag': np.bool_(True)}, tmp_path / 'c.pth')
+    code = """
+import sys, numpy as np, torch
+from mmengine.logging import HistoryBuffer
+kinds = [type(np.dtype(code)) for code in ('f8', 'i8')]
+array = np.ones(1).__reduce__()[0]
+torch.serialization.add_safe_globals(
+    [getattr, HistoryBuffer, array, np.ndarray, np.dtype, *kinds])
+import mmaction_mer.compat
+mmaction_mer.compat.allow_checkpoint_globals()
+told = torch.load(sys.argv[1], weights_only=True)
+print(float(told['lr']), bool(told['flag']), getattr in
+      torch.serialization.get_safe_globals())
+"""
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code, tmp_path / 'c.pth'],
+        env={**os.environ, 'PYTHONPATH': str(Path(__file__).parents[1])},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == '0.5 True True\n', done.stderr[-2000:]
+
+
 class Calls:
     """Pickles as a call of ``function`` with ``args``."""
 

@@ -15,6 +15,7 @@ from .slim_checkpoint import (
     slim_state_dict,
 )
 from .strategies import STRATEGIES
+from .type_names import name_types
 
 __all__ = [
     'STRATEGIES',
@@ -30,6 +31,7 @@ __all__ = [
     'enable_slim_loading',
     'frozen_fingerprint',
     'load_slim',
+    'name_types',
     'slim_state_dict',
 ]
 

@@ -407,6 +407,10 @@ class _Follower:
 
     def _reduce(self, _: Any) -> None:
         given, asked = self.stack.pop(), self.stack.pop()
+        if type(asked) is _Made and asked.name:
+            raise RefusedError(
+                f'calls what {quote(asked.name)} gives, which is code, no weights'
+            )
         if type(given) is not _Tuple or type(asked) is not _Name:
             raise DamagedError('a call without a name or arguments')
         self._count_hashed(given.weight)  # its arguments are walked through

@@ -20,6 +20,7 @@ from ..utils import printable
 from .errors import MERRunError
 from .memory import starved
 from .option_values import parse_value
+from .type_names import name_types
 
 
 class CfgOptions(argparse.Action):
@@ -76,7 +77,7 @@ def read_config(path: str) -> Config:
     if not Path(path).is_file():
         raise MERRunError(f'{path}: there is no such config file')
     try:
-        return Config.fromfile(path)
+        return name_types(Config.fromfile(path))
     except Exception as error:
         # A config is code: anything can go wrong in it.
         where = next(

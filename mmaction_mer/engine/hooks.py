@@ -47,7 +47,8 @@ class SlimCheckpointHook(Hook):
         seconds: Seconds between two writes.
         share: Share of the time that writing may take; None for any.
         save_best: Score of the validation, such as ``'mer/uf1'``, whose best model is
-            kept beside, slim too; see :class:`~.best_checkpoint.BestCheckpoint`.
+            kept beside, slim too; see
+            :class:`~mmaction_mer.engine.best_checkpoint.BestCheckpoint`.
         rule: ``'greater'`` or ``'less'`` where the name of the score does not say it.
         others: Refused by name: there is one rolling state.
 

@@ -38,6 +38,7 @@ from .stacking.stack_file import clear_stacks
 from .stored_runs import read_results
 from .strategies import STRATEGIES
 from .tracking import check_trackers, track_fold
+from .type_names import name_types
 from .work_dir_lock import WorkDirLock
 
 
@@ -97,7 +98,7 @@ class LOSORunner:
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'LOSORunner':
         """Build the runner from a config, as every mmengine runner is."""
-        return cls(cfg)
+        return cls(name_types(cfg))
 
     def train(self) -> dict[str, Any]:
         """Train and test every fold that is not done, then pool all that are.

@@ -487,6 +487,18 @@ def test_options_and_paths_are_made_of_nothing_else(tmp_path, value):
     assert 'refused: the file asks for' in refusal(path)
 
 
+def test_a_method_of_a_path_is_not_called(tmp_path):
+    """A path is a plain value; what it could do to a disk is code."""
+    made = evil.call(evil.name('pathlib', 'PosixPath'), text(str(tmp_path / 'mark')))
+    method = evil.call(evil.name('builtins', 'getattr'), made, text('mkdir'))
+    path = tmp_path / 'a.pth'
+    evil.archive(path, entry(evil.many(method + b')R'), text('x')))
+    assert "calls what 'builtins.getattr' gives" in refusal(path)
+    evil.archive(path, entry(evil.many(method), text('x')))
+    assert "an attribute 'mkdir'" in refusal(path)
+    assert not (tmp_path / 'mark').exists()
+
+
 def test_a_class_that_is_not_known_is_named_with_the_line_that_allows_it(
     tmp_path, load
 ):
