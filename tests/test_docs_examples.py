@@ -1,4 +1,4 @@
-"""The Python blocks of docs/extending: files and what is run, in the page's order."""
+"""The Python blocks of docs/extending and of a stock config, in the page's order."""
 
 import os
 import re
@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mmaction
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / 'docs/extending').glob('*.md'))
@@ -42,7 +44,8 @@ def run(folder, *arguments):
 @pytest.fixture
 def folder(tmp_path):
     """A place that looks like the top of the repository to a config."""
-    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+    for name in ('configs', 'mmaction_mer'):
+        (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
 
@@ -92,3 +95,28 @@ def test_its_config_trains(name, folder):
         assert len(folds) == 4
     assert 'trainable parameters' in said
     assert 'one by one' not in said
+
+
+@pytest.mark.slow
+def test_the_stock_config_trains_and_keeps_its_best(folder):
+    """The page's config by its own Python, then by mmaction's own train.py."""
+    files, code, printed = read_page(ROOT / 'docs/stock_mmaction.md')
+    lay(files, folder)
+    lay({'page.py': code}, folder)
+    make = ('--subjects', 4, '--clips', 3, '--size', 56, '--workers', 1)
+    release = folder / 'data/synthme'
+    run(folder, ROOT / 'tools/data/make_synthme.py', '--out', release, *make)
+    said = run(folder, 'page.py').splitlines()
+    wanted = printed.splitlines()
+    assert [line for line in said if line in wanted] == wanted
+    train = Path(mmaction.__file__).parent / '.mim/tools/train.py'
+    (config,) = files
+    run(folder, train, config, '--work-dir', 'host')
+    # One config, one seed: the same best weights.
+    first, second = (
+        torch.load(path, weights_only=True)['state_dict']
+        for place in ('work_dirs/stock_synthme', 'host')
+        for path in (folder / place).glob('best_mer_uf1_epoch_*.pth')
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)

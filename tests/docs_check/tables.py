@@ -88,6 +88,14 @@ BLOCKS = [
             ('tests/test_docs_examples.py', 'extending'),
         ),
     ),
+    (
+        re.compile(r'docs/stock_mmaction\.md'),
+        Listed(
+            '',
+            'a Python block that tests/test_docs_examples.py runs, with its config',
+            ('tests/test_docs_examples.py', 'stock_mmaction'),
+        ),
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 
 from mmaction_mer.datasets import MERDataError
 from mmaction_mer.engine import MERRunError
+from mmaction_mer.engine.names import check_names
 from mmaction_mer.engine.run import Run
 from mmaction_mer.engine.slim_checkpoint import read_checkpoint
 
@@ -340,6 +341,20 @@ def test_inner_selection_never_sees_the_held_out_subject(make_config, tmp_path):
         assert (
             cfg.val_dataloader.dataset.pipeline == cfg.test_dataloader.dataset.pipeline
         )
+
+
+def test_subjects_that_a_config_holds_out_do_not_cut_a_protocol(make_config):
+    """What a config names for one fold, without a side, is replaced by the plan's.
+
+    Names are checked, and clips are listed, over everybody.
+    """
+    cfg = make_config()
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        loader.dataset.update(held_out=['s2'], inner=['s3'])
+    plan = RUNNERS.build(cfg).plan
+    assert [fold.name for fold in plan.folds] == ['s1', 's2', 's3', 's4']
+    assert len(plan.subjects) == 16
+    check_names(cfg)
 
 
 def test_a_dataset_that_ignores_its_side_is_found_out(make_config, monkeypatch):
