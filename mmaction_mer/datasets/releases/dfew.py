@@ -54,9 +54,7 @@ def read(source: Source) -> Reading:
                 continue
             name = f'{number:05d}'
             key = (str(number),)
-            why_not = (
-                f'{blocked[key].path} {blocked[key].why}' if key in blocked else ''
-            )
+            why_not = str(blocked.get(key, ''))
             found = Clip(name, name, EMOTIONS[label], paths.get(key), whole=True)
             reading.clips.append(replace(found, row=row.number, why_not=why_not))
     reading.findings += places.findings('noted')

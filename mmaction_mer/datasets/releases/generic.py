@@ -156,8 +156,7 @@ def read_tree(source: Source, people: bool = True) -> Reading:
         clip = Clip(subject, name, place.parts[-2], place.path, whole=True)
         if isinstance(place, Blocked):
             reading.lost.append(clip)
-            reason = f'{place.path} {place.why}'
-            reading.findings.append(clip.finding('frames', 'skipped', reason))
+            reading.findings.append(clip.finding('frames', 'skipped', str(place)))
             continue
         reading.subjects_known &= known
         reading.clips.append(clip)

@@ -404,6 +404,29 @@ def test_trees_of_smic_are_offered_by_name(fake_releases, tmp_path):
         assert f'--root "{tmp_path}/{tree}" (71 clips)' in str(error.value)
 
 
+def test_two_folders_of_one_person_are_no_choice(vis):
+    """To give one of them as the release would lose everybody else."""
+    truth, folders = vis
+    subject = folders[0].parents[2]
+    shutil.copytree(subject, subject.with_name(subject.name.replace('s', 's0')))
+    with pytest.raises(MERDataError, match='or move the other one away') as error:
+        READERS['smic-vis'].read(Source(truth.root))
+    assert '--root "' not in str(error.value)
+
+
+def test_a_clip_that_lies_a_folder_too_deep(fake_releases, tmp_path):
+    """An archive that was unpacked into a folder of its own name."""
+    truth = fake_releases.write_casme2(tmp_path)
+    folder = truth.root / truth.rows[0].folder
+    shutil.move(folder, tmp_path / 'x')
+    shutil.move(tmp_path / 'x', folder / folder.name)
+    reading = READERS['casme2'].read(Source(truth.root))
+    (lost,) = [clip for clip in reading.clips if clip.path is None]
+    assert lost.why_not == (
+        f'not on disk where it should: {folder / folder.name} lies too deep'
+    )
+
+
 def test_a_release_that_is_zipped_is_called_so(fake_releases, tmp_path):
     """The archive itself as --root, and a folder of archives, with a sheet or not."""
     for reader, writer in (('casme2', 'write_casme2'), ('smic', 'write_smic')):
