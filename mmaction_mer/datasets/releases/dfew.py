@@ -14,7 +14,7 @@ from .findings import CellReader, Clip, Reading
 from .places import Key
 from .reader import Reader, Source
 from .sheets import read_table
-from .walk import Place
+from .walk import Place, is_of_system
 
 NEEDED = {'clip': ('video_name',), 'label': ('label',)}
 EMOTIONS = {
@@ -74,7 +74,7 @@ def _lists(root: Path) -> list[Path]:
             path
             for pattern in ('set_1.csv', '*/set_1.csv', '*/*/set_1.csv')
             for path in base.glob(pattern)
-            if 'single' in path.parent.name
+            if 'single' in path.parent.name and not is_of_system(path.relative_to(base))
         ]
         if found:
             return sorted(found)

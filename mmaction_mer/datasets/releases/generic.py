@@ -11,9 +11,16 @@ from typing import Any
 from ...utils import quote
 from ..rules import MAX_FPS, path_problem
 from . import cells
-from .findings import CellReader, Clip, Finding, Reading, refuse_spellings
+from .findings import (
+    CellReader,
+    Clip,
+    Finding,
+    Reading,
+    refuse_spellings,
+    row_name,
+)
 from .places import Key, Places
-from .reader import Reader, Source, row_name
+from .reader import Reader, Source
 from .selection import select_kind
 from .walk import Blocked, Place
 

@@ -98,6 +98,11 @@ def rar(folder):
     folder.with_name(f'{folder.name}.rar').write_bytes(b'Rar!')
 
 
+def shortcut(folder):
+    shutil.rmtree(folder)
+    folder.with_name(f'{folder.name}.lnk').write_bytes(b'L\0\0\0')
+
+
 def backslashes(folder):
     for name in os.listdir(folder):
         os.replace(folder / name, folder.with_name(f'{folder.name}\\{name}'))
@@ -113,6 +118,7 @@ BROKEN = {
     dead_pictures: 'to pictures that are not there',
     archive: 'is an archive: unpack it',
     rar: 'is an archive: unpack it',
+    shortcut: 'is a shortcut of Windows',
     backslashes: 'files with backslashes in their names',
 }
 
@@ -280,6 +286,22 @@ def test_folders_of_the_system_are_no_clips(fake_releases, tmp_path):
         reading = READERS[reader].read(Source(truth.root))
         assert len(reading.clips) == clips
         assert [one for one in reading.findings if one.row is None] == []
+
+
+def test_sheets_and_labels_of_the_system_are_none(fake_releases, tmp_path):
+    """Deleted sheets in a recycle bin, and the doubles that macOS makes of labels."""
+    truth = fake_releases.write_samm(tmp_path / 'samm')
+    for name in ('#recycle', '@eaDir', '$RECYCLE.BIN', '__MACOSX', '.Trash-0'):
+        (truth.root / name).mkdir()
+        shutil.copy(truth.sheet, truth.root / name)
+    assert READERS['samm'].read(Source(truth.root)).rows == 159
+    truth = fake_releases.write_ckplus(tmp_path / 'ck')
+    before = READERS['ckplus'].read(Source(truth.root)).clips
+    for path in sorted(truth.root.rglob('*_emotion.txt')):
+        path.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
+    reading = READERS['ckplus'].read(Source(truth.root))
+    assert reading.clips == before and len(before) == 593
+    assert reading.findings == []
 
 
 SHEETS = {
