@@ -13,7 +13,7 @@ from .findings import Clip, Finding, Reading
 from .folders import list_images
 from .places import ELSEWHERE, Key, read_labelled
 from .reader import Reader, Source
-from .walk import Place
+from .walk import Place, is_of_system
 
 EMOTIONS = {
     1: 'anger',
@@ -34,7 +34,8 @@ def read(source: Source) -> Reading:
     """Read all sequences; those without a label are 'unlabelled'."""
     labels: dict[Key, list[Path]] = {}
     for path in sorted(source.root.rglob('*_emotion.txt')):
-        labels.setdefault(path.parts[-3:-1], []).append(path)
+        if not is_of_system(path.relative_to(source.root)):
+            labels.setdefault(path.parts[-3:-1], []).append(path)
     places = source.places(_key, 'cohn-kanade-images/S005/001', without_copies=True)
     reading = read_labelled(
         places,

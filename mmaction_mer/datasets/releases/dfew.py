@@ -14,7 +14,7 @@ from .findings import CellReader, Clip, Reading
 from .places import Key
 from .reader import Reader, Source
 from .sheets import read_table
-from .walk import Place
+from .walk import Place, is_of_system
 
 NEEDED = {'clip': ('video_name',), 'label': ('label',)}
 EMOTIONS = {
@@ -54,9 +54,7 @@ def read(source: Source) -> Reading:
                 continue
             name = f'{number:05d}'
             key = (str(number),)
-            why_not = (
-                f'{blocked[key].path} {blocked[key].why}' if key in blocked else ''
-            )
+            why_not = str(blocked.get(key, ''))
             found = Clip(name, name, EMOTIONS[label], paths.get(key), whole=True)
             reading.clips.append(replace(found, row=row.number, why_not=why_not))
     reading.findings += places.findings('noted')
@@ -76,7 +74,7 @@ def _lists(root: Path) -> list[Path]:
             path
             for pattern in ('set_1.csv', '*/set_1.csv', '*/*/set_1.csv')
             for path in base.glob(pattern)
-            if 'single' in path.parent.name
+            if 'single' in path.parent.name and not is_of_system(path.relative_to(base))
         ]
         if found:
             return sorted(found)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from ...utils import quote
 from ..annotation import MERDataError
 from ..labels import emotion_key
-from .cells import CellError
+from ..rules import MAX_NAME
+from . import cells
 from .sheets import Row
 
 Action = Literal['repaired', 'skipped', 'noted']
@@ -125,7 +126,7 @@ class CellReader:
         """Read a cell without which there is no clip."""
         try:
             return read(self.row.cells[field])
-        except CellError as error:
+        except cells.CellError as error:
             self.note(field, 'skipped', str(error))
             self.sound = False
             return None
@@ -134,13 +135,19 @@ class CellReader:
         """Read a cell that a clip can do without; None where it is wrong."""
         try:
             return read(self.row.cells[field])
-        except CellError as error:
+        except cells.CellError as error:
             self.note(field, 'repaired', f'{error}: taken as not known')
             return None
 
     def note(self, field: str, action: Action, reason: str) -> None:
         """Add a finding about this row."""
         self.findings.append(Finding(self.row.number, self.clip, field, action, reason))
+
+
+def row_name(row: Row) -> str:
+    """What messages call a row before its cells are read."""
+    names = (cells.text_or_nothing(row.cells.get(one)) for one in ('subject', 'clip'))
+    return '/'.join(name[:MAX_NAME] or '?' for name in names)
 
 
 def drop_repeated(reading: Reading) -> None:

@@ -11,9 +11,16 @@ from typing import Any
 from ...utils import quote
 from ..rules import MAX_FPS, path_problem
 from . import cells
-from .findings import CellReader, Clip, Finding, Reading, refuse_spellings
+from .findings import (
+    CellReader,
+    Clip,
+    Finding,
+    Reading,
+    refuse_spellings,
+    row_name,
+)
 from .places import Key, Places
-from .reader import Reader, Source, row_name
+from .reader import Reader, Source
 from .selection import select_kind
 from .walk import Blocked, Place
 
@@ -156,8 +163,7 @@ def read_tree(source: Source, people: bool = True) -> Reading:
         clip = Clip(subject, name, place.parts[-2], place.path, whole=True)
         if isinstance(place, Blocked):
             reading.lost.append(clip)
-            reason = f'{place.path} {place.why}'
-            reading.findings.append(clip.finding('frames', 'skipped', reason))
+            reading.findings.append(clip.finding('frames', 'skipped', str(place)))
             continue
         reading.subjects_known &= known
         reading.clips.append(clip)

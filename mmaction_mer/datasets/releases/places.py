@@ -1,7 +1,5 @@
 """Which clip lies where: the folders and videos of a release by the clips' names."""
 
-import itertools
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -9,9 +7,9 @@ from ..annotation import MERDataError
 from . import cells
 from .copies import Copy, find_copies
 from .findings import Action, Clip, Finding, Reading
+from .trees import Key, refuse_trees
 from .walk import Blocked, Kind, Place, archive_stem, walk
 
-Key = tuple[str, ...]
 #: The key of what belongs to another part of a release, of which nothing is said.
 ELSEWHERE: Key = ()
 # So many names are shown of a list.
@@ -52,22 +50,31 @@ class Places(dict[Key, Path]):
             subject: Makes a subject's one name of a folder's; CellError where it
                 cannot.
         """
-        found = self.blocked.get(key)
         names = [name.casefold() for name in key[1:]]
-        for one in [] if found else [*self.others, *self.blocked.values()]:
-            if len(one.parts) > 1 and one.parts[-1].casefold() in names:
-                who = one.parts[-2]
-            else:
-                who = one.parts[-1]
+
+        def is_persons(folder: str) -> bool:
             try:
-                if subject(who) == key[0]:
-                    found = one
-                    break
+                return subject(folder) == key[0]
             except cells.CellError:
-                continue
+                return False
+
+        found = self.blocked.get(key)
+        for one in [] if found else [*self.others, *self.blocked.values()]:
+            own = len(one.parts) > 1 and one.parts[-1].casefold() in names
+            if is_persons(one.parts[-2 if own else -1]):
+                found = one
+                break
         if found is None:
+            for place in self.strays:
+                # An archive may unpack to a folder of the clip's name in another one.
+                above = place.parts[-3:-1]
+                if len(above) == 2 and above[1].casefold() in names:
+                    if is_persons(above[0]):
+                        return (
+                            f'not on disk where it should: {place.path} lies too deep'
+                        )
             return 'not on disk'
-        return f'not on disk as a clip: {found.path} {found.why}'
+        return f'not on disk as a clip: {found}'
 
     def findings(self, lost: Action) -> list[Finding]:
         """Say what is left alone, one finding for all of a kind.
@@ -121,8 +128,7 @@ def read_labelled(
     for name, blocked in places.blocked.items():
         clip = clip_of(name, None)
         reading.lost.append(clip)
-        why = f'{blocked.path} {blocked.why}'
-        reading.findings.append(clip.finding('frames', 'skipped', why))
+        reading.findings.append(clip.finding('frames', 'skipped', str(blocked)))
     for place in places.strays:
         where = '/'.join(place.parts)
         reading.findings.append(Finding(None, where, 'frames', 'skipped', reason))
@@ -175,7 +181,7 @@ def find_places(
                     group.remove(place)
                     _add(found.copies, copy)
         found[name] = group[0].path
-    _refuse_trees(root, twice)
+    refuse_trees(root, twice)
     for one in walked:
         if isinstance(one, Blocked):
             plain = Place(tuple(map(cells.text, one.parts)), one.path)
@@ -204,63 +210,6 @@ def _key_of(key: Callable[[Place], Key | None], place: Place) -> Key | None:
 def _add(copies: list[Copy], copy: Copy) -> None:
     if copy not in copies:
         copies.append(copy)
-
-
-def _refuse_trees(root: Path, found: dict[Key, list[Place]]) -> None:
-    """Refuse a release that holds its clips in several trees; the message lists them.
-
-    Raises:
-        MERDataError: A clip lies in two places.
-    """
-    clashes = {name: group for name, group in found.items() if len(group) > 1}
-    if not clashes:
-        return
-    name, (first, second, *_) = next(iter(clashes.items()))
-    heads = {head for group in clashes.values() for head in _heads(group)}
-    counts = Counter(
-        head
-        for group in found.values()
-        for place in group
-        for head in heads
-        if place.parts[: len(head)] == head
-    )
-    more = f', and {len(clashes) - 1} more clip(s) twice' if len(clashes) > 1 else ''
-    text = (
-        f'{root}: clip {"/".join(name)} lies in {first.path} and in {second.path}'
-        f'{more}: give one copy as --root'
-    )
-    pairs = itertools.permutations(heads, 2)
-    if len(heads) < 2 or any(one == other[: len(one)] for one, other in pairs):
-        raise MERDataError(f'{text}, or move the other one away')
-    choices = [
-        f'  --root "{_folder(head, found)}" ({counts[head]} clips)'
-        for head in sorted(heads)
-    ]
-    deep = any(len(head) > 1 for head in heads)
-    sheet = ' (with --sheet, where the spreadsheet lies elsewhere)' if deep else ''
-    raise MERDataError('\n'.join([f'{text}{sheet}:', *choices]))
-
-
-def _folder(head: tuple[str, ...], found: dict[Key, list[Place]]) -> Path:
-    """The folder of that name as it is spelled on disk."""
-    places = (place for group in found.values() for place in group)
-    place = next(place for place in places if place.parts[: len(head)] == head)
-    return place.path.parents[len(place.parts) - len(head) - 1]
-
-
-def _heads(group: Sequence[Place]) -> list[tuple[str, ...]]:
-    """The folders in which the places of one clip differ."""
-    paths = [place.parts for place in group]
-    same = 0
-    shortest = min(map(len, paths))
-    while same < shortest and len({parts[-1 - same].casefold() for parts in paths}) < 2:
-        same += 1
-    heads = [parts[: len(parts) - same] for parts in paths]
-    first = 0
-    # Only so many folders down as are needed to tell them apart.
-    while first < min(map(len, heads)) and len({head[first] for head in heads}) < 2:
-        first += 1
-    return [head[: first + 1] for head in heads]
 
 
 def instead(walked: Iterable[Place | Blocked], strays: Sequence[Place] = ()) -> str:

@@ -178,8 +178,8 @@ def _check(reader: Reader, source: Source, out: Path, options: Options) -> None:
     """Refuse what cannot be meant."""
     root = source.root
     if root.is_file():
-        reason = 'is an archive: unpack it' if archive_stem(root.name) else 'is a file'
-        raise MERDataError(f'{root} {reason} and give the release as a folder, --root')
+        what = 'an archive: unpack it and' if archive_stem(root.name) else 'a file:'
+        raise MERDataError(f'{root}: is {what} give the folder as --root')
     if not root.is_dir():
         raise MERDataError(
             f'{root}: there is no such folder: give the release as --root'

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..annotation import MERDataError
-from ..rules import MAX_NAME
 from . import cells
-from .findings import CellReader, Clip, Finding, Reading
+from .findings import CellReader, Clip, Finding, Reading, row_name
 from .places import Key, Places, find_places, instead
 from .selection import select_kind
 from .sheets import Columns, Row, Table, find_tables, read_table
@@ -150,12 +149,6 @@ def _read_row(
         row=row.number,
     )
     return found, reader.sound
-
-
-def row_name(row: Row) -> str:
-    """What messages call a row before its cells are read."""
-    names = (cells.text_or_nothing(row.cells.get(one)) for one in ('subject', 'clip'))
-    return '/'.join(name[:MAX_NAME] or '?' for name in names)
 
 
 def numbered(form: str) -> Callable[[Any], str]:

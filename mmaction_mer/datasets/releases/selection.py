@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from ...utils import quote
 from ..annotation import MERDataError
-from . import cells
-from .findings import Finding
+from .findings import Finding, row_name
 from .kinds import Kind, kind_of_name
 from .sheets import Row, Table
 
@@ -57,7 +56,9 @@ def select_kind(
         else:
             found = quote(kind) if kind else 'empty'
             reason = f'is {found}, and neither micro nor macro: left out'
-            findings.append(Finding(row.number, _name(row), 'kind', 'skipped', reason))
+            findings.append(
+                Finding(row.number, row_name(row), 'kind', 'skipped', reason)
+            )
     if others:
         kind = others[0].cells['kind']
         reason = (
@@ -82,8 +83,3 @@ def _check_names(table: Table, wanted: Kind | None) -> None:
             f'{named}-expressions, and {wanted}-expressions are read here: give their '
             f'sheet with --sheet, or add a column "type" that says micro or macro'
         )
-
-
-def _name(row: Row) -> str:
-    names = (cells.text_or_nothing(row.cells.get(one)) for one in ('subject', 'clip'))
-    return '/'.join(name or '?' for name in names)

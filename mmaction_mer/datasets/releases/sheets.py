@@ -20,6 +20,7 @@ from typing import Any
 from ...utils import quote, read_regular
 from ..annotation import MERDataError
 from .kinds import kind_of_name, read_kinds
+from .walk import is_system_folder
 from .workbook import MOST_CELLS, WorkbookError, read_workbook
 
 ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
@@ -191,7 +192,8 @@ def spreadsheets(root: Path) -> list[Path]:
     found = []
     for folder, folders, files in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = sorted(folders) if depth < 2 else []
+        kept = sorted(name for name in folders if not is_system_folder(name))
+        folders[:] = kept if depth < 2 else []
         found += [Path(folder) / name for name in sorted(files)]
     return list(filter(_is_spreadsheet, found))
 

@@ -110,7 +110,8 @@ def _camera_of(source: Source, place: Place) -> str | None:
 def _short_key(camera: str, source: Source, place: Place) -> Key | None:
     parts = place.parts
     lower = [part.lower() for part in parts]
-    if _camera_of(source, place) not in (camera, None) or 'non_micro' in lower:
+    other = any(re.fullmatch(r'non[ _-]?micro', part) for part in lower)
+    if other or _camera_of(source, place) not in (camera, None):
         return ELSEWHERE
     if len(parts) < 4 or lower[-3] != 'micro' or lower[-2] not in EMOTIONS:
         return None

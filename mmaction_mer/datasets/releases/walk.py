@@ -19,7 +19,8 @@ ARCHIVES = ('.zip', '.rar', '.7z', '.tar', '.tgz', '.gz', '.bz2', '.xz', '.zst')
 # Folders that operating systems and network drives make. Names that begin with a dot
 # are left alone as well.
 _SYSTEM_FOLDERS = re.compile(
-    r'(?i)__macosx|@.*|#(recycle|snapshot)|\$recycle\.bin|recycler?|recycled|'
+    r'(?i)__macosx|@(eadir|tmp|recycle|recently-snapshot|sharebin|__thumb|appstore)|'
+    r'#(recycle|snapshot)|\$recycle\.bin|recycler?|recycled|'
     r'lost\+found|system volume information|found\.[0-9]{3}|network trash folder|'
     r'temporary items|windowsimagebackup'
 )
@@ -91,6 +92,12 @@ def walk(root: Path) -> Iterator[Place | Blocked]:
     yield from _unreadable(root, errors)
 
 
+def is_of_system(path: Path) -> bool:
+    """Whether a path leads through a folder, or to a file, that a system has made."""
+    *folders, name = path.parts
+    return any(map(is_system_folder, folders)) or bool(_SYSTEM_FILES.fullmatch(name))
+
+
 def is_system_folder(name: str) -> bool:
     """Whether a folder is hidden, or made by an operating system or network drive.
 
@@ -103,7 +110,7 @@ def is_system_folder(name: str) -> bool:
 def archive_stem(name: str) -> str:
     """Name of an archive without its endings, empty for any other file.
 
-    >>> [archive_stem(name) for name in ('a.tar.gz', 'a.z01', 'a.7z.001', 'a.png')]
+    >>> [archive_stem(name) for name in ('a.tar.gz', 'a.z01', 'a.part2.rar', 'a.png')]
     ['a', 'a', 'a', '']
     """
     if name.startswith('.'):
@@ -113,7 +120,7 @@ def archive_stem(name: str) -> str:
     stem, ending = os.path.splitext(name)
     if ending.lower() not in ARCHIVES:
         return ''
-    return stem[:-4] if stem.lower().endswith('.tar') else stem
+    return re.sub(r'(?i)\.(tar|part[0-9]+)$', '', stem)
 
 
 def _parts(root: Path, folder: Path) -> tuple[str, ...]:
@@ -143,11 +150,16 @@ def _clips(
                 others.append(_link(here, parts, name, stem))
             else:
                 others.append(Place((*parts, stem), path))
-        elif stem := archive_stem(name):
+        elif packed := archive_stem(name):
             why = 'is an archive: unpack it, or move it away'
-            others.append(Blocked((*parts, stem), path, 'archive', why))
+            others.append(Blocked((*parts, packed), path, 'archive', why))
         elif _is_dead(path):
             others.append(_link(here, parts, name))
+        elif lower == '.lnk':
+            why = 'is a shortcut of Windows: copy the folder here'
+            others.append(
+                Blocked((*parts, os.path.splitext(name)[0]), path, 'link', why)
+            )
     if parts and pictures:
         if all(map(_is_dead, pictures)):
             why = (

@@ -98,6 +98,11 @@ def rar(folder):
     folder.with_name(f'{folder.name}.rar').write_bytes(b'Rar!')
 
 
+def shortcut(folder):
+    shutil.rmtree(folder)
+    folder.with_name(f'{folder.name}.lnk').write_bytes(b'L\0\0\0')
+
+
 def backslashes(folder):
     for name in os.listdir(folder):
         os.replace(folder / name, folder.with_name(f'{folder.name}\\{name}'))
@@ -113,6 +118,7 @@ BROKEN = {
     dead_pictures: 'to pictures that are not there',
     archive: 'is an archive: unpack it',
     rar: 'is an archive: unpack it',
+    shortcut: 'is a shortcut of Windows',
     backslashes: 'files with backslashes in their names',
 }
 
@@ -282,6 +288,22 @@ def test_folders_of_the_system_are_no_clips(fake_releases, tmp_path):
         assert [one for one in reading.findings if one.row is None] == []
 
 
+def test_sheets_and_labels_of_the_system_are_none(fake_releases, tmp_path):
+    """Deleted sheets in a recycle bin, and the doubles that macOS makes of labels."""
+    truth = fake_releases.write_samm(tmp_path / 'samm')
+    for name in ('#recycle', '@eaDir', '$RECYCLE.BIN', '__MACOSX', '.Trash-0'):
+        (truth.root / name).mkdir()
+        shutil.copy(truth.sheet, truth.root / name)
+    assert READERS['samm'].read(Source(truth.root)).rows == 159
+    truth = fake_releases.write_ckplus(tmp_path / 'ck')
+    before = READERS['ckplus'].read(Source(truth.root)).clips
+    for path in sorted(truth.root.rglob('*_emotion.txt')):
+        path.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
+    reading = READERS['ckplus'].read(Source(truth.root))
+    assert reading.clips == before and len(before) == 593
+    assert reading.findings == []
+
+
 SHEETS = {
     'casme2': ('write_casme2', 255), 'samm': ('write_samm', 159),
     '4dme': ('write_4dme', 267), 'generic': ('write_generic', 40),
@@ -402,6 +424,29 @@ def test_trees_of_smic_are_offered_by_name(fake_releases, tmp_path):
         READERS['smic-vis'].read(Source(tmp_path))
     for tree in ('SMIC_all_cropped', 'SMIC_all_raw'):
         assert f'--root "{tmp_path}/{tree}" (71 clips)' in str(error.value)
+
+
+def test_two_folders_of_one_person_are_no_choice(vis):
+    """To give one of them as the release would lose everybody else."""
+    truth, folders = vis
+    subject = folders[0].parents[2]
+    shutil.copytree(subject, subject.with_name(subject.name.replace('s', 's0')))
+    with pytest.raises(MERDataError, match='or move the other one away') as error:
+        READERS['smic-vis'].read(Source(truth.root))
+    assert '--root "' not in str(error.value)
+
+
+def test_a_clip_that_lies_a_folder_too_deep(fake_releases, tmp_path):
+    """An archive that was unpacked into a folder of its own name."""
+    truth = fake_releases.write_casme2(tmp_path)
+    folder = truth.root / truth.rows[0].folder
+    shutil.move(folder, tmp_path / 'x')
+    shutil.move(tmp_path / 'x', folder / folder.name)
+    reading = READERS['casme2'].read(Source(truth.root))
+    (lost,) = [clip for clip in reading.clips if clip.path is None]
+    assert lost.why_not == (
+        f'not on disk where it should: {folder / folder.name} lies too deep'
+    )
 
 
 def test_a_release_that_is_zipped_is_called_so(fake_releases, tmp_path):
