@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..utils import quote
 
@@ -150,8 +151,11 @@ def by_number(names: Iterable[str]) -> Named:
           others=('apex.png', 'img10 (1).jpg'))
     """
     stems = {name: os.path.splitext(name)[0] for name in sorted(names)}
-    copies = _copies(stems)
-    families = _families({n: s for n, s in stems.items() if n not in copies})
+    copies: set[str] = set()
+    families = _families(stems, 1)
+    if len(families) != 1 or len(next(iter(families.values()))) < len(stems):
+        copies = _copies(stems)
+        families = _families({n: s for n, s in stems.items() if n not in copies})
     if not families:
         raise FrameNameError(
             f'holds no image whose name ends in a number, such as img1.png, but '
@@ -175,8 +179,7 @@ def by_number(names: Iterable[str]) -> Named:
     return Named(f'{before}{{}}{after}', files, others)
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(NamedTuple):
     """One way to read a name: the number, and what stands around it."""
 
     number: int
@@ -189,11 +192,16 @@ class _Reading:
 _Key = tuple[str, str, int]
 
 
-def _families(stems: Mapping[str, str]) -> dict[_Key, list[_Reading]]:
-    """Group names that differ in one number alone; a name may be in several groups."""
+def _families(
+    stems: Mapping[str, str], most: int = _MOST_NUMBERS
+) -> dict[_Key, list[_Reading]]:
+    """Group names that differ in one number alone, of their last ``most`` ones.
+
+    A name may be in several groups.
+    """
     families: dict[_Key, list[_Reading]] = defaultdict(list)
     for name, stem in stems.items():
-        numbers = [*_NUMBER.finditer(stem)][-_MOST_NUMBERS:]
+        numbers = [*_NUMBER.finditer(stem)][-most:]
         for place, match in enumerate(reversed(numbers)):
             if len(match[0]) > MOST_DIGITS:
                 continue

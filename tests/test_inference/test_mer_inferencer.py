@@ -67,6 +67,25 @@ def test_file_folder_and_array_are_one(inferencer, clip, tmp_path):
     assert video.frames == array.frames
 
 
+def test_what_is_no_frame_of_a_folder_is_told(inferencer, clip, tmp_path):
+    """Copies and key frames beside the frames, a gap, 12 bits in files of 16."""
+    for number, frame in enumerate(clip):
+        if number != 7:
+            deep = frame[..., ::-1].astype(np.uint16) * 16
+            cv2.imwrite(str(tmp_path / f'img{number}.png'), deep)
+    cv2.imwrite(str(tmp_path / 'apex.png'), clip[0])
+    cv2.imwrite(str(tmp_path / 'img3 (1).png'), clip[0])
+    (told,) = inferencer(tmp_path, fps=200)['predictions']
+    as_training = [*clip]
+    as_training[7] = clip[6]
+    (wanted,) = inferencer(np.stack(as_training), fps=200)['predictions']
+    for name in ('probabilities', 'frames', 'window', 'apex', 'movement'):
+        assert told[name] == wanted[name]
+    gap, others, white = told['notes'][:3]
+    assert gap == '1 of the frames 0..39 are missing: the nearest stand in'
+    assert "'apex.png, img3 (1).png'" in others and '4095 (12 bits)' in white
+
+
 def test_many_come_back_in_order(inferencer, clip):
     other = synthetic_clip({'12': 2.0}, seed=5)
     both = inferencer([clip, other], fps=200)['predictions']
