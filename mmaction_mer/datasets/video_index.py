@@ -200,8 +200,8 @@ def stamp_of(frame: Any) -> int:
 
 def _build(path: str, watch: Watch | None) -> VideoIndex:
     index = _decode_all(path, watch)
-    if index.damage and (index.packets.leading or index.packets.hidden):
-        # Of a film that was cut out, what follows may only speak of what is missing.
+    if index.damage and index.packets.midway:
+        # Pictures may only speak of what was cut off.
         other = _decode_all(path, watch, strict=False)
         index = index if other.damage else other
     if not len(index) and index.packets.hidden:
