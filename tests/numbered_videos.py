@@ -12,7 +12,7 @@ COUNT = 40
 # Far enough apart for any codec.
 _FIRST, _STEP = 12, 6
 
-_X264 = 'keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0'
+_X264 = 'keyint=15:min-keyint=15:scenecut=0:bframes=4:b-pyramid=normal'
 _X265 = 'keyint=15:min-keyint=15:scenecut=0:bframes=3:log-level=none'
 _MPEG = {'sc_threshold': '1000000000'}
 _VPX = {'deadline': 'realtime', 'cpu-used': '8'}
@@ -21,7 +21,8 @@ CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     'h264': (
         'libx264',
         {'preset': 'ultrafast', 'x264-params': f'{_X264}:open-gop=0'},
-        {'preset': 'ultrafast', 'x264-params': f'{_X264}:open-gop=1'},
+        # Pictures after the key picture speak of what came before it.
+        {'x264-params': f'{_X264}:open-gop=1'},
     ),
     'hevc': (
         'libx265',

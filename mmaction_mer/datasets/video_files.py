@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ _COUNTS = {
     b'stss': 4,
 }  # fmt: skip
 _MOST_BOXES = 10_000
+# Of H.264 the kind of unit whose picture ends all reference to earlier ones.
+_BEGINS_ANEW = 5
 
 
 class VideoError(ValueError):
@@ -108,8 +111,8 @@ class Packets:
             they are made from were cut off.
         closed: Whether no picture is shown before a key picture that it follows in
             the file, and none has to be decoded without being shown.
-        leading: Whether pictures are shown before the first key picture, which is how
-            a film begins that was cut out of another.
+        midway: Whether the first key picture lets later ones refer to what came before
+            it, so that the film was cut out of another.
     """
 
     keys: list[tuple[int, int]] = field(default_factory=list)
@@ -117,7 +120,7 @@ class Packets:
     count: int = 0
     hidden: int = 0
     closed: bool = True
-    leading: bool = False
+    midway: bool = False
     _latest: int | None = None
     _key: int | None = None
 
@@ -138,7 +141,6 @@ class Packets:
             self.closed &= self._latest is None or stamp > self._latest
             self._key = stamp
         self.closed &= self._key is not None and stamp >= self._key
-        self.leading |= bool(self.keys) and stamp < self.keys[0][0]
         self._latest = stamp if self._latest is None else max(self._latest, stamp)
 
 
@@ -175,6 +177,7 @@ def decode(
                     packets.hidden += 1
                     continue
                 begun, first = True, packet.pts
+                packets.midway = _is_midway(packet, context)
             packets.add(packet)
             try:
                 frames = packet.decode() if begun else []
@@ -203,6 +206,21 @@ def decode(
         raise
     except (av.error.FFmpegError, ValueError, MemoryError) as error:
         raise VideoError(said(error)) from error
+
+
+def _is_midway(packet: Any, context: Any) -> bool:
+    """Whether a key picture of H.264 is not one that everything begins anew with."""
+    if context.name != 'h264':
+        return False
+    data, extra, kinds = bytes(packet), bytes(context.extradata or b''), set()
+    if extra[:1] == b'\1':  # units with their length before them
+        place, width = 0, (extra[4] & 3) + 1
+        while place + width < len(data):
+            kinds.add(data[place + width] & 31)
+            place += width + int.from_bytes(data[place : place + width], 'big')
+    else:
+        kinds = {match[1][0] & 31 for match in re.finditer(b'\0\0\1(.)', data, re.S)}
+    return _BEGINS_ANEW not in kinds
 
 
 def picture(frame: Any) -> np.ndarray:

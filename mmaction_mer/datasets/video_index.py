@@ -113,14 +113,17 @@ class VideoIndex:
         clock = np.array(self.packets.clock, np.int64)
         if len(clock) < 2 or len(clock) < self.packets.count:
             return None
-        if len(clock) == len(self) and not self.packets.hidden:
-            return clock
         steps = np.diff(clock)
+        if len(clock) == len(self) and not self.packets.hidden and (steps > 0).all():
+            return clock
         # Packets without a frame of their own: which ones is not known.
         return steps[0] * np.arange(len(self)) if np.ptp(steps) == 0 else None
 
     def _by_few(self) -> np.ndarray | None:
-        """Time by the stamps of some frames alone, if the header agrees with them."""
+        """Time by the first and last stamp, if the header agrees with them.
+
+        Some containers stamp a few frames alone, and some go back for a while.
+        """
         known = np.flatnonzero(self.stamps != _NO_STAMP)
         if len(known) < 2 or not self.header_fps:
             return None
@@ -197,8 +200,8 @@ def stamp_of(frame: Any) -> int:
 
 def _build(path: str, watch: Watch | None) -> VideoIndex:
     index = _decode_all(path, watch)
-    if index.damage and index.packets.leading:
-        # Of a film that was cut out, what follows may only speak of what is missing.
+    if index.damage and index.packets.midway:
+        # Pictures may only speak of what was cut off.
         other = _decode_all(path, watch, strict=False)
         index = index if other.damage else other
     if not len(index) and index.packets.hidden:
