@@ -10,9 +10,8 @@ from ..rules import MAX_NAME
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading
 from .folders import Place, find_clips
+from .names import Key, match_names
 from .sheets import Columns, Row, Table, find_tables, read_table
-
-Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Source:
 
         Args:
             key: Gives the name of a clip from where it lies, None for what is no clip.
-                Names are as :func:`.cells.text` makes them.
+                Names are as :func:`.cells.plain` makes them.
             example: How a clip's path looks, for the message.
             others: Gets the places that are no clip.
 
@@ -54,7 +53,7 @@ class Source:
         """
         found: dict[Key, Path] = {}
         for place in find_clips(self.root):
-            plain = Place(tuple(map(cells.text, place.parts)), place.path)
+            plain = Place(tuple(map(cells.plain, place.parts)), place.path)
             try:
                 name = key(plain)
             except cells.CellError:
@@ -117,43 +116,67 @@ def read_rows(
         name: Name of the clip in the annotation, where the release's is not unique.
 
     Returns:
-        One clip per row that names subject and clip, and a finding for each other.
+        One clip per row whose cells can be read, and a finding for each other.
     """
     reading = Reading(rows=len(table.rows), source=table.title)
-    used: set[Key] = set()
-    for row in table.rows:
-        clip, sound = _read_row(row, reading.findings, subject)
-        if not sound:
+    read = [_read_row(row, subject) for row in table.rows]
+    keys = [key(clip.subject, clip.name) for clip, _ in read]
+    found = match_names(
+        (one for one, (_, cell) in zip(keys, read, strict=True) if cell.sound), places
+    )
+    for place, (clip, cell) in zip(keys, read, strict=True):
+        meant = found.get(place)
+        if cell.sound and isinstance(meant, str):
+            cell.fail('clip', meant)
+        reading.findings += cell.findings()
+        if not cell.sound:
             reading.lost.append(clip)
             continue
-        place = key(clip.subject, clip.name)
-        used.add(place)
-        clip = replace(clip, path=places.get(place))
-        reading.clips.append(replace(clip, name=name(clip)))
-    for place in sorted(places.keys() - used):
+        path = places[meant] if isinstance(meant, tuple) else None
+        reading.clips.append(replace(clip, name=name(clip), path=path))
+    note_spellings(found, reading)
+    for place in sorted(places.keys() - found.values()):
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
         )
     return reading
 
 
-def _read_row(
-    row: Row, findings: list[Finding], subject: Callable[[Any], str]
-) -> tuple[Clip, bool]:
-    """Read a row, and tell whether it names a clip."""
-    reader = CellReader(row, findings, row_name(row))
-    who = reader.must('subject', subject)
-    clip = reader.must('clip', cells.name)
-    reader.clip = f'{who or "?"}/{clip or "?"}'
-    emotion = reader.must('emotion', cells.name)
-    onset, offset = (reader.may(field, cells.frame) for field in ('onset', 'offset'))
+def note_spellings(found: Mapping[Key, Key | str], reading: Reading) -> None:
+    """Say that names of the sheet and of the folders are spelled in two ways.
+
+    Args:
+        found: As :func:`.names.match_names` gives it.
+        reading: Gets one finding.
+    """
+    other = {
+        name: one
+        for name, one in found.items()
+        if isinstance(one, tuple) and one != name
+    }
+    if other:
+        name, one = next(iter(other.items()))
+        reason = (
+            f'{len(other)} are spelled in another way than their folders, as here, '
+            f'which is {"/".join(one)}; no other folder can be meant'
+        )
+        reading.findings.append(Finding(None, '/'.join(name), 'clip', 'noted', reason))
+
+
+def _read_row(row: Row, subject: Callable[[Any], str]) -> tuple[Clip, CellReader]:
+    """Read a row as far as it can be read."""
+    cell = CellReader(row, row_name(row))
+    who = cell.read('subject', subject)
+    clip = cell.read('clip', cells.name)
+    cell.clip = f'{who or "?"}/{clip or "?"}'
+    emotion = cell.read('emotion', cells.name)
+    onset, offset = (cell.read(field, cells.frame) for field in ('onset', 'offset'))
     apex = None
     if 'apex' in row.cells:
-        before = len(findings)
-        apex = reader.may('apex', cells.frame)
-        if apex is None and len(findings) == before:
-            reader.note('apex', 'repaired', 'not given: taken as not known')
-    aus = reader.may('aus', cells.action_units) if 'aus' in row.cells else ()
+        apex = cell.read('apex', cells.apex)
+        if apex is None:
+            cell.note('apex', 'repaired', 'not given: taken as not known')
+    aus = cell.spare('aus', cells.action_units) if 'aus' in row.cells else ()
     found = Clip(
         subject=who or '?',
         name=clip or '?',
@@ -165,7 +188,7 @@ def _read_row(
         aus=aus or (),
         row=row.number,
     )
-    return found, reader.sound
+    return found, cell
 
 
 def row_name(row: Row) -> str:
