@@ -46,7 +46,7 @@ def learn_shift(clips: Iterable[tuple[Clip, Sequence[int]]]) -> tuple[int, str]:
     by which nearly all folders begin with the onset, or end with the offset.
 
     Args:
-        clips: As for :func:`learn_habits`.
+        clips: Each clip that has a folder, with the frame numbers on disk.
 
     Returns:
         The shift, 0 where the numbers are right as they stand, and why it is in doubt.

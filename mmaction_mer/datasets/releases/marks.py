@@ -121,6 +121,8 @@ def _of_archive(archive: zipfile.ZipFile) -> dict[str, Marks]:
             targets[held['Id']] = posixpath.normpath(path).lstrip('/')
 
     parts = {name.lower(): name for name in archive.namelist()}
+    if 'xl/workbook.xml' not in parts:
+        raise ValueError('it is no .xlsx inside, but perhaps .xlsb: save it as .xlsx')
     _parse(archive, parts['xl/workbook.xml'], book)
     _parse(archive, parts['xl/_rels/workbook.xml.rels'], relation)
     found = {}

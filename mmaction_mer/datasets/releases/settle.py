@@ -54,7 +54,9 @@ def settle(
     own = [
         (c, numbers[c.path]) for c in clips if uses[c.path] == 1 if c.path in numbers
     ]
-    shift, doubt = learn_shift(own)
+    shift, doubt = learn_shift(
+        (clip, numbers[clip.path]) for clip in clips if clip.path in numbers
+    )
     learned = learn_habits([(shifted(clip, shift), held) for clip, held in own])
     habits = replace(learned, shift=shift, doubt=doubt)
     settled, findings = [], []
