@@ -140,7 +140,8 @@ def frame(value: Any) -> int | None:
     if found is None:
         return None
     whole, _, fraction = found.partition('.')
-    if fraction.strip('0'):
+    # In many countries 1.000 is a thousand.
+    if fraction.strip('0') or len(fraction) == 3:
         raise CellError(f'is {quote(found)}, not a frame number: type a whole number')
     number = int(whole[:20])
     if number > MAX_NUMBER:
@@ -151,10 +152,10 @@ def frame(value: Any) -> int | None:
 def apex(value: Any) -> int | None:
     """Return the frame of an apex, which releases give as -1 where it is not known.
 
-    >>> apex(50.0), apex(-1), apex('/')
+    >>> apex(50.0), apex('-1.0'), apex('/')
     (50, None, None)
     """
-    return None if text(value) == '-1' else frame(value)
+    return None if re.fullmatch(r'-1(\.0*)?', text(value)) else frame(value)
 
 
 def rate(value: Any) -> float | None:

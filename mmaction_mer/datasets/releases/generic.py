@@ -45,40 +45,34 @@ def read_table_of_clips(source: Source) -> Reading:
     all_places = list(_all_places(source, '<subject>/<clip>').values())
     endings = _by_ending(all_places)
     read = [_read_row(row) for row in table.rows]
-    named = _find_by_name(
-        [clip for clip, path, cell in read if cell.sound and not path],
-        all_places,
-        reading,
-    )
+    without = [clip for clip, path, _ in read if not path]
+    named = _find_by_name(without, all_places, reading)
     ranges = any(clip.onset is not None for clip, _, _ in read)
     for clip, path, cell in read:
         found: list[Path] = []
-        if cell.sound and path:
+        if path:
             found = next(filter(None, map(endings.get, _endings(path))), [])
             if source.root / path in found:
                 found = [source.root / path]
             elif len(found) == 1:
                 cell.note('path', 'noted', f'{path} is {found[0]}')
-        elif cell.sound:
+        else:
             meant = named.get((clip.subject, clip.name), [])
-            if isinstance(meant, str):
-                cell.fail('clip', meant)
-            else:
+            if not isinstance(meant, str):
                 found = meant
-        if len(found) > 1:
+            elif cell.sound:
+                cell.fail('clip', meant)
+        if len(found) > 1 and cell.sound:
             cell.fail('path', f'{found[0]} or {found[1]}? Add a path')
         whole = clip.onset is None and clip.offset is None
         if whole and ranges:
             reason = 'neither onset nor offset is given: all of the clip is taken'
             cell.note('onset', 'noted', reason)
         reading.findings += cell.findings()
-        if cell.sound:
-            place = found[0] if found else None
-            reading.clips.append(replace(clip, path=place, whole=whole))
-        else:
-            reading.lost.append(clip)
+        clip = replace(clip, path=found[0] if found else None, whole=whole)
+        (reading.clips if cell.sound else reading.lost).append(clip)
     refuse_spellings(reading)
-    used = {clip.path for clip in reading.clips}
+    used = {clip.path for clip in [*reading.clips, *reading.lost]}
     for one in all_places:
         if one.path not in used:
             name = '/'.join(one.parts)

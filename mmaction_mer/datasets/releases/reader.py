@@ -121,9 +121,7 @@ def read_rows(
     reading = Reading(rows=len(table.rows), source=table.title)
     read = [_read_row(row, subject) for row in table.rows]
     keys = [key(clip.subject, clip.name) for clip, _ in read]
-    found = match_names(
-        (one for one, (_, cell) in zip(keys, read, strict=True) if cell.sound), places
-    )
+    found = match_names(keys, places)
     for place, (clip, cell) in zip(keys, read, strict=True):
         meant = found.get(place)
         if cell.sound and isinstance(meant, str):

@@ -66,7 +66,8 @@ def said(done, action):
 NO_NUMBERS = [
     'frame 20', datetime.time(0, 0, 20), datetime.date(2026, 1, 20), True, '#REF!',
     datetime.timedelta(seconds=20), '=A1+1', '20-25', 20.5, -20, '1e3', '20 ms',
-    '1,000', '25%', '2\u00b2', '\u2473', '20\r25', '20\u00ad5', 'Err:502', '####',
+    '1.000', '1,000', '25%', '2\u00b2',
+    '\u2473', '20\r25', '20\u00ad5', 'Err:502', '####',
 ]  # fmt: skip
 NO_NAMES = [datetime.date(2026, 1, 2), True, '#N/A', '=A1', 1e16]
 
@@ -94,6 +95,8 @@ def test_a_cell_that_cannot_be_read_leaves_its_row_out(tmp_path, field, values):
     assert greys(done, tmp_path / 'out') == {'p1/b': [60, 100], 'p2/c': [10, 45]}
     assert said(done, 'skipped') == [(n + 4, field) for n in range(len(values))]
     assert not said(done, 'repaired')
+    # Nor is its folder said to have no row, where the row can be told.
+    assert field in ('subject', 'clip') or not said(done, 'noted')
 
 
 def test_what_is_not_given_is_said(tmp_path):
