@@ -44,13 +44,13 @@ def read(source: Source) -> Reading:
         reading.rows += len(table.rows)
         for row in table.rows:
             clip = f'{path.parent.name}/{cells.text_or_nothing(row.cells["clip"])}'
-            cell = CellReader(row, reading.findings, clip)
-            number = cell.must('clip', _number)
-            label = cell.must('label', cells.frame)
+            cell = CellReader(row, clip)
+            number = cell.read('clip', _number)
+            label = cell.read('label', cells.frame)
+            if cell.sound and label not in EMOTIONS:
+                cell.fail('label', f'is {label}, not one of 1 to 7')
+            reading.findings += cell.findings()
             if not cell.sound:
-                continue
-            if label not in EMOTIONS:
-                cell.note('label', 'skipped', f'is {label}, not one of 1 to 7')
                 continue
             name = f'{number:05d}'
             key = (str(number),)

@@ -110,38 +110,68 @@ class Reading:
 class CellReader:
     """Reads the cells of one row and remembers what was wrong with them.
 
+    A cell that cannot be read leaves its row out: what it says is not known, which is
+    not the same as nothing.
+
     Args:
         row: The row.
-        findings: List to add to.
         clip: What messages call the row.
     """
 
-    def __init__(self, row: Row, findings: list[Finding], clip: str) -> None:
+    def __init__(self, row: Row, clip: str) -> None:
         self.row = row
-        self.findings = findings
         self.clip = clip
-        self.sound = True
+        self._faults = [('row', row.problem)] if row.problem else []
+        self._notes: list[tuple[str, Action, str]] = []
 
-    def must(self, field: str, read: Callable[[Any], Any]) -> Any:
-        """Read a cell without which there is no clip."""
+    @property
+    def sound(self) -> bool:
+        """Whether the row can be a clip as far as it was read."""
+        return not self._faults
+
+    def read(self, field: str, how: Callable[[Any], Any]) -> Any:
+        """Read a cell; None where it cannot be read."""
         try:
-            return read(self.row.cells[field])
+            return how(self.row.cells[field])
         except cells.CellError as error:
-            self.note(field, 'skipped', str(error))
-            self.sound = False
+            self.fail(field, str(error))
             return None
 
-    def may(self, field: str, read: Callable[[Any], Any]) -> Any:
-        """Read a cell that a clip can do without; None where it is wrong."""
+    def spare(self, field: str, how: Callable[[Any], Any]) -> Any:
+        """Read a cell that tells nothing about who is seen and when."""
         try:
-            return read(self.row.cells[field])
+            return how(self.row.cells[field])
         except cells.CellError as error:
             self.note(field, 'repaired', f'{error}: taken as not known')
             return None
 
     def note(self, field: str, action: Action, reason: str) -> None:
-        """Add a finding about this row."""
-        self.findings.append(Finding(self.row.number, self.clip, field, action, reason))
+        """Remember something about this row, if it becomes a clip."""
+        self._notes.append((field, action, reason))
+
+    def fail(self, field: str, reason: str) -> None:
+        """Remember why this row cannot become a clip."""
+        self._faults.append((field, reason))
+
+    def findings(self) -> list[Finding]:
+        """Return what was found; a row that is left out gets one finding for all."""
+        found: list[tuple[str, Action, str]] = [
+            (
+                what,
+                'noted',
+                f'one merged cell holds for rows {self.row.number} to {last}',
+            )
+            for what, last in self.row.merged.items()
+        ]
+        if self._faults:
+            (first, reason), *others = self._faults
+            more = ''.join(f'; {what} {why}' for what, why in others)
+            if {'clip', 'emotion'} <= {what for what, _ in self._faults}:
+                more += ': a total or a note, which is no clip?'
+            found.append((first, 'skipped', reason + more))
+        else:
+            found += self._notes
+        return [Finding(self.row.number, self.clip, *one) for one in found]
 
 
 def row_name(row: Row) -> str:

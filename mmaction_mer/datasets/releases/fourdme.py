@@ -21,7 +21,7 @@ def read(source: Source) -> Reading:
     """Read the grey micro-expressions."""
     table = source.table(NEEDED)
     places = source.places(_key, 'gray_micro/<sub_ID>/<fold_name>')
-    reading = read_rows(table, places, cells.name, lambda who, clip: (who, clip))
+    reading = read_rows(table, places, cells.identity, lambda who, clip: (who, clip))
     refuse_spellings(reading)
     return reading
 

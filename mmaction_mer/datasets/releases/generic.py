@@ -3,13 +3,11 @@
 import functools
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ...utils import quote
-from ..rules import MAX_FPS, path_problem
+from ..rules import path_problem
 from . import cells
 from .findings import (
     CellReader,
@@ -19,9 +17,11 @@ from .findings import (
     refuse_spellings,
     row_name,
 )
-from .places import Key, Places
-from .reader import Reader, Source
+from .names import Key, match_names, person
+from .places import Places
+from .reader import Reader, Source, note_spellings
 from .selection import select_kind
+from .sheets import Row
 from .walk import Blocked, Place
 
 NEEDED = {
@@ -57,69 +57,47 @@ def read_table_of_clips(source: Source) -> Reading:
     reading.findings += left_out
     reading.task = f'{kind}-expression recognition' if kind else ''
     found_places, all_places = _all_places(source, '<subject>/<clip>')
-    places = _by_ending(all_places)
+    endings = _by_ending(all_places)
     found_places.others += found_places.blocked.values()
     blocked = _by_ending(found_places.others)
     why_not = {one.path: one.why for one in found_places.others}
-    people = {cells.text_or_nothing(row.cells['subject']) for row in table.rows}
-    names = Counter(cells.text_or_nothing(row.cells['clip']) for row in table.rows)
-    for row in table.rows:
-        cell = CellReader(row, reading.findings, row_name(row))
-        who, name = cell.must('subject', cells.name), cell.must('clip', cells.name)
-        cell.clip = f'{who or "?"}/{name or "?"}'
-        emotion = cell.must('emotion', cells.name)
-        path = cell.may('path', cells.text)
-        clip = Clip(who or '?', name or '?', emotion or '?', None, row=row.number)
-        if cell.sound and path and (problem := path_problem(path)):
-            cell.note('path', 'skipped', problem)
-            cell.sound = False
-        if not cell.sound:
-            reading.lost.append(clip)
-            continue
+    read = [_read_row(row) for row in table.rows]
+    without = [clip for clip, path, _ in read if not path]
+    named = _find_by_name(without, all_places, reading)
+    ranges = any(clip.onset is not None for clip, _, _ in read)
+    for clip, path, cell in read:
+        found: list[Path] = []
         if path:
-            found = next(filter(None, map(places.get, _endings(path))), [])
+            found = next(filter(None, map(endings.get, _endings(path))), [])
             if source.root / path in found:
                 found = [source.root / path]
             elif len(found) == 1:
                 cell.note('path', 'noted', f'{path} is {found[0]}')
         else:
-            found = places.get((who, name), [])
-            if not found and names[name] == 1:
-                # A folder below another person's is that person's clip.
-                found = [
-                    one
-                    for one in places.get((name,), [])
-                    if not people.intersection(one.relative_to(source.root).parts[:-1])
-                ]
-        if len(found) > 1:
-            cell.note('path', 'skipped', f'{found[0]} or {found[1]}? Add a path')
-            reading.lost.append(clip)
-            continue
+            meant = named.get((clip.subject, clip.name), [])
+            if not isinstance(meant, str):
+                found = meant
+            elif cell.sound:
+                cell.fail('clip', meant)
+        if len(found) > 1 and cell.sound:
+            cell.fail('path', f'{found[0]} or {found[1]}? Add a path')
         reason = ''
         if not found:
+            who, name = clip.subject, clip.name
             ends = _endings(path) if path else [(who, name), (name,)]
             for place in next(filter(None, map(blocked.get, ends)), [])[:1]:
                 reason = f'not on disk as a clip: {place} {why_not[place]}'
-        onset, apex, offset = (
-            cell.may(field, cells.frame) for field in ('onset', 'apex', 'offset')
+        whole = clip.onset is None and clip.offset is None
+        if whole and ranges:
+            said = 'neither onset nor offset is given: all of the clip is taken'
+            cell.note('onset', 'noted', said)
+        reading.findings += cell.findings()
+        clip = replace(
+            clip, path=found[0] if found else None, why_not=reason, whole=whole
         )
-        if apex is None and cells.text_or_nothing(row.cells['apex']):
-            cell.note('apex', 'repaired', 'not given: taken as not known')
-        reading.clips.append(
-            replace(
-                clip,
-                path=found[0] if found else None,
-                why_not=reason,
-                onset=onset,
-                apex=apex,
-                offset=offset,
-                aus=cell.may('aus', cells.action_units) or (),
-                fps=cell.may('fps', _rate),
-                whole=onset is None and offset is None,
-            )
-        )
+        (reading.clips if cell.sound else reading.lost).append(clip)
     refuse_spellings(reading)
-    used = {clip.path for clip in reading.clips}
+    used = {clip.path for clip in [*reading.clips, *reading.lost]}
     for one in all_places:
         if one.path not in used:
             name = '/'.join(one.parts)
@@ -128,6 +106,66 @@ def read_table_of_clips(source: Source) -> Reading:
             )
     reading.findings += found_places.findings('noted')
     return reading
+
+
+def _read_row(row: Row) -> tuple[Clip, str, CellReader]:
+    """Read a row as far as it can be read: clip, path and what was wrong."""
+    cell = CellReader(row, row_name(row))
+    who, name = cell.read('subject', cells.identity), cell.read('clip', cells.name)
+    cell.clip = f'{who or "?"}/{name or "?"}'
+    emotion = cell.read('emotion', cells.name)
+    path = cell.read('path', cells.text) or ''
+    if cell.sound and path and (problem := path_problem(path)):
+        cell.fail('path', problem)
+    onset, offset = (cell.read(field, cells.frame) for field in ('onset', 'offset'))
+    apex = cell.read('apex', cells.apex)
+    if apex is None and cells.text_or_nothing(row.cells['apex']):
+        cell.note('apex', 'repaired', 'not given: taken as not known')
+    clip = Clip(
+        subject=who or '?',
+        name=name or '?',
+        emotion=emotion or '?',
+        path=None,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        aus=cell.spare('aus', cells.action_units) or (),
+        row=row.number,
+        fps=cell.read('fps', cells.rate),
+    )
+    return clip, path, cell
+
+
+def _find_by_name(
+    clips: Sequence[Clip], places: Sequence[Place], reading: Reading
+) -> dict[Key, list[Path] | str]:
+    """Find the clips without a path: below their person's folder, or anywhere.
+
+    Returns:
+        By subject and clip where it may lie, or why that is not known.
+    """
+    keys = [(clip.subject, clip.name) for clip in clips]
+    people = {person(who) for who, _ in keys}
+    pairs, free = defaultdict(list), defaultdict(list)
+    for place in places:
+        if len(place.parts) > 1:
+            pairs[place.parts[-2:]].append(place.path)
+        # A folder below another person's is that person's clip.
+        if people.isdisjoint(map(person, place.parts[:-1])):
+            free[place.parts[-1:]].append(place.path)
+    found = match_names(keys, pairs.keys())
+    names = Counter(name for _, name in keys)
+    left: dict[Key, Key] = {
+        key[1:]: key for key in keys if key not in found and names[key[1]] == 1
+    }
+    alone = match_names(left, free.keys())
+    note_spellings({**found, **alone}, reading)
+    return {
+        key: one if isinstance(one, str) else pairs[one] for key, one in found.items()
+    } | {
+        left[key]: one if isinstance(one, str) else free[one]
+        for key, one in alone.items()
+    }
 
 
 def read_tree(source: Source, people: bool = True) -> Reading:
@@ -176,7 +214,7 @@ def read_tree(source: Source, people: bool = True) -> Reading:
 
 
 def _endings(path: str) -> list[Key]:
-    parts = tuple(map(cells.text, Path(path).parts))
+    parts = tuple(map(cells.plain, Path(path).parts))
     if not parts:
         return []
     return [parts, (*parts[:-1], os.path.splitext(parts[-1])[0])]
@@ -202,19 +240,6 @@ def _all_places(
         without_copies,
     )
     return places, [Place(key[:-1], path) for key, path in places.items()]
-
-
-def _rate(value: Any) -> float | None:
-    plain = cells.text(value)
-    if not plain:
-        return None
-    try:
-        rate = float(plain)
-    except ValueError as error:
-        raise cells.CellError(f'is {quote(plain)}, not a frame rate in Hz') from error
-    if not 0 < rate <= MAX_FPS:
-        raise cells.CellError(f'is {quote(plain)}, not a frame rate in Hz')
-    return rate
 
 
 READERS = {

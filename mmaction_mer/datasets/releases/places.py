@@ -7,7 +7,8 @@ from ..annotation import MERDataError
 from . import cells
 from .copies import Copy, find_copies
 from .findings import Action, Clip, Finding, Reading
-from .trees import Key, refuse_trees
+from .names import Key
+from .trees import refuse_trees
 from .walk import Blocked, Kind, Place, archive_stem, walk
 
 #: The key of what belongs to another part of a release, of which nothing is said.
@@ -149,7 +150,7 @@ def find_places(
         root: The release.
         key: Gives the name of a clip from where it lies; None for what is no clip,
             :data:`ELSEWHERE` for what belongs to another part of the release. Names
-            are as :func:`.cells.text` makes them.
+            are as :func:`.cells.plain` makes them.
         example: How a clip's path looks, for the message.
         without_copies: Leave out what is named as a copy of another folder here.
             Otherwise only where a clip would lie in two places.
@@ -164,7 +165,7 @@ def find_places(
     copied = {place.path: copy for copy in copies for place in copy.places}
     twice: dict[Key, list[Place]] = {}
     for place in clips:
-        plain = Place(tuple(map(cells.text, place.parts)), place.path)
+        plain = Place(tuple(map(cells.plain, place.parts)), place.path)
         name = _key_of(key, plain)
         copy = copied.get(place.path)
         if copy is not None and without_copies and name != ELSEWHERE:
@@ -184,7 +185,7 @@ def find_places(
     refuse_trees(root, twice)
     for one in walked:
         if isinstance(one, Blocked):
-            plain = Place(tuple(map(cells.text, one.parts)), one.path)
+            plain = Place(tuple(map(cells.plain, one.parts)), one.path)
             name = _key_of(key, plain) if one.parts else None
             if name == ELSEWHERE:
                 continue

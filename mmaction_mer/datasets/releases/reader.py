@@ -1,6 +1,6 @@
 """What the readers of all releases share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from ..annotation import MERDataError
 from . import cells
 from .findings import CellReader, Clip, Finding, Reading, row_name
-from .places import Key, Places, find_places, instead
+from .names import Key, match_names
+from .places import Places, find_places, instead
 from .selection import select_kind
 from .sheets import Columns, Row, Table, find_tables, read_table
 from .walk import Place, walk
@@ -88,30 +89,34 @@ def read_rows(
         name: Name of the clip in the annotation, where the release's is not unique.
 
     Returns:
-        One clip per row of a micro-expression that names subject and clip; a finding
-        for each other, and one for all rows of macro-expressions.
+        One clip per row of a micro-expression whose cells can be read; a finding for
+        each other, and one for all rows of macro-expressions.
     """
-    table, found, _ = select_kind(table, 'micro')
-    unknown = sum(one.action == 'skipped' for one in found)
+    table, left_out, _ = select_kind(table, 'micro')
+    unknown = sum(one.action == 'skipped' for one in left_out)
     reading = Reading(rows=len(table.rows) + unknown, source=table.title)
-    reading.findings += found
-    used: set[Key] = set()
-    for row in table.rows:
-        clip, sound = _read_row(row, reading.findings, subject)
-        if not sound:
+    reading.findings += left_out
+    read = [_read_row(row, subject) for row in table.rows]
+    keys = [key(clip.subject, clip.name) for clip, _ in read]
+    found = match_names(keys, places)
+    for place, (clip, cell) in zip(keys, read, strict=True):
+        meant = found.get(place)
+        if cell.sound and isinstance(meant, str):
+            cell.fail('clip', meant)
+        reading.findings += cell.findings()
+        if not cell.sound:
             reading.lost.append(clip)
             continue
-        place = key(clip.subject, clip.name)
-        used.add(place)
-        path = places.get(place)
+        path = places[meant] if isinstance(meant, tuple) else None
         why_not = '' if path else places.why_not(place, subject)
         clip = replace(clip, path=path, why_not=why_not)
         reading.clips.append(replace(clip, name=name(clip)))
-    for place in sorted(places.keys() - used):
+    note_spellings(found, reading)
+    for place in sorted(places.keys() - found.values()):
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
         )
-    for place in sorted(places.blocked.keys() - used):
+    for place in sorted(places.blocked.keys() - set(keys)):
         reason = f'without a row, and {places.blocked[place].why}'
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', reason)
@@ -120,23 +125,41 @@ def read_rows(
     return reading
 
 
-def _read_row(
-    row: Row, findings: list[Finding], subject: Callable[[Any], str]
-) -> tuple[Clip, bool]:
-    """Read a row, and tell whether it names a clip."""
-    reader = CellReader(row, findings, row_name(row))
-    who = reader.must('subject', subject)
-    clip = reader.must('clip', cells.name)
-    reader.clip = f'{who or "?"}/{clip or "?"}'
-    emotion = reader.must('emotion', cells.name)
-    onset, offset = (reader.may(field, cells.frame) for field in ('onset', 'offset'))
+def note_spellings(found: Mapping[Key, Key | str], reading: Reading) -> None:
+    """Say that names of the sheet and of the folders are spelled in two ways.
+
+    Args:
+        found: As :func:`.names.match_names` gives it.
+        reading: Gets one finding.
+    """
+    other = {
+        name: one
+        for name, one in found.items()
+        if isinstance(one, tuple) and one != name
+    }
+    if other:
+        name, one = next(iter(other.items()))
+        reason = (
+            f'{len(other)} are spelled in another way than their folders, as here, '
+            f'which is {"/".join(one)}; no other folder can be meant'
+        )
+        reading.findings.append(Finding(None, '/'.join(name), 'clip', 'noted', reason))
+
+
+def _read_row(row: Row, subject: Callable[[Any], str]) -> tuple[Clip, CellReader]:
+    """Read a row as far as it can be read."""
+    cell = CellReader(row, row_name(row))
+    who = cell.read('subject', subject)
+    clip = cell.read('clip', cells.name)
+    cell.clip = f'{who or "?"}/{clip or "?"}'
+    emotion = cell.read('emotion', cells.name)
+    onset, offset = (cell.read(field, cells.frame) for field in ('onset', 'offset'))
     apex = None
     if 'apex' in row.cells:
-        before = len(findings)
-        apex = reader.may('apex', cells.frame)
-        if apex is None and len(findings) == before:
-            reader.note('apex', 'repaired', 'not given: taken as not known')
-    aus = reader.may('aus', cells.action_units) if 'aus' in row.cells else ()
+        apex = cell.read('apex', cells.apex)
+        if apex is None:
+            cell.note('apex', 'repaired', 'not given: taken as not known')
+    aus = cell.spare('aus', cells.action_units) if 'aus' in row.cells else ()
     found = Clip(
         subject=who or '?',
         name=clip or '?',
@@ -148,7 +171,7 @@ def _read_row(
         aus=aus or (),
         row=row.number,
     )
-    return found, reader.sound
+    return found, cell
 
 
 def numbered(form: str) -> Callable[[Any], str]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,7 +14,7 @@ from ..video_index import VideoIndex, remember
 from ..video_reader import open_video
 from .findings import Clip, Finding
 from .folders import Frames, list_images
-from .habits import Habits, learn_habits
+from .habits import Habits, learn_habits, learn_shift, shifted
 from .ranges import settle_range
 
 
@@ -64,11 +64,21 @@ def settle(
         for path, held in folders.items()
         if not isinstance(held, str)
     }
-    own = [clip for clip in clips if uses[clip.path] == 1]
-    habits = learn_habits(
-        (clip, numbers[clip.path]) for clip in own if clip.path in numbers
+    own = [
+        (c, numbers[c.path]) for c in clips if uses[c.path] == 1 if c.path in numbers
+    ]
+    shift, doubt = learn_shift(
+        (clip, numbers[clip.path]) for clip in clips if clip.path in numbers
     )
+    learned = learn_habits([(shifted(clip, shift), held) for clip, held in own])
+    habits = replace(learned, shift=shift, doubt=doubt)
     settled, findings = [], []
+    if shift:
+        reason = (
+            f'the numbers on disk are not those of the sheet: {shift:+d} is added to '
+            f'the sheet, in all clips; findings give the numbers on disk'
+        )
+        findings.append(Finding(None, 'all', 'onset', 'noted', reason))
     first: dict[Path, Clip] = {}
     for clip in clips:
         if clip.path is None:
@@ -85,8 +95,12 @@ def settle(
         if isinstance(held, str):
             findings.append(clip.finding('frames', 'skipped', held))
             continue
+        if doubt and not clip.whole:
+            findings.append(clip.finding('onset', 'skipped', doubt))
+            continue
         shared = uses[clip.path] > 1
-        mended, found = settle_range(clip, numbers[clip.path], habits, shared)
+        moved = shifted(clip, shift)
+        mended, found = settle_range(moved, numbers[clip.path], habits, shared)
         findings += found
         if mended is not None:
             frames = held if isinstance(held, Frames) else None

@@ -1,37 +1,26 @@
 """Tables of a release: the sheet and its header are found, whatever stands around.
 
-Reading is left to ``workbook.py`` (.xls, .xlsx, .ods) and the csv module. Here it is
-decided which of a workbook's sheets is meant and in which row its header stands.
+Reading the file is left to ``sheet_files.py``. Here it is decided which of its sheets
+is meant, in which row the header stands, and what merged cells say.
 """
 
-import csv
-import functools
-import io
 import os
 import re
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...utils import quote, read_regular
+from ...utils import quote
 from ..annotation import MERDataError
 from .kinds import kind_of_name, read_kinds
+from .sheet_files import is_spreadsheet, read_sheets
 from .walk import is_system_folder
-from .workbook import MOST_CELLS, WorkbookError, read_workbook
+from .workbook import Sheet
 
-ENDINGS = ('.xlsx', '.xls', '.xlsm', '.ods', '.csv')
 # Headers stand below a title and some notes, not below a page of them.
 _SEARCHED_ROWS = 100
-# Bytes of a file.
-_MOST_BYTES = 1 << 26
-# Bytes of all parts of a workbook: forty thousand clips have some twenty million.
-_MOST_UNPACKED = 1 << 27
-# How workbooks begin: an archive, or Microsoft's older container.
-_WORKBOOKS = (b'PK\x03\x04', b'\xd0\xcf\x11\xe0')
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -43,10 +32,14 @@ class Row:
     Attributes:
         number: Its number as a spreadsheet program shows it, from 1.
         cells: Value by field; every field of the table is there, None where empty.
+        merged: Last row of a merged cell that begins in this row, by field.
+        problem: Why the row cannot be read at all; empty where it can.
     """
 
     number: int
     cells: Mapping[str, Any]
+    merged: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ''
 
 
 @dataclass(frozen=True)
@@ -96,21 +89,23 @@ def read_table(
         MERDataError: The file cannot be read, no sheet has these columns, several
             have, or a heading stands there twice.
     """
-    grids = list(_grids(path))
-    named = [one for one in grids if sheet and one[0].casefold() == sheet.casefold()]
+    sheets = read_sheets(path, lambda rows: _fit(rows, needed))
+    named = [one for one in sheets if sheet and one.name.casefold() == sheet.casefold()]
     found = []
     reasons = []
-    for name, grid in named or grids:
-        header = _find_header(grid, needed)
+    for one in named or sheets:
+        name = one.name
+        merged = _Merged(one)
+        header = _find_header(merged, needed)
         if header is None:
             which = quote(name) if name else 'the table'
-            reasons.append(f'{which} lacks {_lacking(grid, needed)}')
+            reasons.append(f'{which} lacks {_lacking(merged.rows, needed)}')
             continue
         fields = {**needed, **(besides or {})}
         where = f'{path}, sheet {name}' if name else str(path)
-        places = _places(grid[header], fields, f'{where}, row {header + 1}')
-        rows = tuple(_rows(grid, header, fields, places))
-        if kinds := read_kinds(grid, header, places.values()):
+        places = _places(merged.rows[header], fields, f'{where}, row {header + 1}')
+        rows = tuple(_rows(one, merged, header, fields, places))
+        if kinds := read_kinds(merged.rows, header, places.values()):
             rows = tuple(
                 replace(row, cells={**row.cells, 'kind': kinds[row.number]})
                 for row in rows
@@ -195,7 +190,7 @@ def spreadsheets(root: Path) -> list[Path]:
         kept = sorted(name for name in folders if not is_system_folder(name))
         folders[:] = kept if depth < 2 else []
         found += [Path(folder) / name for name in sorted(files)]
-    return list(filter(_is_spreadsheet, found))
+    return list(filter(is_spreadsheet, found))
 
 
 def beside(root: Path) -> list[Path]:
@@ -204,14 +199,7 @@ def beside(root: Path) -> list[Path]:
         found = sorted(path for path in root.resolve().parent.iterdir())
     except OSError:
         return []  # the folder above is a courtesy
-    return list(filter(_is_spreadsheet, found))
-
-
-def _is_spreadsheet(path: Path) -> bool:
-    # Programs leave locks such as ~$sheet.xlsx, and macOS leaves ._sheet.xlsx.
-    if path.name.startswith(('~$', '.')):
-        return False
-    return path.suffix.lower() in ENDINGS and path.is_file()
+    return list(filter(is_spreadsheet, found))
 
 
 def heading(value: Any) -> str:
@@ -224,106 +212,69 @@ def heading(value: Any) -> str:
     return re.sub(r'[^0-9a-z]+', '', text.casefold())
 
 
-def _grids(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
-    """Read all sheets of a file as rows of values, from the first row on."""
-    try:
-        content = read_regular(path, _MOST_BYTES)
-    except FileNotFoundError as error:
-        raise MERDataError(f'{path}: there is no such spreadsheet') from error
-    except OSError as error:
-        raise MERDataError(f'{path}: cannot be read: {error.strerror}') from error
-    if path.suffix.lower() == '.csv':
-        yield _read_csv(path, content)
-        return
-    _refuse_giants(path, content)
-    try:
-        if not content.startswith(_WORKBOOKS):
-            raise WorkbookError('it begins as no workbook does')
-        yield from read_workbook(content)
-    except WorkbookError as error:
-        raise MERDataError(
-            f'{path}: this spreadsheet cannot be read: {error}; save it again'
-        ) from error
+def _fit(rows: list[list[Any]], needed: Columns) -> tuple[int, int]:
+    """How many of the columns the best row has, and how many cells."""
+    return max(
+        (
+            (len(needed) - len(_missing(cells, needed)), len(cells))
+            for cells in rows[:_SEARCHED_ROWS]
+        ),
+        default=(0, 0),
+    )
 
 
-def _refuse_giants(path: Path, content: bytes) -> None:
-    """Refuse a workbook that says of a stray cell far out, by the cell's name."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-            heads = [
-                archive.open(name).read(4096)
-                for name in archive.namelist()
-                if re.fullmatch(r'xl/worksheets/[^/]+\.xml', name)
-            ]
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-        RuntimeError,
-        NotImplementedError,
-    ):
-        return  # not of this kind, or broken: the reader says so
-    if unpacked > _MOST_UNPACKED:
-        raise MERDataError(
-            f'{path}: unpacks to {unpacked / 1e6:,.0f} MB: delete what is not the '
-            f'table, or save it as .csv'
-        )
-    for head in heads:
-        last = re.search(rb'<dimension ref="(?:[A-Z]+[0-9]+:)?([A-Z]+)([0-9]+)"', head)
-        if last is None:
-            continue
-        columns = functools.reduce(lambda n, letter: 26 * n + letter - 64, last[1], 0)
-        if columns * int(last[2]) > MOST_CELLS:
-            cell = (last[1] + last[2]).decode()
-            raise MERDataError(
-                f'{path}: a sheet reaches to cell {cell}: delete the empty rows and '
-                f'columns behind the table, or save it as .csv'
-            )
+class _Merged:
+    """A sheet whose merged cells are filled down.
+
+    Attributes:
+        rows: Its cells. What is merged over several columns fills the first of them.
+        ends: Last row of a merged cell, by its own row and column, from 0.
+        begin: First row of the merged cell that fills a place.
+    """
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.rows = [list(cells) for cells in sheet.rows]
+        self.ends: dict[tuple[int, int], int] = {}
+        self.begin: dict[tuple[int, int], int] = {}
+        for (first, column), (last, _) in sheet.merged:
+            last = min(last, len(self.rows) - 1)
+            if first >= last or len(self.rows[first]) <= column:
+                continue
+            value = self.rows[first][column]
+            self.ends[first, column] = last
+            for number in range(first + 1, last + 1):
+                cells = self.rows[number]
+                cells += [''] * (column + 1 - len(cells))
+                cells[column] = value
+                self.begin[number, column] = first
 
 
-def _read_csv(path: Path, data: bytes) -> tuple[str, list[list[Any]]]:
-    """Read a CSV file; its "sheet" says how, where that is not the usual way."""
-    if sum(map(data.count, (b',', b';', b'\t', b'\n', b'\r'))) > MOST_CELLS:
-        raise MERDataError(f'{path}: has more than {MOST_CELLS:,} cells')
-    for encoding, name in (('utf-8-sig', ''), ('gb18030', 'read as GB 18030')):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        try:
-            grids = [
-                list(csv.reader(io.StringIO(text, newline=''), delimiter=sign))
-                # Where a comma is the decimal sign, semicolons part the columns.
-                for sign in ',;\t'
-            ]
-        except csv.Error as error:
-            raise MERDataError(f'{path}: not a CSV file: {error}') from error
-        return name, max(grids, key=lambda grid: len(grid[0]) if grid else 0)
-    raise MERDataError(f'{path}: not text in UTF-8 or GB 18030: save it as UTF-8')
+def _missing(cells: Sequence[Any], needed: Columns) -> list[str]:
+    """Name the columns that a row of headings does not have."""
+    held = set(map(heading, cells))
+    return [
+        names[0]
+        for names in needed.values()
+        if held.isdisjoint(heading(name) for name in names)
+    ]
 
 
-def _find_header(grid: list[list[Any]], needed: Columns) -> int | None:
-    for number, cells in enumerate(grid[:_SEARCHED_ROWS]):
-        held = {heading(cell) for cell in cells}
-        if all(held & {heading(name) for name in names} for names in needed.values()):
-            return number
-    return None
+def _find_header(merged: _Merged, needed: Columns) -> int | None:
+    fits = [not _missing(cells, needed) for cells in merged.rows[:_SEARCHED_ROWS]]
+    if True not in fits:
+        return None
+    header = fits.index(True)
+    # Headings merged over two rows stand beside others that the second one has alone.
+    below = {row for row, _ in merged.begin}
+    while header + 1 in below and fits[header + 1 : header + 2] == [True]:
+        header += 1
+    return header
 
 
-def _lacking(grid: list[list[Any]], needed: Columns) -> str:
+def _lacking(rows: list[list[Any]], needed: Columns) -> str:
     """Name what the row that fits best lacks."""
     best = min(
-        (
-            [
-                names[0]
-                for names in needed.values()
-                if not {heading(name) for name in names} & set(map(heading, cells))
-            ]
-            for cells in grid[:_SEARCHED_ROWS]
-        ),
+        (_missing(cells, needed) for cells in rows[:_SEARCHED_ROWS]),
         key=len,
         default=[names[0] for names in needed.values()],
     )
@@ -334,7 +285,7 @@ def _places(cells: Sequence[Any], fields: Columns, where: str) -> dict[str, int]
     """Find the column of each field; the first accepted heading wins."""
     headings = [heading(cell) for cell in cells]
     places = {}
-    for field, names in fields.items():
+    for what, names in fields.items():
         for name in map(heading, names):
             if headings.count(name) > 1:
                 raise MERDataError(
@@ -342,21 +293,44 @@ def _places(cells: Sequence[Any], fields: Columns, where: str) -> dict[str, int]
                     f'there {headings.count(name)} times: rename all but one'
                 )
             if name in headings:
-                places[field] = headings.index(name)
+                places[what] = headings.index(name)
                 break
     return places
 
 
 def _rows(
-    grid: list[list[Any]], header: int, fields: Columns, places: Mapping[str, int]
+    sheet: Sheet,
+    merged: _Merged,
+    header: int,
+    fields: Columns,
+    places: Mapping[str, int],
 ) -> Iterator[Row]:
-    for number, cells in enumerate(grid[header + 1 :], header + 2):
-        values = {
-            field: cells[places[field]]
-            if field in places and places[field] < len(cells)
-            else None
-            for field in fields
+    width = len(merged.rows[header])
+    for number, cells in enumerate(merged.rows[header + 1 :], header + 1):
+        values: dict[str, Any] = dict.fromkeys(fields)
+        own = False
+        for what, column in places.items():
+            begin = merged.begin.get((number, column))
+            # A heading over two rows is no value of the second one.
+            if column < len(cells) and (begin is None or begin > header):
+                values[what] = cells[column]
+                own |= begin is None and not _blank(cells[column])
+        # People leave blanks in empty rows, and merge cells over them.
+        if not own:
+            continue
+        ends = {
+            what: merged.ends[number, column] + 1
+            for what, column in places.items()
+            if (number, column) in merged.ends and not _blank(values[what])
         }
-        # People leave blanks in empty rows.
-        if any(str(value).strip() for value in values.values() if value is not None):
-            yield Row(number, values)
+        problem = ''
+        if sheet.text and not all(map(_blank, cells[width:])):
+            problem = (
+                f'has {len(cells)} cells, and the header {width}: put the cell that '
+                f'holds a comma (or what else parts them) into quotation marks'
+            )
+        yield Row(number + 1, values, ends, problem)
+
+
+def _blank(value: Any) -> bool:
+    return value is None or not str(value).strip()

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..annotation import MERDataError
+from .names import Key
 from .walk import Place
-
-#: Name of a clip, its subject first.
-Key = tuple[str, ...]
 
 
 def refuse_trees(root: Path, found: dict[Key, list[Place]]) -> None:

@@ -3,15 +3,18 @@
 A workbook is an archive: a few kilobytes can be gigabytes of cells, or a thousand cells
 of one long text. The reader has no bounds of its own, and ends the process where memory
 does. This file is both sides: run as a script it reads a workbook from standard input
-and writes its sheets as JSON, and needs nothing of this package.
+and writes its sheets as JSON, and needs nothing of this package but ``marks.py``.
 """
 
 import datetime
+import importlib.util
 import io
 import json
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 #: Bytes of memory, cells of a workbook, and characters in them. Tables of this field
@@ -28,14 +31,47 @@ class WorkbookError(ValueError):
     """A workbook that cannot be read; the text says why."""
 
 
-def read_workbook(content: bytes) -> list[tuple[str, list[list[Any]]]]:
+@dataclass(frozen=True)
+class Unreadable:
+    """A cell in which something stands that is no value.
+
+    Attributes:
+        reason: What stands there, and what to do about it.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the reason."""
+        return self.reason
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet of a file.
+
+    Attributes:
+        name: Its name.
+        rows: Its cells from the first row and column on: texts, numbers, truth values,
+            dates, :class:`Unreadable`; an empty one is ``''`` or not there.
+        merged: First row and column, last row and column of merged cells, from 0.
+        text: Whether it is a text file, in which signs part the cells.
+    """
+
+    name: str
+    rows: list[list[Any]]
+    merged: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
+    text: bool = False
+
+
+def read_workbook(content: bytes) -> list[Sheet]:
     """Read all sheets of a workbook.
 
     Args:
         content: An .xlsx, .xls or .ods file.
 
     Returns:
-        Name and rows of each sheet. Cells are texts, numbers, truth values or dates.
+        Its sheets.
 
     Raises:
         WorkbookError: It cannot be read within the bounds of this file.
@@ -59,8 +95,12 @@ def read_workbook(content: bytes) -> list[tuple[str, list[list[Any]]]]:
     if 'error' in answer:
         raise WorkbookError(answer['error'])
     return [
-        (name, [[_decode(cell) for cell in row] for row in rows])
-        for name, rows in answer['sheets']
+        Sheet(
+            name,
+            [[_decode(cell) for cell in row] for row in rows],
+            tuple((tuple(first), tuple(last)) for first, last in merged),
+        )
+        for name, rows, merged in answer['sheets']
     ]
 
 
@@ -70,6 +110,8 @@ def _decode(cell: Any) -> Any:
     ((kind, value),) = cell.items()
     if kind == 'timedelta':
         return datetime.timedelta(seconds=value)
+    if kind == 'unreadable':
+        return Unreadable(value)
     return _DATES[kind].fromisoformat(value)
 
 
@@ -79,19 +121,40 @@ def _encode(cell: Any) -> Any:
     return {type(cell).__name__: cell.isoformat()}
 
 
+def _marks() -> Any:
+    """Load the file beside this one, whose folder is not searched for modules."""
+    path = Path(__file__).with_name('marks.py')
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def _read(content: bytes) -> dict[str, Any]:
     import python_calamine
 
     sheets, cells, letters = [], 0, 0
     try:
         workbook = python_calamine.load_workbook(io.BytesIO(content))
+        marks = _marks()
+        marked = marks.find_marks(content)
         for name in workbook.sheet_names:
-            rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            sheet = workbook.get_sheet_by_name(name)
+            rows = sheet.to_python(skip_empty_area=False)
+            held = marked.get(name, marks.Marks())
+            for (row, column), reason in held.unreadable.items():
+                if row + 1 - len(rows) > MOST_CELLS:
+                    return {'error': 'too many rows'}
+                rows += [[] for _ in range(row + 1 - len(rows))]
+                rows[row] += [''] * (column + 1 - len(rows[row]))
+                rows[row][column] = {'unreadable': reason}
             cells += sum(map(len, rows))
             letters += sum(len(c) for row in rows for c in row if isinstance(c, str))
             if cells > MOST_CELLS or letters > MOST_TEXT:
                 return {'error': 'too many cells, or too much text in them'}
-            sheets.append((name, rows))
+            sheets.append((name, rows, sheet.merged_cell_ranges or held.merged))
     # calamine's errors have no common parent, and a broken file raises any; a panic
     # of its own is no Exception.
     except BaseException as error:

@@ -29,3 +29,18 @@ def test_images_of_another_kind_are_left_alone_and_named(tmp_path):
     assert len(settled) == 1 and settled[0].frames.template == 'img{}.jpg'
     assert [one.field for one in findings] == ['frames']
     assert 'thumb_1.png' in findings[0].reason
+
+
+def test_clips_whose_shift_is_in_doubt_are_left_out(tmp_path):
+    """Each would have other frames; the numbers that are possible are said."""
+    clips = []
+    for n in range(6):
+        folder = tmp_path / f'c{n}'
+        folder.mkdir()
+        for number in range(75, 89):
+            (folder / f'{number + n}.png').touch()
+        clips.append(Clip('s', f'c{n}', 'sad', folder, 47 + n, None, 58 + n, row=n))
+    settled, findings, habits = settle(clips)
+    assert not settled and habits.doubt
+    assert [one.row for one in findings] == list(range(6))
+    assert all('between 28 and 30' in one.reason for one in findings)
