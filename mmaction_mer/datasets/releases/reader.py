@@ -99,6 +99,8 @@ def read_rows(
     read = [_read_row(row, subject) for row in table.rows]
     keys = [key(clip.subject, clip.name) for clip, _ in read]
     found = match_names(keys, places)
+    left = [place for place in keys if place not in found]
+    lost = match_names(left, places.blocked)
     for place, (clip, cell) in zip(keys, read, strict=True):
         meant = found.get(place)
         if cell.sound and isinstance(meant, str):
@@ -108,7 +110,9 @@ def read_rows(
             reading.lost.append(clip)
             continue
         path = places[meant] if isinstance(meant, tuple) else None
-        why_not = '' if path else places.why_not(place, subject)
+        other = lost.get(place)
+        folder = other if isinstance(other, tuple) else place
+        why_not = '' if path else places.why_not(folder, subject)
         clip = replace(clip, path=path, why_not=why_not)
         reading.clips.append(replace(clip, name=name(clip)))
     note_spellings(found, reading)
@@ -116,7 +120,7 @@ def read_rows(
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
         )
-    for place in sorted(places.blocked.keys() - set(keys)):
+    for place in sorted(places.blocked.keys() - lost.values()):
         reason = f'without a row, and {places.blocked[place].why}'
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', reason)

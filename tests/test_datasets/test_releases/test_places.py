@@ -343,6 +343,23 @@ def test_a_row_says_what_stands_in_its_clips_place(fake_releases, tmp_path, read
     assert not {one.clip.row for one in settled} & wanted.keys()
 
 
+def test_a_row_finds_what_stands_in_its_clips_place_by_another_spelling(
+    fake_releases, tmp_path
+):
+    """The sheet says S1 or S01, the folder of the person is 001, a clip's is empty."""
+    truth = fake_releases.write_4dme(tmp_path / '4dme')
+    first = next(row for row in truth.rows if row.subject == 'S03')
+    for folder in sorted((truth.root / 'gray_micro').iterdir()):
+        folder.rename(folder.with_name(f'{int(folder.name[1:]):03}'))
+    empty(truth.root / 'gray_micro' / '003' / first.clip)
+    reading = READERS['4dme'].read(Source(truth.root))
+    clips = {clip.row: clip for clip in reading.clips}
+    assert BROKEN[empty] in clips[first.line].why_not
+    lost = [clip.row for clip in reading.clips if clip.path is None]
+    assert lost == [first.line] and len(reading.clips) == len(truth.rows)
+    assert not [one for one in reading.findings if 'without a row' in one.reason]
+
+
 def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
     """A subject that was not unpacked, or is a link, is named in each of its rows."""
     truth = fake_releases.write_casme2(tmp_path / 'casme2')
