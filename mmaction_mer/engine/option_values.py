@@ -32,8 +32,8 @@ def parse_value(text: str) -> Any:
         ('/x/moved data', [(1, 0.5), 'a b', None])
         >>> parse_value("'/x/a, b'"), parse_value("'a, b',c")
         ('/x/a, b', ['a, b', 'c'])
-        >>> parse_value('006')  # a subject, and no number
-        '006'
+        >>> parse_value('006'), parse_value('6_1_2')  # a subject and a clip
+        ('006', '6_1_2')
     """
     text = text.strip()
     if text[:1] in _QUOTES and _end_of_quote(text, 0) == len(text):
@@ -55,8 +55,11 @@ def _scalar(text: str) -> Any:
         return _WORDS[plain.lower()]
     if plain == 'None':
         return None
-    # Numbers have no zeros before them, names of subjects and clips do.
+    # Numbers have no zeros before them, names of subjects and clips do; and 006_1_2,
+    # which Python would read as 612, has no groups of thousands.
     if re.fullmatch(r'[+-]?0\d+', plain):
+        return text
+    if '_' in plain and not re.fullmatch(r'[+-]?[1-9]\d{0,2}(_\d{3})+', plain):
         return text
     for kind in (int, float):
         try:

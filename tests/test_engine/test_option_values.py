@@ -38,6 +38,9 @@ from mmaction_mer.engine.option_values import parse_value
         ("'(1, 2)'", (1, 2)),
         ('006', '006'),
         ('[006,012]', ['006', '012']),
+        # Clips, of which Python would read the numbers 612 and 1002.
+        ('006_1_2', '006_1_2'),
+        ('[10_02,11]', ['10_02', 11]),
         ('0', 0),
         ('-0.5', -0.5),
         ('  3 ', 3),
