@@ -59,7 +59,9 @@ class Rate:
         """
         if given is None or self.steady:
             return self.fps
-        near = (1 - _NEAR) * self.mean <= given <= (1 + _NEAR) * self.fps
+        # The mean is the higher of both where a few frames come in quick succession.
+        low, high = sorted((self.mean, self.fps))
+        near = (1 - _NEAR) * low <= given <= (1 + _NEAR) * high
         return given if near else self.fps
 
     def agrees(self, given: float) -> bool:

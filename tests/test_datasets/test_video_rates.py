@@ -156,3 +156,18 @@ def test_a_pause_does_not_fill_the_memory(tmp_path):
         open_source(path, limits=Limits(frames=6000))
     with pytest.raises(MERDataError, match='longer than 20 seconds'):
         open_source(path, limits=Limits(seconds=20))
+
+
+@pytest.mark.parametrize('given', [20.0, 22.5, 24.0, 26.0])
+def test_a_given_rate_near_the_mean_is_that_of_the_file(given):
+    """Steps of 50 ms, every third of 20 ms: 20 Hz mostly, 25 Hz on average.
+
+    The mean lies above the rate of most steps. A rate near either is that of the file,
+    so that frames are taken at it: taken at 20 Hz and called 25 Hz, they are a quarter
+    too fast.
+    """
+    rate = measure(np.cumsum([0.0] + [0.05, 0.05, 0.02] * 20), 0.001)
+    assert rate is not None and not rate.steady
+    assert (rate.fps, rate.mean) == (20.0, pytest.approx(25.0))
+    assert rate.sampled_at(given) == given
+    assert rate.sampled_at(200.0) == rate.sampled_at(5.0) == 20.0
