@@ -15,7 +15,7 @@ import numpy as np
 
 from ..motion.limits import ClipLimits, Verdict, judge
 from .annotation import MERDataError, clip_name
-from .clips import depth_note, load_clip, locate, usable_clips
+from .clips import count_frames, depth_note, load_clip, locate, usable_clips
 from .video_reader import decoded_in_order, open_video
 from .video_sampling import frame_notes, rate_notes
 
@@ -140,24 +140,30 @@ def check_clips(
 
 
 def check_limits(
-    rows: Iterable[Mapping[str, Any]], limits: ClipLimits, task: str | None = None
+    rows: Iterable[Mapping[str, Any]],
+    limits: ClipLimits,
+    task: str | None = None,
+    root: str | Path = '',
 ) -> LimitCheck:
     """Compare every clip's length and frame rate with what a pipeline asks for.
 
-    Nothing is read from disk.
+    No picture is read from disk; of videos the time stamps are.
 
     Args:
         rows: Valid rows of an annotation file.
         limits: What the pipeline asks for.
         task: ``metainfo.task_name`` of the file. Where it is micro-expressions, or not
             given, clips that are too long to be any are noted.
+        root: The folder that the paths of the rows start from; empty if they are
+            absolute, as in a :class:`MERDataset`.
 
     Returns:
         Every clip that cannot be used, and what is to be known about the others.
     """
     found, micro = LimitCheck(), is_micro(task)
     for row in rows:
-        verdict, name = judge(limits, row, micro), clip_name(row)
+        name = clip_name(row)
+        verdict = judge(limits, row, micro, _total(row, root))
         if verdict.problem is not None:
             found.problems[name] = f'clip {name}, {verdict.field}: {verdict.problem}'
             continue
@@ -165,6 +171,16 @@ def check_limits(
         if verdict.upper is not None:
             found.lowered[name] = verdict
     return found
+
+
+def _total(row: Mapping[str, Any], root: str | Path) -> int | None:
+    """Count the frames of a clip; None for what is found where frames are read."""
+    if row.get('video') is None:
+        return None
+    try:
+        return count_frames(locate(row, str(root)) if root else row)
+    except MERDataError:
+        return None
 
 
 def is_micro(task: str | None) -> bool:

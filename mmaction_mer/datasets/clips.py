@@ -200,6 +200,24 @@ def _uneven(row: Mapping[str, Any]) -> tuple[str, ...]:
     return () if rate is None or rate.steady else (resampled(rate, row['fps']),)
 
 
+def count_frames(row: Mapping[str, Any]) -> int:
+    """Count the frames of a clip at its frame rate, ``row['fps']``.
+
+    Args:
+        row: A located row, see :func:`locate`.
+
+    Returns:
+        offset - onset + 1; of a video whose frames do not come at a constant rate the
+        number to which it is resampled.
+
+    Raises:
+        MERDataError: The video cannot be read.
+    """
+    if row.get('video') is None:
+        return row['offset'] - row['onset'] + 1
+    return _sampled(row, None)[2]
+
+
 def _sampled(
     row: Mapping[str, Any], max_frames: int | None
 ) -> tuple[np.ndarray, float, int]:

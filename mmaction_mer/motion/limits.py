@@ -84,7 +84,12 @@ class Verdict:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def judge(limits: ClipLimits, row: Mapping[str, Any], micro: bool = False) -> Verdict:
+def judge(
+    limits: ClipLimits,
+    row: Mapping[str, Any],
+    micro: bool = False,
+    total: int | None = None,
+) -> Verdict:
     """Compare a clip's row with what a pipeline asks for.
 
     Args:
@@ -92,6 +97,8 @@ def judge(limits: ClipLimits, row: Mapping[str, Any], micro: bool = False) -> Ve
         row: A row with ``onset``, ``offset`` and ``fps``, and ``apex`` or None.
         micro: Whether the clip is called a micro-expression, so that one of more than
             half a second is noted.
+        total: Number of frames at the rate ``fps``, where it is not that from onset to
+            offset: of a video whose frames do not come at a constant rate.
 
     Returns:
         Whether the clip can be used and what is to be known about it.
@@ -111,7 +118,8 @@ def judge(limits: ClipLimits, row: Mapping[str, Any], micro: bool = False) -> Ve
             problem='not known: give it, leave the clip out, or set model.'
             "data_preprocessor.missing_apex='middle' to take the middle of such clips",
         )
-    total = row['offset'] - row['onset'] + 1
+    if total is None:
+        total = row['offset'] - row['onset'] + 1
     if total < 2:
         return Verdict(
             problem=f'{total} frame(s) from onset {row["onset"]}: motion needs two'

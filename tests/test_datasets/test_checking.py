@@ -2,14 +2,23 @@
 
 import json
 import os
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
 from load_tool import load_tool
+from numbered_videos import write_numbered
 
 from mmaction_mer.datasets.annotation import MERDataError, write_annotation
-from mmaction_mer.datasets.checking import check_clips, frames_root, summarise
+from mmaction_mer.datasets.checking import (
+    check_clips,
+    check_limits,
+    frames_root,
+    summarise,
+)
+from mmaction_mer.datasets.clips import locate
+from mmaction_mer.motion.limits import ClipLimits
 
 
 @pytest.fixture(scope='module')
@@ -132,6 +141,28 @@ def test_videos_are_opened(tmp_path, fake):
     with pytest.raises(MERDataError, match='not a folder'):
         check_clips([row], tmp_path / 'v.avi')
     assert 'cannot be opened' in check_clips([row], tmp_path).problems['fake/sub01/c1']
+
+
+def test_a_pause_in_a_video_makes_a_clip_long(tmp_path):
+    """The kind: as many frames as a short clip has, over a long time.
+
+    60 frames every 33 ms, but for a pause of 25 s: of 26.9 s 16 frames are 0.56 a second.
+    """
+    stamps = [33 * n + (25_000 if n > 29 else 0) for n in range(60)]
+    levels = [20 + 3 * n for n in range(60)]
+    write_numbered(
+        tmp_path / 'pause.mkv', stamps=stamps, tick=Fraction(1, 1000), levels=levels
+    )
+    row = dict(
+        dataset='d', subject='s', clip='c', video='pause.mkv', onset=0, apex=None,
+        offset=59, fps=30.0, label=0,
+    )  # fmt: skip
+    for one, root in ((row, tmp_path), (locate(row, str(tmp_path)), '')):
+        (problem,) = check_limits([one], ClipLimits(), None, root).problems.values()
+        assert 'the clip lasts 26.9' in problem and 'are 0.55' in problem
+    assert not check_limits(
+        [{**row, 'offset': 29}], ClipLimits(), None, tmp_path
+    ).problems
 
 
 def test_frames_are_beside_the_file_or_below_it(tmp_path, fake):

@@ -69,7 +69,9 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
     limits = None if is_macro(task) else ClipLimits()
     if args.config is not None:
         limits = config_limits(args.config)
-    asked = LimitCheck() if limits is None else check_limits(rows, limits, task)
+    asked = LimitCheck()
+    if limits is not None:
+        asked = check_limits(rows, limits, task, root)
     found.problems = {**asked.problems, **found.problems}
     return {
         'annotation': str(args.annotation),

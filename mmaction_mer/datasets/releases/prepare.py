@@ -18,6 +18,7 @@ from ...utils import quote
 from ..annotation import MERDataError
 from ..checking import is_macro, is_micro
 from ..clip_store.sources import digest
+from ..clips import count_frames
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
 from ..out_folder import OutFolder, out_folder
@@ -246,8 +247,10 @@ def _fits(state: _State, job: Job, limits: ClipLimits | None) -> bool:
     """Tell whether a pipeline can use a clip, and add what is to be known of it."""
     if limits is None or is_macro(state.reader.task):
         return True
-    verdict = judge(limits, _row(job), is_micro(state.reader.task))
-    clip = job.settled.clip
+    clip, row, total = job.settled.clip, _row(job), None
+    if job.settled.frames is None and job.crop is None:
+        total = count_frames({**row, 'dataset': 'x', 'video': str(clip.path)})
+    verdict = judge(limits, row, is_micro(state.reader.task), total)
     if verdict.problem is not None:
         state.findings.append(clip.finding(verdict.field, 'skipped', verdict.problem))
         return False
