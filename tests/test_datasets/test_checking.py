@@ -146,7 +146,7 @@ def test_videos_are_opened(tmp_path, fake):
 def test_a_pause_in_a_video_makes_a_clip_long(tmp_path):
     """The kind: as many frames as a short clip has, over a long time.
 
-    60 frames every 33 ms, but for a pause of 25 s: of 26.9 s 16 frames are 0.56 a second.
+    60 frames every 33 ms and a pause of 25 s: 16 frames of 26.9 s are 0.56 a second.
     """
     stamps = [33 * n + (25_000 if n > 29 else 0) for n in range(60)]
     levels = [20 + 3 * n for n in range(60)]
