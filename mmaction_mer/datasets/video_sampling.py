@@ -85,9 +85,11 @@ def rate_notes(index: VideoIndex, fps: float | None = None) -> tuple[str, ...]:
     notes = []
     if not rate.steady:
         notes.append(resampled(rate, fps))
-    if header is not None and abs(header - rate.mean) > 0.01 * rate.mean:
+    # Of few frames the mean is rounded as their stamps are; a steady rate is not.
+    true = rate.fps if rate.steady else rate.mean
+    if header is not None and abs(header - true) > 0.01 * true:
         notes.append(
-            f'the header says {header:.6g} Hz, the time stamps {rate.mean:.6g} Hz: the '
+            f'the header says {header:.6g} Hz, the time stamps {true:.6g} Hz: the '
             f'time stamps count'
         )
     if fps is not None and not rate.agrees(fps):

@@ -55,6 +55,28 @@ def test_a_frame_that_was_dropped_is_no_rounding(tick):
     assert not rate.steady and rate.fps == 30
 
 
+@pytest.mark.parametrize('fps', [24, 25, 30, 50, 60, 90, 100, 120, 144, 200, 240])
+@pytest.mark.parametrize('tick', [1e-3, 1 / 90000])
+def test_a_variable_rate_is_not_that_of_a_rounded_step(fps, tick):
+    """Dropped frames in mkv and webm: 60 Hz has steps of 16 and 17 ms."""
+    times = np.delete(np.arange(240) / fps, [20, 21, 22, 23, 24, 25, 90, 91, 150])
+    rate = measure(np.round(times / tick) * tick, tick)
+    assert not rate.steady and rate.fps == fps
+
+
+@pytest.mark.parametrize('fps', [60, Fraction(60000, 1001), 120])
+@pytest.mark.parametrize('count', [2, 3, 4])
+def test_a_header_that_rounded_stamps_agree_with_is_not_denied(tmp_path, fps, count):
+    """A video of few frames in mkv is 60 Hz by 17 ms, and no note says 58.8."""
+    levels = [60 + 8 * number for number in range(count)]
+    stamps = [round(1000 * number / fps) for number in range(count)]
+    path = write_numbered(
+        tmp_path / 'a.mkv', rate=fps, stamps=stamps, tick=MS, levels=levels
+    )
+    source = open_source(path)
+    assert source.fps == pytest.approx(float(fps), abs=1e-4) and not source.notes
+
+
 @pytest.mark.parametrize(
     'times',
     [[0.0], [0, 0, 0], [0, 2, 1], [0, 1 / 90000, 2 / 90000], [0, 10, 20], [0, np.nan]],
