@@ -63,7 +63,7 @@ def read_table_of_clips(source: Source) -> Reading:
     why_not = {one.path: one.why for one in found_places.others}
     read = [_read_row(row) for row in table.rows]
     without = [clip for clip, path, _ in read if not path]
-    named = _find_by_name(without, all_places, reading)
+    named = _find_by_name(without, [*all_places, *found_places.others], reading)
     ranges = any(clip.onset is not None for clip, _, _ in read)
     for clip, path, cell in read:
         found: list[Path] = []
@@ -81,12 +81,15 @@ def read_table_of_clips(source: Source) -> Reading:
                 cell.fail('clip', meant)
         if len(found) > 1 and cell.sound:
             cell.fail('path', f'{found[0]} or {found[1]}? Add a path')
+        # Those by name are all clips, or none is.
+        lost = [place for place in found if place in why_not]
+        found = [place for place in found if place not in why_not]
+        if not found and not lost:
+            ends = _endings(path) if path else [(clip.subject, clip.name)]
+            lost = next(filter(None, map(blocked.get, ends)), [])
         reason = ''
-        if not found:
-            who, name = clip.subject, clip.name
-            ends = _endings(path) if path else [(who, name), (name,)]
-            for place in next(filter(None, map(blocked.get, ends)), [])[:1]:
-                reason = f'not on disk as a clip: {place} {why_not[place]}'
+        if not found and lost:
+            reason = f'not on disk as a clip: {lost[0]} {why_not[lost[0]]}'
         whole = clip.onset is None and clip.offset is None
         if whole and ranges:
             said = 'neither onset nor offset is given: all of the clip is taken'
@@ -137,9 +140,17 @@ def _read_row(row: Row) -> tuple[Clip, str, CellReader]:
 
 
 def _find_by_name(
-    clips: Sequence[Clip], places: Sequence[Place], reading: Reading
+    clips: Sequence[Clip], places: Sequence[Place | Blocked], reading: Reading
 ) -> dict[Key, list[Path] | str]:
     """Find the clips without a path: below their person's folder, or anywhere.
+
+    A folder that is empty, or packed, has its name nevertheless: none of another
+    spelling stands in for it.
+
+    Args:
+        clips: The clips.
+        places: All clips on disk, and behind them what cannot be read as one.
+        reading: Gets the finding about names that are spelled in two ways.
 
     Returns:
         By subject and clip where it may lie, or why that is not known.
@@ -147,7 +158,12 @@ def _find_by_name(
     keys = [(clip.subject, clip.name) for clip in clips]
     people = {person(who) for who, _ in keys}
     pairs, free = defaultdict(list), defaultdict(list)
+    readable = {place.parts[-2:] for place in places if isinstance(place, Place)}
     for place in places:
+        if isinstance(place, Blocked):
+            # Lists and landmarks may lie in folders that are called like clips.
+            if place.kind == 'documents' or place.parts[-2:] in readable:
+                continue
         if len(place.parts) > 1:
             pairs[place.parts[-2:]].append(place.path)
         # A folder below another person's is that person's clip.

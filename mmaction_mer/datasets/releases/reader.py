@@ -98,7 +98,9 @@ def read_rows(
     reading.findings += left_out
     read = [_read_row(row, subject) for row in table.rows]
     keys = [key(clip.subject, clip.name) for clip, _ in read]
-    found = match_names(keys, places)
+    # A folder that is empty, or packed, has its name nevertheless.
+    packed = [key for key, one in places.blocked.items() if one.kind != 'documents']
+    found = match_names(keys, {*places, *packed})
     for place, (clip, cell) in zip(keys, read, strict=True):
         meant = found.get(place)
         if cell.sound and isinstance(meant, str):
@@ -107,8 +109,9 @@ def read_rows(
         if not cell.sound:
             reading.lost.append(clip)
             continue
-        path = places[meant] if isinstance(meant, tuple) else None
-        why_not = '' if path else places.why_not(place, subject)
+        on_disk = meant if isinstance(meant, tuple) else place
+        path = places.get(on_disk)
+        why_not = '' if path else places.why_not(on_disk, subject)
         clip = replace(clip, path=path, why_not=why_not)
         reading.clips.append(replace(clip, name=name(clip)))
     note_spellings(found, reading)
@@ -116,7 +119,7 @@ def read_rows(
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
         )
-    for place in sorted(places.blocked.keys() - set(keys)):
+    for place in sorted(places.blocked.keys() - set(keys) - set(found.values())):
         reason = f'without a row, and {places.blocked[place].why}'
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', reason)

@@ -215,6 +215,36 @@ def test_ids_that_may_mean_two_folders_are_named(tmp_path, folders):
     assert all(folder in reason for folder in folders)
 
 
+def test_an_empty_folder_keeps_its_name(tmp_path):
+    """A clip that is empty, packed or a link is not replaced by one of another name.
+
+    The row says what stands in its place, whichever way its subject is spelled, and
+    not what stands in that of another person.
+    """
+    root = tmp_path / 'set'
+    frames(root, '001/a', '5/b', '6/b')
+    for empty in ('1/a', '002/c', '004/d'):
+        (root / empty).mkdir(parents=True)
+    (root / '007').mkdir()
+    (root / '007/e.zip').write_bytes(b'PK')
+    names = [('1', 'a'), ('2', 'c'), ('3', 'd'), ('4', 'x'), ('7', 'e')]
+    rows = [[who, clip, 'sad', 2, None, 9, 100] for who, clip in names]
+    good = [['5', 'b', 'sad', 2, None, 9, 100], ['6', 'b', 'happy', 12, None, 20, 100]]
+    book(root / 'x.xlsx', [HEADER, *rows, *good])
+    done = run(root, tmp_path / 'out')
+    assert greys(done, tmp_path / 'out') == {'5/b': [10, 45], '6/b': [60, 100]}
+    why = {
+        one['row']: one['reason']
+        for one in done.report['findings']
+        if one['action'] == 'skipped'
+    }
+    assert sorted(why) == [2, 3, 4, 5, 6]
+    assert 'may be 001/a or 1/a' in why[2]
+    assert '002/c is an empty folder' in why[3]
+    assert why[4] == why[5] == 'not on disk'
+    assert '007/e.zip is an archive' in why[6]
+
+
 def test_subjects_of_4dme_that_lost_their_zeros(fake_releases, tmp_path):
     truth = fake_releases.write_4dme(tmp_path / 'set')
     for row in {row.subject: row for row in truth.rows}.values():
