@@ -22,6 +22,7 @@ WHITES = (255, 1023, 4095, 16383, 65535)
 _ROUNDING = 1 / 512
 _PPM = re.compile(rb'P([2356])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)'
                   rb'(?:\s+|#[^\n]*\n)+(\d+)\s')  # fmt: skip
+_REDUCED, _WIDTH = 254, 256
 _BITS, _PHOTOMETRIC, _COUNT = 258, 262, 277
 _FORMAT, _LARGEST = 339, 341
 _FORMATS = {2: 'signed integers', 3: 'floating-point numbers', 4: 'unknown samples'}
@@ -91,6 +92,16 @@ def _tiff_tags(payload: bytes) -> dict[int, int]:
         directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if big else 8))
         file.seek(directory.next)
         directory.load(file)
+        if directory.next:
+            second = TiffImagePlugin.ImageFileDirectory_v2(payload[: 16 if big else 8])
+            file.seek(directory.next)
+            second.load(file)
+            # A smaller copy of the first picture is no other picture.
+            if _WIDTH in second and not second.get(_REDUCED, 0) & 1:
+                raise SampleError(
+                    'holds more than one picture, and a frame is one: save each of '
+                    'them as a file of its own'
+                )
     tags = {}
     for tag in (_BITS, _PHOTOMETRIC, _COUNT, _FORMAT, _LARGEST):
         value = directory.get(tag)

@@ -212,7 +212,7 @@ def _build(path: str, watch: Watch | None) -> VideoIndex:
             f'cannot be decoded after 0 frames ({index.damage}); the file is damaged '
             f'or was cut out of another: copy it again, or convert it'
             if index.damage
-            else 'holds no picture that can be shown'
+            else 'holds no frames that can be shown'
         )
     return index
 

@@ -125,6 +125,8 @@ def frame_notes(index: VideoIndex) -> tuple[str, ...]:
 
 
 def _no_rate(index: VideoIndex) -> str:
+    if len(index) == 1:
+        return 'holds one frame, but a movement needs two or more'
     header = index.header_fps
     said = f'the header says {header:.6g} Hz, but ' if header else ''
     return (

@@ -49,23 +49,25 @@ def read_limits(
     ClipLimits(most=None, length=None, low=0.4, high=3.0, fps=None, apex=False)
     """
     found: dict[str, Any] = dict(most=None, length=None, low=None, high=None)
-    packed = True
+    magnified = False  # before the model is given them
     for transform in pipeline:
         kind = _name(transform)
         if kind in _DRAWING:
             return None
         if kind == 'LoadMERFrames':
             found['most'] = transform.get('max_frames', ClipLimits.most)
-        elif kind == 'StandardizeLength':
+        elif kind == 'StandardizeLength' and not magnified:
             found['length'] = transform.get('length', ClipLimits.length)
         elif kind == 'EulerianMagnification':
-            packed = transform.get('output', 'motion') != 'motion'
+            magnified = True
             found.update({one: transform.get(one, getattr(ClipLimits, one))
                           for one in ('low', 'high', 'fps')})  # fmt: skip
+        elif kind == 'PackMERInputs' and not magnified:
+            found['fps'] = transform.get('fps')
     given = (model or {}).get('data_preprocessor')
     asks = getattr(_class(given) or _default(model), 'clip_limits', None)
-    if asks is not None and packed:
-        # The clips are filtered on the device, if not before.
+    if asks is not None and not magnified:
+        # The clips are filtered on the device, if not before; never twice.
         found.update(asks(given if isinstance(given, Mapping) else {}))
     try:
         return ClipLimits(**found)

@@ -169,7 +169,7 @@ class _Folder(Source):
         self.fps = _needed(fps, self.name)
         held = list_images(path)
         self.pictures = ClipPictures([str(path / one) for one in held.files.values()])
-        chosen, self.notes = _in_time([*held.files], self.fps)
+        chosen, self.notes = _in_time([*held.files], self.name, limits)
         self.files = [str(path / held.files[number]) for number in chosen]
         self.count = len(self.files)
         if others := held.strangers:
@@ -194,30 +194,38 @@ class _Folder(Source):
             yield picture
 
 
-def _in_time(numbers: list[int], fps: float) -> tuple[list[int], list[str]]:
+def _in_time(
+    numbers: list[int], name: str, limits: Limits
+) -> tuple[list[int], list[str]]:
     """Bring the frames of a folder to one rate, as training does.
-
-    Where most numbers are missing, they count something else than frames.
 
     Args:
         numbers: Frame numbers that exist, rising.
-        fps: Frames per second.
+        name: The folder, for messages.
+        limits: How many frames are read.
 
     Returns:
         The frame numbers to read, and what has to be said of them.
+
+    Raises:
+        MERDataError: There are too many numbers from the first to the last.
     """
     first, last = numbers[0], numbers[-1]
     total = last - first + 1
     missing = total - len(numbers)
     if not missing:
         return numbers, []
-    if missing > len(numbers):
-        return numbers, [
-            f'of the numbers {first}..{last} in the names of the frames only '
-            f'{len(numbers)} are there: they are taken for a row of frames without '
-            f'gaps, at {fps:g} frames a second'
-        ]
+    if total > limits.frames:
+        raise MERDataError(
+            f'{name}: {missing} of the frames {first}..{last} are missing, and up to '
+            f'{limits.frames} frames are read: number the pictures one by one'
+        )
     note = f'{missing} of the frames {first}..{last} are missing: the nearest stand in'
+    if missing > len(numbers):
+        note += (
+            '; if the names count something else than frames, number the pictures one '
+            'by one'
+        )
     return choose_frames(numbers, first, last).tolist(), [note]
 
 

@@ -26,7 +26,8 @@ class ClipLimits:
         length: ``length`` of ``StandardizeLength``; None leaves the number as it is.
         low: Lower edge of the pass band in Hz; None where nothing is filtered.
         high: Upper edge of the pass band in Hz; likewise.
-        fps: Frame rate in Hz that is used whatever the clip's; None takes the clip's.
+        fps: Frame rate of the recordings in Hz, whatever the rows say; None takes
+            theirs.
         apex: Whether a clip without an apex cannot be used.
 
     Raises:
@@ -115,10 +116,11 @@ def judge(limits: ClipLimits, row: Mapping[str, Any], micro: bool = False) -> Ve
         return Verdict(
             problem=f'{total} frame(s) from onset {row["onset"]}: motion needs two'
         )
-    seconds, notes = (total - 1) / row['fps'], []
+    fps = limits.fps or row['fps']
+    seconds, notes = (total - 1) / fps, []
     lasts = (
         f'the clip lasts {seconds:.2f} s (frames {row["onset"]} to {row["offset"]} at '
-        f'{row["fps"]:g} Hz)'
+        f'{fps:g} Hz)'
     )
     if micro and seconds > LONGEST_MICRO + 1e-9:
         notes.append(
@@ -138,7 +140,7 @@ def judge(limits: ClipLimits, row: Mapping[str, Any], micro: bool = False) -> Ve
             )
     if limits.low is None or limits.high is None:
         return Verdict(notes=tuple(notes))
-    rate = limits.fps or effective_fps(row['fps'], total, count)
+    rate = effective_fps(fps, total, count)
     shown = f'its {count} frames are {rate:.3g} a second'
     try:
         (_, upper), change = clamp_band(rate, limits.low, limits.high)
@@ -157,12 +159,12 @@ def judge(limits: ClipLimits, row: Mapping[str, Any], micro: bool = False) -> Ve
                 f'{limits.high:g} Hz, is lowered to {upper:.3g} Hz',
             )
         )
-    elif limits.fps is None and 0.99 * row['fps'] / 2 < limits.high:
+    elif 0.99 * fps / 2 < limits.high:
         notes.append(
             (
                 'fps',
-                f'{total} frames at {row["fps"]:g} Hz show motion up to '
-                f'{row["fps"] / 2:.3g} Hz, less than the pass band, {limits.band}; '
+                f'{total} frames at {fps:g} Hz show motion up to '
+                f'{fps / 2:.3g} Hz, less than the pass band, {limits.band}; '
                 f'between them it is interpolated',
             )
         )

@@ -94,8 +94,10 @@ def test_numbers_that_do_not_count_frames_are_said(tmp_path):
     """Time stamps in milliseconds, every tenth number: most numbers are missing."""
     write(tmp_path, numbered('t{}.png', [0, 10, 20, 30]))
     source = open_source(tmp_path, fps=25)
-    assert shown(source.frames()) == [0, 10, 20, 30]
-    assert 'only 4 are there' in source.notes[0] and '25 frames a' in source.notes[0]
+    filled = [0] * 6 + [10] * 10 + [20] * 10 + [30] * 5
+    assert shown(source.frames()) == filled
+    assert '27 of the frames 0..30 are missing' in source.notes[0]
+    assert 'count something else than frames' in source.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -233,3 +235,28 @@ def test_many_names_take_little_time():
     names = [f'2024-11-14 cam 2 subject 17 frame {n}.png' for n in range(50_000)]
     named = by_number(names)
     assert len(named.files) == 50_000 and named.others == ()
+
+
+def test_prediction_fills_as_training_does_where_most_numbers_are_missing(
+    tmp_path, fake
+):
+    """Every fourth frame of a clip is there: its time is the same for both."""
+    numbers = range(1, 42, 4)
+    for number in numbers:
+        grey = np.full((32, 32, 3), 5 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f'img{number}.png'), grey)
+    row = fake.row(frame_dir=str(tmp_path), filename_tmpl='img{}.png', onset=1,
+                   apex=None, offset=41)  # fmt: skip
+    trained = [frame[0, 0, 0] for frame in load_clip(row)['imgs']]
+    source = open_source(tmp_path, 100.0)
+    assert [frame[0, 0, 0] for frame in source.frames()] == trained
+    assert len(trained) == 41 and trained[:4] == [5, 5, 5, 25]
+    assert source.notes[0].startswith('30 of the frames 1..41 are missing')
+
+
+def test_numbers_that_are_far_apart_ask_for_no_memory(tmp_path):
+    """Numbers may be times of day, or what a name holds of a camera."""
+    for number in (1, 2, 10**15):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.zeros((32, 32, 3), np.uint8))
+    with pytest.raises(MERDataError, match='number the pictures one by one'):
+        open_source(tmp_path, 100.0)

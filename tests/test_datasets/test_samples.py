@@ -287,3 +287,25 @@ def test_a_damaged_frame_outside_the_clip_changes_nothing(tmp_path, fake):
     write_clip(tmp_path / 'c', {'0.png': b'junk', '3.png': b'', **files})
     clip = load_clip(row_of(fake, tmp_path, '{}.png', 1, 2))
     assert [int(image.mean()) for image in clip['imgs']] == [200, 200]
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+def test_a_file_of_several_pictures_is_no_frame(bits):
+    """A TIFF stack gave its first page for all; a smaller copy of one is harmless."""
+    first, second = (
+        Image.fromarray(np.full((32, 32), level, f'uint{bits}')) for level in (90, 200)
+    )
+    file = io.BytesIO()
+    first.save(file, 'TIFF', save_all=True, append_images=[second])
+    with pytest.raises(PictureError, match='holds more than one picture'):
+        decode(file.getvalue())
+    stack = bytearray(file.getvalue())
+    place = len(stack) + len(stack) % 2
+    # The pointer to the second page follows the entries of the first.
+    start = int.from_bytes(stack[4:8], 'little')
+    pointer = start + 2 + 12 * int.from_bytes(stack[start : start + 2], 'little')
+    stack[pointer : pointer + 4] = place.to_bytes(4, 'little')
+    stack += bytes(place - len(stack)) + struct.pack(
+        '<HHHIIHHIII', 2, 254, 4, 1, 1, 256, 4, 1, 16, 0
+    )
+    assert decode(bytes(stack)).mean() == 90

@@ -7,6 +7,7 @@ at the first batch that holds a clip which pipeline and model cannot use.
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from load_tool import load_tool
 from mmaction.registry import RUNNERS
@@ -19,7 +20,8 @@ from mmaction_mer.engine.config_limits import (
     read_limits,
 )
 from mmaction_mer.engine.loso_plan import make_plan
-from mmaction_mer.motion.limits import ClipLimits
+from mmaction_mer.motion import StandardizeLength, frame_rate
+from mmaction_mer.motion.limits import ClipLimits, judge
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILTERED = dict(data_preprocessor=dict(type='MERDataPreprocessor'))
@@ -122,11 +124,36 @@ def test_what_pipelines_and_models_ask_for():
     assert read_limits(load, None) == ClipLimits(length=32, low=None, high=None)
     pre = dict(type='mmaction.MERDataPreprocessor', high=3.0)
     assert read_limits(load, dict(data_preprocessor=pre)).high == 3.0
-    # Magnified frames are filtered once more on the device; motion is not.
+    # Neither motion nor magnified frames are filtered once more on the device.
     own = dict(type='EulerianMagnification', low=1.0, high=2.0)
-    assert read_limits([*load, own], model).low == 1.0
-    assert read_limits([*load, {**own, 'output': 'imgs'}], model).low == 0.4
+    for output in ('motion', 'imgs'):
+        assert read_limits([*load, {**own, 'output': output}], model).low == 1.0
+    # What comes behind the filter does not change the frames that it was given.
+    assert read_limits([own, load[1]], None).length is None
     assert read_limits([dict(type='SampleFrames'), *load], model) is None
+
+
+@pytest.mark.parametrize('fps', [None, 30.0, 120.0])
+@pytest.mark.parametrize('packed', [True, False])
+def test_the_rate_is_the_one_that_the_filter_is_given(fps, packed):
+    """A rate given in the config is the recording's, not that of 16 sampled frames.
+
+    25 s at 30 Hz become 16 frames at 0.6 Hz, whatever of the config says the 30 Hz:
+    they hold no motion above 0.3 Hz.
+    """
+    row = dict(dataset='toy', subject='s', clip='c', onset=0, apex=None, offset=750)
+    row['fps'] = 30.0
+    load = [dict(type='LoadMERFrames', max_frames=None), dict(type='StandardizeLength')]
+    last = dict(type='EulerianMagnification', fps=fps)
+    if packed:
+        last = dict(type='PackMERInputs', fps=fps)
+    verdict = judge(read_limits([*load, last], dict(type='MPTRecognizer')), row)
+
+    results = dict(row, imgs=[np.zeros((2, 2, 3), np.uint8)] * 751, frame_step=1.0)
+    results = StandardizeLength()(results)
+    assert verdict.rate == pytest.approx(frame_rate(results, fps))
+    assert verdict.rate == pytest.approx((fps or 30.0) / 50)
+    assert (verdict.problem is None) == (fps == 120.0)
 
 
 def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):

@@ -63,7 +63,7 @@ def predicted(model, clips, **facts):
     for number in range(len(clips)):
         each = {name: values[number] for name, values in facts.items()}
         sample = PackMERInputs()(
-            {'imgs': [np.zeros((8, 8, 3), np.uint8)], 'label': 0, **each}
+            {'imgs': [np.zeros((8, 8, 3), np.uint8)] * 2, 'label': 0, **each}
         )
         samples.append(sample['data_samples'])
     data = model.data_preprocessor(dict(inputs=dict(clip=clips), data_samples=samples))

@@ -98,7 +98,9 @@ def test_slow_cameras_and_short_clips():
 
 def test_a_rate_of_its_own_and_no_filter():
     row = clip(100, 830, 30.0)
-    assert judge(ClipLimits(fps=25.0), row).problem is None
+    # The filter is given the recording's rate over the step between frames.
+    assert judge(ClipLimits(fps=25.0), row).problem is not None
+    assert judge(ClipLimits(fps=200.0), row).rate == pytest.approx(200 * 15 / 730)
     assert judge(ClipLimits(low=None, high=None), row).problem is None
     assert judge(ClipLimits(length=64), row).problem is None
     assert judge(ClipLimits(low=0.2), row).upper == pytest.approx(0.305, abs=5e-4)

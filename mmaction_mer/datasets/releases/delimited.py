@@ -41,27 +41,36 @@ def read_delimited(
     hint = _HINT.match(text)
     if hint is not None:
         text = text[hint.end() :]
-    grids, reasons = [], []
+    best: tuple[Any, bool, list[list[str]]] | None = None
+    reasons = []
     for sign in hint[1] if hint else _SIGNS:
-        rows = []
-        reader = csv.reader(io.StringIO(text, newline=''), delimiter=sign, strict=True)
-        try:
-            for row in reader:
-                kept = map(_KEPT.fullmatch, row)
-                rows.append([k[1] if k else x for k, x in zip(kept, row, strict=True)])
-        except csv.Error as error:
-            reasons.append(f'row {len(rows) + 1}: {error}')
-            # Where the sign is not that of the file, its quotation marks are none.
-            grids.append((fit(rows), False, rows))
-        else:
-            grids.append((fit(rows), True, rows))
-    _, whole, rows = max(grids, key=lambda grid: grid[:2])
+        rows, reason = _rows(text, sign)
+        reasons += [reason] if reason else []
+        # Where the sign is not that of the file, its quotation marks seem wrong.
+        found = fit(rows), not reason, rows
+        if best is None or found[:2] > best[:2]:
+            best = found
+    assert best is not None
+    _, whole, rows = best
     if not whole:
         raise MERDataError(
             f'{path}: not a CSV file: {"; ".join(dict.fromkeys(reasons))}: is a '
             f'quotation mark missing or too many?'
         )
     return Sheet(name, rows, text=True)
+
+
+def _rows(text: str, sign: str) -> tuple[list[list[str]], str]:
+    """Return the rows that can be read, and why no more can; empty if all are."""
+    rows = []
+    reader = csv.reader(io.StringIO(text, newline=''), delimiter=sign, strict=True)
+    try:
+        for row in reader:
+            kept = map(_KEPT.fullmatch, row)
+            rows.append([k[1] if k else x for k, x in zip(kept, row, strict=True)])
+    except csv.Error as error:
+        return rows, f'row {len(rows) + 1}: {error}'
+    return rows, ''
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:

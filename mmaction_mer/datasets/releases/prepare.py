@@ -2,7 +2,9 @@
 
 ``annotations.json`` has the release's usual labels, ``annotations_<labels>.json`` the
 others; all share ``frames/``. Nothing is guessed: what cannot be used is listed in
-``report.md`` and ``report.json`` with its row, clip, field and reason.
+``report.md`` and ``report.json`` with its row, clip, field and reason. Where a run
+fails and what was prepared before stays, its report does too: that of the run that
+failed is ``report_failed.md`` and ``report_failed.json``.
 """
 
 from collections import Counter
@@ -31,6 +33,7 @@ from .video_rates import settle_rate
 from .walk import archive_stem
 
 SMALLEST, LARGEST = 32, 2048
+_FAILED = 'report_failed'
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,9 @@ def prepare(reader: Reader, source: Source, out: Path, options: Options) -> Prep
                 swap.put(*job.names)
         files = swap.publish(contents)
         swap.close()
+        write_report(folder.path, report)
+        for ending in ('json', 'md'):
+            (folder.path / f'{_FAILED}.{ending}').unlink(missing_ok=True)
         # Clips that the release still names may only be away for a while.
         named = {(clip.subject, clip.name) for clip in reading.clips}
         folder.remove_clips(but=named)
@@ -254,7 +260,10 @@ def _fits(state: _State, job: Job, limits: ClipLimits | None) -> bool:
 def _conclude(
     state: _State, used: Sequence[Clip], faces: dict[str, int], options: Options
 ) -> tuple[Sequence[LabelMap], Report]:
-    """Write the report of how it stands, and refuse to go on if too much is lost."""
+    """Report how it stands, and refuse to go on if too much is lost.
+
+    What an earlier run has prepared keeps its own report until it is replaced.
+    """
     maps = LABEL_MAPS.get(state.reader.labels) or _own_map(used)
     title = state.reader.title
     report = make_report(
@@ -268,11 +277,14 @@ def _conclude(
         state.findings,
         faces,
     )
-    write_report(state.out.path, report)
-    where = state.out.path / 'report.md'
+    kept = bool(state.out.annotations())
+    where = state.out.path / f'{_FAILED if kept else "report"}.md'
     rows, left_out = max(state.reading.rows, len(used)), report['skipped']
     allowed = rows // 2 if options.max_skipped is None else options.max_skipped
-    if not used or left_out > allowed:
+    lost = not used or left_out > allowed
+    if lost or not maps or not kept:
+        write_report(state.out.path, report, where.stem)
+    if lost:
         sheet = f' ({state.reading.source})' if state.reading.source else ''
         raise MERDataError(
             f'{len(used)} of {rows} clips{sheet} can be used, {left_out} are left out'

@@ -70,10 +70,10 @@ def _writable(finding: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_report(folder: Path, report: Report) -> None:
-    """Write ``report.json`` and ``report.md``."""
-    write_json(folder / 'report.json', report)
-    atomic_write(folder / 'report.md', as_markdown(report))
+def write_report(folder: Path, report: Report, name: str = 'report') -> None:
+    """Write a report as a JSON file and as a Markdown file of one name."""
+    write_json(folder / f'{name}.json', report)
+    atomic_write(folder / f'{name}.md', as_markdown(report))
 
 
 def compare(

@@ -343,6 +343,23 @@ def test_a_row_says_what_stands_in_its_clips_place(fake_releases, tmp_path, read
     assert not {one.clip.row for one in settled} & wanted.keys()
 
 
+def test_a_row_finds_what_stands_in_its_clips_place_by_another_spelling(
+    fake_releases, tmp_path
+):
+    """The sheet says S1 or S01, the folder of the person is 001, a clip's is empty."""
+    truth = fake_releases.write_4dme(tmp_path / '4dme')
+    first = next(row for row in truth.rows if row.subject == 'S03')
+    for folder in sorted((truth.root / 'gray_micro').iterdir()):
+        folder.rename(folder.with_name(f'{int(folder.name[1:]):03}'))
+    empty(truth.root / 'gray_micro' / '003' / first.clip)
+    reading = READERS['4dme'].read(Source(truth.root))
+    clips = {clip.row: clip for clip in reading.clips}
+    assert BROKEN[empty] in clips[first.line].why_not
+    lost = [clip.row for clip in reading.clips if clip.path is None]
+    assert lost == [first.line] and len(reading.clips) == len(truth.rows)
+    assert not [one for one in reading.findings if 'without a row' in one.reason]
+
+
 def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
     """A subject that was not unpacked, or is a link, is named in each of its rows."""
     truth = fake_releases.write_casme2(tmp_path / 'casme2')
@@ -362,6 +379,23 @@ def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
             assert clip.path and not clip.why_not
     notes = {one.clip for one in reading.findings if one.field == 'frames'}
     assert notes == {'Cropped/sub01', 'Cropped/sub02'}
+
+
+def test_an_empty_clip_is_not_replaced_by_another_spelling(fake_releases, tmp_path):
+    """An empty folder of that very name is the clip's, though one alike has frames."""
+    truth = fake_releases.write_casme2(tmp_path)
+    row = truth.rows[0]
+    reading = READERS['casme2'].read(Source(truth.root))
+    (clip,) = [one for one in reading.clips if one.row == row.line]
+    assert '0' in clip.path.name
+    clip.path.rename(clip.path.with_name(clip.path.name.replace('P0', 'P')))
+    clip.path.mkdir()
+    (now,) = [
+        one
+        for one in READERS['casme2'].read(Source(truth.root)).clips
+        if one.row == row.line
+    ]
+    assert now.path is None and now.why_not.endswith('is an empty folder')
 
 
 def test_labelled_folders_of_any_set(fake_releases, tmp_path):

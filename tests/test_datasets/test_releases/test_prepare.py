@@ -597,7 +597,31 @@ def test_a_release_that_went_away_takes_nothing_along(mini, tmp_path):
         run_mini(mini, out)
     after = files_below(out)
     changed = {str(name) for name in before if before[name] != after.get(name)}
-    assert changed <= {'report.md', 'report.json', '.prepare/release.json'}
+    assert changed <= {'.prepare/release.json'}
+
+
+def test_what_stays_keeps_its_report_when_a_rerun_fails(mini, tmp_path):
+    """A report is that of the annotations beside it, of a failed run or a good one."""
+    out = tmp_path / 'out'
+    run_mini(mini, out)
+    before = (out / 'report.json').read_bytes(), (out / 'report.md').read_bytes()
+    away = tmp_path / 'away'
+    shutil.copytree(mini, away)
+    for path in (mini / 'p1').glob('*/*'):
+        path.unlink()
+    shutil.rmtree(mini / 'p2' / 'a')
+    with pytest.raises(MERDataError, match=r'report_failed\.md says why'):
+        run_mini(mini, out)
+    assert before == (
+        (out / 'report.json').read_bytes(),
+        (out / 'report.md').read_bytes(),
+    )
+    failed = json.loads((out / 'report_failed.json').read_text())
+    assert failed['skipped'] > json.loads(before[0])['skipped']
+    shutil.copytree(away, mini, dirs_exist_ok=True)
+    run_mini(mini, out)
+    assert (out / 'report.json').read_bytes() == before[0]
+    assert not [*out.glob('report_failed.*')]
 
 
 def test_clips_that_are_away_for_a_while_are_kept(mini, tmp_path):
