@@ -11,7 +11,7 @@ from .workbook import Unreadable
 
 # What stands where a value is not known.
 _NOT_GIVEN = frozenset(
-    {'', '/', '-', '--', '\\', 'n/a', 'na', 'nan', 'none', 'null', '?'}
+    {'', '/', '-', '--', '–', '—', '\\', 'n/a', 'na', 'nan', 'none', 'null', '?'}
 )
 _SPLIT_AUS = re.compile(r'[+,;、]')
 _DECIMAL = re.compile(r'[0-9]+(\.[0-9]*)?')

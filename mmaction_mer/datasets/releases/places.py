@@ -62,7 +62,7 @@ class Places(dict[Key, Path]):
         found = self.blocked.get(key)
         for one in [] if found else [*self.others, *self.blocked.values()]:
             own = len(one.parts) > 1 and one.parts[-1].casefold() in names
-            if is_persons(one.parts[-2 if own else -1]):
+            if one.parts and is_persons(one.parts[-2 if own else -1]):
                 found = one
                 break
         if found is None:

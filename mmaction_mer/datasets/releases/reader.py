@@ -98,9 +98,12 @@ def read_rows(
     reading.findings += left_out
     read = [_read_row(row, subject) for row in table.rows]
     keys = [key(clip.subject, clip.name) for clip, _ in read]
-    # A folder that is empty, or packed, has its name nevertheless.
+    # A folder that is empty, or packed, has its name nevertheless: none of another
+    # spelling stands in for it. Lists may lie in folders that are called like clips.
     packed = [key for key, one in places.blocked.items() if one.kind != 'documents']
     found = match_names(keys, {*places, *packed})
+    left = [place for place in keys if place not in found]
+    lost = match_names(left, places.blocked)
     for place, (clip, cell) in zip(keys, read, strict=True):
         meant = found.get(place)
         if cell.sound and isinstance(meant, str):
@@ -109,9 +112,10 @@ def read_rows(
         if not cell.sound:
             reading.lost.append(clip)
             continue
-        on_disk = meant if isinstance(meant, tuple) else place
-        path = places.get(on_disk)
-        why_not = '' if path else places.why_not(on_disk, subject)
+        folder = found.get(place, lost.get(place))
+        folder = folder if isinstance(folder, tuple) else place
+        path = places.get(folder)
+        why_not = '' if path else places.why_not(folder, subject)
         clip = replace(clip, path=path, why_not=why_not)
         reading.clips.append(replace(clip, name=name(clip)))
     note_spellings(found, reading)
@@ -119,7 +123,8 @@ def read_rows(
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
         )
-    for place in sorted(places.blocked.keys() - set(keys) - set(found.values())):
+    claimed = {*found.values(), *lost.values()}
+    for place in sorted(places.blocked.keys() - claimed):
         reason = f'without a row, and {places.blocked[place].why}'
         reading.findings.append(
             Finding(None, '/'.join(place), 'frames', 'noted', reason)

@@ -381,6 +381,23 @@ def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
     assert notes == {'Cropped/sub01', 'Cropped/sub02'}
 
 
+def test_an_empty_clip_is_not_replaced_by_another_spelling(fake_releases, tmp_path):
+    """An empty folder of that very name is the clip's, though one alike has frames."""
+    truth = fake_releases.write_casme2(tmp_path)
+    row = truth.rows[0]
+    reading = READERS['casme2'].read(Source(truth.root))
+    (clip,) = [one for one in reading.clips if one.row == row.line]
+    assert '0' in clip.path.name
+    clip.path.rename(clip.path.with_name(clip.path.name.replace('P0', 'P')))
+    clip.path.mkdir()
+    (now,) = [
+        one
+        for one in READERS['casme2'].read(Source(truth.root)).clips
+        if one.row == row.line
+    ]
+    assert now.path is None and now.why_not.endswith('is an empty folder')
+
+
 def test_labelled_folders_of_any_set(fake_releases, tmp_path):
     """Copies, empty folders and archives where folders are the labels."""
     root = tmp_path / 'set'
@@ -504,6 +521,18 @@ def test_file_names_with_backslashes_are_explained(fake_releases, tmp_path):
             clip.rename(again.root / f'Cropped\\{folder.name}\\{clip.name}')
     shutil.rmtree(again.root / 'Cropped')
     assert all(clip.path for clip in READERS['casme2'].read(Source(again.root)).clips)
+
+
+def test_a_backslash_in_the_root_is_nobodys(fake_releases, tmp_path):
+    """A file that is named as of a folder without a name stands in no clip's place."""
+    truth = fake_releases.write_casme2(tmp_path / 'casme2')
+    row = next(row for row in truth.rows if row.outcome == 'kept')
+    picture = next((truth.root / row.folder).iterdir())
+    shutil.copy(picture, truth.root / f'\\1{picture.suffix}')
+    shutil.rmtree(truth.root / row.folder)
+    reading = READERS['casme2'].read(Source(truth.root))
+    clip = next(clip for clip in reading.clips if clip.row == row.line)
+    assert clip.path is None and clip.why_not == 'not on disk'
 
 
 def test_a_partial_download_names_the_option(fake_releases, tmp_path):
