@@ -250,7 +250,7 @@ def run_two_processes(script, tmp_path):
     environment = {**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
     environment['PYTHONPATH'] = str(Path(__file__).parents[1])
     done = subprocess.run(
-        launch, env=environment, capture_output=True, text=True, timeout=240
+        launch, env=environment, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
 
