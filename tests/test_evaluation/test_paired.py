@@ -1,11 +1,11 @@
 """The paired comparison: against values that are computed in another way here."""
 
 import json
-from itertools import product
 from math import comb
 
 import numpy as np
 import pytest
+from toy_predictions import toy_predictions
 
 from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.functional import scores
@@ -21,17 +21,7 @@ LABEL = 'selected on the test subject'
 
 
 def run(seed, share=0.7, subjects=6, clips=5):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for subject, clip in product(range(subjects), range(clips)):
-        label = (subject + clip) % 3
-        guess = label if rng.random() < share else int(rng.integers(3))
-        rows.append({
-            'dataset': 'samm', 'subject': f's{subject}', 'clip': f'c{clip}',
-            'label': label, 'prediction': guess,
-            'probabilities': [float(index == guess) for index in range(3)],
-        })  # fmt: skip
-    return rows
+    return toy_predictions(seed, share, subjects, clips)
 
 
 def scores_of(lines):

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.stats import permutation_test
+from toy_predictions import toy_predictions
 
 from mmaction_mer.evaluation.functional import scores
 from mmaction_mer.evaluation.paired import COMPARED, compare_runs, format_comparison
@@ -16,17 +17,7 @@ from mmaction_mer.evaluation.sign_flip import MOST_EXACT, sign_flip_p, smallest_
 
 
 def run(seed, subjects, share=0.6, clips=4):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for subject, clip in product(range(subjects), range(clips)):
-        label = (subject + clip) % 3
-        guess = label if rng.random() < share else int(rng.integers(3))
-        rows.append({
-            'dataset': 'samm', 'subject': f's{subject}', 'clip': f'c{clip}',
-            'label': label, 'prediction': guess,
-            'probabilities': [float(index == guess) for index in range(3)],
-        })  # fmt: skip
-    return rows
+    return toy_predictions(seed, share, subjects, clips)
 
 
 def apart(pairs, flipped):
