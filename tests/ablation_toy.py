@@ -7,7 +7,7 @@ import numpy as np
 from mmaction_mer.evaluation.predictions import write_predictions
 from mmaction_mer.evaluation.report import pool
 from mmaction_mer.evaluation.seeds import summarize_seeds
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.json_files import write_json
 
 CLASSES = ['negative', 'positive', 'surprise']
 

@@ -10,14 +10,11 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmaction_mer.datasets.synthme import (
-    Nuisance,
-    Timing,
-    render_clip,
-    render_texture,
-    sample_identity,
-)
-from mmaction_mer.engine.slim_checkpoint import slim_state_dict, write_checkpoint
+from mmaction_mer.datasets.synthme.clip import Timing, render_clip
+from mmaction_mer.datasets.synthme.face import render_texture
+from mmaction_mer.datasets.synthme.identity import sample_identity
+from mmaction_mer.datasets.synthme.nuisance import Nuisance
+from mmaction_mer.models.utils.slim_checkpoint import slim_state_dict, write_checkpoint
 
 CLASSES = ['negative', 'positive', 'surprise']
 CONFIG = 'configs/mpt_vit-tiny_synthme.py'

@@ -9,7 +9,8 @@ from load_tool import load_tool
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import ablation_runs
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_trials import plan_trials

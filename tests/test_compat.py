@@ -19,7 +19,7 @@ from mmengine.runner import Runner, load_checkpoint
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmaction_mer import compat
+from mmaction_mer.utils.host import compat
 
 
 class Toy(BaseModel):
@@ -163,8 +163,8 @@ kinds = [type(np.dtype(code)) for code in ('f8', 'i8')]
 array = np.ones(1).__reduce__()[0]
 torch.serialization.add_safe_globals(
     [getattr, HistoryBuffer, array, np.ndarray, np.dtype, *kinds])
-import mmaction_mer.compat
-mmaction_mer.compat.allow_checkpoint_globals()
+import mmaction_mer.utils.host.compat
+mmaction_mer.utils.host.compat.allow_checkpoint_globals()
 told = torch.load(sys.argv[1], weights_only=True)
 print(float(told['lr']), bool(told['flag']), getattr in
       torch.serialization.get_safe_globals())

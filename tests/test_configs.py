@@ -25,10 +25,11 @@ from small_configs import (
 )
 
 from mmaction_mer.datasets import read_annotation, write_annotation
-from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.preparation.labels import LABEL_MAPS, MEGC2019
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 LEAVES = sorted((ROOT / 'configs').glob('*.py'))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'

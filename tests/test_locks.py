@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from mmaction_mer import locks, process_tags
-from mmaction_mer.locks import FileLock
-from mmaction_mer.utils import clear_half_written
+from mmaction_mer.utils import locks, process_tags
+from mmaction_mer.utils.files import clear_half_written
+from mmaction_mer.utils.locks import FileLock
 
 
 @pytest.fixture(params=['flock', errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from mmaction_mer.utils import QUOTE_LENGTH, open_regular, quote, read_regular
+from mmaction_mer.utils.files import open_regular, read_regular
+from mmaction_mer.utils.text import QUOTE_LENGTH, quote
 
 
 class Planted:

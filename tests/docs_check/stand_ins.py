@@ -22,7 +22,8 @@ import torch
 from fake_releases import pictures
 from small_configs import ARCH, SIZE
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 
 WIDTH, DEPTH, HEADS = ARCH['embed_dims'], ARCH['num_layers'], ARCH['num_heads']
 MLP = ARCH['feedforward_channels'] // WIDTH

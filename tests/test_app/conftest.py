@@ -116,7 +116,7 @@ def reading():
 def make_reading(**changes):
     import numpy as np
 
-    from mmaction_mer.inference import Reading, WindowReading
+    from mmaction_mer.apis import Reading, WindowReading
     from mmaction_mer.motion.spotting import Spot
 
     frames = np.random.default_rng(0).integers(0, 255, (60, 64, 64, 3), np.uint8)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from mmaction_mer.app.ending import ended_by_signals
+from mmaction_mer.app.shutdown import ended_by_signals
 
 ENDING = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM',
           'SIGVTALRM', 'SIGXCPU', 'SIGABRT', 'SIGPWR', 'SIGIO', 'SIGRTMIN']  # fmt: skip

@@ -5,7 +5,7 @@ import base64
 import cv2
 import numpy as np
 
-from mmaction_mer.app.pictures import as_address, enlarged, film_strip
+from mmaction_mer.app.images import as_address, enlarged, film_strip
 
 
 def read(address):

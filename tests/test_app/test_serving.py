@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mmaction_mer.app import serving
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 
 SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGKILL']
 

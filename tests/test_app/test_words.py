@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmaction_mer.app import words
-from mmaction_mer.inference import WindowReading
-from mmaction_mer.visualization.film import Film
+from mmaction_mer.apis import WindowReading
+from mmaction_mer.app import html as words
+from mmaction_mer.motion.magnified_clip import Film
 
 EVIL = '<img src=x onerror=alert(1)>'
 

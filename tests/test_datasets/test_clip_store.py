@@ -22,18 +22,14 @@ from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
 from mmaction_mer.datasets import clip_cache
-from mmaction_mer.datasets.annotation import MERDataError, write_annotation
-from mmaction_mer.datasets.clip_store import (
-    STANDARD,
-    find_store,
-    making,
-    reading,
-    workplace,
-    write_store,
-)
+from mmaction_mer.datasets.annotation import write_annotation
+from mmaction_mer.datasets.clip_store import making, reading, workplace
 from mmaction_mer.datasets.clip_store.layout import decode, encode
+from mmaction_mer.datasets.clip_store.reading import find_store
+from mmaction_mer.datasets.clip_store.writing import STANDARD, write_store
 from mmaction_mer.datasets.mer_dataset import MERDataset
-from mmaction_mer.engine.fingerprint import canonical_config
+from mmaction_mer.engine.work_dir.fingerprint import canonical_config
+from mmaction_mer.utils.errors import MERDataError
 
 BEGINNING = [
     dict(type='LoadMERFrames', max_frames=6),

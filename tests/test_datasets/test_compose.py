@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from load_tool import load_tool
 
-from mmaction_mer.datasets import compose
-from mmaction_mer.datasets.annotation import MERDataError, read_annotation
+from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
-from mmaction_mer.datasets.compose import make_composite
-from mmaction_mer.datasets.composite_report import as_markdown, report_on
+from mmaction_mer.datasets.preparation import compose
+from mmaction_mer.datasets.preparation.compose import make_composite
+from mmaction_mer.datasets.preparation.composite_report import as_markdown, report_on
+from mmaction_mer.utils.errors import MERDataError
 
 CLASSES = ['negative', 'positive', 'surprise']
 # What the organisers of MEGC 2019 published: clips by class, subjects.
@@ -394,7 +395,7 @@ def test_clips_may_share_a_folder_and_be_videos(tmp_path, fake):
 
 def test_a_store_of_the_composite_gives_the_same_clips(folders, tmp_path):
     from mmaction_mer.datasets import MERDataset
-    from mmaction_mer.datasets.clip_store import STANDARD
+    from mmaction_mer.datasets.clip_store.writing import STANDARD
 
     out = tmp_path / 'out'
     make_composite(folders, out, store=True)

@@ -11,16 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import fourier_shift
 from skimage import data
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.faces import (
-    TEMPLATE,
-    Face,
-    FaceFinder,
-    FaceNotFound,
-    align,
-    align_matrix,
-    find_model,
-)
+from mmaction_mer.datasets.faces.alignment import TEMPLATE, align, align_matrix
+from mmaction_mer.datasets.faces.finder import Face, FaceFinder, FaceNotFound
+from mmaction_mer.datasets.faces.model import find_model
+from mmaction_mer.utils.errors import MERDataError
 
 NAMES = ('astronaut', 'hopper')
 

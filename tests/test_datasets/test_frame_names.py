@@ -4,12 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.apis import open_source
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
-from mmaction_mer.datasets.frame_names import FrameNameError, by_number, by_template
-from mmaction_mer.datasets.frames import list_frames
-from mmaction_mer.datasets.releases.folders import list_images
-from mmaction_mer.inference import open_source
+from mmaction_mer.datasets.images.frame_folder import list_frames
+from mmaction_mer.datasets.images.frame_names import (
+    FrameNameError,
+    by_number,
+    by_template,
+)
+from mmaction_mer.datasets.preparation.disk.folders import list_images
+from mmaction_mer.utils.errors import MERDataError
 
 
 def write(folder, levels):

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
-from mmaction_mer.datasets.frames import (
+from mmaction_mer.datasets.images.frame_folder import (
     choose_frames,
     list_frames,
     read_images,
     sample_positions,
     sampled_fps,
 )
-from mmaction_mer.datasets.video_reader import read_video
+from mmaction_mer.datasets.video.reader import read_video
+from mmaction_mer.utils.errors import MERDataError
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.linking import link_or_copy
+from mmaction_mer.datasets.preparation.linking import link_or_copy
+from mmaction_mer.utils.errors import MERDataError
 
 
 @pytest.fixture

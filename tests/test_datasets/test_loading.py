@@ -4,10 +4,10 @@ from mmaction.datasets.transforms import FormatShape, Resize
 from mmaction.registry import TRANSFORMS
 from mmengine.registry import init_default_scope
 
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets import StandardizeLength, frame_rate
 from mmaction_mer.datasets.clips import locate
-from mmaction_mer.datasets.loading import LoadMERFrames
-from mmaction_mer.motion import StandardizeLength, frame_rate
+from mmaction_mer.datasets.transforms.loading import LoadMERFrames
+from mmaction_mer.utils.errors import MERDataError
 
 
 def test_all_keys(tmp_path, fake):

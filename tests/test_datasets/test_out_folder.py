@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.out_folder import out_folder
+from mmaction_mer.datasets.preparation.out_folder import out_folder
+from mmaction_mer.utils.errors import MERDataError
 
 
 def test_a_new_folder_is_made_and_taken_again(tmp_path):

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.pairs import DrawFramePair, draw_pair
+from mmaction_mer.datasets.transforms.frame_pairs import DrawFramePair, draw_pair
+from mmaction_mer.utils.errors import MERDataError
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.parallel import in_processes
+from mmaction_mer.utils.errors import MERDataError
+from mmaction_mer.utils.parallel import in_processes
 
 
 def double(number):
@@ -46,7 +46,7 @@ def test_a_process_that_is_killed_is_one_message():
 PROGRAM = """
 import cv2, numpy as np
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.parallel import in_processes
+from mmaction_mer.utils.parallel import in_processes
 
 def blur(size):
     return float(cv2.GaussianBlur(picture, (0, 0), size).mean())
@@ -65,7 +65,7 @@ def test_processes_do_not_hang_on_threads_of_their_parent():
 
 ORPHANS = """
 import os, sys, time
-from mmaction_mer.datasets.parallel import in_processes
+from mmaction_mer.utils.parallel import in_processes
 
 def sleep(number):
     # In one piece: both write to one pipe, and an unbuffered print writes twice.
@@ -94,7 +94,7 @@ def test_processes_end_with_their_parent():
 NO_THREADS = """
 import os, sys, threading
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.parallel import in_processes
+from mmaction_mer.utils.parallel import in_processes
 
 parent, start = os.getpid(), threading.Thread.start
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.clips import load_clip
-from mmaction_mer.datasets.frames import read_images
-from mmaction_mer.datasets.pictures import PictureError, decode
+from mmaction_mer.datasets.images.frame_folder import read_images
+from mmaction_mer.datasets.images.image_file import PictureError, decode
+from mmaction_mer.utils.errors import MERDataError
 
 
 class WaitsForEver(BaseException):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.apis import open_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
-from mmaction_mer.datasets.pictures import PictureError, decode
-from mmaction_mer.inference import open_source
+from mmaction_mer.datasets.images.image_file import PictureError, decode
+from mmaction_mer.utils.errors import MERDataError
 
 SIDE = 24
 

@@ -10,29 +10,24 @@ import numpy as np
 import pytest
 from load_tool import load_tool
 
-from mmaction_mer.datasets.annotation import MERDataError, read_annotation
-from mmaction_mer.datasets.synthme import (
+from mmaction_mer.datasets.annotation import read_annotation
+from mmaction_mer.datasets.synthme import release as release_module
+from mmaction_mer.datasets.synthme.actions import (
     ACTIONS,
     CLASSES,
-    Nuisance,
-    Release,
-    Timing,
     action_units,
-    clip_field,
     displacement,
     emotion_of,
-    is_complete,
-    landmarks,
-    make_release,
-    render_clip,
-    render_texture,
     sample_expression,
-    sample_identity,
-    sample_timing,
     true_field,
 )
-from mmaction_mer.datasets.synthme import release as release_module
-from mmaction_mer.datasets.synthme.plan import plan
+from mmaction_mer.datasets.synthme.clip import Timing, render_clip, sample_timing
+from mmaction_mer.datasets.synthme.face import render_texture
+from mmaction_mer.datasets.synthme.identity import landmarks, sample_identity
+from mmaction_mer.datasets.synthme.nuisance import Nuisance
+from mmaction_mer.datasets.synthme.plan import Release, plan
+from mmaction_mer.datasets.synthme.release import clip_field, is_complete, make_release
+from mmaction_mer.utils.errors import MERDataError
 
 STILL_WORLD = Nuisance(0, 0, 0, 0, 0, 0, 0, 0)
 SMALL = Release(subjects=3, clips=3, size=32, seed=5)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from load_tool import load_tool
 
-from mmaction_mer.datasets.synthme import Release, make_release
 from mmaction_mer.datasets.synthme.macro import NAMES, macro_faces
-from mmaction_mer.models.pretrained import WEIGHTS_DIR
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
+from mmaction_mer.models.utils.pretrained import WEIGHTS_DIR
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.video_files import VideoError
-from mmaction_mer.datasets.video_index import video_index
-from mmaction_mer.datasets.video_reader import open_video, read_video
+from mmaction_mer.datasets.video.files import VideoError
+from mmaction_mer.datasets.video.index import video_index
+from mmaction_mer.datasets.video.reader import open_video, read_video
+from mmaction_mer.utils.errors import MERDataError
 
 
 def write(path, sizes=((64, 48),), codec='mjpeg'):

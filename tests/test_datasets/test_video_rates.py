@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numbered_videos import numbers_of, write_numbered
 
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.apis import Limits, open_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, usable_clips
-from mmaction_mer.datasets.video_rate import at_rate, measure
-from mmaction_mer.datasets.video_reader import open_video
-from mmaction_mer.inference import Limits, open_source
+from mmaction_mer.datasets.video.rate import at_rate, measure
+from mmaction_mer.datasets.video.reader import open_video
+from mmaction_mer.utils.errors import MERDataError
 
 MS = Fraction(1, 1000)
 #: A screen recorder: 30 Hz, some frames dropped where nothing changed.

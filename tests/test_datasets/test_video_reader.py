@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numbered_videos import CODECS, COUNT, cut, numbers_of, write_numbered
 
-from mmaction_mer.datasets import video_reader
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.apis import open_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
-from mmaction_mer.datasets.video_reader import each_video_frame, open_video, read_video
-from mmaction_mer.inference import open_source
+from mmaction_mer.datasets.video import reader as video_reader
+from mmaction_mer.datasets.video.reader import each_video_frame, open_video, read_video
+from mmaction_mer.utils.errors import MERDataError
 
 CONTAINERS = ('mp4', 'mov', 'avi', 'mkv', 'webm', 'mpg', 'ts')
 KINDS = ('closed', 'open', 'cut at a key picture', 'cut between', 'hidden')

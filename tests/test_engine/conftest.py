@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mmaction_mer.analysis import RunReportHook
 from mmaction_mer.datasets import read_annotation, write_annotation
-from mmaction_mer.engine import loso_runner, outcome
-from mmaction_mer.engine.stacking import Group
+from mmaction_mer.engine.strategies.stacking.trainer import Group
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -109,9 +109,8 @@ def tool(tmp_path_factory):
 def nothing_drawn():
     """Pictures and pages are drawn in other tests; here they cost the most time."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loso_runner, 'draw_clip', lambda *args: None)
-        patched.setattr(loso_runner, 'write_page', lambda *args: 'not drawn')
-        patched.setattr(outcome, 'draw', lambda *args: 'not drawn')
+        for event in ('after_train', 'after_test'):
+            patched.setattr(RunReportHook, event, lambda *args: None)
         yield
 
 

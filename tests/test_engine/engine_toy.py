@@ -6,7 +6,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from torch import nn
 
-from mmaction_mer.engine import enable_slim_loading
+from mmaction_mer.models import enable_slim_loading
 
 CONFIG = """
 custom_imports = dict(imports=['engine_toy'], allow_failed_imports=False)

@@ -147,7 +147,7 @@ def _sit(train, work_dir, waits):
 
 def _watched(tell):
     """Set the clock, tell of every file, and give what to call at every step."""
-    from mmaction_mer.engine import saving
+    from mmaction_mer.engine.hooks import save_interval as saving
 
     now, replace = [0.0], os.replace
 

@@ -11,8 +11,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, load_checkpoint
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.hooks import SlimCheckpointHook
+from mmaction_mer.engine.hooks.slim_checkpoint_hook import SlimCheckpointHook
+from mmaction_mer.utils import MERRunError
 
 PROTOCOL = "runner_type = 'LOSORunner'\nloso = dict(protocol='loso')\n"
 

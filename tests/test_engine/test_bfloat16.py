@@ -5,7 +5,7 @@ import torch
 from mmaction.registry import OPTIM_WRAPPERS
 from torch import nn
 
-from mmaction_mer.engine.bfloat16 import BFloat16OptimWrapper
+from mmaction_mer.engine.optimizers.bfloat16 import BFloat16OptimWrapper
 
 
 @pytest.fixture

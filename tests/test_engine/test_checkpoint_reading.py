@@ -25,7 +25,7 @@ from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-from mmaction_mer.engine.checkpoint_reading import CheckpointError, read_checkpoint
+from mmaction_mer.utils.checkpoints.reading import CheckpointError, read_checkpoint
 
 HALF_GIGABYTE = 1 << 29
 FLOAT = evil.name('torch', 'float32')
@@ -127,8 +127,8 @@ BOMBS = {
 CHILD = """
 import json, os, resource, sys, time
 import torch
-from mmaction_mer.engine.checkpoint_reading import read_checkpoint
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.checkpoints.reading import read_checkpoint
+from mmaction_mer.utils.errors import MERRunError
 told = {}
 for path in sys.argv[1:]:
     reader, writer = os.pipe()

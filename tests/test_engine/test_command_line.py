@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from load_tool import load_tool
 
-from mmaction_mer.engine.command_line import explained, report_errors
+from mmaction_mer.utils.cli.command_line import explained, report_errors
 
 HERE = Path(__file__).parent
 
@@ -85,9 +85,9 @@ ENDED = """
 import glob, os, signal, sys, time
 import cv2, torch
 from load_tool import load_tool
-from mmaction_mer.engine import loso_runner
+from mmaction_mer.analysis import RunReportHook
 
-loso_runner.draw_clip = loso_runner.write_page = lambda *args: None
+RunReportHook.after_train = lambda *args: None
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
 main = load_tool('train.py').main

@@ -12,16 +12,16 @@ import pytest
 from load_tool import load_tool
 from mmaction.registry import RUNNERS
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.config_limits import (
+from mmaction_mer.datasets import StandardizeLength, frame_rate
+from mmaction_mer.engine.runners.clip_limits import (
     config_limits,
     look_at_config,
     read_limits,
 )
-from mmaction_mer.engine.loso_plan import make_plan
-from mmaction_mer.motion import StandardizeLength, frame_rate
+from mmaction_mer.engine.runners.plan import make_plan
 from mmaction_mer.motion.limits import ClipLimits, judge
+from mmaction_mer.utils import MERRunError
+from mmaction_mer.utils.errors import MERDataError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILTERED = dict(data_preprocessor=dict(type='MERDataPreprocessor'))

@@ -5,7 +5,8 @@ import json
 import pytest
 from mmaction.registry import DATASETS, RUNNERS
 
-from mmaction_mer.datasets import MERDataError, read_annotation, write_annotation
+from mmaction_mer.datasets import read_annotation, write_annotation
+from mmaction_mer.utils import MERDataError
 
 # The toy's four subjects, shared out over three data sets.
 HOME = {'s1': 'a', 's2': 'a', 's3': 'b', 's4': 'c'}

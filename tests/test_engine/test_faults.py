@@ -15,11 +15,11 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from settings import one_thread
 
-from mmaction_mer.engine.errors import FoldsFailed
-from mmaction_mer.engine.fold_folder import FoldFolder
-from mmaction_mer.engine.hooks import ModelStreamHook
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
 from mmaction_mer.engine.strategies import STRATEGIES
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
+from mmaction_mer.utils.errors import FoldsFailed
 
 HERE = Path(__file__).parent
 NAMES = ('s1', 's2', 's3', 's4')
@@ -59,7 +59,7 @@ import cv2
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
-from mmaction_mer.engine.hooks import ModelStreamHook
+from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
 from killing import killed
 
 ITERATIONS = 40

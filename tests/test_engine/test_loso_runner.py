@@ -7,11 +7,10 @@ from mmaction.registry import HOOKS, RUNNERS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from mmaction_mer.datasets import MERDataError
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.names import check_names
-from mmaction_mer.engine.run import Run
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+from mmaction_mer.engine.runners.prediction_ids import check_names
+from mmaction_mer.engine.runners.tasks import Run
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
+from mmaction_mer.utils import MERDataError, MERRunError
 
 NAMES = ('s1', 's2', 's3', 's4')
 

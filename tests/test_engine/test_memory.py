@@ -4,8 +4,8 @@ import platform
 
 import torch
 
-from mmaction_mer.engine import memory
-from mmaction_mer.engine.memory import available_memory, keep_freed_memory
+from mmaction_mer.utils import memory
+from mmaction_mer.utils.memory import available_memory, keep_freed_memory
 
 
 def test_only_glibc_is_told(monkeypatch):

@@ -14,16 +14,16 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from settings import one_thread
 
-from mmaction_mer.datasets import MERDataError
-from mmaction_mer.engine import MERRunError, mending
+from mmaction_mer.analysis.run_report import write_page
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_runs import run_trial, stored
 from mmaction_mer.engine.ablation_trials import plan_trials
-from mmaction_mer.engine.fold_check import check_model
-from mmaction_mer.engine.fold_folder import FoldFolder
-from mmaction_mer.engine.result_page import write_page
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
-from mmaction_mer.engine.stored_runs import read_runs
+from mmaction_mer.engine.runners import rescoring as mending
+from mmaction_mer.engine.work_dir.fold_check import check_model
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.stored_runs import read_runs
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
+from mmaction_mer.utils import MERDataError, MERRunError
 
 NAMES = ('s1', 's2', 's3', 's4')
 

@@ -11,14 +11,16 @@ import torch
 from mmaction.registry import MODELS, RUNNERS
 from mmengine.config import Config
 
-from mmaction_mer.datasets import MERDataError
-from mmaction_mer.engine import MERRunError, loso_plan
-from mmaction_mer.engine.fingerprint import canonical_config, file_digest
-from mmaction_mer.engine.loso_plan import make_plan
-from mmaction_mer.engine.outcome import conclude
-from mmaction_mer.engine.stored_runs import read_runs
-from mmaction_mer.engine.strategies import STRATEGIES, sequential
-from mmaction_mer.models import pretrained
+from mmaction_mer.engine.runners import plan as loso_plan
+from mmaction_mer.engine.runners.plan import make_plan
+from mmaction_mer.engine.runners.results import conclude
+from mmaction_mer.engine.strategies import STRATEGIES
+from mmaction_mer.engine.strategies.sequential import sequential
+from mmaction_mer.engine.work_dir.fingerprint import canonical_config
+from mmaction_mer.engine.work_dir.stored_runs import read_runs
+from mmaction_mer.models.utils import pretrained
+from mmaction_mer.utils import MERDataError, MERRunError
+from mmaction_mer.utils.hashing import file_digest
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 

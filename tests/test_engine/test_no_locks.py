@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
-from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.utils.cli.command_line import report_errors
 
 def refuse(handle, kind):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from load_tool import load_tool
 from mmengine.config import Config, DictAction
 
-from mmaction_mer.engine.command_line import CfgOptions, merge_options
-from mmaction_mer.engine.option_values import parse_value
+from mmaction_mer.utils.cli.command_line import CfgOptions, merge_options
+from mmaction_mer.utils.cli.option_values import parse_value
 
 
 @pytest.mark.parametrize(

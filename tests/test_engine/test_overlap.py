@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.overlap import pretraining_records, seen_in_pretraining
+from mmaction_mer.engine.runners.subject_leakage import (
+    pretraining_records,
+    seen_in_pretraining,
+)
+from mmaction_mer.utils.errors import MERRunError
 
 
 def weights(path, record=None):

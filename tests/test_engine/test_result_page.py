@@ -14,19 +14,19 @@ from load_tool import load_tool
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 
-from mmaction_mer.datasets import MERDataset
-from mmaction_mer.datasets.annotation import MERDataError, read_annotation
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.result_page import (
+from mmaction_mer.analysis.run_report import (
     clip_pictures,
     confident_mistakes,
     to_png,
     write_page,
 )
+from mmaction_mer.datasets import MERDataset
+from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.evaluation.predictions import write_predictions
 from mmaction_mer.evaluation.report import pool, save_results
 from mmaction_mer.evaluation.seeds import summarize_seeds
 from mmaction_mer.motion import rank_pool
+from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 CLASSES = ['negative', 'positive', 'surprise']
 PNG = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=]+)')

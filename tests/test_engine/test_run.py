@@ -6,12 +6,12 @@ import pytest
 import torch
 from mmaction.registry import RUNNERS
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
-from mmaction_mer.engine.outcome import what_it_took
-from mmaction_mer.engine.ranks import Ranks
-from mmaction_mer.engine.run import Job
-from mmaction_mer.engine.work_dir_lock import WorkDirLock
+from mmaction_mer.engine.runners.distributed import Ranks
+from mmaction_mer.engine.runners.results import what_it_took
+from mmaction_mer.engine.runners.tasks import Job
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.lock import WorkDirLock
+from mmaction_mer.utils import MERRunError
 
 
 def train(cfg):

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-from mmaction_mer.engine.errors import ConfigError
 from mmaction_mer.evaluation.functional import SCORES
+from mmaction_mer.utils.errors import ConfigError
 
 NUMBER = itertools.count()  # mmengine keeps loggers by name
 PACK = dict(type='PackActionInputs', meta_keys=('dataset', 'subject', 'clip'))

@@ -6,9 +6,9 @@ import random
 import pytest
 from mmaction.registry import RUNNERS
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.loso_plan import make_plan
-from mmaction_mer.engine.run_clips import RunClips
+from mmaction_mer.engine.runners.plan import make_plan
+from mmaction_mer.engine.work_dir.run_clips import RunClips
+from mmaction_mer.utils import MERRunError
 
 
 @pytest.fixture

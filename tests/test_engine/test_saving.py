@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from mmaction_mer.engine import saving
-from mmaction_mer.engine.saving import SavingClock
+from mmaction_mer.engine.hooks import save_interval as saving
+from mmaction_mer.engine.hooks.save_interval import SavingClock
 
 
 class Sitting:

@@ -9,9 +9,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from pretraining_toy import losses, small_pretraining
 
-from mmaction_mer.datasets.synthme import Release, make_release
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
+from mmaction_mer.utils.errors import MERRunError
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 

@@ -5,15 +5,15 @@ import torch
 from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
-from mmaction_mer.engine import (
-    MERRunError,
+from mmaction_mer.models import (
     checkpoint_state_dict,
     enable_slim_loading,
     frozen_fingerprint,
     load_slim,
     slim_state_dict,
 )
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint, write_checkpoint
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint, write_checkpoint
+from mmaction_mer.utils import MERRunError
 
 
 class Tuned(nn.Module):

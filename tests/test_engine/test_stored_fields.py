@@ -6,13 +6,12 @@ import tracemalloc
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.fingerprint import file_digest
-from mmaction_mer.engine.fold_folder import FoldFolder, check_fold_place
-from mmaction_mer.engine.stored_plan import stored_run, write_plan
-from mmaction_mer.engine.stored_runs import read_results
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder, check_fold_place
+from mmaction_mer.engine.work_dir.stored_plan import stored_run, write_plan
+from mmaction_mer.engine.work_dir.stored_runs import read_results
 from mmaction_mer.evaluation.predictions import compare_with_clips, read_predictions
+from mmaction_mer.utils.errors import MERDataError, MERRunError
+from mmaction_mer.utils.hashing import file_digest
 
 WRONG = {
     'fold.json': {

@@ -5,11 +5,10 @@ import shutil
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.fold_folder import resume_command
-from mmaction_mer.engine.stored_runs import read_results, read_run, read_runs
+from mmaction_mer.engine.work_dir.fold_folder import resume_command
+from mmaction_mer.engine.work_dir.stored_runs import read_results, read_run, read_runs
 from mmaction_mer.evaluation.predictions import write_predictions
+from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 CLASSES = ['negative', 'positive', 'surprise']
 

@@ -5,8 +5,8 @@ import torch
 from mmengine.runner import Runner
 from torch import nn
 
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import load_slim
+from mmaction_mer.models.utils.slim_checkpoint import load_slim
+from mmaction_mer.utils.errors import MERRunError
 
 SOUND = {'epoch': 0, 'iter': 1}
 

@@ -10,9 +10,10 @@ from load_tool import load_tool
 from mmengine.config import Config
 from settings import one_thread
 
-from mmaction_mer.datasets.synthme import Release, make_release
-from mmaction_mer.engine import name_types
-from mmaction_mer.engine.command_line import read_config
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
+from mmaction_mer.utils import name_types
+from mmaction_mer.utils.cli.command_line import read_config
 
 ROOT = Path(__file__).parents[2]
 HOST = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim' / 'tools'

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from mmaction.registry import RUNNERS
 
-from mmaction_mer.engine import MERRunError
 from mmaction_mer.engine.strategies import STRATEGIES
-from mmaction_mer.engine.work_dir_lock import WorkDirLock
+from mmaction_mer.engine.work_dir.lock import WorkDirLock
+from mmaction_mer.utils import MERRunError
 
 
 def train(cfg):

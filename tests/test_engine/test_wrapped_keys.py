@@ -10,16 +10,17 @@ import torch
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from torch import nn
 
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import (
+from mmaction_mer.apis.weights import load_weights
+from mmaction_mer.models.converters.files import read_weights
+from mmaction_mer.models.converters.layout import ConversionError
+from mmaction_mer.models.utils.pretrained import WeightsMissingError, load_pretrained
+from mmaction_mer.models.utils.slim_checkpoint import (
     enable_slim_loading,
     load_slim,
     slim_state_dict,
 )
-from mmaction_mer.engine.wrapped_keys import without_wrappers
-from mmaction_mer.inference.weights import load_weights
-from mmaction_mer.models.conversion import ConversionError, read_weights
-from mmaction_mer.models.pretrained import WeightsMissingError, load_pretrained
+from mmaction_mer.utils.checkpoints.wrapped_keys import without_wrappers
+from mmaction_mer.utils.errors import MERRunError
 
 WRAPPED = [
     'module.{}',

@@ -12,7 +12,8 @@ import pytest
 from load_tool import load_tool
 from mmengine.config import Config
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import LOSORunner
 
 pytestmark = pytest.mark.slow

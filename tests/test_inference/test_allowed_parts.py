@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmaction_mer.inference.allowed_parts import PARTS, check_parts
-from mmaction_mer.inference.schema import NotAllowedError
+from mmaction_mer.apis.allowed_parts import PARTS, check_parts
+from mmaction_mer.apis.schema import NotAllowedError
 
 CONFIGS = sorted(Path('configs').glob('*.py'))
 HOSTILE = [
@@ -167,8 +167,8 @@ import numpy as np
 import mmaction_mer, torch
 from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
-from mmaction_mer.inference.allowed_parts import check_parts
-from mmaction_mer.inference.packing import Packer
+from mmaction_mer.apis.allowed_parts import check_parts
+from mmaction_mer.apis.packing import Packer
 from mmaction_mer.utils import quiet
 watching, seen = False, []
 KINDS = ('open', 'import', 'subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn',

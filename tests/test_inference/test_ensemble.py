@@ -5,10 +5,10 @@ import pytest
 import torch
 from inference_toy import make_run, synthetic_clip
 
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.inference import load_weights
-from mmaction_mer.inference.ensemble import FoldEnsemble
-from mmaction_mer.inference.packing import Packer
+from mmaction_mer.apis import load_weights
+from mmaction_mer.apis.ensemble import FoldEnsemble
+from mmaction_mer.apis.packing import Packer
+from mmaction_mer.utils.errors import MERRunError
 
 
 @pytest.fixture(scope='module')

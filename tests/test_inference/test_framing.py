@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from inference_toy import synthetic_clip
 
-from mmaction_mer.datasets.faces import TEMPLATE, FaceFinder, align
-from mmaction_mer.inference import Framing, framing_of
+from mmaction_mer.apis import Framing, framing_of
+from mmaction_mer.datasets.faces.alignment import TEMPLATE, align
+from mmaction_mer.datasets.faces.finder import FaceFinder
 
 
 def test_by_default_the_template_fills_the_square():

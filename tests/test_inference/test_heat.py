@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmaction_mer.inference.heat import moving_evidence
+from mmaction_mer.apis.saliency import moving_evidence
 
 
 def squares(moving):

@@ -9,8 +9,8 @@ from mmaction.apis import inference_recognizer, init_recognizer
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.inference import LoadMERSource, MERInferencer
+from mmaction_mer.apis import LoadMERSource, MERInferencer
+from mmaction_mer.utils.errors import MERDataError
 
 
 @pytest.fixture(scope='module')

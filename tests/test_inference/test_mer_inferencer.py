@@ -11,10 +11,9 @@ from mmaction.registry import INFERENCERS
 from mmengine.infer import BaseInferencer
 from skimage import data
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.faces import FaceNotFound
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.inference import MERInferencer
+from mmaction_mer.apis import MERInferencer
+from mmaction_mer.datasets.faces.finder import FaceNotFound
+from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 
 @pytest.fixture(scope='module')
@@ -206,7 +205,7 @@ def test_lengths_that_are_none(inferencer, clip, name, seconds):
 
 
 def test_a_short_clip_of_a_fast_camera_is_no_second_long(inferencer, clip, monkeypatch):
-    monkeypatch.setattr('mmaction_mer.inference.mer_inferencer.HELD', 2 << 20)
+    monkeypatch.setattr('mmaction_mer.apis.mer_inferencer.HELD', 2 << 20)
     assert inferencer.read(clip, fps=5000).frames == 40
 
 
@@ -232,7 +231,7 @@ def test_a_gpu_says_the_same(run, clip):
 
 
 def test_frames_that_fill_the_memory_are_refused(inferencer, clip, monkeypatch):
-    monkeypatch.setattr('mmaction_mer.inference.mer_inferencer.HELD', 2 << 20)
+    monkeypatch.setattr('mmaction_mer.apis.mer_inferencer.HELD', 2 << 20)
     long = np.concatenate([clip] * 6)
     with pytest.raises(MERDataError, match='200 frames of 112x112 .* MiB'):
         inferencer.read(long, fps=200)

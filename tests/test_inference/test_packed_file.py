@@ -14,8 +14,8 @@ from inference_toy import make_run
 from load_tool import load_tool
 
 from mmaction_mer.__main__ import main
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.inference import MERInferencer, load_weights, save_weights
+from mmaction_mer.apis import MERInferencer, load_weights, save_weights
+from mmaction_mer.utils.errors import MERRunError
 
 
 @pytest.fixture(scope='module')

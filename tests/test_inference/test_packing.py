@@ -8,11 +8,11 @@ from inference_toy import synthetic_clip
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.apis.packing import Packer
 from mmaction_mer.datasets.clips import load_clip, locate
-from mmaction_mer.datasets.synthme import Release, make_release
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.inference.packing import Packer
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
+from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 PIPELINE = Config.fromfile('configs/mpt_vit-tiny_synthme.py').test_dataloader.dataset
 LOAD = dict(type='LoadMERFrames', max_frames=None)

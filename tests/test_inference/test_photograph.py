@@ -8,9 +8,10 @@ import pytest
 from inference_toy import encode, raise_brows
 from skimage import data
 
-from mmaction_mer.datasets.faces import FaceFinder, align
-from mmaction_mer.inference import MERInferencer
-from mmaction_mer.visualization import Film
+from mmaction_mer.apis import MERInferencer
+from mmaction_mer.datasets.faces.alignment import align
+from mmaction_mer.datasets.faces.finder import FaceFinder
+from mmaction_mer.motion import Film
 
 APEX = 18
 

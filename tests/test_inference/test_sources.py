@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from inference_toy import encode
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.inference import Limits, open_source
+from mmaction_mer.apis import Limits, open_source
+from mmaction_mer.utils.errors import MERDataError
 
 
 def steps(count=12, height=48, width=64):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from inference_toy import CLASSES, CONFIG, make_run, small_config, state
 
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import write_checkpoint
-from mmaction_mer.inference import load_weights, save_weights
+from mmaction_mer.apis import load_weights, save_weights
+from mmaction_mer.models.utils.slim_checkpoint import write_checkpoint
+from mmaction_mer.utils.errors import MERRunError
 
 
 @pytest.fixture(scope='module')

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.inference.windows import sliding
+from mmaction_mer.apis.windows import sliding
 
 
 @given(st.integers(0, 80), st.integers(2, 20), st.data())

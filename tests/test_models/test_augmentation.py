@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmaction_mer.models.augmentation import Augmentation, Geometry
+from mmaction_mer.models.data_preprocessors.augmentation import Augmentation, Geometry
 
 
 def pictures(*shape):

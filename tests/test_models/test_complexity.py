@@ -7,12 +7,12 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from mmaction_mer.engine import slim_state_dict
 from mmaction_mer.models import (
     cost,
     count_activation_bytes,
     count_multiply_adds,
     count_parameters,
+    slim_state_dict,
 )
 
 PROMPT = dict(type='MotionPrompt', num_prompts=5)

@@ -5,14 +5,14 @@ import pytest
 import torch
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.models import MERDataPreprocessor
-from mmaction_mer.motion import (
+from mmaction_mer.datasets import (
     EulerianMagnification,
     PackMERInputs,
     RankPooling,
     StandardizeLength,
 )
+from mmaction_mer.models import MERDataPreprocessor
+from mmaction_mer.utils.errors import MERDataError
 
 PREPROCESSOR = dict(mean=(100.0, 110.0, 120.0), std=(50.0, 55.0, 60.0), motion_std=30.0)
 

@@ -12,11 +12,12 @@ from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from mmaction_mer.datasets.synthme import Release, make_release
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.models.export import export_onnx, packed_form, read_facts
+from mmaction_mer.apis.onnx_export import export_onnx, packed_form, read_facts
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
+from mmaction_mer.datasets.transforms.motion import PackMERInputs
 from mmaction_mer.motion import front_end_matrices
-from mmaction_mer.motion.transforms import PackMERInputs
+from mmaction_mer.utils.errors import MERRunError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 CLASSES = ['negative', 'positive', 'surprise']

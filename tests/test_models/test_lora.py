@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from mmaction_mer.engine import slim_state_dict
-from mmaction_mer.engine.slim_checkpoint import load_slim
-from mmaction_mer.models import MPTViT
+from mmaction_mer.models import MPTViT, slim_state_dict
+from mmaction_mer.models.utils.slim_checkpoint import load_slim
 
 TINY = dict(embed_dims=32, num_layers=3, num_heads=2, feedforward_channels=64)
 VIT = dict(type='mmpretrain.VisionTransformer', arch=TINY, img_size=64, patch_size=16)

@@ -6,8 +6,8 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.runner import load_checkpoint
 
-from mmaction_mer.engine.slim_checkpoint import slim_state_dict
 from mmaction_mer.models import count_parameters
+from mmaction_mer.models.utils.slim_checkpoint import slim_state_dict
 
 TINY = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
 

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from torch import nn
 
-from mmaction_mer.models.token_maps import (
+from mmaction_mer.models.utils.explain import (
     attention,
     attention_rollout,
     grad_cam,

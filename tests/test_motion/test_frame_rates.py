@@ -5,16 +5,16 @@ import pytest
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.motion import (
+from mmaction_mer.datasets import (
     EulerianMagnification,
     PackMERInputs,
     RankPooling,
     StandardizeLength,
     frame_rate,
-    magnify,
 )
-from mmaction_mer.motion.frame_rates import IrregularSampling, regular_step
+from mmaction_mer.datasets.transforms.frame_rates import IrregularSampling, regular_step
+from mmaction_mer.motion import magnify
+from mmaction_mer.utils.errors import MERDataError
 
 TEST = dict(test_mode=True)
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmaction_mer.motion import StabilizeHead, stabilize
+from mmaction_mer.datasets import StabilizeHead
+from mmaction_mer.motion import stabilize
 
 
 @pytest.fixture(scope='module')

@@ -7,16 +7,15 @@ import pytest
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.motion import (
+from mmaction_mer.datasets import (
     BandNotice,
     EulerianMagnification,
     PackMERInputs,
     RankPooling,
     StandardizeLength,
-    magnify,
-    rank_pool,
 )
+from mmaction_mer.motion import magnify, rank_pool
+from mmaction_mer.utils.errors import MERDataError
 
 MOTION = EulerianMagnification(output='motion')
 RANK = RankPooling(output='rank_image')

@@ -9,9 +9,9 @@ from mmaction.engine.hooks import VisualizationHook
 from mmaction.structures import ActionDataSample
 from mmengine.visualization import Visualizer
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.visualization import MERVisualizationHook
-from mmaction_mer.visualization.clip_hook import clip_frames
+from mmaction_mer.engine import MERVisualizationHook
+from mmaction_mer.engine.hooks.visualization_hook import clip_frames
+from mmaction_mer.utils import MERRunError
 
 GREYS = (10, 60, 200)
 

@@ -5,8 +5,8 @@ import pytest
 from inference_toy import synthetic_clip
 
 from mmaction_mer.motion.magnification import magnify
-from mmaction_mer.motion.stabilize import stabilize
-from mmaction_mer.visualization.film import FRAMES, Film
+from mmaction_mer.motion.magnified_clip import FRAMES, Film
+from mmaction_mer.motion.registration import stabilize
 
 
 @pytest.fixture(scope='module')

@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 from inference_toy import synthetic_clip
 
-from mmaction_mer.datasets.faces import TEMPLATE, Face
-from mmaction_mer.inference import Reading, WindowReading, open_source
+from mmaction_mer.apis import Reading, WindowReading, open_source
+from mmaction_mer.apis.overlay import overlay_frames, write_overlay
+from mmaction_mer.apis.timeline import plot_timeline
+from mmaction_mer.datasets.faces.alignment import TEMPLATE
+from mmaction_mer.datasets.faces.finder import Face
 from mmaction_mer.motion.spotting import Spot
-from mmaction_mer.visualization.overlay import (
-    overlay_frames,
-    write_overlay,
-)
-from mmaction_mer.visualization.timeline_figure import plot_timeline
 
 CLASSES = ['negative', 'positive', 'surprise']
 

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from mmaction_mer.analysis.report_html import Mistake, duration, report_page
 from mmaction_mer.evaluation.report import pool
 from mmaction_mer.evaluation.seeds import summarize_seeds
-from mmaction_mer.visualization.report_page import Mistake, duration, report_page
 
 CLASSES = ['negative', 'positive', 'surprise']
 LABEL = 'selected on the test subject'

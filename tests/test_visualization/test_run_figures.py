@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.visualization import (
     MistakenClip,
     plot_class_accuracy,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets.releases.cells import (
+from mmaction_mer.datasets.preparation.sheets.cells import (
     CellError,
     action_units,
     frame,

@@ -1,7 +1,7 @@
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.releases.sheets import read_table
+from mmaction_mer.datasets.preparation.sheets.sheet import read_table
+from mmaction_mer.utils.errors import MERDataError
 
 NEEDED = {'subject': ('subject',), 'onset': ('onset',)}
 TABLE = 'subject;onset;fps\np1;12;29,97\n"p;2";13;30\n'

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.releases.folders import list_images
-from mmaction_mer.datasets.releases.walk import Place, walk
+from mmaction_mer.datasets.preparation.disk.folders import list_images
+from mmaction_mer.datasets.preparation.disk.walk import Place, walk
+from mmaction_mer.utils.errors import MERDataError
 
 
 def touch(folder, *names):

@@ -1,10 +1,10 @@
-from mmaction_mer.datasets.releases.findings import Clip
-from mmaction_mer.datasets.releases.habits import (
+from mmaction_mer.datasets.preparation.frame_numbering import (
     Habits,
     describe,
     learn_habits,
     learn_shift,
 )
+from mmaction_mer.datasets.preparation.issues import Clip
 
 TRIMMED = Habits(trimmed=True)
 RELATIVE = Habits(trimmed=True, relative=True)

@@ -4,10 +4,16 @@ import shutil
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError, read_annotation
-from mmaction_mer.datasets.releases import READERS, Source
-from mmaction_mer.datasets.releases.kinds import kind_of, kind_of_name, read_kinds
-from mmaction_mer.datasets.releases.prepare import Options, prepare
+from mmaction_mer.datasets.annotation import read_annotation
+from mmaction_mer.datasets.preparation.prepare import Options, prepare
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.datasets.preparation.sheets.kinds import (
+    kind_of,
+    kind_of_name,
+    read_kinds,
+)
+from mmaction_mer.utils.errors import MERDataError
 
 LINK = Options(crop=False, progress=False)
 SHEETS = {

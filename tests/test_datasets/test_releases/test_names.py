@@ -1,6 +1,6 @@
 import pytest
 
-from mmaction_mer.datasets.releases.names import match_names
+from mmaction_mer.datasets.preparation.disk.names import match_names
 
 
 @pytest.mark.parametrize(

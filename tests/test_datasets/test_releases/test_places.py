@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.labels import LABEL_MAPS
-from mmaction_mer.datasets.releases import READERS, Source
-from mmaction_mer.datasets.releases.copies import unmarked
-from mmaction_mer.datasets.releases.findings import Reading, drop_repeated
-from mmaction_mer.datasets.releases.prepare import Options, prepare
-from mmaction_mer.datasets.releases.report import compare
-from mmaction_mer.datasets.releases.settle import settle
-from mmaction_mer.datasets.releases.walk import Place, walk
+from mmaction_mer.datasets.preparation.disk.copies import unmarked
+from mmaction_mer.datasets.preparation.disk.walk import Place, walk
+from mmaction_mer.datasets.preparation.issues import Reading, drop_repeated
+from mmaction_mer.datasets.preparation.labels import LABEL_MAPS
+from mmaction_mer.datasets.preparation.prepare import Options, prepare
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.datasets.preparation.reconcile import settle
+from mmaction_mer.datasets.preparation.report import compare
+from mmaction_mer.utils.errors import MERDataError
 
 LINK = Options(crop=False, progress=False)
 

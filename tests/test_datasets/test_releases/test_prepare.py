@@ -16,19 +16,21 @@ import pytest
 from load_tool import load_tool
 from mmengine.config import Config
 
-from mmaction_mer.datasets import MERDataset, read_annotation, swapping
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.datasets import MERDataset, read_annotation
 from mmaction_mer.datasets.checking import frames_root
 from mmaction_mer.datasets.clips import load_clip, usable_clips
-from mmaction_mer.datasets.compose import make_composite
-from mmaction_mer.datasets.faces import TEMPLATE, FaceFinder
-from mmaction_mer.datasets.out_folder import out_folder
-from mmaction_mer.datasets.releases import READERS, Source, frame_writer
-from mmaction_mer.datasets.releases.prepare import Options, prepare
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.loso_plan import make_plan
+from mmaction_mer.datasets.faces.alignment import TEMPLATE
+from mmaction_mer.datasets.faces.finder import FaceFinder
+from mmaction_mer.datasets.preparation import frame_writer, swapping
+from mmaction_mer.datasets.preparation.compose import make_composite
+from mmaction_mer.datasets.preparation.out_folder import out_folder
+from mmaction_mer.datasets.preparation.prepare import Options, prepare
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.engine.runners.plan import make_plan
 from mmaction_mer.motion.limits import ClipLimits
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.errors import MERDataError, MERRunError
+from mmaction_mer.utils.json_files import write_json
 
 ROOT = Path(__file__).parents[3]
 LINK = Options(crop=False, progress=False)

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets.releases.findings import Clip
-from mmaction_mer.datasets.releases.habits import Habits
-from mmaction_mer.datasets.releases.ranges import MAX_MISSING, settle_range
+from mmaction_mer.datasets.preparation.frame_numbering import Habits
+from mmaction_mer.datasets.preparation.issues import Clip
+from mmaction_mer.datasets.preparation.ranges import MAX_MISSING, settle_range
 
 TRIMMED = Habits(trimmed=True)
 RELATIVE = Habits(trimmed=True, relative=True)

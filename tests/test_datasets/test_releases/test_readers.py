@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.labels import LABEL_MAPS, emotion_key
-from mmaction_mer.datasets.releases import READERS, Source
-from mmaction_mer.datasets.releases.findings import drop_repeated
-from mmaction_mer.datasets.releases.report import compare
-from mmaction_mer.datasets.releases.settle import settle
+from mmaction_mer.datasets.preparation.issues import drop_repeated
+from mmaction_mer.datasets.preparation.labels import LABEL_MAPS, emotion_key
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.datasets.preparation.reconcile import settle
+from mmaction_mer.datasets.preparation.report import compare
+from mmaction_mer.utils.errors import MERDataError
 
 # Reader, writer, its options, the part of the release that is read.
 RELEASES = {

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from mmaction_mer.datasets.releases.findings import Clip
-from mmaction_mer.datasets.releases.settle import settle
+from mmaction_mer.datasets.preparation.issues import Clip
+from mmaction_mer.datasets.preparation.reconcile import settle
 
 
 def clip(onset=46, apex=50, offset=55, name='EP1', **more):

@@ -9,13 +9,13 @@ import xlwt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.releases.sheets import (
+from mmaction_mer.datasets.preparation.sheets.sheet import (
     find_tables,
     heading,
     read_table,
     spreadsheets,
 )
+from mmaction_mer.utils.errors import MERDataError
 
 NEEDED = {'subject': ('Subject',), 'onset': ('OnsetFrame', 'OnsetF')}
 

@@ -10,9 +10,10 @@ import numpy as np
 import openpyxl
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.releases import READERS, Source
-from mmaction_mer.datasets.releases.prepare import Options, prepare
+from mmaction_mer.datasets.preparation.prepare import Options, prepare
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.utils.errors import MERDataError
 
 HEADER = ['subject', 'clip', 'emotion', 'onset', 'apex', 'offset', 'fps']
 SOUND = ['p1', 'b', 'sad', 12, 15, 20, 100]

@@ -9,11 +9,13 @@ import pytest
 from load_tool import load_tool
 from numbered_videos import level, numbers_of, write_numbered
 
-from mmaction_mer.datasets.annotation import MERDataError, read_annotation
+from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate
-from mmaction_mer.datasets.faces import Face
-from mmaction_mer.datasets.releases import READERS, Source
-from mmaction_mer.datasets.releases.prepare import Options, prepare
+from mmaction_mer.datasets.faces.finder import Face
+from mmaction_mer.datasets.preparation.prepare import Options, prepare
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.utils.errors import MERDataError
 
 # Two emotions, since one is no task.
 CLIPS = ('one', 'two')
@@ -39,7 +41,7 @@ def faces_everywhere(monkeypatch):
     face = Face(points, np.array([8.0, 8, 48, 48]), 0.9, 'plain')
     for module in ('prepare', 'frame_writer'):
         monkeypatch.setattr(
-            f'mmaction_mer.datasets.releases.{module}.finder',
+            f'mmaction_mer.datasets.preparation.readers.{module}.finder',
             lambda model: lambda frame: face,
         )
 

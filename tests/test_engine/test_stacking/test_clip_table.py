@@ -5,9 +5,11 @@ import torch
 from mmaction.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 
-from mmaction_mer.datasets import MERDataError
-from mmaction_mer.engine.stacking import ClipTable, NotStackable, clip_table
+from mmaction_mer.engine.strategies.stacking import clip_table
+from mmaction_mer.engine.strategies.stacking.clip_table import ClipTable
+from mmaction_mer.engine.strategies.stacking.compatibility import NotStackable
 from mmaction_mer.models import MERDataPreprocessor
+from mmaction_mer.utils import MERDataError
 
 CPU = torch.device('cpu')
 PIPELINE = [

@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import vmap
 from torch.nn import functional
 
-from mmaction_mer.engine.stacking.dropout import given_noise, listed_calls
+from mmaction_mer.engine.strategies.stacking.dropout import given_noise, listed_calls
 
 
 def model():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmaction_mer.engine.stacking.fold_stack import (
+from mmaction_mer.engine.strategies.stacking.fold_stack import (
     FoldStack,
     clip_each_fold,
     copy_of_learning,

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from mmaction_mer.engine.stacking import sizing
-from mmaction_mer.engine.stacking.sizing import SavedBytes, folds_that_fit
+from mmaction_mer.engine.strategies.stacking import sizing
+from mmaction_mer.engine.strategies.stacking.sizing import folds_that_fit
+from mmaction_mer.models.utils.saved_bytes import SavedBytes
 
 
 def test_what_the_backward_pass_needs_is_counted_once():

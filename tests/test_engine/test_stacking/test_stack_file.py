@@ -9,12 +9,13 @@ import pytest
 import torch
 from mmaction.registry import MODELS, RUNNERS
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.run import Job
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
-from mmaction_mer.engine.stacking import Group, group
-from mmaction_mer.engine.stacking.stack_file import leave_stack, standings
+from mmaction_mer.engine.runners.tasks import Job
+from mmaction_mer.engine.strategies.stacking import trainer as group
+from mmaction_mer.engine.strategies.stacking.stack_file import leave_stack, standings
+from mmaction_mer.engine.strategies.stacking.trainer import Group
 from mmaction_mer.evaluation.predictions import read_predictions
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
+from mmaction_mer.utils import MERRunError
 
 # The package's name of the same name is the function.
 parallel = importlib.import_module('mmaction_mer.engine.strategies.parallel')
@@ -198,7 +199,7 @@ def test_a_fold_that_went_on_alone_is_not_set_back(
     begun, whole, stack_config, stacks, monkeypatch
 ):
     """Stacked to 4, s1 alone to 8, then all stacked again."""
-    from mmaction_mer.engine.hooks import ModelStreamHook
+    from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
 
     normal = ModelStreamHook.before_train_iter
 

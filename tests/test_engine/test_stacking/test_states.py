@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import optim
 
-from mmaction_mer.engine.stacking.reasons import ELEMENTWISE
-from mmaction_mer.engine.stacking.states import joined, one_fold
+from mmaction_mer.engine.strategies.stacking.compatibility import ELEMENTWISE
+from mmaction_mer.engine.strategies.stacking.states import joined, one_fold
 
 SETTINGS = {
     optim.SGD: dict(lr=0.1, momentum=0.9),

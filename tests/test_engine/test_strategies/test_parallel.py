@@ -18,8 +18,8 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from settings import one_thread
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.utils import MERRunError
 
 # The package has a function of that name.
 module = importlib.import_module('mmaction_mer.engine.strategies.parallel')
@@ -35,7 +35,7 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 
 @HOOKS.register_module()
 class Flaky(Hook):

@@ -8,9 +8,10 @@ from load_tool import load_tool
 from mmengine.config import Config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mmaction_mer.engine import LOSORunner, MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
-from mmaction_mer.engine.tracking import check_trackers, read_losses, trackers
+from mmaction_mer.engine import LOSORunner
+from mmaction_mer.engine.runners.tracking import check_trackers, read_losses, trackers
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.utils import MERRunError
 
 ROOT = Path(__file__).parents[3]
 FOLDS = ['s1', 's2', 's3', 's4']

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from mmaction.registry import RUNNERS
 
-from mmaction_mer.engine import MERRunError
 from mmaction_mer.engine.strategies import worker as module
 from mmaction_mer.engine.strategies.worker import NotStarted, Worker, wait_for
+from mmaction_mer.utils import MERRunError
 
 TRAIN = Path(__file__).parents[3] / 'tools' / 'train.py'
 

@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 from timm.models import vision_transformer as timm_vit
 from torch import nn
 
-from mmaction_mer.models.conversion import convert, detect_layout, read_weights
+from mmaction_mer.models.converters.convert import convert, detect_layout
+from mmaction_mer.models.converters.files import read_weights
 
 
 def as_hugging_face(state, dinov2=False, prefix='vit.'):

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from mmaction_mer.models.conversion import ConversionError, convert, read_weights
+from mmaction_mer.models.converters.convert import convert
+from mmaction_mer.models.converters.files import read_weights
+from mmaction_mer.models.converters.layout import ConversionError
 
 
 @pytest.fixture

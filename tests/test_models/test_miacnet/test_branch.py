@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from mmaction_mer.models.miacnet import Branch
-from mmaction_mer.models.pretrained import WeightsMissingError
+from mmaction_mer.models.backbones.miacnet_branch import Branch
+from mmaction_mer.models.utils.pretrained import WeightsMissingError
 
 RESNET = dict(
     type='mmpretrain.ResNet',

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mmaction_mer.models.miacnet import ActionDecoder, heat_map, warp
+from mmaction_mer.models.pretraining.decoder import ActionDecoder, warp
+from mmaction_mer.models.utils.heat_map import heat_map
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.models.miacnet import KeyFramePreprocessor
+from mmaction_mer.models.data_preprocessors.key_frames import KeyFramePreprocessor
+from mmaction_mer.utils.errors import MERDataError
 
 
 def batch(*apexes, length=5):

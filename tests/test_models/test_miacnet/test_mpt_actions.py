@@ -5,13 +5,13 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import (
+from mmaction_mer.models import MPTViT
+from mmaction_mer.models.utils.pretrained import WeightsMissingError
+from mmaction_mer.models.utils.slim_checkpoint import (
     checkpoint_state_dict,
     frozen_fingerprints,
 )
-from mmaction_mer.models import MPTViT
-from mmaction_mer.models.pretrained import WeightsMissingError
+from mmaction_mer.utils.errors import MERRunError
 
 TINY = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
 MPT = dict(

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mmaction_mer.models.miacnet import MIACNet
-from mmaction_mer.models.pretrained import WeightsMissingError
+from mmaction_mer.models.backbones.miacnet import MIACNet
+from mmaction_mer.models.utils.pretrained import WeightsMissingError
 
 SMALL = dict(
     type='mmpretrain.ResNet',

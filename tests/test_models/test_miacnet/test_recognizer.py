@@ -6,8 +6,8 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.runner import load_checkpoint
 
-from mmaction_mer.engine.slim_checkpoint import slim_state_dict
 from mmaction_mer.models import cost, count_activation_bytes
+from mmaction_mer.models.utils.slim_checkpoint import slim_state_dict
 
 SMALL = dict(
     type='mmpretrain.ResNet',
