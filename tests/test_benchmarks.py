@@ -2,11 +2,11 @@ import ast
 import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 
 from mmaction_mer.engine.strategies.stacking.compatibility import NotStackable
 from mmaction_mer.evaluation.predictions import write_predictions
@@ -14,7 +14,7 @@ from mmaction_mer.motion import magnify, to_video
 from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.utils.json_files import write_json
 
-FOLDER = Path(__file__).parents[1] / 'benchmarks'
+FOLDER = ROOT / 'benchmarks'
 
 
 NAMES = ('allocator', 'loso', 'memory', 'motion', 'scaling', 'store', 'videos')

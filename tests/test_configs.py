@@ -15,6 +15,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from paths import ROOT
 from small_configs import (
     ARCH,
     SIZE,
@@ -31,7 +32,6 @@ from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import LOSORunner
 from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 
-ROOT = Path(__file__).parents[1]
 LEAVES = sorted((ROOT / 'configs').glob('*.py'))
 PRETRAINING = [path for path in LEAVES if path.stem.startswith('ma2mi_')]
 CONFIGS = [path for path in LEAVES if path not in PRETRAINING]

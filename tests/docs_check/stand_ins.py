@@ -1,6 +1,6 @@
 """Make a file or folder that nobody may ship: ``stand_ins.py NAME PATH``.
 
-Releases are those of ``tests/fake_releases/``, at full size, with one face of SynthME
+Releases are those of ``tests/helpers/fake_releases/``, at full size, with one face of SynthME
 in every frame. Weights are random, in the layout of the real file and as small as the
 models are under the check.
 """

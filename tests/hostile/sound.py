@@ -31,7 +31,7 @@ def write_sound(root: Path) -> dict[str, Any]:
     Returns:
         Facts of the packed model in the first format, for whoever spoils them.
     """
-    sys.path[:0] = [str(TESTS), str(TESTS / 'test_engine')]
+    sys.path[:0] = [str(TESTS), str(TESTS / 'helpers')]
     from .annotations import sound
 
     for name in ('toy', 'other'):

@@ -19,6 +19,7 @@ from mmaction.datasets.transforms import CenterCrop, Resize
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
+from paths import ROOT
 from torch.utils.data import DataLoader
 
 from mmaction_mer.datasets import clip_cache
@@ -138,7 +139,7 @@ def content(folder):
 
 
 def test_the_standard_is_the_beginning_of_the_config():
-    path = Path(__file__).parents[2] / 'configs/_base_/datasets/mer_224.py'
+    path = ROOT / 'configs/_base_/datasets/mer_224.py'
     config = Config.fromfile(path)
     for loader in (config.train_dataloader, config.test_dataloader):
         pipeline = loader.dataset.pipeline
