@@ -1,8 +1,9 @@
 """Micro-expression recognition for mmaction2.
 
-Importing this package checks what it stands on, repairs the host stack where it is
-broken (:mod:`mmaction_mer.utils.host.compat`) and registers everything into mmaction's own
-registries: ``custom_imports = dict(imports=['mmaction_mer'])`` is all a config needs.
+Importing this package checks the versions that it depends on, repairs the host stack
+where it is broken (:mod:`mmaction_mer.utils.host.compat`) and registers everything in
+mmaction registries: ``custom_imports = dict(imports=["mmaction_mer"])`` is all a config
+needs.
 """
 
 from .version import __version__, explain_requirements, installed_versions

@@ -30,7 +30,7 @@ cv2.setNumThreads(1)
 
 # Fixtures that train small runs, for the tests of several rooms.
 pytest_plugins = ['runs']
-# The helpers register classes, so that they must not be imported a second time as tests.
+# The helpers register classes: they must not be imported a second time as tests.
 collect_ignore = ['docs_check', 'helpers', 'hostile']
 
 

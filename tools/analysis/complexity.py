@@ -65,7 +65,7 @@ def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
     if not args.pretrained:
         forget_weights(cfg.model)
     model = MODELS.build(cfg.model).to(args.device)
-    if not hasattr(model, 'blank_inputs'):
+    if not hasattr(model, 'dummy_inputs'):
         raise MERRunError(
             f'{path}: is a {cfg.model.type}; this table is of MPTRecognizer and '
             'MIACRecognizer'

@@ -37,7 +37,7 @@ from mmaction_mer.datasets.annotation import clip_name
 from mmaction_mer.datasets.transforms.loading import LoadMERFrames
 from mmaction_mer.engine.work_dir.stored_runs import read_results
 from mmaction_mer.models import MERDataPreprocessor
-from mmaction_mer.motion import Film
+from mmaction_mer.motion import MagnifiedClip
 from mmaction_mer.utils.cli.command_line import report_errors
 from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.visualization import save_figure, side_by_side, write_video
@@ -94,7 +94,7 @@ def write_magnified(request: FigureRequest, folder: Path) -> list[Path]:
             )
         loaded = LoadMERFrames(max_frames=None)(dict(rows[clip_name(line)]))
         try:
-            film = Film.of(np.stack(loaded['imgs']), float(loaded['fps']))
+            film = MagnifiedClip.of(np.stack(loaded['imgs']), float(loaded['fps']))
             magnified, _ = film.magnified(**settings)
         except ValueError as error:
             raise MERRunError(f'clip {clip_name(line)}: {error}') from error
