@@ -64,7 +64,7 @@ setup(
             'app/*.css',
             'app/*.js',
             'models/weights/*.pth',
-            'visualization/*.html',
+            'analysis/*.html',
         ]
     },
     cmdclass={'build_py': BuildWithMim},
