@@ -10,9 +10,9 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..engine.runners.fold_config import mer_dataset
-from ..engine.runners.plan import trained_folds
 from ..engine.work_dir.fold_check import check_model
-from ..engine.work_dir.fold_folder import seed_folders
+from ..engine.work_dir.layout import seed_folders
+from ..engine.work_dir.work_dir import finished_folds
 from ..models.utils.pretrained import WEIGHTS_DIR
 from ..models.utils.slim_checkpoint import write_checkpoint
 from ..utils.checkpoints.reading import MAX_BYTES as ALL_BYTES
@@ -189,7 +189,7 @@ def _from_runs(path: Path) -> FoldWeights:
     places = runs.values() if runs and not (path / 'folds').is_dir() else [path]
     folds, held_out, metas = {}, {}, []
     for place in places:
-        for folder in trained_folds(place)[0]:
+        for folder in finished_folds(place)[1]:
             check_model(folder)
             content = read_checkpoint(folder.model)
             name = f'{place.name}/{folder.name}' if len(runs) > 1 else folder.name

@@ -14,11 +14,10 @@ from .ablation_trials import Trial
 from .runners.loso_runner import LOSORunner
 from .runners.plan import make_plan
 from .runners.tasks import runs_by_seed
-from .work_dir.fold_check import check_model, read_fold
+from .work_dir.fold_check import check_model
 from .work_dir.fold_folder import FoldFolder
 from .work_dir.lock import WorkDirLock
-from .work_dir.stored_plan import stored_clips, stored_run
-from .work_dir.stored_runs import check_fold, check_pooled, read_results
+from .work_dir.work_dir import WorkDir
 
 #: What WorkDirLock says where another process holds a run.
 LOCKED = 'another process is training'
@@ -44,17 +43,13 @@ def stored(trial: Trial) -> Measured | None:
     for seed in trial.seeds:
         folder = trial.folder / f'seed{seed}'
         try:
-            results[seed] = read_results(folder)
+            results[seed] = WorkDir(folder).results()
             if results[seed].get('missing'):
                 return None
+            run = WorkDir(folder).run()
+            WorkDir(folder).check_results(results[seed], {seed: run})
             names = results[seed]['extra']['folds']['done']
-            plan = stored_run(folder)
-            folds = {}
-            for fold in [FoldFolder(folder / 'folds' / name) for name in names]:
-                check_fold(fold, plan)
-                folds[fold.name] = read_fold(fold, stored_clips(plan, fold.name))
-            check_pooled(folder / 'results.json', results[seed], folds)
-            lines[seed] = [line for fold in folds.values() for line in fold]
+            lines[seed] = [line for name in names for line in run.folds[name]]
         except (OSError, ValueError, KeyError, TypeError, MERRunError):
             return None  # the run itself says what is wrong, and makes it good
     took = sum(found['extra'].get('training_s') or 0 for found in results.values())
@@ -65,7 +60,9 @@ def stored(trial: Trial) -> Measured | None:
 def _origin(trial: Trial) -> dict[str, Any]:
     """Name the annotation and the arithmetic that a run was made with."""
     try:
-        config = stored_run(trial.folder / f'seed{trial.seeds[0]}').get('config') or {}
+        config = (
+            WorkDir(trial.folder / f'seed{trial.seeds[0]}').plan.get('config') or {}
+        )
     except MERRunError:
         config = {}
     return {'annotation': config.get('annotation'), 'numerics': config.get('numerics')}
@@ -83,7 +80,7 @@ def up_to_date(trial: Trial) -> bool:
     plan = make_plan(trial.cfg)
     for run in runs_by_seed(trial.cfg, plan, trial.seeds, 'ERROR'):
         try:
-            extra = read_results(run.work_dir)['extra']
+            extra = WorkDir(run.work_dir).results()['extra']
             done = set(extra['folds']['done'])
         except (OSError, KeyError, TypeError, MERRunError):
             return False

@@ -12,9 +12,10 @@ from ..utils.errors import MERRunError
 from .ablation import Row, Table
 from .ablation_options import apply_options, near, run_name
 from .runners.fold_config import plan_seed
-from .runners.plan import OPTIONS, check_numbers
+from .runners.plan_options import OPTIONS, check_numbers
 from .work_dir.fingerprint import canonical_config, differences
-from .work_dir.fold_folder import find_folds, read_object
+from .work_dir.json_fields import read_object
+from .work_dir.work_dir import WorkDir
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Trial:
 
     def begun(self) -> bool:
         """Tell whether any fold was ever started."""
-        return any(find_folds(self.folder / f'seed{seed}') for seed in self.seeds)
+        return any(
+            WorkDir(self.folder / f'seed{seed}').started_folds() for seed in self.seeds
+        )
 
 
 def plan_trials(

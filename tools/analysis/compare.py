@@ -10,7 +10,7 @@ import mmaction_mer  # noqa: F401
 
 # isort: split
 from mmaction_mer.engine.work_dir.fingerprint import differences
-from mmaction_mer.engine.work_dir.stored_runs import StoredRun, read_runs
+from mmaction_mer.engine.work_dir.work_dir import StoredRun, WorkDir
 from mmaction_mer.evaluation.paired import compare_runs, format_comparison
 from mmaction_mer.evaluation.report import INTERVAL_RESAMPLES
 from mmaction_mer.utils.cli.command_line import report_errors
@@ -122,7 +122,7 @@ def notes_on(a: Runs, b: Runs) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read, compare, print."""
     args = parse_args(arguments)
-    a, b = read_runs(args.a), read_runs(args.b)
+    a, b = WorkDir(args.a).runs(), WorkDir(args.b).runs()
     check_classes(a, b)
     missing = missing_folds(a, b)
     try:

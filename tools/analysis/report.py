@@ -10,7 +10,7 @@ import mmaction_mer  # noqa: F401
 
 # isort: split
 from mmaction_mer.analysis.run_report import write_page
-from mmaction_mer.engine.work_dir.stored_runs import find_config
+from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.utils.cli.command_line import read_config, report_errors
 
 
@@ -30,7 +30,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read, write."""
     args = parse_args(arguments)
-    cfg = read_config(str(args.config or find_config(args.work_dir)))
+    cfg = read_config(str(args.config or WorkDir(args.work_dir).config_file()))
     print(f'written: {write_page(args.work_dir, cfg)}')
 
 

@@ -11,8 +11,7 @@ from typing import Any
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.engine.work_dir.fold_check import read_fold
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
-from mmaction_mer.engine.work_dir.stored_plan import stored_clips, stored_run
-from mmaction_mer.engine.work_dir.stored_runs import check_fold, read_results
+from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.evaluation import (
     SELECTIONS,
     format_report,
@@ -26,8 +25,8 @@ from mmaction_mer.utils.errors import MERDataError
 from mmaction_mer.utils.text import quote, shown
 
 FILE = 'predictions.jsonl'
-#: Reads what a run has planned, by its folder.
-PlanOf = Callable[[Path], dict[str, Any]]
+#: Returns the reader of a run's folder, always the same one.
+WorkDirOf = Callable[[Path], WorkDir]
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,7 +64,7 @@ def find_files(path: Path) -> dict[str, Path]:
             files[fold.name] = fold / FILE
         elif fold.is_dir():
             print(f'fold {shown(fold.name)}: not finished, left out', file=sys.stderr)
-    planned = stored_run(path).get('folds', {})
+    planned = WorkDir(path).plan.get('folds', {})
     for name in planned if folder != path else ():
         if not (folder / name).is_dir():
             print(f'fold {shown(name)}: not there, left out', file=sys.stderr)
@@ -74,15 +73,15 @@ def find_files(path: Path) -> dict[str, Path]:
     return files
 
 
-def what_runs_say(files: Iterable[Path], plan_of: PlanOf) -> dict[str, set[Any]]:
+def what_runs_say(files: Iterable[Path], work_dir_of: WorkDirOf) -> dict[str, set[Any]]:
     """Collect classes, selection and seeds from the runs that wrote the files."""
-    results_of = functools.cache(read_results)  # of many folds
+    results_of = functools.cache(WorkDir.results)  # of many folds
     said: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
     for file in files:
         fold = _real(file).parent
-        run = fold.parent.parent
+        run = work_dir_of(fold.parent.parent)
         pooled = results_of(run)
-        classes = plan_of(run).get('classes') or pooled.get('classes')
+        classes = run.plan.get('classes') or pooled.get('classes')
         if classes:
             said['classes'].add(tuple(classes))
         state = FoldFolder(fold).state()
@@ -100,18 +99,16 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def read_file(name: str, file: Path, plan_of: PlanOf) -> list[dict[str, Any]]:
+def read_file(file: Path, work_dir_of: WorkDirOf) -> list[dict[str, Any]]:
     """Read predictions; those of a run must be of the clips that it has planned."""
     folder = FoldFolder(_real(file).parent)
     state = folder.state() if file.name == FILE else {}
     if not state:
         return read_predictions(file)
-    plan = plan_of(folder.path.parent.parent)
-    # A folder copied to elsewhere stands for itself.
-    if folder.path.parent.name != 'folds' or 'clips' not in plan:
-        plan = {}
-    check_fold(folder, plan)
-    return read_fold(folder, stored_clips(plan, name))
+    # A folder that was copied elsewhere is checked by its own files alone.
+    if folder.path.parent.name != 'folds':
+        return read_fold(folder)
+    return work_dir_of(folder.path.parent.parent).predictions(folder)
 
 
 def choose(what: str, given: Any, said: set[Any]) -> Any:
@@ -140,15 +137,15 @@ def main() -> None:
                     f'fold {shown(fold)}: is both {files[fold]} and {file}'
                 )
             files[fold] = file
-    plan_of = functools.cache(stored_run)  # read once, not for each fold
-    said = what_runs_say(files.values(), plan_of)
+    work_dir_of = functools.cache(WorkDir)  # whose plan is read once, not per fold
+    said = what_runs_say(files.values(), work_dir_of)
     selection = choose('selection', args.selection, said['selection'])
     if selection is None:
         raise MERDataError(
             'these predictions do not say how the iteration was chosen: add '
             f'--selection, one of {", ".join(SELECTIONS)}'
         )
-    by_fold = {fold: read_file(fold, file, plan_of) for fold, file in files.items()}
+    by_fold = {fold: read_file(file, work_dir_of) for fold, file in files.items()}
     given = args.classes
     if args.annotation:
         given = read_annotation(args.annotation)['metainfo']['classes']

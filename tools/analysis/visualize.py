@@ -35,7 +35,7 @@ from mmaction_mer.analysis.run_figures import FOLDER, note_figures
 from mmaction_mer.analysis.run_report import clip_rows, write_page
 from mmaction_mer.datasets.annotation import clip_name
 from mmaction_mer.datasets.transforms.loading import LoadMERFrames
-from mmaction_mer.engine.work_dir.stored_runs import read_results
+from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.models import MERDataPreprocessor
 from mmaction_mer.motion import MagnifiedClip
 from mmaction_mer.utils.cli.command_line import report_errors
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print_agreement(request)
     if args.out is None and args.format == 'png':
         note_figures(folder, request.runs.values(), captions)
-        if read_results(args.run):
+        if WorkDir(args.run).results():
             print(f'written: {write_page(args.run, request.cfg)}')
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from mmaction_mer.engine.hooks import save_interval as saving
-from mmaction_mer.engine.hooks.save_interval import SavingClock
+from mmaction_mer.engine.hooks.save_interval import SaveTimer
 
 
 class Sitting:
@@ -15,7 +15,7 @@ class Sitting:
         self.now, self.done, self.step, self.cost = 0.0, 0, step, cost
         monkeypatch.setattr(saving, 'monotonic', lambda: self.now)
         defaults = dict(interval=10**9, seconds=30.0, share=0.05)
-        self.clock = SavingClock(**{**defaults, **settings})
+        self.clock = SaveTimer(**{**defaults, **settings})
         self.clock.start(0)
         # Where states were taken, and when each of them was whole.
         self.taken, self.whole, self.at = [0.0], [0.0], [0]

@@ -16,7 +16,7 @@ from paths import CONFIGS
 from mmaction_mer.datasets import StandardizeLength, frame_rate
 from mmaction_mer.engine.runners.clip_limits import (
     config_limits,
-    look_at_config,
+    check_config_clips,
     read_limits,
 )
 from mmaction_mer.engine.runners.plan import make_plan
@@ -170,11 +170,11 @@ def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
     # Not by a loader that leaves the clip out, nor by data sets of others.
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.dataset.update(held_out='s1', side='train')
-    assert look_at_config(cfg) == []
-    assert look_at_config(with_rates({'s1_c2': 4.0}, model=FILTERED)) == [
+    assert check_config_clips(cfg) == []
+    assert check_config_clips(with_rates({'s1_c2': 4.0}, model=FILTERED)) == [
         '1 clip(s) are too long for the whole pass band, 0.4 to 4 Hz: its upper edge '
         'is lowered, down to 1.19 Hz in toy/s1/s1_c2'
     ]
     cfg.train_dataloader.dataset = dict(type='RawframeDataset', ann_file='a.txt')
     cfg.pop('test_dataloader')
-    assert look_at_config(cfg) == []
+    assert check_config_clips(cfg) == []

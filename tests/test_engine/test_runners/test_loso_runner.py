@@ -7,7 +7,7 @@ from mmaction.registry import HOOKS, RUNNERS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from mmaction_mer.engine.runners.prediction_ids import check_names
+from mmaction_mer.engine.runners.sample_names import check_sample_names
 from mmaction_mer.engine.runners.tasks import SeedRun
 from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 from mmaction_mer.utils.errors import MERDataError, MERRunError
@@ -353,7 +353,7 @@ def test_subjects_that_a_config_holds_out_do_not_cut_a_protocol(make_config):
     plan = RUNNERS.build(cfg).plan
     assert [fold.name for fold in plan.folds] == ['s1', 's2', 's3', 's4']
     assert len(plan.subjects) == 16
-    check_names(cfg)
+    check_sample_names(cfg)
 
 
 def test_a_dataset_that_ignores_its_side_is_found_out(make_config, monkeypatch):

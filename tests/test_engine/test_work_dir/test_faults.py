@@ -15,7 +15,7 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from settings import one_thread
 
-from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
 from mmaction_mer.engine.strategies import STRATEGIES
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
@@ -58,7 +58,7 @@ import cv2
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
-from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
 from killing import killed
 
 ITERATIONS = 40
