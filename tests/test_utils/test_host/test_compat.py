@@ -72,12 +72,12 @@ def toy_runner(work_dir, epochs=2, launcher='none', **kwargs):
 def test_apply_twice_changes_nothing():
     before = set(torch.serialization.get_safe_globals())
     starter = compat.mmengine_dist._init_dist_pytorch
-    construct = compat.MMDistributedDataParallel.__init__
+    construct = MMDistributedDataParallel.__init__
     drn = sys.modules.get('mmaction.models.localizers.drn')
     compat.apply()
     assert set(torch.serialization.get_safe_globals()) == before
     assert compat.mmengine_dist._init_dist_pytorch is starter
-    assert compat.MMDistributedDataParallel.__init__ is construct
+    assert MMDistributedDataParallel.__init__ is construct
     assert sys.modules.get('mmaction.models.localizers.drn') is drn
 
 
