@@ -14,13 +14,15 @@ import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.runner import Runner, load_checkpoint
-from paths import ROOT
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmaction_mer.utils.host import compat
+
+# Not from `paths`: this file is also run by itself, by the ranks of a test.
+ROOT = Path(__file__).parents[3]
 
 
 class Toy(BaseModel):
