@@ -8,6 +8,7 @@ A file ``predictions.jsonl`` holds one line per clip::
 (here broken in two). Further fields are kept as they are.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -182,7 +183,8 @@ def read_predictions(
         MERDataError: The file is missing, empty, cut short or inconsistent.
     """
     try:
-        text = read_regular(path, MAX_BYTES).decode('utf-8')
+        content = read_regular(path, MAX_BYTES)
+        text = content.decode('utf-8')
     except FileNotFoundError as error:
         raise MERDataError(f'{path}: no predictions there') from error
     except (OSError, UnicodeDecodeError) as error:
@@ -199,7 +201,9 @@ def read_predictions(
             ) from error
     if not lines:
         raise MERDataError(f'{path}: holds no prediction')
-    validate_predictions(lines, str(path), num_classes)
+    if not _is_known_valid(content, num_classes):
+        validate_predictions(lines, str(path), num_classes)
+        _remember_valid(content, lines)
     return lines
 
 
@@ -213,7 +217,30 @@ def write_predictions(path: str | Path, predictions: Iterable[Mapping]) -> Path:
     lines = [dict(line) for line in predictions]
     validate_predictions(lines, str(path))
     rows = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines]
-    return atomic_write(path, ''.join(f'{row}\n' for row in rows))
+    content = ''.join(f'{row}\n' for row in rows).encode()
+    written = atomic_write(path, content)
+    _remember_valid(content, lines)
+    return written
+
+
+# Number of classes of each content that was found valid, by its digest. The progress bar,
+# the results, and the report of a run read the same predictions; they are validated once.
+# A changed file has another digest.
+_KNOWN_VALID: dict[bytes, int] = {}
+_MOST_KNOWN = 10_000
+
+
+def _is_known_valid(content: bytes, num_classes: int | None) -> bool:
+    known = _KNOWN_VALID.get(hashlib.blake2b(content, digest_size=16).digest())
+    return known is not None and num_classes in (None, known)
+
+
+def _remember_valid(content: bytes, lines: Sequence[Mapping[str, Any]]) -> None:
+    if lines:
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        _KNOWN_VALID[digest] = len(lines[0]['probabilities'])
+    while len(_KNOWN_VALID) > _MOST_KNOWN:
+        del _KNOWN_VALID[next(iter(_KNOWN_VALID))]
 
 
 def plain_subject(dataset: str, subject: str) -> str:
