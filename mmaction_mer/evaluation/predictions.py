@@ -223,9 +223,9 @@ def write_predictions(path: str | Path, predictions: Iterable[Mapping]) -> Path:
     return written
 
 
-# Number of classes of each content that was found valid, by its digest. The progress bar,
-# the results, and the report of a run read the same predictions; they are validated once.
-# A changed file has another digest.
+# Number of classes of each content that was found valid, by its digest. The progress
+# bar, the results, and the report of a run read the same predictions, which are
+# validated once. A changed file has another digest.
 _KNOWN_VALID: dict[bytes, int] = {}
 _MOST_KNOWN = 10_000
 

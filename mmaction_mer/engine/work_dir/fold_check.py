@@ -10,7 +10,7 @@ from ...evaluation.predictions import (
     compare_with_clips,
     read_predictions,
 )
-from ...models.utils.slim_checkpoint import read_checkpoint
+from ...utils.checkpoints.reading import read_checkpoint, read_hashed_checkpoint
 from ...utils.errors import SHOWN_PROBLEMS, MERDataError, MERRunError
 from .fold_folder import FoldFolder, stored_digest
 from .layout import repair_hint
@@ -19,6 +19,7 @@ from .run_clips import clips_digest
 #: What both ``fold.json`` and ``model.pth`` say about the fold they belong to.
 IDENTITY = ('fold', 'held_out', 'fingerprint', 'annotation', 'seed', 'selection',
             'clips')  # fmt: skip
+_CHANGED = 'was changed or truncated since the fold wrote it'
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,31 @@ def check_model(folder: FoldFolder) -> None:
     state = folder.state()
     if problem := _model_problem(folder, state, state):
         raise MERRunError(problem, path=folder.model, hint=repair_hint(folder.path))
+
+
+def read_model(
+    folder: FoldFolder, loaded: tuple[dict[str, Any], str] | None = None
+) -> dict[str, Any]:
+    """Read the checkpoint of a finished fold, and check that it is the one it wrote.
+
+    Args:
+        folder: The folder of the fold.
+        loaded: The checkpoint and the digest of its file, if they are read already.
+            Defaults to None.
+
+    Raises:
+        MERRunError: See :func:`check_model`.
+    """
+    state = folder.state()
+    content, digest = loaded or read_hashed_checkpoint(folder.model)
+    expected = stored_digest(folder.model, state)
+    if expected is None:
+        problem = _content_problem(content, state)
+    else:
+        problem = '' if digest == expected else _CHANGED
+    if problem:
+        raise MERRunError(problem, path=folder.model, hint=repair_hint(folder.path))
+    return content
 
 
 def examine(
@@ -191,11 +217,14 @@ def _model_problem(
         return 'does not exist'
     try:
         if stored_digest(folder.model, state) is not None:
-            changed = folder.changed(folder.model, state)
-            return 'was changed or truncated since the fold wrote it' if changed else ''
+            return _CHANGED if folder.changed(folder.model, state) else ''
         content = read_checkpoint(folder.model, mmap=True)
     except MERRunError as error:
         return str(error).replace(f'{folder.model}: ', '')
+    return _content_problem(content, details)
+
+
+def _content_problem(content: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     meta = content.get('meta')
     if not isinstance(meta, Mapping) or not isinstance(
         content.get('state_dict'), Mapping
