@@ -107,7 +107,7 @@ class SeededBatchSampler:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        """Yield batches of (index, draw number); the number is None for a skipped draw."""
+        """Yield batches of (index, draw number), the latter None for skipped draws."""
         if not self.keeps_counting:
             self.batch = 0
         for batch in self.batches:

@@ -105,7 +105,10 @@ def read_model(
         MERRunError: See :func:`check_model`.
     """
     state = folder.state()
-    content, digest = loaded or read_hashed_checkpoint(folder.model)
+    try:
+        content, digest = loaded or read_hashed_checkpoint(folder.model)
+    except MERRunError as error:
+        raise MERRunError(str(error), hint=repair_hint(folder.path)) from error
     expected = stored_digest(folder.model, state)
     if expected is None:
         problem = _content_problem(content, state)
