@@ -1,9 +1,9 @@
 """Repeated kills and resumes, for the kill tests of all strategies.
 
 Importing takes seconds: one process imports, and its forks train until they are killed.
-A fork reports every step and every file that it writes, and waits for an answer, so that
-kills happen at the same places on any machine. The clock moves with the steps, so that
-a minute of work is the same number of them everywhere.
+A fork reports every step and every file that it writes, and waits for an answer, so
+that kills happen at the same places on any machine. The clock moves with the steps, so
+that a minute of work is the same number of them everywhere.
 """
 
 import os

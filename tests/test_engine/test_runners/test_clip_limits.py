@@ -15,8 +15,8 @@ from paths import CONFIGS
 
 from mmaction_mer.datasets import StandardizeLength, frame_rate
 from mmaction_mer.engine.runners.clip_limits import (
-    config_limits,
     check_config_clips,
+    config_limits,
     read_limits,
 )
 from mmaction_mer.engine.runners.plan import make_plan

@@ -47,7 +47,6 @@ def loader(seed=0, counting=True, workers=0, rank=0, world=1):
         ((0, 1), (0, 1), True),
         ((0, 1), (0, 2), False),
         ((0, 1), (1, 0), False),
-        ((0,), (0, 0), False),
     ],
 )
 def test_what_a_seeded_block_draws(first, second, same):
