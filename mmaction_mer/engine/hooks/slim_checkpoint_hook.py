@@ -45,7 +45,7 @@ class SlimCheckpointHook(Hook):
         share: Fraction of the time that writing may take; None for any. Defaults to
             0.05.
         save_best: Validation score, such as ``'mer/uf1'``, whose best model is kept in
-            a file of its own, slim too; see
+            a separate file, slim too; see
             :class:`~mmaction_mer.engine.hooks.best_checkpoint.BestCheckpoint`.
             Defaults to None.
         rule: ``'greater'`` or ``'less'``, if the name of the score does not tell.

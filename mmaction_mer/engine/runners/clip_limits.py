@@ -126,8 +126,8 @@ def check_usable(
     if limits is None:
         return ''
     # The rows of a user's own data set may lack the fields of an annotation.
-    ours = [row for row in rows if row.keys() >= _FIELDS]
-    found = check_limits(ours, limits, task)
+    complete = [row for row in rows if row.keys() >= _FIELDS]
+    found = check_limits(complete, limits, task)
     raise_problems(
         source,
         'the pipeline and the model of this config cannot use all clips',

@@ -20,7 +20,7 @@ from ...utils.text import quote
 _NAME, _TEXT = 1000, 100_000
 # The largest integer that every JSON parser keeps exact; and centuries, in seconds.
 _MOST, _LONGEST = 2**53, 1e10
-# What is not a readable file now will not become one by itself.
+# Errors of what is not a readable file at all, such as a folder or a pipe.
 _UNREADABLE = (errno.EINVAL, errno.EFBIG, errno.EISDIR, errno.ELOOP,
                errno.ENAMETOOLONG, errno.ENXIO)  # fmt: skip
 

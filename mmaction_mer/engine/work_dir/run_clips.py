@@ -63,7 +63,7 @@ class RunClips:
         """Describe how another version of the clips differs, one line per kind."""
         before, after = {**self.tested, **self.others}, {**new.tested, **new.others}
         both = [key for key in before if key in after]
-        relabelled = [key for key in both if before[key][0] != after[key][0]]
+        relabeled = [key for key in both if before[key][0] != after[key][0]]
         changed = [
             key
             for key in both
@@ -72,7 +72,7 @@ class RunClips:
         found = [
             _listed('removed', [key for key in before if key not in after]),
             _listed('added', [key for key in after if key not in before]),
-            _listed('relabeled', relabelled),
+            _listed('relabeled', relabeled),
             _listed('changed in another field', changed),
             _listed(
                 'no longer tested on (a filter, or missing frames)',

@@ -278,7 +278,7 @@ def test_scoring_needs_an_intact_checkpoint_of_this_model(run_copy, make_config)
 def test_a_model_without_weights_by_name_is_not_scored(state, run_copy, make_config):
     model = run_copy / 'folds' / 's1' / 'model.pth'
     torch.save(dict(state_dict=state), model)
-    # Whoever changes one file can change two.
+    # Its digest is changed as well.
     stored = json.loads(model.with_name('fold.json').read_text())
     digests = {**stored['digests'], 'model.pth': file_digest(model)}
     edit_json(model.with_name('fold.json'), digests=digests)

@@ -1,4 +1,4 @@
-"""Kills, full disks, broken clips: finished work is kept, and a resume ends the same."""
+"""Kills, full disks, broken clips: finished work is kept, a resume ends the same."""
 
 import errno
 import io
@@ -173,11 +173,11 @@ def test_a_clip_that_breaks_meanwhile_fails_the_folds_that_read_it(
     data, run = tmp_path / 'data', tmp_path / 'run'
     shutil.copytree(toy_data, data)
     broken = data / 'frames' / 's4_c1' / 'img3.png'
-    picture = broken.read_bytes()
+    image = broken.read_bytes()
 
     def breaks(jobs, options, one_by_one=STRATEGIES['sequential']):
         for job in one_by_one(jobs, options):
-            broken.write_bytes(picture[: len(picture) // 2])
+            broken.write_bytes(image[: len(image) // 2])
             yield job
 
     def config(**changes):
@@ -198,7 +198,7 @@ def test_a_clip_that_breaks_meanwhile_fails_the_folds_that_read_it(
     assert pooled['clips'] == 4
     assert [row['fold'] for row in pooled['missing']] == ['s2', 's3', 's4']
     finished = (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns
-    broken.write_bytes(picture)
+    broken.write_bytes(image)
     train(config(resume=True))
     assert outcome(run) == whole
     assert (run / 'folds' / 's1' / 'model.pth').stat().st_mtime_ns == finished
@@ -224,11 +224,11 @@ def test_the_training_state_of_another_fold_is_not_resumed(
     """It was trained on the subjects that this fold is tested on."""
     run = tmp_path / 'run'
     interrupted(make_config, monkeypatch, 's2')
-    ours, others = run / 'folds' / 's2', run / 'folds' / 's3'
+    own, others = run / 'folds' / 's2', run / 'folds' / 's3'
     others.mkdir()
-    state = (ours / 'fold.json').read_text().replace('"s2"', '"s3"')
+    state = (own / 'fold.json').read_text().replace('"s2"', '"s3"')
     (others / 'fold.json').write_text(state)
-    shutil.copy(ours / 'last.pth', others)
+    shutil.copy(own / 'last.pth', others)
     with pytest.raises(FoldsFailed, match=rf's3: .*{others / "last.pth"}'):
         train(make_config(resume=True))
     assert not (others / 'model.pth').exists()

@@ -58,8 +58,8 @@ print('over')
 def test_two_starts_at_once(config_file, tmp_path):
     """Each ends or is rejected with a message, and removes no file of the other."""
     lines = run_script(TWO, config_file, tmp_path, timeout=600)
-    told = [line.split() for line in lines if line.startswith('ended ')]
-    whole, first, second = told
+    ended = [line.split() for line in lines if line.startswith('ended ')]
+    whole, first, second = ended
     assert whole[2:] == ['0']
     # One trains; the other is rejected before it changes anything.
     assert sorted(first[2:]) in (['0', '1'], ['1', '1'])
