@@ -173,3 +173,5 @@ def stacks(monkeypatch):
 
     monkeypatch.setattr(StackedTrainer, 'train', record)
     return seen
+
+
