@@ -1,108 +1,118 @@
-"""Setting places of a config, and naming the run that comes of it."""
+"""Overrides of single config keys, and the name of the resulting run."""
 
 import copy
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from .errors import MERRunError
-from .fingerprint import RUN_KEYS, fingerprint
+from ..engine.errors import ConfigError
+from ..engine.fingerprint import RUN_KEYS, fingerprint
 
-_SLUG = 60
+_MAX_NAME = 60
 
 
-def apply_options(cfg: Config, options: Mapping[str, Any], where: str = '') -> Config:
-    """Set places of a config; a dict replaces the whole node that it is given for.
+def apply_overrides(
+    cfg: Config,
+    options: Mapping[str, Any],
+    path: str | Path | None = None,
+    field: str = 'options',
+) -> Config:
+    """Set keys of a config. A dict replaces the whole node that it is given for.
 
     Args:
-        cfg: The config, which is left as it is.
-        options: Values by dotted key, in the order in which they are set. A number in
-            a key is an index into a list.
-        where: What a message begins with, such as the file and the row.
+        cfg: The config. It is not modified.
+        options: Values by dotted key, applied in order. A number in a key is an index
+            into a list.
+        path: File of the overrides, for the error. Defaults to None.
+        field: Where the overrides stand in that file, for the error. Defaults to
+            'options'.
 
     Returns:
-        The changed copy.
+        A modified copy.
 
     Raises:
-        MERRunError: A key goes through something that the config does not have. The
+        ConfigError: A key leads through something that the config does not have. The
             last part of a key may be new, since a component has arguments that its
-            config does not name; it is the component that refuses what it does not
-            know.
+            config does not name; the component itself rejects unknown ones.
 
     >>> cfg = Config(dict(model=dict(prompt=dict(type='A', num=5), adapter=None)))
-    >>> apply_options(cfg, {'model.prompt': dict(type='B')}).model.prompt
+    >>> apply_overrides(cfg, {'model.prompt': dict(type='B')}).model.prompt
     {'type': 'B'}
-    >>> apply_options(cfg, {'model.promt.num': 3}, 'table6.py: ')
-    Traceback (most recent call last):
-    mmaction_mer.engine.errors.MERRunError: table6.py: option 'model.promt.num': model
-    has no 'promt'; did you mean 'prompt'?
     """
     cfg = copy.deepcopy(cfg)
     for key, value in options.items():
-        *path, last = str(key).split('.')
+        error = partial(ConfigError, path=path, field=f'{field}[{key!r}]')
+        *parents, last = str(key).split('.')
         node: Any = cfg._cfg_dict
-        walked = ''
-        says = f'{where}option {key!r}: '
-        for part in path:
-            node = node[_place(node, part, walked, says)]
-            walked = f'{walked}.{part}' if walked else part
-        if path or last not in RUN_KEYS:
-            new = bool(path) and isinstance(node, Mapping)
-            place = last if new else _place(node, last, walked, says)
-        else:
-            place = last
-        # Through ConfigDict, so that dicts within lists become what configs hold.
-        node[place] = ConfigDict(value=copy.deepcopy(value))['value']
+        for depth, part in enumerate(parents):
+            node = node[_find(node, part, parents[:depth], False, error)]
+        new = bool(parents) or last in RUN_KEYS
+        # Through ConfigDict, so that dicts inside of lists are converted as well.
+        node[_find(node, last, parents, new, error)] = ConfigDict(
+            value=copy.deepcopy(value)
+        )['value']
     return cfg
 
 
-def _place(node: Any, part: str, walked: str, says: str) -> str | int:
-    """Find a part of a key in a node."""
-    name = walked or 'the config'
-    if isinstance(node, tuple):
-        raise MERRunError(f'{says}{name} is a tuple: set it as a whole')
+def _find(
+    node: Any,
+    part: str,
+    parents: Sequence[str],
+    new: bool,
+    error: Callable[..., ConfigError],
+) -> str | int:
+    """Return the key or index of a node that one part of a dotted key names.
+
+    Args:
+        node: What ``parents`` lead to.
+        part: The part.
+        parents: The parts before it.
+        new: Whether the key may be absent from a dict.
+        error: Makes an error from its problem and hint.
+    """
+    name = '.'.join(parents) or 'the config'
     if isinstance(node, list):
-        if not re.fullmatch(r'-?\d+', part):
-            raise MERRunError(f'{says}{name} is a list: give an index, not {part!r}')
-        if not -len(node) <= int(part) < len(node):
-            raise MERRunError(f'{says}{name} has {len(node)} entries, counted from 0')
-        return int(part)
+        if part.removeprefix('-').isdecimal() and -len(node) <= int(part) < len(node):
+            return int(part)
+        raise error(f'{name} is a list of {len(node)} entries, without index {part!r}')
     if not isinstance(node, Mapping):
-        raise MERRunError(
-            f'{says}{name} is {node!r}, which nothing can be set in: set {name} itself '
-            f'to a dict'
+        raise error(
+            f'{name} is {node!r}, in which nothing can be set',
+            hint=f'Set {name} as a whole.',
         )
-    if part not in node:
-        raise MERRunError(f'{says}{name} has no {part!r}' + near(part, list(node)))
+    if part not in node and not new:
+        raise error(f'{name} has no {part!r}', hint=suggest(part, node))
     return part
 
 
-def near(name: str, known: Sequence[str]) -> str:
-    """Name what was probably meant.
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names what was probably meant.
 
-    >>> near('alhpa', ['alpha', 'low'])
-    "; did you mean 'alpha'?"
-    >>> near('x', ['alpha', 'low'])
-    '; there are alpha, low'
+    >>> suggest('alhpa', ['alpha', 'low'])
+    "Did you mean 'alpha'?"
+    >>> suggest('x', ['alpha', 'low'])
+    'Available: alpha, low.'
     """
-    close = difflib.get_close_matches(name, known)
-    if close:
-        return f'; did you mean {" or ".join(map(repr, close))}?'
-    return f'; there are {", ".join(map(str, known))}'
+    known = list(map(str, known))
+    if close := difflib.get_close_matches(name, known):
+        return f'Did you mean {" or ".join(map(repr, close))}?'
+    return f'Available: {", ".join(known)}.'
 
 
 def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
-    """Name the folder of a run, by what decides its numbers and nothing else.
+    """Return the folder name of a run, which depends on nothing but its config.
 
-    Rows of different tables that are one config have one name, whatever they are
-    called in their tables. Its seeds lie within, so they have no part in it.
+    Rows of different tables with the same config share one folder, whatever their
+    names. Seeds are subfolders of it and therefore not part of the name.
 
     Args:
         canonical: See :func:`~mmaction_mer.engine.fingerprint.canonical_config`.
-        changes: What differs from the base, from
+        changes: Differences from the base config, see
             :func:`~mmaction_mer.engine.fingerprint.differences`.
 
     >>> run_name({}, ['model.data_preprocessor.alpha: 20.0 -> 10.0'])
@@ -114,11 +124,11 @@ def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
     for change in changes:
         key, _, values = change.partition(': ')
         value = values.rpartition(' -> ')[2].strip("'")
-        if value != '(absent)':  # a dict in another's place says the rest by its type
+        if value != '(absent)':  # a replaced dict is recognized by its new type
             parts.append(f'{key.rpartition(".")[2]}-{value}')
-    # Both data loaders mostly change alike: once is enough.
+    # Without duplicates: both data loaders usually change in the same way.
     slug = re.sub(r'[^\w.=-]+', '-', '_'.join(dict.fromkeys(parts)))
-    decided = {key: value for key, value in canonical.items() if key != 'randomness'}
+    decisive = {key: value for key, value in canonical.items() if key != 'randomness'}
     deterministic = (canonical.get('randomness') or {}).get('deterministic', False)
-    digest = fingerprint({**decided, 'deterministic': deterministic})[:8]
-    return f'{slug[:_SLUG].strip("-_.") or "base"}-{digest}'
+    digest = fingerprint({**decisive, 'deterministic': deterministic})[:8]
+    return f'{slug[:_MAX_NAME].strip("-_.") or "base"}-{digest}'

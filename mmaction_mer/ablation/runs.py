@@ -1,92 +1,89 @@
-"""The runs behind ablation tables: how they stand, what they came to, running one."""
+"""The runs behind a table: train one, and read what is on disk."""
 
 import copy
 import traceback
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-from ..evaluation.seeds import summarize_seeds
+from ..datasets.annotation import MERDataError
+from ..engine.command_line import explained
+from ..engine.errors import MERRunError
+from ..engine.fold_check import check_model
+from ..engine.fold_folder import FoldFolder, find_folds, read_object
+from ..engine.loso_plan import make_plan
+from ..engine.loso_runner import LOSORunner
+from ..engine.run import runs_by_seed
+from ..engine.stored_runs import check_pooled, read_results, read_seeds
+from ..engine.work_dir_lock import WorkDirLock, WorkDirLockedError
+from ..evaluation import summarize_seeds
 from ..utils import write_json
-from .ablation_trials import Trial
-from .command_line import explained
-from .errors import MERRunError
-from .fold_check import check_model, read_fold
-from .fold_folder import FoldFolder
-from .loso_plan import make_plan
-from .loso_runner import LOSORunner
-from .run import runs_by_seed
-from .stored_plan import stored_clips, stored_run
-from .stored_runs import check_fold, check_pooled, read_results
-from .work_dir_lock import WorkDirLock
-
-#: What WorkDirLock says where another process holds a run.
-LOCKED = 'another process is training'
+from .table import RowResult
+from .trials import Trial
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a run came to, over the seeds asked for.
+def read_row(trial: Trial) -> RowResult:
+    """Read how a row stands, from what is on disk.
 
-    Attributes:
-        summary: What :func:`~mmaction_mer.evaluation.seeds.summarize_seeds` returns,
-            with ``training_s`` of all seeds in its ``extra``.
-        lines: The prediction lines, by seed.
+    Returns:
+        The row, with its numbers if ``status`` is ``'done'``. Otherwise ``status`` is
+        ``'failed: ...'``, ``'not started'``, ``'unfinished'`` or, while another
+        process trains it, ``'running'``.
     """
+    row = RowResult(trial.row, trial.changes)
+    if reason := read_failure(trial):
+        return replace(row, status=f'failed: {reason}')
+    if finished := read_finished(trial):
+        return finished
+    if not any(find_folds(trial.folder / f'seed{seed}') for seed in trial.seeds):
+        return row
+    return replace(row, status='running' if _is_locked(trial) else 'unfinished')
 
-    summary: dict[str, Any]
-    lines: dict[int, list[dict[str, Any]]]
+
+def read_failure(trial: Trial) -> str | None:
+    """Return why the last attempt failed; None if it did not."""
+    try:
+        return str(read_object(trial.failure_file).get('reason'))
+    except (OSError, ValueError):
+        return None
 
 
-def stored(trial: Trial) -> Measured | None:
-    """Read what a run came to; None where a seed of it is not finished."""
+def read_finished(trial: Trial) -> RowResult | None:
+    """Read the numbers of a row; None unless every seed is finished and intact."""
     results, lines = {}, {}
-    for seed in trial.seeds:
-        folder = trial.folder / f'seed{seed}'
-        try:
-            results[seed] = read_results(folder)
+    try:
+        runs = read_seeds(trial.folder, trial.seeds)
+        for seed, run in runs.items():
+            results[seed] = read_results(run.path)
             if results[seed].get('missing'):
                 return None
-            names = results[seed]['extra']['folds']['done']
-            plan = stored_run(folder)
-            folds = {}
-            for fold in [FoldFolder(folder / 'folds' / name) for name in names]:
-                check_fold(fold, plan)
-                folds[fold.name] = read_fold(fold, stored_clips(plan, fold.name))
-            check_pooled(folder / 'results.json', results[seed], folds)
-            lines[seed] = [line for fold in folds.values() for line in fold]
-        except (OSError, ValueError, KeyError, TypeError, MERRunError):
-            return None  # the run itself says what is wrong, and makes it good
-    took = sum(found['extra'].get('training_s') or 0 for found in results.values())
-    extra = {'training_s': round(took, 3), **_origin(trial)}
-    return Measured(summarize_seeds(results, lines, extra), lines)
+            check_pooled(run.path / 'results.json', results[seed], run.folds)
+            done = results[seed]['extra']['folds']['done']
+            lines[seed] = [line for name in done for line in run.folds[name]]
+        config = runs[trial.seeds[0]].config
+        times = [one['extra'].get('training_s') or 0 for one in results.values()]
+        extra = {
+            'training_s': round(sum(times), 3),
+            'annotation': config.get('annotation'),
+            'numerics': config.get('numerics'),
+        }
+        summary = summarize_seeds(results, lines, extra)
+    except (KeyError, TypeError, MERDataError, MERRunError):
+        return None  # the next start of the run reports the damage and repairs it
+    return RowResult(trial.row, trial.changes, 'done', summary, lines)
 
 
-def _origin(trial: Trial) -> dict[str, Any]:
-    """Name the annotation and the arithmetic that a run was made with."""
-    try:
-        config = stored_run(trial.folder / f'seed{trial.seeds[0]}').get('config') or {}
-    except MERRunError:
-        config = {}
-    return {'annotation': config.get('annotation'), 'numerics': config.get('numerics')}
-
-
-def up_to_date(trial: Trial) -> bool:
-    """Tell whether a run is done, by the config and the annotation of today.
+def is_up_to_date(trial: Trial) -> bool:
+    """Return whether a row is finished, by today's config and annotation.
 
     Raises:
         MERRunError: The config cannot be run.
         MERDataError: The data cannot be used.
     """
-    if not any((trial.folder / f'seed{seed}').exists() for seed in trial.seeds):
+    if read_finished(trial) is None:
         return False
     plan = make_plan(trial.cfg)
     for run in runs_by_seed(trial.cfg, plan, trial.seeds, 'ERROR'):
-        try:
-            extra = read_results(run.work_dir)['extra']
-            done = set(extra['folds']['done'])
-        except (OSError, KeyError, TypeError, MERRunError):
-            return False
+        extra = read_results(run.work_dir)['extra']
+        done = set(extra['folds']['done'])
         if extra.get('fingerprint') != run.plan.fingerprint:
             return False
         if not done >= {fold.name for fold in plan.wanted}:
@@ -96,63 +93,44 @@ def up_to_date(trial: Trial) -> bool:
                 check_model(FoldFolder(run.work_dir / 'folds' / name))
         except MERRunError:
             return False
-    return stored(trial) is not None
+    return True
 
 
 def run_trial(trial: Trial) -> str:
-    """Train and score a row; whatever goes wrong is kept beside the run.
+    """Train and score a row, resuming where it was interrupted.
 
-    Args:
-        trial: The row and its run, which is gone on with where it was cut.
+    A failure is written to :attr:`~.trials.Trial.failure_file` and not raised, so that
+    the other rows go on.
 
     Returns:
-        ``'done'``, ``'skipped'`` (it was done already), ``'busy'`` (another process
-        is at it) or ``'failed'``.
+        ``'done'``, ``'skipped'`` (it was done before), ``'locked'`` (another process
+        trains it) or ``'failed'``.
 
     Raises:
-        OSError: The failure cannot be written down either.
+        OSError: The failure cannot be written.
     """
     try:
-        if up_to_date(trial):
-            result = 'skipped'
+        if is_up_to_date(trial):
+            outcome = 'skipped'
         else:
             LOSORunner.from_cfg(copy.deepcopy(trial.cfg)).train()
-            result = 'done'
+            outcome = 'done'
+    except WorkDirLockedError:
+        return 'locked'
     except Exception as error:
-        text = explained(error)
-        if text and LOCKED in text:
-            return 'busy'
-        trace = '' if text else traceback.format_exc()
-        text = text or f'{type(error).__name__}: {error}'
-        write_json(trial.failure_file, {'reason': text, 'traceback': trace})
+        reason = explained(error)
+        trace = '' if reason else traceback.format_exc()
+        reason = reason or f'{type(error).__name__}: {error}'
+        write_json(trial.failure_file, {'reason': reason, 'traceback': trace})
         return 'failed'
     trial.failure_file.unlink(missing_ok=True)
-    return result
+    return outcome
 
 
-def busy(folder: Path) -> bool:
-    """Tell whether another process trains in a work directory."""
-    if not folder.is_dir():
-        return False
+def _is_locked(trial: Trial) -> bool:
     try:
-        with WorkDirLock(folder) as lock:
+        with WorkDirLock(trial.folder) as lock:
             lock.take()
-    except MERRunError:
+    except WorkDirLockedError:
         return True
     return False
-
-
-def standing(trial: Trial) -> str:
-    """Say how a row stands, by what is on disk.
-
-    Returns:
-        ``'done'``, ``'failed: ...'``, ``'not run yet'``, ``'begun'`` or, where a
-        process is at it just now, ``'in work'``.
-    """
-    if reason := trial.failure():
-        return f'failed: {reason}'
-    if stored(trial):
-        return 'done'
-    if not trial.begun():
-        return 'not run yet'
-    return 'in work' if busy(trial.folder) else 'begun'

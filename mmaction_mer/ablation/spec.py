@@ -1,9 +1,9 @@
-"""A list of named overrides over one base config: what an ablation table asks for.
+"""Ablation tables as config files: rows of overrides over one base config.
 
-A list is a plain config file::
+A table is a plain config file::
 
     title = 'Table X: magnification factor'
-    base = 'mpt_vit-b16_smic.py'            # from the folder above the list's own
+    base = 'mpt_vit-b16_smic.py'  # relative to the folder above this file's
     paper = dict(source='MPT, table X', dataset='SMIC')
     rows = [
         dict(name='alpha = 0', options={'model.data_preprocessor.alpha': 0.0},
@@ -11,36 +11,37 @@ A list is a plain config file::
         dict(name='alpha = 20', options={}, paper=dict(acc=86.59, f1=86.01)),
     ]
 
-An option sets one place of the base and what is below it: a dict **replaces** the whole
-node, unlike in ``_base_`` and ``--cfg-options``, where it is merged into it.
+Each option sets one key of the base config. A dict **replaces** the whole node, whereas
+in ``_base_`` and ``--cfg-options`` it is merged into the node.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from .ablation_options import near
-from .command_line import read_config
-from .errors import MERRunError
+from ..engine.command_line import read_config
+from ..engine.errors import ConfigError
+from .overrides import suggest
 
-_TABLE_KEYS = ('title', 'base', 'paper', 'rows', 'reference', 'x_label')
-_ROW_KEYS = ('name', 'options', 'base', 'paper', 'x')
-_SOURCE_KEYS = ('source', 'dataset')
-#: What a paper's row can have: percent, percent, and millions that learn.
-PAPER_KEYS = ('acc', 'f1', 'millions')
+#: Numbers of a paper's row, with their column titles: accuracy and F1 in percent,
+#: trainable parameters in millions.
+PAPER_NUMBERS = {'acc': 'Acc', 'f1': 'F1', 'millions': 'trainable, M'}
+
+Spec = TypeVar('Spec')
 
 
 @dataclass(frozen=True)
-class Row:
+class RowSpec:
     """One row of a table: one config.
 
     Attributes:
-        name: As printed.
-        options: What is set in the base, by dotted key.
-        base: A base of its own, in place of the table's.
-        paper: The paper's numbers, see :data:`PAPER_KEYS`.
-        x: What is varied, as a number: such rows are drawn as a line.
+        name: Name of the row, unique in its table.
+        options: Overrides of the base config, by dotted key.
+        base: Base config of this row alone. Defaults to None, the table's base.
+        paper: Numbers that a paper reports for this row, see :data:`PAPER_NUMBERS`.
+        x: Value of the quantity that the table varies. Where every row has one, the
+            figure draws the scores as lines over it.
     """
 
     name: str
@@ -51,128 +52,104 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A list of rows.
+class TableSpec:
+    """A table: its rows and the config that they modify.
 
     Attributes:
-        path: The file it was read from.
-        title: As printed.
-        base: The config that the rows change.
-        paper: ``source`` and ``dataset`` of the paper's numbers; may be empty.
+        path: The config file of the table.
+        title: Title of the table.
+        base: Config that the rows override.
         rows: The rows.
+        paper: ``source`` and ``dataset`` of the paper's numbers, if there are any.
         reference: Name of the row that the others are compared with, if any.
-        x_label: What ``x`` of the rows is.
+        x_label: Name of the quantity that ``x`` of the rows measures.
     """
 
     path: Path
     title: str
     base: Path
-    paper: dict[str, str]
-    rows: list[Row]
-    reference: str | None
+    rows: list[RowSpec]
+    paper: dict[str, str] = field(default_factory=dict)
+    reference: str | None = None
     x_label: str = ''
 
     @property
     def name(self) -> str:
-        """Name of the table's files."""
+        """Name of the table's output files."""
         return self.path.stem
 
 
-def read_table(path: str | Path) -> Table:
-    """Read a list of rows.
+def read_table(path: str | Path) -> TableSpec:
+    """Read the config file of a table.
 
     Args:
-        path: The file, in a folder beside the bases.
+        path: The file. Base configs are relative to the folder above its own.
 
     Returns:
-        The table; without ``reference`` in the file, its first row that changes
-        nothing is what the others are compared with.
+        The table. Its ``reference`` defaults to the first row that overrides nothing.
 
     Raises:
-        MERRunError: A key is missing, not known or of the wrong kind; the message
-            names file, row and key.
+        ConfigError: A key is missing, unknown or of the wrong type.
     """
     path = Path(path)
     content = read_config(str(path)).to_dict()
-    # mmengine keeps a file's private variables as well.
-    content = {key: value for key, value in content.items() if key[:1] != '_'}
-    _known(path, '', content, _TABLE_KEYS, ('title', 'base', 'rows'))
-    rows = content['rows']
-    if not isinstance(rows, list) or not rows:
-        raise MERRunError(f'{path}: rows is not a list of dict(name=..., options=...)')
-    read = [_read_row(path, number, row) for number, row in enumerate(rows, 1)]
-    names = [row.name for row in read]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise MERRunError(f'{path}: two rows are called {twice[0]!r}: rename one')
-    plain = [row.name for row in read if not row.options and row.base is None]
-    reference = content.get('reference') or next(iter(plain), None)
+    # mmengine keeps the private variables of a file, too.
+    public = {key: value for key, value in content.items() if key[0] != '_'}
+    spec = _build(TableSpec, {**public, 'path': path}, path, None)
+    if not isinstance(spec.rows, list) or not spec.rows:
+        raise ConfigError('is not a list of rows', path=path, field='rows')
+    rows = [_read_row(row, path, index) for index, row in enumerate(spec.rows)]
+    names = [row.name for row in rows]
+    if duplicates := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(
+            f'several rows are named {duplicates[0]!r}', path=path, field='rows'
+        )
+    unchanged = [row.name for row in rows if not row.options and row.base is None]
+    reference = spec.reference or next(iter(unchanged), None)
     if reference is not None and reference not in names:
-        raise MERRunError(
-            f'{path}: reference is {reference!r}, which is no row'
-            + near(reference, names)
+        raise ConfigError(
+            f'no row is named {reference!r}',
+            path=path,
+            field='reference',
+            hint=suggest(reference, names),
         )
-    paper = content.get('paper') or {}
-    _known(path, 'paper: ', paper, _SOURCE_KEYS)
-    if not paper and any(row.paper for row in read):
-        raise MERRunError(
-            f"{path}: rows have the paper's numbers, but there is no "
-            f"paper=dict(source='MPT, table X', dataset='SMIC') that says whose"
+    if not spec.paper and any(row.paper for row in rows):
+        raise ConfigError(
+            "is missing, although rows have a paper's numbers",
+            path=path,
+            field='paper',
+            hint="Name their source: paper=dict(source='MPT, table X', dataset='SMIC').",
         )
-    return Table(
-        path=path,
-        title=str(content['title']),
-        base=_base(path, content['base']),
-        paper=paper,
-        rows=read,
-        reference=reference,
-        x_label=content.get('x_label') or '',
-    )
+    base = path.parent.parent / spec.base
+    return replace(spec, base=base, rows=rows, reference=reference)
 
 
-def _read_row(path: Path, number: int, row: Any) -> Row:
-    where = f'row {number}: '
-    if not isinstance(row, Mapping):
-        raise MERRunError(f'{path}: {where}is {row!r}, not a dict(name=..., options=)')
-    if row.get('name'):
-        where = f'row {row["name"]!r}: '
-    _known(path, where, row, _ROW_KEYS, ('name', 'options'))
-    if not isinstance(row['options'], Mapping):
-        raise MERRunError(
-            f'{path}: {where}options is {row["options"]!r}, not a dict by dotted keys'
+def _read_row(content: Any, path: Path, index: int) -> RowSpec:
+    name = content.get('name', index) if isinstance(content, Mapping) else index
+    where = f'rows[{name!r}]'
+    row = _build(RowSpec, content, path, where)
+    for key, value in {'options': row.options, 'paper': row.paper}.items():
+        if not isinstance(value, dict):
+            raise ConfigError('is not a dict', path=path, field=f'{where}.{key}')
+    if unknown := sorted(row.paper.keys() - PAPER_NUMBERS.keys()):
+        raise ConfigError(
+            f'unknown key {unknown[0]!r}',
+            path=path,
+            field=f'{where}.paper',
+            hint=suggest(unknown[0], PAPER_NUMBERS),
         )
-    paper = row.get('paper') or {}
-    _known(path, f'{where}paper: ', paper, PAPER_KEYS)
-    numbers = {f'paper.{key}': value for key, value in paper.items()}
-    for key, value in {**numbers, 'x': row.get('x')}.items():
+    numbers = {f'paper.{key}': value for key, value in row.paper.items()}
+    for key, value in {**numbers, 'x': row.x}.items():
         if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise MERRunError(f'{path}: {where}{key} is {value!r}, not a number')
-    return Row(
-        name=str(row['name']),
-        options=dict(row['options']),
-        base=_base(path, row['base']) if row.get('base') else None,
-        paper=dict(paper),
-        x=row.get('x'),
-    )
+            raise ConfigError(
+                f'{value!r} is not a number', path=path, field=f'{where}.{key}'
+            )
+    return replace(row, base=path.parent.parent / row.base) if row.base else row
 
 
-def _known(
-    path: Path,
-    where: str,
-    given: Any,
-    known: Sequence[str],
-    needed: Sequence[str] = (),
-) -> None:
-    if not isinstance(given, Mapping):
-        raise MERRunError(f'{path}: {where}is {given!r}, not a dict')
-    if unknown := sorted(given.keys() - set(known)):
-        raise MERRunError(
-            f'{path}: {where}{unknown[0]} is not a key here; the keys are '
-            f'{", ".join(known)}'
-        )
-    if missing := [key for key in needed if given.get(key) is None]:
-        raise MERRunError(f'{path}: {where}{missing[0]} is missing')
-
-
-def _base(path: Path, name: str) -> Path:
-    """Find a base: lists lie in a folder beside the configs that they change."""
-    return path.parent.parent / name
+def _build(kind: type[Spec], content: Any, path: Path, where: str | None) -> Spec:
+    """Build a spec from a dict of the file, whose keys are the names of its fields."""
+    try:
+        return kind(**content)
+    except TypeError as error:  # an unknown or a missing key, or not a dict
+        raise ConfigError(str(error), path=path, field=where) from error

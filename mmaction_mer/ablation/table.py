@@ -1,21 +1,22 @@
-"""What an ablation table says: measured rows, their differences, the paper's numbers.
+"""An ablation table as data: measured rows and their differences from a reference.
 
-The paper's numbers are kept apart from the measured ones everywhere: under a key of
-their own here, in columns of their own where they are printed.
+A paper's numbers are kept apart from the measured ones everywhere: under a key of their
+own here, in columns of their own in the printed table, on axes of their own in the
+figure.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..datasets.annotation import MERDataError
-from .paired import Lines, compare_runs
-from .report import SELECTIONS
+from ..evaluation import SELECTIONS, compare_runs
+from .spec import RowSpec, TableSpec
 
-#: The scores of a table.
-SHOWN = ('acc', 'uf1')
-#: What the rows of a table should have in common; a row that has not says so.
-ALIKE = (
+#: The scores of a table, with their column titles.
+SCORES = {'acc': 'Acc', 'uf1': 'UF1'}
+# Facts that all rows should share. A row that differs has a note.
+_COMMON = (
     'datasets', 'clips', 'subjects', 'folds', 'selection', 'protocol', 'annotation',
     'numerics',
 )  # fmt: skip
@@ -23,162 +24,148 @@ ALIKE = (
 
 @dataclass(frozen=True)
 class RowResult:
-    """One row and what came of it.
+    """A row and its result.
 
     Attributes:
-        name: As printed.
-        summary: What :func:`~mmaction_mer.evaluation.seeds.summarize_seeds` returned;
-            None for a row that is not measured.
-        lines: The prediction lines behind it, by seed.
-        status: Said in place of the numbers where there are none, such as
-            ``'failed: ...'``.
-        paper: The paper's ``acc`` and ``f1`` in percent and ``millions`` of learning
-            parameters, as far as it gives them.
-        x: What is varied, as a number.
-        changes: What differs from the base, a line each.
+        row: The row.
+        changes: Differences from the base config, one line each.
+        status: ``'done'``, or why there is no result.
+        summary: Summary over the seeds, see
+            :func:`~mmaction_mer.evaluation.summarize_seeds`; None without a result.
+        lines: Prediction lines behind it, by seed; None without a result.
     """
 
-    name: str
-    summary: Mapping[str, Any] | None = None
-    lines: Lines | None = None
-    status: str = 'not run yet'
-    paper: Mapping[str, float] = field(default_factory=dict)
-    x: float | None = None
+    row: RowSpec
     changes: Sequence[str] = ()
+    status: str = 'not started'
+    summary: Mapping[str, Any] | None = None
+    lines: Mapping[int, Sequence[Mapping[str, Any]]] | None = None
 
 
 def build_table(
-    rows: Sequence[RowResult], reference: str | None = None, **head: Any
+    spec: TableSpec,
+    results: Sequence[RowResult],
+    base: str = '',
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Put rows into a table.
+    """Build a table from its rows.
 
     Args:
-        rows: The rows, in order.
-        reference: Name of the row that the others are compared with.
-        head: What is kept as it is: ``name``, ``title``, ``base``, ``options``,
-            ``paper`` (``source`` and ``dataset``), ``x_label``.
+        spec: The table.
+        results: Its rows, in order.
+        base: Name of the base config.
+        options: ``--cfg-options`` of all rows.
 
     Returns:
-        A dict that fits into JSON: ``head``, ``reference``, ``measured`` (``datasets``,
-        ``clips``, ``subjects``, ``seeds``, ``chance``, ``majority``,
+        A JSON-serializable dict with ``name``, ``title``, ``base``, ``options``,
+        ``paper``, ``x_label``, ``reference``, ``measured`` (facts that all rows share:
+        ``datasets``, ``clips``, ``subjects``, ``seeds``, ``chance``, ``majority``,
         ``majority_class``, ``protocol``, ``selection``; None before any row is done)
-        and ``rows``. In a row, scores are fractions of 1 and those of the paper, under
-        ``paper``, percent. ``against`` has the differences from the reference by score,
-        with ``interval``: the same draw of subjects on both sides. A row of other clips
-        has none, and a ``note``.
-
-    >>> table = build_table([RowResult('a', paper=dict(acc=80.0))], title='T')
-    >>> table['rows'][0]['status'], table['rows'][0]['paper'], table['measured']
-    ('not run yet', {'acc': 80.0}, None)
+        and ``rows``. Measured scores are fractions of 1, those under ``paper`` percent.
+        ``vs_reference`` of a row holds the paired differences from the reference by
+        score, with ``interval``. It is None, and ``note`` says so, if the two were not
+        measured on the same clips.
     """
-    done = [row for row in rows if row.summary is not None]
-    against = next((row for row in done if row.name == reference), None)
-    measured = None
-    if done:
-        measured = _facts((against or done[0]).summary or {})
+    done = [result for result in results if result.summary is not None]
+    reference = next((one for one in done if one.row.name == spec.reference), None)
+    common = _facts((reference or done[0]).summary) if done else None
     return {
-        **head,
-        'reference': reference,
-        'measured': measured,
-        'rows': [_row(row, against, measured) for row in rows],
+        'name': spec.name,
+        'title': spec.title,
+        'base': base,
+        'options': {key: str(value) for key, value in (options or {}).items()},
+        'paper': {**spec.paper, 'unit': 'percent'} if spec.paper else {},
+        'x_label': spec.x_label,
+        'reference': spec.reference,
+        'measured': common,
+        'rows': [_row(result, reference, common) for result in results],
     }
 
 
-def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What a table's rows have in common."""
+def _facts(summary: Any) -> dict[str, Any]:
+    """Collect what the rows of a table should share."""
     extra = summary.get('extra') or {}
-    facts = {
-        'datasets': [row['dataset'] for row in summary['datasets']],
-        'subjects': len(summary['subjects']),
-        'folds': None,
-        **{key: extra.get(key) for key in ('protocol', 'annotation', 'numerics')},
-    }
     folds = extra.get('folds')
     if isinstance(folds, Mapping):
-        facts['folds'] = {'done': len(folds['done']), 'of': folds['of']}
-    for key in (
+        folds = {'done': len(folds['done']), 'of': folds['of']}
+    keys = (
         'clips', 'seeds', 'chance', 'majority', 'majority_class', 'selection',
         'interval_level',
-    ):  # fmt: skip
-        facts[key] = summary[key]
-    return facts
+    )  # fmt: skip
+    return {
+        'datasets': [row['dataset'] for row in summary['datasets']],
+        'subjects': len(summary['subjects']),
+        'folds': folds,
+        **{key: extra.get(key) for key in ('protocol', 'annotation', 'numerics')},
+        **{key: summary[key] for key in keys},
+    }
 
 
 def _row(
-    row: RowResult, reference: RowResult | None, common: Mapping[str, Any] | None
+    result: RowResult, reference: RowResult | None, common: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        'name': row.name,
-        'x': row.x,
-        'status': 'done' if row.summary is not None else row.status,
-        'paper': dict(row.paper),
-        'changes': list(row.changes),
+    row: dict[str, Any] = {
+        'name': result.row.name,
+        'x': result.row.x,
+        'status': result.status,
+        'paper': dict(result.row.paper),
+        'changes': list(result.changes),
     }
-    if row.summary is None or common is None:
-        return told
-    summary = row.summary
+    summary = result.summary
+    if summary is None or common is None:
+        return row
     extra = summary.get('extra') or {}
-    # Beside every number, so that none is taken out of the file without it.
-    label = {'note': SELECTIONS['test']} if summary['selection'] == 'test' else {}
-    intervals, deviations = summary['intervals'] or {}, summary['deviations'] or {}
-    told['learns'] = (extra.get('parameters') or {}).get('trainable')
-    told['training_s'] = extra.get('training_s')
-    for name in SHOWN:
-        told[name] = {
+    on_test = summary['selection'] == 'test'
+    # Beside every number, so that none is quoted without it.
+    label = {'note': SELECTIONS['test']} if on_test else {}
+    for name in SCORES:
+        row[name] = {
             'value': summary['scores'][name],
-            'interval': intervals.get(name),
-            'deviation': deviations.get(name),
+            'interval': (summary['intervals'] or {}).get(name),
+            'deviation': (summary['deviations'] or {}).get(name),
             **label,
         }
-    told['per_seed'] = {
-        str(one['seed']): {**{name: one[name] for name in SHOWN}, **label}
+    row['per_seed'] = {
+        str(one['seed']): {**{name: one[name] for name in SCORES}, **label}
         for one in summary['per_seed']
     }
-    told['selection'] = summary['selection']
+    row['trainable'] = (extra.get('parameters') or {}).get('trainable')
+    row['training_s'] = extra.get('training_s')
+    row['selection'] = summary['selection']
+    facts = _facts(summary)
     notes = list(label.values())
-    other = _facts(summary)
     notes += [
-        f'other {key} ({_said(key, other[key])})'
-        for key in ALIKE
-        if other[key] != common[key] and not (key == 'selection' and label)
+        f'other {key} ({_describe(key, facts[key])})'
+        for key in _COMMON
+        if facts[key] != common[key] and not (key == 'selection' and on_test)
     ]
-    if reference is not None and row is not reference:
-        told['against'], problem = _against(row, reference)
-        notes += problem
-    told['note'] = '; '.join(notes)
-    return told
+    if reference is not None and result is not reference:
+        row['vs_reference'] = _compare(reference, result)
+        if row['vs_reference'] is None:
+            notes.append('not measured on the clips of the reference')
+    row['note'] = '; '.join(notes)
+    return row
 
 
-def _said(key: str, value: Any) -> str:
+def _describe(key: str, value: Any) -> str:
     if key == 'datasets':
         return ', '.join(value)
     if key == 'folds' and value:
         return f'{value["done"]} of {value["of"]}'
-    return SELECTIONS.get(value, str(value)) if key == 'selection' else str(value)
+    return SELECTIONS[value] if key == 'selection' else str(value)
 
 
-def _against(
-    row: RowResult, reference: RowResult
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Differences from the reference, or why there are none."""
-    if row.summary is None or reference.summary is None:
-        return None, []
-    selections = (reference.summary['selection'], row.summary['selection'])
+def _compare(first: RowResult, second: RowResult) -> dict[str, Any] | None:
+    """Return the paired differences of two rows; None if their clips differ."""
+    assert first.summary and first.lines and second.summary and second.lines
     try:
-        compared = compare_runs(
-            reference.lines or {},
-            row.lines or {},
-            len(row.summary['classes']),
-            selections,
+        comparison = compare_runs(
+            first.lines,
+            second.lines,
+            len(second.summary['classes']),
+            (first.summary['selection'], second.summary['selection']),
         )
     except MERDataError:
-        return None, ['not of the same clips as the reference']
-    parts = {
-        name: {
-            key: value
-            for key, value in compared['scores'][name].items()
-            if key in ('difference', 'interval', 'note')
-        }
-        for name in SHOWN
-    }
-    return {**parts, 'mcnemar': compared['mcnemar']}, []
+        return None
+    scores = {name: comparison['scores'][name] for name in SCORES}
+    return {**scores, 'mcnemar': comparison['mcnemar']}

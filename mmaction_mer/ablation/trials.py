@@ -1,4 +1,4 @@
-"""The rows of a table merged into its base: configs, and folders for their runs."""
+"""Plans of tables: the config and the work directory of the run behind each row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,13 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .ablation import Row, Table
-from .ablation_options import apply_options, near, run_name
-from .command_line import merge_options, read_config
-from .errors import MERRunError
-from .fingerprint import canonical_config, differences
-from .fold_config import plan_seed
-from .fold_folder import find_folds, read_object
-from .loso_plan import OPTIONS, check_numbers
+from ..engine.command_line import merge_options, read_config
+from ..engine.errors import ConfigError
+from ..engine.fingerprint import canonical_config, differences
+from ..engine.fold_config import plan_seed
+from ..engine.loso_plan import OPTIONS, check_numbers
+from .overrides import apply_overrides, run_name
+from .spec import RowSpec, TableSpec
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,13 @@ class Trial:
 
     Attributes:
         row: The row.
-        cfg: Its config, with work directory, seeds and strategy.
-        folder: The run's work directory; rows of several tables may share it.
-        seeds: The seeds asked for.
-        changes: What differs from the table's base, a line each.
+        cfg: Config of the run, with work directory, seeds and strategy.
+        folder: Work directory of the run. Rows of several tables may share it.
+        seeds: Seeds of the run.
+        changes: Differences from the table's base config, one line each.
     """
 
-    row: Row
+    row: RowSpec
     cfg: Config
     folder: Path
     seeds: tuple[int, ...]
@@ -37,93 +36,92 @@ class Trial:
 
     @property
     def failure_file(self) -> Path:
-        """Why the last attempt failed; not there where it did not."""
+        """Reason and traceback of the last attempt, if it failed."""
         return self.folder / 'failure.json'
 
-    def failure(self) -> str | None:
-        """Say why the last attempt failed."""
-        try:
-            return str(read_object(self.failure_file).get('reason'))
-        except (OSError, ValueError):
-            return None
 
-    def begun(self) -> bool:
-        """Tell whether any fold was ever started."""
-        return any(find_folds(self.folder / f'seed{seed}') for seed in self.seeds)
+@dataclass(frozen=True)
+class TablePlan:
+    """A table with the runs of its rows.
+
+    Attributes:
+        spec: The table.
+        trials: A trial per row.
+        base: File name of the base config.
+        options: ``--cfg-options`` that apply to all rows.
+        stem: Path of the table's output files, without their suffix.
+    """
+
+    spec: TableSpec
+    trials: list[Trial]
+    base: str
+    options: dict[str, Any]
+    stem: Path
 
 
-def plan_trials(
-    table: Table,
+def plan_table(
+    spec: TableSpec,
     out: Path,
     seeds: Sequence[int] | None = None,
     base: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     strategy: str | None = None,
-) -> list[Trial]:
-    """Merge the rows of a table into its base.
+) -> TablePlan:
+    """Merge the rows of a table into its base config.
 
     Args:
-        table: The table.
-        out: Runs are below ``out/runs/<base>/``.
-        seeds: The seeds; None for the one that the base has.
-        base: Another base for all rows.
-        options: ``--cfg-options`` for all rows; a row's own options come after.
-        strategy: How folds are trained; None for the base's way.
+        spec: The table.
+        out: Output folder: tables are in ``out/<base>/``, runs in
+            ``out/runs/<base>/``.
+        seeds: Seeds of every run. Defaults to those of the base config.
+        base: Base config in place of the table's and of its rows'.
+        options: ``--cfg-options`` for all rows, applied before a row's own options.
+        strategy: Training strategy of the folds. Defaults to that of the base config.
 
     Returns:
-        A trial per row.
+        The plan.
 
     Raises:
-        MERRunError: A base or an option is wrong; the message names table, row, key.
+        MERRunError: A base config or an option is wrong.
     """
-    first = _base_config(base or table.base, options)
-    plain = canonical_config(first)
+    table_base = Path(base or spec.base)
+    table_cfg = _read_base(table_base, options)
+    unchanged = canonical_config(table_cfg)
     trials = []
-    for row in table.rows:
-        path = Path(base or row.base or table.base)
-        start = first if base or not row.base else _base_config(path, options)
-        where = f'{table.path}: row {row.name!r}: '
-        cfg = apply_options(start, row.options, where)
-        given = cfg.get('loso') or {}
-        if not isinstance(given, dict):
-            raise MERRunError(f'{where}loso is {given!r}, not a dict of settings')
-        chosen = seeds or given.get('seeds') or [plan_seed(cfg)]
+    for row in spec.rows:
+        row_base, row_cfg = table_base, table_cfg
+        if row.base and not base:
+            row_base, row_cfg = row.base, _read_base(row.base, options)
+        where = f'rows[{row.name!r}].options'
+        cfg = apply_overrides(row_cfg, row.options, spec.path, where)
+        loso = cfg.get('loso') or {}
+        if not isinstance(loso, dict):
+            raise ConfigError(f'{loso!r} is not a dict', path=spec.path, field='loso')
         canonical = canonical_config(cfg)
-        # Folders are named by what differs from the run's own base.
-        own = differences(canonical_config(start), canonical)
-        folder = Path(out, 'runs', path.stem, run_name(canonical, own))
-        cfg.loso = {**given, 'seeds': list(chosen)}
+        # The folder is named by the difference from the run's own base config.
+        own_changes = differences(canonical_config(row_cfg), canonical)
+        name = run_name(canonical, own_changes)
+        folder = Path(out, 'runs', row_base.stem, name)
+        run_seeds = list(seeds or loso.get('seeds') or [plan_seed(cfg)])
+        cfg.loso = {**loso, 'seeds': run_seeds}
         if strategy:
             cfg.loso.strategy = strategy
         check_numbers({**OPTIONS, **cfg.loso})
         cfg.work_dir, cfg.resume = str(folder), True
-        changes = differences(plain, canonical)
-        trials.append(Trial(row, cfg, folder, tuple(chosen), changes))
-    return trials
+        changes = differences(unchanged, canonical)
+        trials.append(Trial(row, cfg, folder, tuple(run_seeds), changes))
+    stem = Path(out, table_base.stem, spec.name)
+    return TablePlan(spec, trials, table_base.name, dict(options or {}), stem)
 
 
-def _base_config(path: str | Path, options: Mapping[str, Any] | None) -> Config:
+def _read_base(path: Path, options: Mapping[str, Any] | None) -> Config:
     cfg = read_config(str(path))
     if cfg.get('runner_type') is None:
-        raise MERRunError(
-            f"{path}: this config has no runner_type='LOSORunner', and a table is of "
-            f'runs over all folds: name one that has'
+        raise ConfigError(
+            'is missing, although a table compares runs over all folds',
+            path=path,
+            field='runner_type',
+            hint="Use a base config with runner_type='LOSORunner'.",
         )
     merge_options(cfg, dict(options or {}))
     return cfg
-
-
-def pick_rows(
-    trials: Sequence[Trial], names: Sequence[str] | None, strict: bool = False
-) -> list[Trial]:
-    """Pick rows by name; None for all.
-
-    Raises:
-        MERRunError: With ``strict``, where a name is no row's.
-    """
-    if names is None:
-        return list(trials)
-    known = [trial.row.name for trial in trials]
-    if strict and (unknown := [name for name in names if name not in known]):
-        raise MERRunError(f'no row is called {unknown[0]!r}' + near(unknown[0], known))
-    return [trial for trial in trials if trial.row.name in names]
