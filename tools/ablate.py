@@ -25,7 +25,7 @@ class LazyCfgOptions(argparse.Action):
 
     def __call__(self, *args: Any) -> None:
         """Parse the pairs."""
-        from mmaction_mer.engine.command_line import CfgOptions
+        from mmaction_mer.utils.cli.command_line import CfgOptions
 
         CfgOptions.__call__(self, *args)  # type: ignore[arg-type]
 

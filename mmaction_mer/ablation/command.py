@@ -1,4 +1,4 @@
-"""The command ``tools/ablate.py``: plan all tables, run their rows, write the tables."""
+"""The command ``tools/ablate.py``: plan tables, run their rows, write the tables."""
 
 import gc
 import sys
@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from ..engine.command_line import report_errors
-from ..engine.errors import ConfigError, MERRunError
-from ..utils import atomic_write, write_json
-from ..visualization.report_page import duration
+from ..analysis.report_html import duration
+from ..utils.cli.command_line import report_errors
+from ..utils.errors import ConfigError, MERRunError
+from ..utils.files import atomic_write
+from ..utils.json_files import write_json
 from .overrides import suggest
 from .rendering import to_latex, to_markdown
 from .runs import read_failure, read_row, run_trial
@@ -61,7 +62,7 @@ def run_tables(
     if missing:
         raise MERRunError(
             f'{len(missing)} row(s) have no result',
-            hint='Start again to resume them: finished rows are kept.',
+            hint='start again to resume them; finished rows are kept',
         )
 
 
@@ -94,7 +95,7 @@ def _check_names(plans: Sequence[TablePlan], only: Sequence[str] | None) -> None
         raise ConfigError(
             f'several tables are named {duplicates[0]!r}, and each would overwrite the '
             f'other',
-            hint='Rename a file, or run them with different --out.',
+            hint='rename a file, or run them with different --out',
         )
     rows = [trial.row.name for plan in plans for trial in plan.trials]
     for name in only or ():

@@ -10,8 +10,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from ..engine.errors import ConfigError
-from ..engine.fingerprint import RUN_KEYS, fingerprint
+from ..engine.work_dir.fingerprint import RUN_KEYS, fingerprint
+from ..utils.errors import ConfigError
 
 _MAX_NAME = 60
 
@@ -83,7 +83,7 @@ def _find(
     if not isinstance(node, Mapping):
         raise error(
             f'{name} is {node!r}, in which nothing can be set',
-            hint=f'Set {name} as a whole.',
+            hint=f'set {name} as a whole',
         )
     if part not in node and not new:
         raise error(f'{name} has no {part!r}', hint=suggest(part, node))
@@ -94,14 +94,14 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names what was probably meant.
 
     >>> suggest('alhpa', ['alpha', 'low'])
-    "Did you mean 'alpha'?"
+    "did you mean 'alpha'?"
     >>> suggest('x', ['alpha', 'low'])
-    'Available: alpha, low.'
+    'available: alpha, low'
     """
     known = list(map(str, known))
     if close := difflib.get_close_matches(name, known):
-        return f'Did you mean {" or ".join(map(repr, close))}?'
-    return f'Available: {", ".join(known)}.'
+        return f'did you mean {" or ".join(map(repr, close))}?'
+    return f'available: {", ".join(known)}'
 
 
 def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
@@ -111,9 +111,9 @@ def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
     names. Seeds are subfolders of it and therefore not part of the name.
 
     Args:
-        canonical: See :func:`~mmaction_mer.engine.fingerprint.canonical_config`.
+        canonical: See :func:`~mmaction_mer.engine.work_dir.fingerprint.canonical_config`.
         changes: Differences from the base config, see
-            :func:`~mmaction_mer.engine.fingerprint.differences`.
+            :func:`~mmaction_mer.engine.work_dir.fingerprint.differences`.
 
     >>> run_name({}, ['model.data_preprocessor.alpha: 20.0 -> 10.0'])
     'alpha-10.0-...'

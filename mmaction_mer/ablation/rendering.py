@@ -43,7 +43,7 @@ def to_markdown(table: Mapping[str, Any]) -> str:
 
 
 def to_latex(table: Mapping[str, Any]) -> str:
-    r"""Render a table of :func:`~.table.build_table` as a ``tabular`` for ``\input``."""
+    r"""Render a table of :func:`~.table.build_table` as LaTeX, for ``\input``."""
     rows = [table_cells(table, row) for row in table['rows']]
     titles = list(rows[0])
     total = len(titles)

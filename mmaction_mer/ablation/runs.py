@@ -4,18 +4,17 @@ import copy
 import traceback
 from dataclasses import replace
 
-from ..datasets.annotation import MERDataError
-from ..engine.command_line import explained
-from ..engine.errors import MERRunError
-from ..engine.fold_check import check_model
-from ..engine.fold_folder import FoldFolder, find_folds, read_object
-from ..engine.loso_plan import make_plan
-from ..engine.loso_runner import LOSORunner
-from ..engine.run import runs_by_seed
-from ..engine.stored_runs import check_pooled, read_results, read_seeds
-from ..engine.work_dir_lock import WorkDirLock, WorkDirLockedError
+from ..engine.runners.loso_runner import LOSORunner
+from ..engine.runners.plan import make_plan
+from ..engine.runners.tasks import runs_by_seed
+from ..engine.work_dir.fold_check import check_model
+from ..engine.work_dir.fold_folder import FoldFolder, find_folds, read_object
+from ..engine.work_dir.lock import WorkDirLock, WorkDirLockedError
+from ..engine.work_dir.stored_runs import check_pooled, read_results, read_seeds
 from ..evaluation import summarize_seeds
-from ..utils import write_json
+from ..utils.cli.command_line import explained
+from ..utils.errors import MERDataError, MERRunError
+from ..utils.json_files import write_json
 from .table import RowResult
 from .trials import Trial
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..engine.command_line import read_config
-from ..engine.errors import ConfigError
+from ..utils.cli.command_line import read_config
+from ..utils.errors import ConfigError
 from .overrides import suggest
 
 #: Numbers of a paper's row, with their column titles: accuracy and F1 in percent,
@@ -118,7 +118,7 @@ def read_table(path: str | Path) -> TableSpec:
             "is missing, although rows have a paper's numbers",
             path=path,
             field='paper',
-            hint="Name their source: paper=dict(source='MPT, table X', dataset='SMIC').",
+            hint="name their source, as in paper=dict(source='MPT', dataset='SMIC')",
         )
     base = path.parent.parent / spec.base
     return replace(spec, base=base, rows=rows, reference=reference)

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..datasets.annotation import MERDataError
 from ..evaluation import SELECTIONS, compare_runs
+from ..utils.errors import MERDataError
 from .spec import RowSpec, TableSpec
 
 #: The scores of a table, with their column titles.

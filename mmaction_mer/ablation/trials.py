@@ -7,11 +7,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..engine.command_line import merge_options, read_config
-from ..engine.errors import ConfigError
-from ..engine.fingerprint import canonical_config, differences
-from ..engine.fold_config import plan_seed
-from ..engine.loso_plan import OPTIONS, check_numbers
+from ..engine.runners.fold_config import plan_seed
+from ..engine.runners.plan import OPTIONS, check_numbers
+from ..engine.work_dir.fingerprint import canonical_config, differences
+from ..utils.cli.command_line import merge_options, read_config
+from ..utils.errors import ConfigError
 from .overrides import apply_overrides, run_name
 from .spec import RowSpec, TableSpec
 
@@ -121,7 +121,7 @@ def _read_base(path: Path, options: Mapping[str, Any] | None) -> Config:
             'is missing, although a table compares runs over all folds',
             path=path,
             field='runner_type',
-            hint="Use a base config with runner_type='LOSORunner'.",
+            hint="use a base config with runner_type='LOSORunner'",
         )
     merge_options(cfg, dict(options or {}))
     return cfg

@@ -9,10 +9,11 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
 
-from ..utils import quote
-from .annotation import MERDataError, clip_name, read_annotation
+from ..utils.errors import MERDataError
+from ..utils.text import quote
+from .annotation import clip_name, read_annotation
 from .clip_cache import CachedPipeline, beginning
-from .clip_store import ClipStore, find_store
+from .clip_store.reading import ClipStore, find_store
 from .clips import usable_clips
 from .pipelines import build_transforms, refuse_stock_readers
 from .protocols import Fold, assert_disjoint, check_known

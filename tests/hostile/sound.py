@@ -31,7 +31,7 @@ def write_sound(root: Path) -> dict[str, Any]:
     Returns:
         Facts of the packed model in the first format, for whoever spoils them.
     """
-    sys.path[:0] = [str(TESTS), str(TESTS / 'test_engine')]
+    sys.path[:0] = [str(TESTS), str(TESTS / 'helpers')]
     from .annotations import sound
 
     for name in ('toy', 'other'):
@@ -152,7 +152,7 @@ def spoil(run: Path, copy: Path) -> None:
 def write_stores(root: Path) -> None:
     """Write a store of the toy's clips, by the beginning of its pipeline."""
     from mmaction_mer.datasets.annotation import read_annotation
-    from mmaction_mer.datasets.clip_store import write_store
+    from mmaction_mer.datasets.clip_store.writing import write_store
 
     shutil.copytree(root / 'toy', root / 'stored')
     rows = read_annotation(root / 'stored' / 'annotations.json')['data_list']
@@ -171,7 +171,7 @@ def write_models(root: Path) -> dict[str, Any]:
     from inference_toy import make_run, small_config
 
     import mmaction_mer
-    from mmaction_mer.inference import load_weights, save_weights
+    from mmaction_mer.apis import load_weights, save_weights
 
     here = Path.cwd()
     os.chdir(Path(mmaction_mer.__file__).parents[1])  # the toy names configs so

@@ -8,10 +8,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ...utils import open_regular, quote
-from ..annotation import MERDataError, clip_name
-from ..json_files import read_json
-from ..rules import MAX_TEXT, value_problem
+from ...utils.errors import MERDataError
+from ...utils.files import open_regular
+from ...utils.json_files import read_json
+from ...utils.text import quote
+from ..annotation import clip_name
+from ..annotation_rules import MAX_TEXT, value_problem
 from .said import problem_of
 
 # Raise it when the same transforms give other pixels, so that stores are made anew.

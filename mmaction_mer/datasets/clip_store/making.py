@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import MERDataError, clip_name
+from ...utils.errors import MERDataError
+from ..annotation import clip_name
 from ..clips import locate
 from .layout import encode, rest_problem
 from .sources import content_digest, source_files, source_state

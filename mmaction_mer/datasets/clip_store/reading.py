@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from mmengine.logging import print_log
 
-from ...utils import quote
-from ..annotation import MERDataError, clip_name, raise_problems
+from ...utils.errors import MERDataError, raise_problems
+from ...utils.text import quote
+from ..annotation import clip_name
 from .layout import (
     ADVICE,
     INDEX,

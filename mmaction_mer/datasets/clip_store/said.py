@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...utils import quote
-from ..pictures import MAX_SIDE
-from ..rules import MAX_FPS, MAX_FRAMES
+from ...utils.text import quote
+from ..annotation_rules import MAX_FPS, MAX_FRAMES
+from ..images.image_file import MAX_SIDE
 
 Check = Callable[[Any], bool]
 

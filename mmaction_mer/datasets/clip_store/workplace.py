@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...locks import FileLock
-from ...utils import atomic_write, read_regular
-from ..annotation import MERDataError
+from ...utils.errors import MERDataError
+from ...utils.files import atomic_write, read_regular
+from ...utils.locks import FileLock
 from ..clips import locate
 from .layout import INDEX, MAX_INDEX, PIXELS, open_pixels, rest_problem
 from .making import Clip

@@ -9,11 +9,13 @@ from typing import Any
 from mmaction.registry import TRANSFORMS
 from tqdm import tqdm
 
-from ...utils import quote, write_json
-from ..annotation import MERDataError, clip_name, raise_problems
+from ...utils.errors import MERDataError, raise_problems
+from ...utils.json_files import write_json
+from ...utils.parallel import cores, in_processes
+from ...utils.text import quote
+from ..annotation import clip_name
 from ..clip_cache import beginning
 from ..clips import locate
-from ..parallel import cores, in_processes
 from .layout import FORMAT, INDEX, PIXELS, open_pixels, read_index
 from .making import Clip, Maker, make_clip
 from .reading import compare, refuse_links
