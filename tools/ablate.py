@@ -1,7 +1,7 @@
 """Run ablation tables: every row is a run of one base config with overrides.
 
     python tools/ablate.py configs/ablations/table6.py --seeds 0 1 2
-    python tools/ablate.py configs/ablations/table7.py --only VPT-Deep
+    python tools/ablate.py configs/ablations/table7.py --only VPT-Shallow
     python tools/ablate.py configs/ablations/*.py --base configs/mpt_vit-tiny_synthme.py
 
 Rows with the same config, also of different tables, are trained once. Finished rows are

@@ -111,7 +111,8 @@ def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
     names. Seeds are subfolders of it and therefore not part of the name.
 
     Args:
-        canonical: See :func:`~mmaction_mer.engine.work_dir.fingerprint.canonical_config`.
+        canonical: The config, see
+            :func:`~mmaction_mer.engine.work_dir.fingerprint.canonical_config`.
         changes: Differences from the base config, see
             :func:`~mmaction_mer.engine.work_dir.fingerprint.differences`.
 

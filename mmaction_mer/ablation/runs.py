@@ -13,7 +13,7 @@ from ..engine.work_dir.lock import WorkDirLock, WorkDirLockedError
 from ..engine.work_dir.stored_runs import check_pooled, read_results, read_seeds
 from ..evaluation import summarize_seeds
 from ..utils.cli.command_line import explained
-from ..utils.errors import MERDataError, MERRunError
+from ..utils.errors import MERRunError
 from ..utils.json_files import write_json
 from .table import RowResult
 from .trials import Trial
@@ -57,16 +57,16 @@ def read_finished(trial: Trial) -> RowResult | None:
             check_pooled(run.path / 'results.json', results[seed], run.folds)
             done = results[seed]['extra']['folds']['done']
             lines[seed] = [line for name in done for line in run.folds[name]]
-        config = runs[trial.seeds[0]].config
-        times = [one['extra'].get('training_s') or 0 for one in results.values()]
-        extra = {
-            'training_s': round(sum(times), 3),
-            'annotation': config.get('annotation'),
-            'numerics': config.get('numerics'),
-        }
-        summary = summarize_seeds(results, lines, extra)
-    except (KeyError, TypeError, MERDataError, MERRunError):
+    except (OSError, ValueError, KeyError, TypeError, MERRunError):
         return None  # the next start of the run reports the damage and repairs it
+    times = [one['extra'].get('training_s') or 0 for one in results.values()]
+    config = runs[trial.seeds[0]].config
+    extra = {
+        'training_s': round(sum(times), 3),
+        'annotation': config.get('annotation'),
+        'numerics': config.get('numerics'),
+    }
+    summary = summarize_seeds(results, lines, extra)
     return RowResult(trial.row, trial.changes, 'done', summary, lines)
 
 

@@ -1,81 +1,34 @@
-"""Runs behind tables: shared between tables, resumed, and what becomes of a failure."""
+"""``tools/ablate.py``: shared rows, resuming, failures, and the options."""
 
 import json
-import os
+import shutil
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from ablation_toy import write_run
 from load_tool import load_tool
+from paths import TOOLS
+from runs import write_config
 
-from mmaction_mer.engine import ablation_runs
-from mmaction_mer.engine.ablation import read_table
-from mmaction_mer.engine.ablation_files import write_table
-from mmaction_mer.engine.ablation_runs import run_trial, standing, stored, up_to_date
-from mmaction_mer.engine.ablation_trials import plan_trials
+from mmaction_mer.ablation import command, plan_table, read_finished, read_table, runs
+from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.engine.work_dir.lock import WorkDirLock
-from mmaction_mer.utils.errors import MERDataError, MERRunError
-
-BASE = """
-runner_type = 'LOSORunner'
-loso = dict(protocol='loso', strategy='sequential')
-model = dict(type='R', alpha=20.0, prompt=dict(type='P', num=5))
-train_dataloader = dict(dataset=dict(data_root='data'))
-randomness = dict(seed=4)
-"""
-FIRST = """
-title = 'First'
-base = 'base.py'
-paper = dict(source='a paper', dataset='SMIC')
-rows = [
-    dict(name='alpha = 0', options={'model.alpha': 0.0}, paper=dict(acc=50.0)),
-    dict(name='whole', options={}),
-    dict(name='broken', options={'model.alpha': -1.0}),
-]
-"""
-SECOND = """
-title = 'Second'
-base = 'base.py'
-rows = [
-    dict(name='off', options={'model.prompt': None}),
-    dict(name='on', options={}),
-    dict(name='no gain', options={'model.alpha': 0.0}),
-]
-"""
-
-
-@pytest.fixture
-def lists(tmp_path):
-    folder = tmp_path / 'configs' / 'ablations'
-    folder.mkdir(parents=True)
-    (tmp_path / 'configs' / 'base.py').write_text(BASE)
-    (folder / 'first.py').write_text(FIRST)
-    (folder / 'second.py').write_text(SECOND)
-    return [folder / 'first.py', folder / 'second.py']
-
-
-def test_a_row_that_lacks_a_fold_has_no_number(lists, tmp_path):
-    trial = plan_trials(read_table(lists[0]), tmp_path / 'out')[0]
-    write_run(trial.folder, 0.9, trial.seeds)
-    assert stored(trial) is not None
-    path = trial.folder / f'seed{trial.seeds[0]}' / 'results.json'
-    missing = [{'fold': 's2', 'clips': 3, 'reason': 'diverged at iteration 6'}]
-    path.write_text(json.dumps({**json.loads(path.read_text()), 'missing': missing}))
-    assert stored(trial) is None
+from mmaction_mer.utils.errors import MERRunError
 
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Runs that are made up at once; the list of those that were 'trained'."""
+    """Runs are synthetic; returns folder and seeds of those that were 'trained'."""
     done = []
 
     class Fake:
         def __init__(self, cfg):
             self.cfg = cfg
 
-        @classmethod
-        def from_cfg(cls, cfg):
-            return cls(cfg)
+        from_cfg = classmethod(lambda cls, cfg: cls(cfg))
 
         def train(self):
             cfg = self.cfg
@@ -84,234 +37,211 @@ def trained(monkeypatch):
                 if cfg.model.alpha < 0:
                     raise MERRunError('alpha is below 0 | it cannot be')
                 done.append((Path(cfg.work_dir).name, cfg.loso.seeds))
-                skill = 0.9 if cfg.model.alpha else 0.6
-                write_run(cfg.work_dir, skill, cfg.loso.seeds)
+                share = 0.9 if cfg.model.alpha else 0.6
+                write_run(cfg.work_dir, share, cfg.loso.seeds)
 
-    monkeypatch.setattr(ablation_runs, 'LOSORunner', Fake)
-    monkeypatch.setattr(ablation_runs, 'up_to_date', lambda one: bool(stored(one)))
+    monkeypatch.setattr(runs, 'LOSORunner', Fake)
+    monkeypatch.setattr(runs, 'is_up_to_date', lambda one: bool(read_finished(one)))
     return done
 
 
-def start(lists, out, *more):
-    return load_tool('ablate.py').main([*map(str, lists), '--out', str(out), *more])
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / 'out'
 
 
-def table_of(out, name):
-    return json.loads((out / 'base' / f'{name}.json').read_text())
+def ablate(tables, out, *more):
+    return load_tool('ablate.py').main([*map(str, tables), '--out', str(out), *more])
 
 
-def rows_of(out, name):
-    return {row['name']: row for row in table_of(out, name)['rows']}
+def read(out, name, base='base'):
+    table = json.loads((out / base / f'{name}.json').read_text())
+    return table, {row['name']: row for row in table['rows']}
 
 
-def test_rows_of_two_tables_that_are_one_run_are_trained_once(
-    lists, trained, tmp_path, capsys
-):
-    out = tmp_path / 'out'
-    lists[0].write_text(FIRST.replace('-1.0', '5.0'))
-    assert start(lists, out, '--seeds', '0', '1') == 0
+def test_rows_with_one_config_are_trained_once(tables, trained, out, replace, capsys):
+    replace(tables[0], '-1.0', '5.0')
+    assert ablate(tables, out, '--seeds', '0', '1') == 0
     assert len(trained) == 4  # of six rows
     assert {tuple(seeds) for _, seeds in trained} == {(0, 1)}
-    first, second = rows_of(out, 'first'), rows_of(out, 'second')
+    first, second = read(out, 'first')[1], read(out, 'second')[1]
     assert first['whole']['acc'] == second['on']['acc']
     assert first['alpha = 0']['acc'] == second['no gain']['acc']
-    said = capsys.readouterr().out
-    assert 'row 1 of 4: alpha = 0 (first)\n' in said
-    assert 'row 4 of 4: off (second), about ' in said
+    printed = capsys.readouterr().out
+    assert 'row 1 of 4: alpha = 0 (first)\n' in printed
+    assert 'row 4 of 4: off (second), about ' in printed
     for name in ('first', 'second'):
-        for ending in ('md', 'tex', 'png'):
-            assert (out / 'base' / f'{name}.{ending}').stat().st_size > 300
+        for suffix in ('md', 'tex', 'png'):
+            assert (out / 'base' / f'{name}.{suffix}').stat().st_size > 300
 
 
-def test_a_second_start_trains_nothing_and_more_seeds_are_added(
-    lists, trained, tmp_path, capsys
-):
-    out = tmp_path / 'out'
-    assert start(lists[1:], out, '--seeds', '0', '1') == 0
-    before = list(trained)
-    assert start(lists[1:], out, '--seeds', '1', '0') == 0
-    assert trained == before
-    assert capsys.readouterr().out.count('done already') == 3
-    # A single seed is read out of the same folders.
-    assert start(lists[1:], out, '--seeds', '1') == 0
-    assert trained == before
-    assert table_of(out, 'second')['measured']['seeds'] == [1]
-    assert start(lists[1:], out, '--seeds', '0', '1', '2') == 0
-    assert len(trained) == 2 * len(before)
-    assert table_of(out, 'second')['measured']['seeds'] == [0, 1, 2]
+def test_finished_rows_are_skipped_and_seeds_can_be_added(tables, trained, out, capsys):
+    second = tables[1:]
+    assert ablate(second, out, '--seeds', '0', '1') == 0
+    assert len(trained) == 3
+    assert ablate(second, out, '--seeds', '1', '0') == 0
+    assert len(trained) == 3
+    assert capsys.readouterr().out.count('already done') == 3
+    # A single seed is read from the same folders.
+    assert ablate(second, out, '--seeds', '1') == 0
+    assert len(trained) == 3
+    assert read(out, 'second')[0]['measured']['seeds'] == [1]
+    assert ablate(second, out, '--seeds', '0', '1', '2', '--only', 'off') == 0
+    assert len(trained) == 4
+    assert read(out, 'second')[0]['measured']['seeds'] == [0, 1, 2]
 
 
-def test_without_seeds_the_base_says_which(lists, trained, tmp_path):
-    assert start(lists[1:], tmp_path / 'out') == 0
-    assert table_of(tmp_path / 'out', 'second')['measured']['seeds'] == [4]
-
-
-def test_a_failing_row_is_named_and_the_others_go_on(lists, trained, tmp_path, capsys):
-    out = tmp_path / 'out'
-    assert start(lists[:1], out) == 1
-    said = capsys.readouterr().err
-    assert 'failed: alpha is below 0 | it cannot be' in said
-    assert '1 row(s) have no result' in said
-    rows = rows_of(out, 'first')
+def test_a_failing_row_is_named_and_the_others_go_on(tables, trained, out, capsys):
+    first = tables[:1]
+    assert ablate(first, out) == 1
+    printed = capsys.readouterr().err
+    assert 'failed: alpha is below 0 | it cannot be' in printed
+    assert '1 row(s) have no result' in printed
+    rows = read(out, 'first')[1]
     assert rows['broken']['status'] == 'failed: alpha is below 0 | it cannot be'
     assert rows['whole']['status'] == rows['alpha = 0']['status'] == 'done'
-    text = (out / 'base' / 'first.md').read_text()
-    assert '| broken | failed: alpha is below 0 \\| it cannot be | - |' in text
-    # It is kept for a table that is only written, and tried again by a start.
+    # It stays in a table that is only written, and is tried again by a start.
     count = len(trained)
-    assert start(lists[:1], out, '--table-only') == 0
-    assert rows_of(out, 'first')['broken']['status'].startswith('failed')
-    lists[0].write_text(FIRST)
-    assert start(lists[:1], out, '--rows', 'broken') == 1
+    assert ablate(first, out, '--table-only') == 0
+    assert read(out, 'first')[1]['broken']['status'].startswith('failed')
+    assert ablate(first, out, '--only', 'broken') == 1
     assert len(trained) == count
 
 
-def test_any_exception_is_a_failure_with_its_traceback(lists, trained, monkeypatch):
-    def fail(cfg):
-        raise ZeroDivisionError('nothing\nto divide')
-
-    monkeypatch.setattr(ablation_runs.LOSORunner, 'from_cfg', fail)
-    (trial, *_) = plan_trials(read_table(lists[0]), lists[0].parent / 'out')
-    assert run_trial(trial) == 'failed'
-    assert trial.failure() == 'ZeroDivisionError: nothing\nto divide'
-    assert 'in fail' in json.loads(trial.failure_file.read_text())['traceback']
-    assert standing(trial).startswith('failed: ZeroDivisionError')
-    monkeypatch.undo()
-    write_run(trial.folder, 0.5, trial.seeds)
-    monkeypatch.setattr(ablation_runs, 'up_to_date', lambda one: True)
-    assert run_trial(trial) == 'skipped'
-    assert standing(trial) == 'done'
-
-
-def test_a_run_that_another_process_holds_is_passed_over(
-    lists, trained, tmp_path, capsys
-):
-    out = tmp_path / 'out'
-    trial = plan_trials(read_table(lists[1]), out)[0]
-    write_run(trial.folder, 0.5, [7])  # another seed of it is there already
-    (trial.folder / 'seed4' / 'folds' / 's0').mkdir(parents=True)
-    (trial.folder / 'seed4' / 'folds' / 's0' / 'fold.json').write_text('{}')
+def test_a_run_that_another_process_trains_is_left_to_it(tables, trained, out, capsys):
+    second = tables[1:]
+    trial = plan_table(read_table(tables[1]), out).trials[0]
+    fold = trial.folder / 'seed4' / 'folds' / 's0'
+    fold.mkdir(parents=True)
+    (fold / 'fold.json').write_text('{}')
     with WorkDirLock(trial.folder) as lock:
         lock.take()
-        assert start(lists[1:], out) == 1
-        said = capsys.readouterr()
-        assert 'another process is training it: passed over for now' in said.out
-        assert 'no result: off: in work' in said.err
-        assert rows_of(out, 'second')['off']['status'] == 'in work'
+        assert ablate(second, out) == 1
+        printed = capsys.readouterr()
+        assert 'another process is training it' in printed.out
+        assert 'no result: off (second): running' in printed.err
+        assert read(out, 'second')[1]['off']['status'] == 'running'
         assert not trial.failure_file.exists()
     assert len(trained) == 2
-    assert standing(trial) == 'begun'
-    assert start(lists[1:], out) == 0
+    assert ablate(second, out) == 0
     assert len(trained) == 3
 
 
-def test_tables_are_written_after_every_row(lists, trained, tmp_path, monkeypatch):
-    out = tmp_path / 'out'
-    tool = load_tool('ablate.py')
+def test_tables_are_written_after_every_row(tables, trained, out, monkeypatch):
     seen = []
 
-    def run(trial):
-        states = [row['status'] for row in table_of(out, 'second')['rows']]
-        seen.append(states)
-        return run_trial(trial)
+    def run_trial(trial):
+        rows = read(out, 'second')[1].values()
+        seen.append([row['status'] for row in rows].count('done'))
+        return runs.run_trial(trial)
 
-    monkeypatch.setattr(tool, 'run_trial', run)
-    assert tool.main([str(lists[1]), '--out', str(out)]) == 0
-    assert [states.count('done') for states in seen] == [0, 1, 2]
+    monkeypatch.setattr(command, 'run_trial', run_trial)
+    assert ablate(tables[1:], out) == 0
+    assert seen == [0, 1, 2]
 
 
-def test_a_dry_run_says_what_changes_and_touches_nothing(
-    lists, trained, tmp_path, capsys
-):
-    out = tmp_path / 'out'
-    assert start(lists, out, '--dry-run') == 0
-    said = capsys.readouterr().out
-    assert 'alpha = 0: not run yet' in said
-    assert '    model.alpha: 20.0 -> 0.0\n' in said
-    assert '    (the base as it is)\n' in said
+def test_a_dry_run_prints_the_changes_and_writes_nothing(tables, trained, out, capsys):
+    assert ablate(tables, out, '--dry-run') == 0
+    printed = capsys.readouterr().out
+    assert 'alpha = 0: not started' in printed
+    assert '    model.alpha: 20.0 -> 0.0\n' in printed
+    assert '    (the base config)\n' in printed
     assert not out.exists() and not trained
 
 
-def test_rows_and_bases_and_options_of_the_command_line(
-    lists, trained, tmp_path, capsys
-):
-    out = tmp_path / 'out'
-    other = tmp_path / 'other.py'
-    other.write_text(BASE.replace('num=5', 'num=7'))
-    more = ['--base', str(other), '--rows', 'off', '--strategy', 'stacked']
-    assert start(lists, out, *more, '--cfg-options', 'model.alpha=3') == 0
-    assert len(trained) == 1
-    table = json.loads((out / 'other' / 'second.json').read_text())
+def test_single_rows_on_another_base_with_options(tables, trained, out, capsys):
+    other = out.parent / 'other.py'
+    other.write_text((out.parent / 'configs' / 'base.py').read_text())
+    more = ['--base', str(other), '--only', 'off', 'on', '--strategy', 'stacked']
+    assert ablate(tables, out, *more, '--cfg-options', 'model.alpha=3') == 0
+    assert len(trained) == 2
+    table, rows = read(out, 'second', 'other')
     assert table['base'] == 'other.py' and table['options'] == {'model.alpha': '3'}
-    assert [row['status'] for row in table['rows']] == ['done', *['not run yet'] * 2]
-    (run,) = (out / 'runs' / 'other').iterdir()
-    assert run.name.startswith('prompt-None')
-    # The row's own option comes after those of all rows.
-    (trial, *_) = plan_trials(read_table(lists[0]), out, options={'model.alpha': 3.0})
-    assert trial.cfg.model.alpha == 0.0
-    assert trial.cfg.resume and trial.cfg.loso.seeds == [4]
-    assert start(lists, out, '--rows', 'of') == 1
-    assert "no row is called 'of'; did you mean 'off'" in capsys.readouterr().err
+    assert [row['status'] for row in rows.values()] == ['done', 'done', 'not started']
+    assert ablate(tables, out, '--only', 'of') == 1
+    assert "no row is named 'of': did you mean 'off'" in capsys.readouterr().err
 
 
-def test_a_typo_in_any_table_is_found_before_anything_is_trained(
-    lists, trained, tmp_path, capsys
+def test_rows_with_bases_of_their_own_take_no_other(tables, out, replace, capsys):
+    replace(tables[1], "'on', ", "'on', base='base.py', ")
+    base = out.parent / 'configs' / 'base.py'
+    assert ablate(tables[1:], out, '--base', str(base)) == 1
+    printed = capsys.readouterr()
+    assert 'skipped, since its rows have base configs of their own' in printed.out
+    assert 'no table is left to run' in printed.err
+
+
+@pytest.mark.parametrize(
+    ('more', 'words'),
+    [
+        (['--seeds', '1', '1'], 'names a seed twice'),
+        (['--cfg-options', 'model.type.x=1'], 'model.type.x'),
+        (['TABLE'], "several tables are named 'second'"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_trained(
+    more, words, tables, trained, out, capsys
 ):
-    lists[1].write_text(SECOND.replace('model.prompt', 'modell.prompt'))
-    assert start(lists, tmp_path / 'out') == 1
-    said = capsys.readouterr().err
-    assert "second.py: row 'off': option 'modell.prompt'" in said
-    assert not trained
-    assert start(lists[:1], tmp_path / 'out', '--seeds', '1', '1') == 1
-    assert 'names a seed twice' in capsys.readouterr().err
-    assert not trained
+    more = [str(tables[1]) if part == 'TABLE' else part for part in more]
+    assert load_tool('ablate.py').main([str(tables[1]), *more, '--out', str(out)]) == 1
+    assert words in capsys.readouterr().err
+    assert not trained and not out.exists()
 
 
-def test_rows_with_bases_of_their_own(lists, trained, tmp_path, capsys):
+def test_real_runs(toy_data, tmp_path, nothing_drawn):
+    """Trained, read, skipped, and not taken for runs on an annotation of today."""
+    data = tmp_path / 'data'
+    data.mkdir()
+    (data / 'frames').symlink_to(toy_data / 'frames')
+    annotation = shutil.copy(toy_data / 'annotations.json', data)
+    folder = tmp_path / 'ablations'
+    folder.mkdir()
+    write_config(tmp_path, data)
+    (folder / 'two.py').write_text(
+        "title = 'Two rows'\nbase = 'toy_config.py'\n"
+        "rows = [dict(name='wide', options={}),\n"
+        "dict(name='narrow', options={'model.width': 4})]\n"
+    )
     out = tmp_path / 'out'
-    (tmp_path / 'configs' / 'wide.py').write_text(BASE.replace('num=5', 'num=9'))
-    text = SECOND.replace("name='off', options={'model.prompt': None}",
-                          "name='wide', base='wide.py', options={}")  # fmt: skip
-    lists[1].write_text(text)
-    assert start(lists[1:], out) == 0
-    wide = rows_of(out, 'second')['wide']
-    assert wide['changes'] == ['model.prompt.num: 5 -> 9']
-    (run,) = (out / 'runs' / 'wide').iterdir()
-    assert run.name.startswith('base-')
-    # Another base for all rows would make them the same.
-    assert start(lists[1:], out, '--base', str(tmp_path / 'configs' / 'wide.py')) == 1
-    said = capsys.readouterr()
-    assert 'left out, since its rows have bases of their own' in said.out
-    assert 'no table is left to run' in said.err
+    start = partial(
+        ablate, [folder / 'two.py'], out, '--seeds', '0', '1', '--cfg-options',
+        'train_cfg.max_iters=2', 'loso.protocol.type=group-kfold', 'loso.protocol.k=2',
+    )  # fmt: skip
+
+    assert start() == 0
+    table, rows = read(out, 'two', 'toy_config')
+    found = table['measured']
+    assert (found['datasets'], found['clips'], found['subjects']) == (['toy'], 16, 4)
+    assert found['seeds'] == [0, 1] and found['folds'] == {'done': 2, 'of': 2}
+    assert rows['wide']['trainable'] > rows['narrow']['trainable'] > 0
+    assert rows['wide']['training_s'] > 0
+    assert rows['narrow']['vs_reference']['acc']['interval']
+
+    def times():
+        files = (out / 'runs').rglob('*.json*')
+        return {path: path.stat().st_mtime_ns for path in files}
+
+    before = times()
+    assert len([path for path in before if path.name == 'predictions.jsonl']) == 8
+    assert start() == 0
+    assert times() == before
+
+    content = read_annotation(annotation)
+    content['data_list'][0]['onset'] += 1
+    write_annotation(annotation, content)
+    assert start('--only', 'narrow') == 1
+    _, rows = read(out, 'two', 'toy_config')
+    assert rows['wide']['status'] == 'done'
+    assert 'holds folds of another config' in rows['narrow']['status']
 
 
-def test_a_base_without_a_protocol_is_refused(lists, tmp_path):
-    (tmp_path / 'configs' / 'base.py').write_text(BASE.replace('runner_type', 'other'))
-    with pytest.raises(MERRunError, match=r'base\.py: this config has no runner_type'):
-        plan_trials(read_table(lists[0]), tmp_path / 'out')
-
-
-def test_a_damaged_run_is_not_a_result(lists, trained, tmp_path):
-    table = read_table(lists[1])
-    trials = plan_trials(table, tmp_path / 'out')
-    for trial in trials:
-        write_run(trial.folder, 0.8, trial.seeds)
-        assert stored(trial) and standing(trial) == 'done'
-    (trials[0].folder / 'seed4' / 'results.json').write_text('{"half')
-    (trials[1].folder / 'seed4' / 'folds' / 's3' / 'predictions.jsonl').unlink()
-    assert [standing(trial) for trial in trials] == ['begun', 'begun', 'done']
-    path = write_table(table, trials, tmp_path / 'out')
-    assert '| off | begun | - |' in path.read_text()
-
-
-def test_data_that_are_not_there_fail_the_row(lists, tmp_path, monkeypatch):
-    (trial, *_) = plan_trials(read_table(lists[0]), tmp_path / 'out')
-    assert not up_to_date(trial)  # nothing of it is there: the data are not looked at
-
-    def missing(cfg):
-        raise MERDataError('data/annotations.json: not there')
-
-    monkeypatch.setattr(ablation_runs, 'make_plan', missing)
-    os.makedirs(trial.folder / 'seed4')
-    assert run_trial(trial) == 'failed'
-    assert trial.failure() == 'data/annotations.json: not there'
+def test_help_imports_nothing_heavy():
+    code = (
+        'import runpy, sys\n'
+        'try:\n    runpy.run_path(sys.argv[1], run_name="__main__")\n'
+        'except SystemExit:\n    pass\n'
+        "print({'torch', 'mmengine', 'matplotlib'} & set(sys.modules))\n"
+    )
+    command = [sys.executable, '-c', code, str(TOOLS / 'ablate.py'), '--help']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert 'usage:' in done.stdout and done.stdout.endswith('set()\n'), done.stderr

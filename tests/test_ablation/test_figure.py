@@ -1,122 +1,104 @@
-"""The picture of a table: the paper's numbers on axes of their own, no gap filled."""
+"""The figure of a table: the paper's numbers on axes of their own, gaps stay gaps."""
 
-import math
-
+import numpy as np
 import pytest
-from ablation_toy import summary
+from ablation_toy import PAPER, toy_row, toy_spec
 
-from mmaction_mer.evaluation.ablation_table import RowResult, build_table
-from mmaction_mer.visualization import plot_ablation, save_figure
-
-
-def table_of(*rows, **head):
-    made = []
-    for name, skill, paper, x in rows:
-        found, lines = summary(skill) if skill else (None, None)
-        made.append(RowResult(name, found, lines, 'failed: no', paper, x))
-    return build_table(made, rows[0][0], title='A title', **head)
+from mmaction_mer.ablation import build_table, plot_ablation
 
 
-def points(axes):
-    """What is drawn in axes, by label: places and values that are numbers."""
-    return {
-        container.get_label(): [
-            (x, y)
-            for x, y in zip(*container.lines[0].get_data(), strict=True)
-            if not (math.isnan(x) or math.isnan(y))
-        ]
-        for container in axes.containers
-    }
+def markers(axes):
+    """Return x and y of the finite markers, by label."""
+    found = {}
+    for container in axes.containers:
+        places = np.array(container.lines[0].get_data(), float).T
+        found[container.get_label()] = places[np.isfinite(places).all(axis=1)]
+    return found
 
 
-PAPER = dict(paper=dict(source='MPT, table X', dataset='SMIC'))
-
-
-def test_rows_lie_below_each_other_and_the_paper_has_its_own_axes():
-    table = table_of(
-        ('whole', 0.9, dict(acc=86.59, f1=86.01), None),
-        ('weak', 0.3, dict(acc=81.10), None),
-        ('broken', None, {}, None),
-        **PAPER,
-    )
+def test_rows_are_listed_and_the_paper_has_its_own_axes():
+    rows = [
+        toy_row('whole', 0.9, dict(acc=86.59, f1=86.01)),
+        toy_row('weak', 0.3, dict(acc=81.10)),
+        toy_row('broken', status='failed: no'),
+    ]
+    table = build_table(toy_spec('whole', paper=PAPER), rows)
     figure = plot_ablation(table)
     measured, paper = figure.axes
+    assert figure.get_suptitle() == 'A title'
     assert measured.get_xlabel() == 'measured, toy, %'
     assert paper.get_xlabel() == 'paper, SMIC, %'
     names = [label.get_text() for label in measured.get_yticklabels()]
     assert names == ['whole', 'weak', 'broken\n(failed)']
-    shown = points(measured)
-    assert {name: len(found) for name, found in shown.items()} == {'Acc': 2, 'UF1': 2}
-    for place, row in enumerate(table['rows'][:2]):
-        assert shown['Acc'][place][0] == pytest.approx(100 * row['acc']['value'])
-        assert shown['Acc'][place][1] == pytest.approx(place, abs=0.2)
-        assert shown['UF1'][place][0] == pytest.approx(100 * row['uf1']['value'])
-    claimed = points(paper)
-    assert [x for x, _ in claimed['Acc']] == [86.59, 81.10]
-    assert [x for x, _ in claimed['F1']] == [86.01]
     assert paper.get_ylim() == measured.get_ylim()
     assert measured.get_ylim()[0] > measured.get_ylim()[1]  # from top to bottom
-    # Hollow against filled; intervals are those of the table.
-    colours = [
-        axes.containers[0].lines[0].get_markerfacecolor() for axes in figure.axes
-    ]
-    assert colours[1] == 'white' != colours[0]
-    assert not paper.containers[0].has_xerr
-    (bars,) = measured.containers[0].lines[2]
-    ends = [sorted(100 * end for end in row['acc']['interval'])
-            for row in table['rows'][:2]]  # fmt: skip
-    drawn = [sorted(segment[:, 0]) for segment in bars.get_segments()[:2]]
-    assert drawn == [pytest.approx(pair) for pair in ends]
-    assert figure.get_suptitle() == 'A title'
+
+    scores = {
+        key: [[100 * row[key]['value'], place] for place, row in
+              enumerate(table['rows'][:2])]
+        for key in ('acc', 'uf1')
+    }  # fmt: skip
+    shown = markers(measured)
+    assert shown['Acc'] == pytest.approx(np.array(scores['acc']), abs=0.2)
+    assert shown['UF1'] == pytest.approx(np.array(scores['uf1']), abs=0.2)
+    assert shown['Acc'][:, 0] == pytest.approx(np.array(scores['acc'])[:, 0])
+    assert markers(paper)['Acc'][:, 0].tolist() == [86.59, 81.10]
+    assert markers(paper)['F1'][:, 0].tolist() == [86.01]
+    # Filled against hollow; the intervals are those of the table.
+    (first, *_), (second, *_) = measured.containers, paper.containers
+    assert first.lines[0].get_markerfacecolor() != 'white'
+    assert second.lines[0].get_markerfacecolor() == 'white'
+    assert not second.has_xerr
+    (bars,) = first.lines[2]
+    for segment, row in zip(bars.get_segments(), table['rows'][:2], strict=False):
+        ends = 100 * np.array(row['acc']['interval'])
+        assert sorted(segment[:, 0]) == pytest.approx(ends)
 
 
 def test_numbers_are_drawn_along_an_axis_and_gaps_stay_gaps():
-    table = table_of(
-        ('7', 0.7, {}, 7),
-        ('0', 0.4, dict(acc=79.27), 0),
-        ('1', None, {}, 1),
-        ('5', 0.9, dict(acc=86.59), 5),
-        x_label='prompts',
-        **PAPER,
-    )
-    measured, paper = plot_ablation(table).axes
+    rows = [
+        toy_row('7', 0.7, x=7),
+        toy_row('0', 0.4, dict(acc=79.27), x=0),
+        toy_row('1', x=1),
+        toy_row('5', 0.9, dict(acc=86.59), x=5),
+    ]
+    spec = toy_spec('7', paper=PAPER, x_label='prompts')
+    measured, paper = plot_ablation(build_table(spec, rows)).axes
     for axes in (measured, paper):
         assert axes.get_xlabel() == 'prompts'
         assert list(axes.get_xticks()) == [0, 1, 5, 7]
     assert measured.get_ylabel() == 'measured, toy, %'
     assert paper.get_ylabel() == 'paper, SMIC, %'
-    where, values = measured.containers[0].lines[0].get_data()
-    assert where == pytest.approx([0, 1, 5, 7], abs=0.1)
-    assert [math.isnan(value) for value in values] == [False, True, False, False]
+    places, values = measured.containers[0].lines[0].get_data()
+    assert places == pytest.approx([0, 1, 5, 7], abs=0.1)
+    assert np.isnan(values).tolist() == [False, True, False, False]
+    # No line joins two numbers of the paper that are not neighbors.
     _, values = paper.containers[0].lines[0].get_data()
-    # Nothing is drawn between two numbers of the paper that are not neighbours.
-    assert [math.isnan(value) for value in values] == [False, True, False, True]
+    assert np.isnan(values).tolist() == [False, True, False, True]
     assert values[2] == 86.59
 
 
-def test_without_the_papers_numbers_there_is_one_panel(tmp_path):
-    table = table_of(('a', 0.9, {}, None), ('b', 0.5, {}, None))
-    figure = plot_ablation(table)
-    assert len(figure.axes) == 1
-    assert save_figure(figure, tmp_path / 'a.png').stat().st_size > 1000
-    table['rows'][0]['selection'] = 'test'
-    (axes,) = plot_ablation(table).axes
+def test_without_the_papers_numbers_there_is_one_panel():
+    rows = [toy_row('a', 0.9, selection='test'), toy_row('b', 0.5)]
+    (axes,) = plot_ablation(build_table(toy_spec('a'), rows)).axes
     assert axes.get_xlabel() == 'measured, toy, selected on the test subject, %'
 
 
-def test_a_table_with_nothing_measured_can_be_drawn(tmp_path):
-    table = table_of(('a', None, dict(acc=1.0), None), **PAPER)
-    figure = plot_ablation(table)
+def test_a_table_without_results_can_be_drawn():
+    rows = [toy_row('a', None, dict(acc=1.0))]
+    figure = plot_ablation(build_table(toy_spec('a', paper=PAPER), rows))
     assert [bool(axes.containers) for axes in figure.axes] == [False, True]
-    save_figure(figure, tmp_path / 'a.png')
 
 
-def test_the_level_of_the_commonest_class_is_marked():
-    table = table_of(('a', 0.3, {}, None), ('b', 0.2, {}, None))
-    (axes,) = plot_ablation(table).axes
-    (line,) = [line for line in axes.lines if line.get_label() == 'majority']
+def test_the_share_of_the_largest_class_is_marked_where_it_is_near():
+    rows = [toy_row('a', 0.3), toy_row('b', 0.2)]
+    table = build_table(toy_spec('a'), rows)
+
+    def lines():
+        (axes,) = plot_ablation(table).axes
+        return [line for line in axes.lines if line.get_label() == 'majority']
+
+    (line,) = lines()
     assert line.get_xdata()[0] == pytest.approx(100 * table['measured']['majority'])
-    # It is left out where it would press all rows together.
     table['measured']['majority'] = -5.0
-    (axes,) = plot_ablation(table).axes
-    assert not [line for line in axes.lines if line.get_label() == 'majority']
+    assert not lines()
