@@ -14,6 +14,8 @@ from ..utils.cli.command_line import report_errors
 from ..utils.errors import ConfigError, MERRunError
 from ..utils.files import atomic_write
 from ..utils.json_files import write_json
+from ..visualization import save_figure
+from .figure import plot_ablation
 from .overrides import suggest
 from .rendering import to_latex, to_markdown
 from .runs import read_failure, read_row, run_trial
@@ -72,18 +74,12 @@ def write_table(plan: TablePlan) -> Path:
     Returns:
         The Markdown file.
     """
-    # Imported here, since a dry run needs no matplotlib.
-    from ..visualization import save_figure
-    from .figure import plot_ablation
-
     rows = [read_row(trial) for trial in plan.trials]
     table = build_table(plan.spec, rows, plan.base, plan.options)
-    # Not with_suffix: a table's name may contain a dot.
-    stem = str(plan.stem)
-    write_json(f'{stem}.json', table)
-    atomic_write(f'{stem}.tex', to_latex(table))
-    save_figure(plot_ablation(table), f'{stem}.png')
-    return atomic_write(f'{stem}.md', to_markdown(table))
+    write_json(f'{plan.stem}.json', table)
+    atomic_write(f'{plan.stem}.tex', to_latex(table))
+    save_figure(plot_ablation(table), f'{plan.stem}.png')
+    return atomic_write(f'{plan.stem}.md', to_markdown(table))
 
 
 def _check_names(plans: Sequence[TablePlan], only: Sequence[str] | None) -> None:

@@ -19,10 +19,12 @@ def trainable(model):
 
 
 def build(cfg):
-    """Build the model of a row without memory for its weights, nor reading any."""
+    """Build the model of a row; a ViT-B takes no memory and no weights are read."""
     cfg = copy.deepcopy(cfg)
-    cfg.backbone.get('vit', {}).pop('init_cfg', None)
-    with torch.device('meta'):
+    vit = cfg.backbone.get('vit') or {}
+    vit.pop('init_cfg', None)
+    # A ResNet reads numbers from tensors while it is built.
+    with torch.device('meta' if vit else 'cpu'):
         return MODELS.build(cfg)
 
 

@@ -53,7 +53,7 @@ def test_a_table_is_read(write, tmp_path):
         ("rows = [", "rows = [3,", 'rows[0]', 'mapping'),
         ("rows = [", "rows = []\nx_label = [", 'rows', 'list of rows'),
         ("options={},", "options=[],", "rows['all'].options", 'not a dict'),
-        ("dict(acc=81.10)", "dict(accuracy=8)", "rows['none'].paper", 'did you mean'),
+        ("dict(acc=81.10)", "dict(accuracy=8)", "rows['none'].paper", 'accuracy'),
         ("acc=81.10", "acc='81.1'", "rows['none'].paper.acc", "'81.1'"),
         ("x=0)", "x='0')", "rows['none'].x", "'0'"),
         ("name='all'", "name='none'", 'rows', "'none'"),
