@@ -17,17 +17,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-
-class LazyCfgOptions(argparse.Action):
-    """Parse ``key=value``, importing the package only where the option is given."""
-
-    def __call__(self, *args: Any) -> None:
-        """Parse the pairs."""
-        from mmaction_mer.utils.cli.command_line import CfgOptions
-
-        CfgOptions.__call__(self, *args)  # type: ignore[arg-type]
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -63,7 +52,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=LazyCfgOptions,
+        action='extend',
         metavar='KEY=VALUE',
         help="change settings of all rows, before a row's own options",
     )
@@ -84,10 +73,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tables."""
     args = parse_args(arguments)
-    # Imported after parsing, so that --help takes no time.
-    from mmaction_mer.ablation.command import run_tables
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.ablation import run_tables
+    from mmaction_mer.utils.cli.command_line import report_errors
 
-    return run_tables(**vars(args))
+    return report_errors(run_tables)(**vars(args))
 
 
 if __name__ == '__main__':

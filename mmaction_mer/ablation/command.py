@@ -5,12 +5,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..analysis.report_html import duration
-from ..utils.cli.command_line import report_errors
 from ..utils.errors import ConfigError, MERRunError
 from ..utils.files import atomic_write
 from ..utils.json_files import write_json
@@ -24,7 +22,6 @@ from .table import build_table
 from .trials import TablePlan, Trial, plan_table
 
 
-@report_errors
 def run_tables(
     tables: Sequence[str | Path],
     out: Path,
@@ -32,7 +29,7 @@ def run_tables(
     seeds: Sequence[int] | None = None,
     only: Sequence[str] | None = None,
     strategy: str | None = None,
-    cfg_options: dict[str, Any] | None = None,
+    cfg_options: Sequence[str] = (),
     dry_run: bool = False,
     table_only: bool = False,
 ) -> None:

@@ -88,8 +88,8 @@ def to_latex(table: Mapping[str, Any]) -> str:
 def heading(table: Mapping[str, Any]) -> list[str]:
     """Return the lines above a table: the data, the protocol and the base config."""
     base = f'Base: {table["base"]}'
-    if options := table['options']:
-        base += ', with ' + ', '.join(f'{key}={options[key]}' for key in options)
+    if table['options']:
+        base += f', with {", ".join(table["options"])}'
     found = table['measured']
     if found is None:
         return ['No row has been measured yet.', f'{base}.']

@@ -139,10 +139,10 @@ def _read_row(content: Any, path: Path, index: int) -> RowSpec:
             hint=suggest(unknown[0], PAPER_NUMBERS),
         )
     numbers = {f'paper.{key}': value for key, value in row.paper.items()}
-    for key, value in {**numbers, 'x': row.x}.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
+    for key, number in {**numbers, 'x': row.x}.items():
+        if isinstance(number, bool) or not isinstance(number, int | float | None):
             raise ConfigError(
-                f'{value!r} is not a number', path=path, field=f'{where}.{key}'
+                f'{number!r} is not a number', path=path, field=f'{where}.{key}'
             )
     return replace(row, base=path.parent.parent / row.base) if row.base else row
 

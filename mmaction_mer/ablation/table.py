@@ -46,7 +46,7 @@ def build_table(
     spec: TableSpec,
     results: Sequence[RowResult],
     base: str = '',
-    options: Mapping[str, Any] | None = None,
+    options: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Build a table from its rows.
 
@@ -54,7 +54,7 @@ def build_table(
         spec: The table.
         results: Its rows, in order.
         base: Name of the base config.
-        options: ``--cfg-options`` of all rows.
+        options: ``--cfg-options`` of all rows, as ``key=value``.
 
     Returns:
         A JSON-serializable dict with ``name``, ``title``, ``base``, ``options``,
@@ -73,7 +73,7 @@ def build_table(
         'name': spec.name,
         'title': spec.title,
         'base': base,
-        'options': {key: str(value) for key, value in (options or {}).items()},
+        'options': list(options),
         'paper': {**spec.paper, 'unit': 'percent'} if spec.paper else {},
         'x_label': spec.x_label,
         'reference': spec.reference,

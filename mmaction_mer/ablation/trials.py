@@ -1,9 +1,8 @@
 """Plans of tables: the config and the work directory of the run behind each row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
@@ -48,14 +47,14 @@ class TablePlan:
         spec: The table.
         trials: A trial per row.
         base: File name of the base config.
-        options: ``--cfg-options`` that apply to all rows.
+        options: ``--cfg-options`` that apply to all rows, as ``key=value``.
         stem: Path of the table's output files, without their suffix.
     """
 
     spec: TableSpec
     trials: list[Trial]
     base: str
-    options: dict[str, Any]
+    options: list[str]
     stem: Path
 
 
@@ -64,7 +63,7 @@ def plan_table(
     out: Path,
     seeds: Sequence[int] | None = None,
     base: str | Path | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Sequence[str] = (),
     strategy: str | None = None,
 ) -> TablePlan:
     """Merge the rows of a table into its base config.
@@ -75,7 +74,8 @@ def plan_table(
             ``out/runs/<base>/``.
         seeds: Seeds of every run. Defaults to those of the base config.
         base: Base config in place of the table's and of its rows'.
-        options: ``--cfg-options`` for all rows, applied before a row's own options.
+        options: ``--cfg-options`` for all rows, as ``key=value``, applied before a
+            row's own options.
         strategy: Training strategy of the folds. Defaults to that of the base config.
 
     Returns:
@@ -111,10 +111,10 @@ def plan_table(
         changes = differences(unchanged, canonical)
         trials.append(Trial(row, cfg, folder, tuple(run_seeds), changes))
     stem = Path(out, table_base.stem, spec.name)
-    return TablePlan(spec, trials, table_base.name, dict(options or {}), stem)
+    return TablePlan(spec, trials, table_base.name, list(options), stem)
 
 
-def _read_base(path: Path, options: Mapping[str, Any] | None) -> Config:
+def _read_base(path: Path, options: Sequence[str]) -> Config:
     cfg = read_config(str(path))
     if cfg.get('runner_type') is None:
         raise ConfigError(
@@ -123,5 +123,5 @@ def _read_base(path: Path, options: Mapping[str, Any] | None) -> Config:
             field='runner_type',
             hint="use a base config with runner_type='LOSORunner'",
         )
-    merge_options(cfg, dict(options or {}))
+    merge_options(cfg, options)
     return cfg

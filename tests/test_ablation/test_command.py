@@ -158,7 +158,7 @@ def test_single_rows_on_another_base_with_options(tables, trained, out, capsys):
     assert ablate(tables, out, *more, '--cfg-options', 'model.alpha=3') == 0
     assert len(trained) == 2
     table, rows = read(out, 'second', 'other')
-    assert table['base'] == 'other.py' and table['options'] == {'model.alpha': '3'}
+    assert table['base'] == 'other.py' and table['options'] == ['model.alpha=3']
     assert [row['status'] for row in rows.values()] == ['done', 'done', 'not started']
     assert ablate(tables, out, '--only', 'of') == 1
     assert "no row is named 'of': did you mean 'off'" in capsys.readouterr().err

@@ -21,7 +21,7 @@ def table():
         toy_row('broken', status='failed: 50 % of {x} | y\nis #1'),
     ]
     spec = toy_spec('whole', 'Table X: gain_factor', PAPER)
-    return build_table(spec, rows, 'base.py', {'train_cfg.max_iters': 2})
+    return build_table(spec, rows, 'base.py', ['train_cfg.max_iters=2'])
 
 
 def cells_of(table):

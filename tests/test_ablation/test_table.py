@@ -17,9 +17,9 @@ def test_a_row_has_its_scores_and_the_paired_difference():
         toy_row('whole', 0.9),
         toy_row('broken', status='failed: no memory'),
     ]
-    table = build_table(toy_spec('whole', paper=PAPER), rows, 'b.py', {'lr': 1})
+    table = build_table(toy_spec('whole', paper=PAPER), rows, 'b.py', ['lr=1'])
     json.dumps(table, allow_nan=False)
-    assert (table['base'], table['options']) == ('b.py', {'lr': '1'})
+    assert (table['base'], table['options']) == ('b.py', ['lr=1'])
     assert table['paper'] == {**PAPER, 'unit': 'percent'}
     weak, whole, broken = table['rows']
     compared = compare_runs(rows[1].lines, rows[0].lines, 3)

@@ -8,7 +8,7 @@ from mmaction_mer.utils.errors import ConfigError
 
 def test_rows_are_merged_into_the_base(tables, tmp_path):
     spec = read_table(tables[0])
-    plan = plan_table(spec, tmp_path, options={'model.alpha': 3.0}, strategy='stacked')
+    plan = plan_table(spec, tmp_path, options=['model.alpha=3.0'], strategy='stacked')
     assert (plan.base, plan.stem) == ('base.py', tmp_path / 'base' / 'first')
     trial = plan.trials[0]
     # A row's own options are applied after those of all rows.

@@ -150,11 +150,11 @@ def find_store(data_root: str | Path) -> ClipStore | None:
     folder = Path(data_root, 'store')
     if not (folder / INDEX).is_file():
         return None
-    refuse_links(folder, data_root)
+    check_links(folder, data_root)
     return ClipStore(os.path.abspath(folder), _stamp(folder))
 
 
-def refuse_links(folder: Path, root: str | Path) -> None:
+def check_links(folder: Path, root: str | Path) -> None:
     """Refuse a store of which a part is a link that leads out of ``root``."""
     for path in (folder, folder / INDEX, folder / PIXELS):
         if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):

@@ -55,7 +55,7 @@ def workplace(folder: Path) -> Iterator[Path]:
         lock.release()
 
 
-def left_over(
+def load_partial(
     partial: Path, plan: str, clips: Sequence[Clip], root: str
 ) -> tuple[tuple[int, ...], dict[int, Clip]] | None:
     """Read what a killed run has done, and remove everything else.
@@ -100,7 +100,7 @@ def left_over(
     return shape, done
 
 
-def lay_out(partial: Path, shape: tuple[int, ...]) -> None:
+def allocate(partial: Path, shape: tuple[int, ...]) -> None:
     """Make the file for the clips if it is not there.
 
     Args:

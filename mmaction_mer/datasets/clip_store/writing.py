@@ -18,12 +18,12 @@ from ..clip_cache import beginning
 from ..clips import locate
 from .layout import FORMAT, INDEX, PIXELS, open_pixels, read_index
 from .making import Clip, Maker, make_clip
-from .reading import compare, refuse_links
+from .reading import check_links, compare
 from .sources import clip_facts, digest
 from .workplace import (
+    allocate,
     begin_journal,
-    lay_out,
-    left_over,
+    load_partial,
     publish,
     refuse_other,
     workplace,
@@ -67,7 +67,7 @@ def write_store(
             out of its parent, or another process writes it.
     """
     folder = Path(os.path.abspath(folder))
-    refuse_links(folder, folder.parent)
+    check_links(folder, folder.parent)
     folder = Path(os.path.realpath(folder))
     root = os.path.abspath(root)
     transforms = [TRANSFORMS.build(dict(config)) for config in transforms_cfg]
@@ -83,9 +83,9 @@ def write_store(
     refuse_other(folder)
     with workplace(folder) as partial:
         plan = digest([FORMAT, pipeline, clips])
-        left = left_over(partial, plan, clips, root)
+        left = load_partial(partial, plan, clips, root)
         shape, done = left or (_find_shape(transforms, clips, root), {})
-        lay_out(partial, shape)
+        allocate(partial, shape)
         maker = Maker(transforms, root, partial / PIXELS, shape)
         try:
             journal = begin_journal(partial, plan, shape, done)

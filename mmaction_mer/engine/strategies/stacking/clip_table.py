@@ -20,11 +20,11 @@ from tqdm import tqdm
 from ....datasets.annotation import clip_name
 from ....datasets.clip_cache import is_deterministic
 from ....datasets.transforms.motion import PackMERInputs
-from ....models.data_preprocessors.augmentation import Geometry
+from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores
 from ...runners.fold_config import EVERYBODY
-from .compatibility import NotStackable
+from .compatibility import StackingNotSupported
 from .sizing import out_of_memory
 
 # Of what is free: the clips themselves, and their streams.
@@ -48,7 +48,7 @@ class ClipTable:
         labels: ``(N,)``.
 
     Raises:
-        NotStackable: The pipeline draws at random or packs something else, clips
+        StackingNotSupported: The pipeline draws at random or packs something else, clips
             differ in form, or there are more than memory holds.
         MERDataError: A clip cannot be read.
     """
@@ -96,7 +96,7 @@ class ClipTable:
                     raise
 
     def inputs(
-        self, preprocessor: nn.Module, numbers: Tensor, geometry: Geometry
+        self, preprocessor: nn.Module, numbers: Tensor, geometry: CropFlipParams
     ) -> dict[str, Tensor]:
         """Inputs of the model for a batch of each fold.
 
@@ -164,17 +164,17 @@ def check_pipeline(dataset: Any) -> None:
     """Refuse a pipeline that does not give the same clip each time.
 
     Raises:
-        NotStackable: A transform draws, or clips are not packed as frames.
+        StackingNotSupported: A transform draws, or clips are not packed as frames.
     """
     inner = dataset
     while not hasattr(inner, 'pipeline') and hasattr(inner, 'dataset'):
         inner = inner.dataset
     transforms = list(getattr(getattr(inner, 'pipeline', None), 'transforms', []))
     if not transforms or type(transforms[-1]) is not PackMERInputs:
-        raise NotStackable('the pipeline does not end in PackMERInputs')
+        raise StackingNotSupported('the pipeline does not end in PackMERInputs')
     for transform in transforms[:-1]:
         if not is_deterministic(transform):
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'{type(transform).__name__} in the pipeline may draw at random, clip '
                 'by clip: give model.data_preprocessor.augmentation=dict(crop=...,'
                 ' flip=...) in its stead'
@@ -186,10 +186,10 @@ def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]
     dataset, index = found[0]
     first = dataset[index]['inputs'].get('clip')
     if first is None:
-        raise NotStackable('the pipeline computes the motion itself')
+        raise StackingNotSupported('the pipeline computes the motion itself')
     needed = first.nbytes * len(found)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
-        raise NotStackable(
+        raise StackingNotSupported(
             f'{len(found)} clips take {needed / 1e9:.1f} GB, more than '
             f'{CLIPS_SHARE:.0%} of the memory that is free'
         )
@@ -200,7 +200,7 @@ def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]
         packed = list(tqdm(work, 'clips', len(found), leave=False, disable=quiet))
     for one in packed:
         if one['inputs']['clip'].shape != first.shape:
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'clip {one["data_samples"].get("clip")} is '
                 f'{tuple(one["inputs"]["clip"].shape)}, others {tuple(first.shape)}'
             )
