@@ -53,6 +53,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--cfg-options',
         nargs='+',
         action='extend',
+        default=[],
         metavar='KEY=VALUE',
         help="change settings of all rows, before a row's own options",
     )

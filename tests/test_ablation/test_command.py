@@ -2,15 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 from ablation_toy import write_run
 from load_tool import load_tool
-from paths import TOOLS
 from runs import write_config
 
 from mmaction_mer.ablation import command, plan_table, read_finished, read_table, runs
@@ -236,15 +233,3 @@ def test_real_runs(toy_data, tmp_path, nothing_drawn, replace):
     _, rows = read(out, 'two', 'toy_config')
     assert rows['wide']['status'] == 'done'
     assert 'holds folds of another config' in rows['narrow']['status']
-
-
-def test_help_imports_nothing_heavy():
-    code = (
-        'import runpy, sys\n'
-        'try:\n    runpy.run_path(sys.argv[1], run_name="__main__")\n'
-        'except SystemExit:\n    pass\n'
-        "print({'torch', 'mmengine', 'matplotlib'} & set(sys.modules))\n"
-    )
-    command = [sys.executable, '-c', code, str(TOOLS / 'ablate.py'), '--help']
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert 'usage:' in done.stdout and done.stdout.endswith('set()\n'), done.stderr
