@@ -368,7 +368,7 @@ def test_a_damaged_row_of_a_table_is_not_read_and_is_repaired(config_file, tmp_p
     folder.mkdir()
     rows = "title = 'T'\nbase = 'toy_config.py'\nrows = [dict(name='a', options={})]\n"
     (folder / 'table.py').write_text(rows)
-    options = {'train_cfg.max_iters': 2}
+    options = ['train_cfg.max_iters=2']
     table = read_table(folder / 'table.py')
     (trial,) = plan_table(table, tmp_path / 'out', options=options).trials
     assert run_trial(trial) == 'done' and run_trial(trial) == 'skipped'
