@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .functional import confusion_matrix
+from .seeds import draw_subjects
 
 
 def class_recalls(
@@ -49,10 +50,8 @@ def class_recalls(
         recalls = right.sum(0) / clips.sum(0)
         if len(names) < 2:
             return recalls, np.full((num_classes, 2), np.nan)
-        drawn = np.random.default_rng(seed).integers(
-            len(names), size=(resamples, len(names))
-        )
-        again = right[drawn].sum(1) / clips[drawn].sum(1)
+        drawn = draw_subjects(len(names), resamples, seed)
+        again = (drawn @ right) / (drawn @ clips)
     tail = (1 - level) / 2
     ends = np.full((num_classes, 2), np.nan)
     for label in range(num_classes):
