@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.seeds import summarize_seeds
+from ..evaluation.summary import summarize_seeds
 from ..utils.cli.command_line import explained
 from ..utils.errors import MERRunError
 from ..utils.json_files import write_json
@@ -29,7 +29,7 @@ class Measured:
     """What a run came to, over the seeds asked for.
 
     Attributes:
-        summary: What :func:`~mmaction_mer.evaluation.seeds.summarize_seeds` returns,
+        summary: What :func:`~mmaction_mer.evaluation.summary.summarize_seeds` returns,
             with ``training_s`` of all seeds in its ``extra``.
         lines: The prediction lines, by seed.
     """
@@ -40,7 +40,7 @@ class Measured:
 
 def stored(trial: Trial) -> Measured | None:
     """Read what a run came to; None where a seed of it is not finished."""
-    results, lines = {}, {}
+    results, lines, by_fold = {}, {}, {}
     for seed in trial.seeds:
         folder = trial.folder / f'seed{seed}'
         try:
@@ -54,12 +54,13 @@ def stored(trial: Trial) -> Measured | None:
                 check_fold(fold, plan)
                 folds[fold.name] = read_fold(fold, stored_clips(plan, fold.name))
             check_pooled(folder / 'results.json', results[seed], folds)
+            by_fold[seed] = folds
             lines[seed] = [line for fold in folds.values() for line in fold]
         except (OSError, ValueError, KeyError, TypeError, MERRunError):
             return None  # the run itself says what is wrong, and makes it good
     took = sum(found['extra'].get('training_s') or 0 for found in results.values())
     extra = {'training_s': round(took, 3), **_origin(trial)}
-    return Measured(summarize_seeds(results, lines, extra), lines)
+    return Measured(summarize_seeds(by_fold, results, extra), lines)
 
 
 def _origin(trial: Trial) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
-from .report import SELECTIONS
+from .summary import SELECTIONS
 
 #: What a cell without a number says.
 NONE = '-'

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..utils.errors import MERDataError
 from .paired import Lines, compare_runs
-from .report import SELECTIONS
+from .summary import SELECTIONS
 
 #: The scores of a table.
 SHOWN = ('acc', 'uf1')
@@ -27,7 +27,7 @@ class RowResult:
 
     Attributes:
         name: As printed.
-        summary: What :func:`~mmaction_mer.evaluation.seeds.summarize_seeds` returned;
+        summary: What :func:`~mmaction_mer.evaluation.summary.summarize_seeds` returned;
             None for a row that is not measured.
         lines: The prediction lines behind it, by seed.
         status: Said in place of the numbers where there are none, such as

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..evaluation.report import SELECTIONS
+from ..evaluation.summary import SELECTIONS
 
 _SCORES = (('acc', 'Acc', 'o', '#1f5f99'), ('uf1', 'UF1', 's', '#b5541c'))
 _PAPER = (('acc', 'Acc', 'o', '#1f5f99'), ('f1', 'F1', 's', '#b5541c'))

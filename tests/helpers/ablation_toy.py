@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mmaction_mer.evaluation.predictions import write_predictions
-from mmaction_mer.evaluation.report import pool
-from mmaction_mer.evaluation.seeds import summarize_seeds
+from mmaction_mer.evaluation.summary import summarize_run, summarize_seeds
 from mmaction_mer.utils.json_files import write_json
 
 CLASSES = ['negative', 'positive', 'surprise']
@@ -33,17 +32,17 @@ def made_up(skill, seed, selection='last', dataset='toy', people=5):
         'protocol': {'type': 'loso'},
         'training_s': 12.5,
     }
-    return pool(folds, CLASSES, selection, [seed], extra), folds
+    return summarize_run(folds, CLASSES, selection, [seed], extra), folds
 
 
 def summary(skill, seeds=(0, 1), **more):
     """A summary over seeds and its lines, as a row of a table has them."""
-    results, lines = {}, {}
+    results, folds = {}, {}
     for seed in seeds:
-        results[seed], folds = made_up(skill, seed, **more)
-        lines[seed] = [line for rows in folds.values() for line in rows]
+        results[seed], folds[seed] = made_up(skill, seed, **more)
     extra = {'training_s': 12.5 * len(seeds)}
-    return summarize_seeds(results, lines, extra), lines
+    lines = {seed: sum(by_fold.values(), []) for seed, by_fold in folds.items()}
+    return summarize_seeds(folds, results, extra), lines
 
 
 def write_run(folder, skill, seeds):

@@ -11,22 +11,22 @@ import mmaction_mer  # noqa: F401
 # isort: split
 from mmaction_mer.engine.work_dir.fingerprint import differences
 from mmaction_mer.engine.work_dir.stored_runs import StoredRun, read_runs
+from mmaction_mer.evaluation.bootstrap import RESAMPLES
 from mmaction_mer.evaluation.paired import compare_runs, format_comparison
-from mmaction_mer.evaluation.report import INTERVAL_RESAMPLES
 from mmaction_mer.utils.cli.command_line import report_errors
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 from mmaction_mer.utils.json_files import write_json
 
-#: So many differences of the configs are printed.
+#: Number of differences between the configs that are printed.
 SHOWN = 20
-#: Below so many subjects a bootstrap over them promises more than it can keep.
+#: With fewer subjects than this a bootstrap over them gives too narrow intervals.
 FEW = 20
 
 Runs = Mapping[int, StoredRun]
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ('a', 'b'):
         parser.add_argument(
@@ -39,8 +39,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--resamples',
         type=int,
-        default=INTERVAL_RESAMPLES,
-        help='how often the subjects are drawn anew (default: %(default)s)',
+        default=RESAMPLES,
+        help='number of resamples of the subjects (default: %(default)s)',
     )
     args = parser.parse_args(arguments)
     if args.resamples < 1:
@@ -48,29 +48,31 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def some(run: Runs) -> StoredRun:
-    """Take the first seed, which speaks for the others."""
+def first_seed(run: Runs) -> StoredRun:
+    """Return the first seed, whose settings are those of the others."""
     return next(iter(run.values()))
 
 
 def check_classes(a: Runs, b: Runs) -> None:
-    """Refuse runs whose labels mean other classes.
+    """Check that the labels of both runs mean the same classes.
 
     Raises:
         MERRunError: The classes differ.
     """
-    if some(a).classes != some(b).classes:
+    classes = [first_seed(run).classes for run in (a, b)]
+    if classes[0] != classes[1]:
         raise MERRunError(
-            f'A has the classes {", ".join(some(a).classes)} and B '
-            f'{", ".join(some(b).classes)}: compare runs of one annotation'
+            f'A has the classes {", ".join(classes[0])} and B {", ".join(classes[1])}',
+            field='classes',
+            hint='compare runs of one annotation',
         )
 
 
 def missing_folds(a: Runs, b: Runs) -> list[str]:
-    """Name the folds that a run lacks, a line each."""
+    """List the folds that are not finished, a line per run."""
     return [
         f'{side}, {run.path}: {len(run.missing)} of '
-        f'{len(run.missing) + len(run.folds)} folds are not done: '
+        f'{len(run.missing) + len(run.folds)} folds are not finished: '
         f'{", ".join(run.missing)}'
         for side, runs in (('A', a), ('B', b))
         for run in runs.values()
@@ -79,8 +81,8 @@ def missing_folds(a: Runs, b: Runs) -> list[str]:
 
 
 def notes_on(a: Runs, b: Runs) -> list[str]:
-    """Say in what the runs differ besides what is compared, a line each."""
-    first, second = some(a), some(b)
+    """List differences of the runs that make a comparison less fair, a line each."""
+    first, second = first_seed(a), first_seed(b)
     notes = []
     chosen = {'A': first.selection, 'B': second.selection}
     tested = [side for side, how in chosen.items() if how == 'test']
@@ -91,12 +93,13 @@ def notes_on(a: Runs, b: Runs) -> list[str]:
         )
     elif first.selection != second.selection:
         notes.append(
-            f'the iteration was chosen in another way: {first.selection!r} in A, '
+            f'the iteration was chosen differently: {first.selection!r} in A, '
             f'{second.selection!r} in B'
         )
     if len(a) != len(b):
         notes.append(
-            f'A has {len(a)} seed(s) and B {len(b)}: their means are not equally sure'
+            f'A has {len(a)} seed(s) and B {len(b)}: their means are not equally '
+            f'precise'
         )
     if not first.config or not second.config:
         without = first.path if not first.config else second.path
@@ -120,7 +123,7 @@ def notes_on(a: Runs, b: Runs) -> list[str]:
 
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read, compare, print."""
+    """Read both runs, compare them and print the comparison."""
     args = parse_args(arguments)
     a, b = read_runs(args.a), read_runs(args.b)
     check_classes(a, b)
@@ -129,21 +132,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         comparison = compare_runs(
             {seed: run.lines for seed, run in a.items()},
             {seed: run.lines for seed, run in b.items()},
-            len(some(a).classes),
-            (some(a).selection, some(b).selection),
+            len(first_seed(a).classes),
+            (first_seed(a).selection, first_seed(b).selection),
             args.resamples,
         )
     except MERDataError as error:
         if not missing:
             raise
         lines = ''.join(f'\n  {line}' for line in missing)
-        raise MERDataError(f'{error}. Not finished:{lines}') from error
+        raise MERDataError(error.problem, hint=f'finish them first:{lines}') from error
     notes = [*missing, *notes_on(a, b)]
-    if (people := comparison['subjects']) < FEW:
+    if (subjects := comparison['subjects']) < FEW:
         notes.insert(
             0,
-            f'only {people} subject(s): so few cannot stand for others; intervals and '
-            f'the p-value from resamples come out too small, go by the flip p',
+            f'only {subjects} subject(s), too few to represent others: intervals and '
+            f'the p-value from resamples are too small, use the flip p',
         )
     print(f'A: {args.a}\nB: {args.b}\n')
     print(format_comparison(comparison))

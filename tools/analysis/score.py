@@ -1,10 +1,10 @@
-"""Score predictions that were written before: a run's folder, or files."""
+"""Score stored predictions: of a run's folder, of folds, or of files."""
 
 import argparse
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,23 @@ from mmaction_mer.engine.work_dir.stored_plan import stored_clips, stored_run
 from mmaction_mer.engine.work_dir.stored_runs import check_fold, read_results
 from mmaction_mer.evaluation import (
     SELECTIONS,
-    format_report,
-    pool,
+    format_summary,
     read_predictions,
-    save_results,
+    summarize_run,
     write_megc_log,
 )
 from mmaction_mer.utils.cli.command_line import report_errors
 from mmaction_mer.utils.errors import MERDataError
+from mmaction_mer.utils.json_files import write_json
 from mmaction_mer.utils.text import quote, shown
 
 FILE = 'predictions.jsonl'
-#: Reads what a run has planned, by its folder.
+#: Reads the plan of a run in a folder.
 PlanOf = Callable[[Path], dict[str, Any]]
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'paths',
@@ -42,13 +42,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--selection',
         choices=list(SELECTIONS),
-        help='how the iteration was chosen; default: what the run says',
+        help='how the iteration was chosen (default: as stored with the run)',
     )
     parser.add_argument('--classes', nargs='+', help='names of the classes')
     parser.add_argument('--annotation', help='annotation file with those names')
-    parser.add_argument('--out', help='write the pooled results there, as JSON')
-    parser.add_argument('--megc-log', help='write a log as the MEGC challenge wants it')
-    return parser.parse_args()
+    parser.add_argument('--out', help='JSON file for the results')
+    parser.add_argument('--megc-log', help='text file for a log in the MEGC format')
+    return parser.parse_args(arguments)
 
 
 def find_files(path: Path) -> dict[str, Path]:
@@ -70,96 +70,102 @@ def find_files(path: Path) -> dict[str, Path]:
         if not (folder / name).is_dir():
             print(f'fold {shown(name)}: not there, left out', file=sys.stderr)
     if not files:
-        raise MERDataError(f'{path}: no {FILE} there, nor in its folds')
+        raise MERDataError(f'there is no {FILE}, neither here nor in folds', path=path)
     return files
 
 
-def what_runs_say(files: Iterable[Path], plan_of: PlanOf) -> dict[str, set[Any]]:
+def stored_settings(files: Iterable[Path], plan_of: PlanOf) -> dict[str, set[Any]]:
     """Collect classes, selection and seeds from the runs that wrote the files."""
-    results_of = functools.cache(read_results)  # of many folds
-    said: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
+    results_of = functools.cache(read_results)  # once per run, not per fold
+    stored: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
     for file in files:
         fold = _real(file).parent
         run = fold.parent.parent
         pooled = results_of(run)
         classes = plan_of(run).get('classes') or pooled.get('classes')
         if classes:
-            said['classes'].add(tuple(classes))
+            stored['classes'].add(tuple(classes))
         state = FoldFolder(fold).state()
         selection = state.get('selection') or pooled.get('selection')
         if selection:
-            said['selection'].add(selection)
-        said['seeds'] |= (
+            stored['selection'].add(selection)
+        stored['seeds'] |= (
             {state['seed']} if 'seed' in state else {*pooled.get('seeds', ())}
         )
-    return said
+    return stored
 
 
 def _real(path: Path) -> Path:
-    """Follow the links of a path; of links in a circle, as far as it goes."""
+    """Resolve the links of a path, circular ones as far as possible."""
     return Path(os.path.realpath(path))
 
 
 def read_file(name: str, file: Path, plan_of: PlanOf) -> list[dict[str, Any]]:
-    """Read predictions; those of a run must be of the clips that it has planned."""
+    """Read predictions; those of a run must be of the clips of its plan."""
     folder = FoldFolder(_real(file).parent)
     state = folder.state() if file.name == FILE else {}
     if not state:
         return read_predictions(file)
     plan = plan_of(folder.path.parent.parent)
-    # A folder copied to elsewhere stands for itself.
+    # A copied folder has no plan beside it.
     if folder.path.parent.name != 'folds' or 'clips' not in plan:
         plan = {}
     check_fold(folder, plan)
     return read_fold(folder, stored_clips(plan, name))
 
 
-def choose(what: str, given: Any, said: set[Any]) -> Any:
-    """Take what was given; refuse what contradicts the runs or one another."""
-    if len(said) > 1:
+def choose(field: str, given: Any, stored: set[Any]) -> Any:
+    """Return a given setting, else the stored one.
+
+    Raises:
+        MERDataError: They contradict each other, or the stored ones do.
+    """
+    if len(stored) > 1:
         raise MERDataError(
-            f'{what} differs between these folds, score them apart: '
-            f'{", ".join(map(quote, said))}'
+            f'differs between these folds: {", ".join(map(quote, stored))}',
+            field=field,
+            hint='score them separately',
         )
-    if given is not None and said and given not in said:
+    if given is not None and stored and given not in stored:
         raise MERDataError(
-            f'{what} is given as {given}, but the run says {quote(said.pop())}'
+            f'is given as {given}, but stored as {quote(stored.pop())}', field=field
         )
-    return given if given is not None else next(iter(said), None)
+    return given if given is not None else next(iter(stored), None)
 
 
 @report_errors
-def main() -> None:
-    """Read, pool, print."""
-    args = parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read predictions, score them and print the result."""
+    args = parse_args(arguments)
     files: dict[str, Path] = {}
     for path in args.paths:
         for fold, file in find_files(path).items():
             if fold in files:
                 raise MERDataError(
-                    f'fold {shown(fold)}: is both {files[fold]} and {file}'
+                    f'fold {shown(fold)} is both {files[fold]} and {file}'
                 )
             files[fold] = file
-    plan_of = functools.cache(stored_run)  # read once, not for each fold
-    said = what_runs_say(files.values(), plan_of)
-    selection = choose('selection', args.selection, said['selection'])
+    plan_of = functools.cache(stored_run)  # once per run, not per fold
+    stored = stored_settings(files.values(), plan_of)
+    selection = choose('selection', args.selection, stored['selection'])
     if selection is None:
         raise MERDataError(
-            'these predictions do not say how the iteration was chosen: add '
-            f'--selection, one of {", ".join(SELECTIONS)}'
+            'it is not stored how the iteration of these predictions was chosen',
+            field='selection',
+            hint=f'add --selection, one of {", ".join(SELECTIONS)}',
         )
     by_fold = {fold: read_file(fold, file, plan_of) for fold, file in files.items()}
     given = args.classes
     if args.annotation:
         given = read_annotation(args.annotation)['metainfo']['classes']
-    classes = choose('classes', tuple(given) if given else None, said['classes'])
+    classes = choose('classes', tuple(given) if given else None, stored['classes'])
     if classes is None:
         count = len(next(iter(by_fold.values()))[0]['probabilities'])
         classes = tuple(f'class {index}' for index in range(count))
-    results = pool(by_fold, classes, selection, sorted(said['seeds']))
-    print(format_report(results))
+    results = summarize_run(by_fold, classes, selection, sorted(stored['seeds']))
+    print(format_summary(results))
     if args.out:
-        print(f'written: {save_results(args.out, results)}')
+        print(f'written: {write_json(args.out, results)}')
     if args.megc_log:
         lines = [line for lines in by_fold.values() for line in lines]
         print(f'written: {write_megc_log(args.megc_log, lines)}')
