@@ -4,9 +4,40 @@ No network, no pre-training, seconds on one core: what a learned method has to
 beat under the same folds.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ..datasets.clips import load_clip
+
+#: Frames are resized to this many pixels along each side.
+SIDE = 224
+
+
+def clip_features(row: Mapping[str, Any], grid: int = 14) -> np.ndarray:
+    """Load two frames of a clip and compute :func:`flow_features` between them.
+
+    Args:
+        row: The clip as in the annotation, with the path of its frames.
+        grid: Number of cells along each side. Defaults to 14.
+
+    Returns:
+        float32 array (2 * grid * grid,): motion from the onset to the apex, to the
+        middle frame where there is no apex.
+    """
+    apex = row['apex']
+    if apex is None or apex == row['onset']:
+        apex = (row['onset'] + row['offset'] + 1) // 2
+    frames = load_clip({**row, 'offset': apex}, max_frames=2)['imgs']
+    if frames[0].shape[:2] != (SIDE, SIDE):
+        frames = [
+            cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            for frame in frames
+        ]
+    return flow_features(*frames, grid=grid)
 
 
 def flow_features(onset: np.ndarray, apex: np.ndarray, grid: int = 14) -> np.ndarray:

@@ -11,18 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from tqdm import tqdm
-
-from mmaction_mer.datasets.annotation import clip_name, read_annotation
-from mmaction_mer.datasets.clips import load_clip, usable_clips
-from mmaction_mer.datasets.protocols import assert_disjoint, make_folds
-from mmaction_mer.evaluation import format_summary, summarize_run, write_predictions
-from mmaction_mer.evaluation.flow_baseline import fit_and_predict, flow_features
-from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.utils.json_files import write_json
-
+#: Pixels of a frame's side: no grid is finer.
 SIDE = 224
 
 
@@ -44,35 +33,31 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=14,
         choices=range(1, SIDE + 1),
         metavar='N',
-        help='cells along a side',
+        help='cells along a side (default: %(default)s)',
     )
     parser.add_argument(
         '--max-missing',
         type=int,
         default=0,
-        help='number of clips without frames to accept',
+        help='number of clips that may lack frames (default: %(default)s)',
     )
     return parser.parse_args(arguments)
 
 
-def features_of(row: dict[str, Any], grid: int) -> np.ndarray:
-    """Load two frames of a clip and compute the features of their motion."""
-    apex = row['apex']
-    if apex is None or apex == row['onset']:
-        apex = (row['onset'] + row['offset'] + 1) // 2
-    frames = load_clip({**row, 'offset': apex}, max_frames=2)['imgs']
-    if frames[0].shape[:2] != (SIDE, SIDE):
-        frames = [
-            cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-            for frame in frames
-        ]
-    return flow_features(*frames, grid=grid)
-
-
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def run_baseline(args: argparse.Namespace) -> None:
     """Train and test every fold, score all predictions and print the result."""
-    args = parse_args(arguments)
+    import numpy as np
+    from tqdm import tqdm
+
+    from mmaction_mer.datasets.annotation import clip_name, read_annotation
+    from mmaction_mer.datasets.clips import usable_clips
+    from mmaction_mer.datasets.protocols import assert_disjoint, make_folds
+    from mmaction_mer.evaluation.flow_baseline import clip_features, fit_and_predict
+    from mmaction_mer.evaluation.predictions import NAMES, write_predictions
+    from mmaction_mer.evaluation.summary import summarize_run
+    from mmaction_mer.evaluation.summary_text import format_summary
+    from mmaction_mer.utils.json_files import write_json
+
     annotation = read_annotation(args.annotation)
     classes = annotation['metainfo']['classes']
     usable = usable_clips(
@@ -82,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(line)
     rows = usable.rows
     features = np.stack(
-        [features_of(row, args.grid) for row in tqdm(rows, unit='clip')]
+        [clip_features(row, args.grid) for row in tqdm(rows, unit='clip')]
     )
     labels = np.array([row['label'] for row in rows])
     subjects = [row['subject'] for row in rows]
@@ -99,15 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         by_fold[fold.name] = [
             {
-                **{
-                    field: rows[place][field]
-                    for field in ('dataset', 'subject', 'clip')
-                },
-                'label': int(labels[place]),
-                'prediction': int(row.argmax()),
-                'probabilities': row.tolist(),
+                **{field: rows[clip][field] for field in NAMES},
+                'label': int(labels[clip]),
+                'prediction': int(values.argmax()),
+                'probabilities': values.tolist(),
             }
-            for place, row in zip(np.flatnonzero(held_out), probabilities, strict=True)
+            for clip, values in zip(
+                np.flatnonzero(held_out), probabilities, strict=True
+            )
         ]
         write_predictions(
             out / 'folds' / fold.name / 'predictions.jsonl', by_fold[fold.name]
@@ -125,6 +109,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print(format_summary(results))
     print(f'\nwritten: {write_json(out / "results.json", results)}')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(run_baseline)(args)
 
 
 if __name__ == '__main__':

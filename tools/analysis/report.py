@@ -5,14 +5,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# First of all: it repairs the host stack and registers this package's parts.
-import mmaction_mer  # noqa: F401
-
-# isort: split
-from mmaction_mer.analysis.run_report import write_page
-from mmaction_mer.engine.work_dir.stored_runs import find_config
-from mmaction_mer.utils.cli.command_line import read_config, report_errors
-
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
@@ -26,12 +18,23 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def write_report(args: argparse.Namespace) -> None:
     """Read the run and write its report."""
-    args = parse_args(arguments)
+    from mmaction_mer.analysis.run_report import write_page
+    from mmaction_mer.engine.work_dir.stored_runs import find_config
+    from mmaction_mer.utils.cli.command_line import read_config
+
     cfg = read_config(str(args.config or find_config(args.work_dir)))
     print(f'written: {write_page(args.work_dir, cfg)}')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(write_report)(args)
 
 
 if __name__ == '__main__':
