@@ -13,12 +13,15 @@ from mmaction.structures import ActionDataSample
 from mmengine.logging import MMLogger
 
 from mmaction_mer.datasets import MERDataset
+from mmaction_mer.evaluation import predictions
 from mmaction_mer.evaluation.functional import scores
+from mmaction_mer.evaluation.paired import compare_runs
 from mmaction_mer.evaluation.predictions import (
     MissingClipNameError,
     NonFiniteScoreError,
     read_predictions,
 )
+from mmaction_mer.evaluation.summary import summarize_run
 from mmaction_mer.utils.errors import MERDataError
 
 TRUTH, GUESS = [0, 0, 1, 2, 1], [0, 1, 1, 2, 2]
@@ -167,6 +170,23 @@ def test_nan_is_refused_by_clip():
     with pytest.raises(NonFiniteScoreError) as error:
         build().process(None, [sample])
     assert (error.value.clip, error.value.field) == ('smic/s1/s1_0', 'pred_score')
+
+
+def test_predictions_are_validated_where_they_come_from_and_once(tmp_path, monkeypatch):
+    calls, validate = [], predictions.prediction_problem
+    monkeypatch.setattr(
+        predictions,
+        'prediction_problem',
+        lambda *args: calls.append(1) or validate(*args),
+    )
+    path = tmp_path / 'predictions.jsonl'
+    run(build(predictions_file=str(path)), samples())
+    assert len(calls) == 5
+    lines = read_predictions(path)
+    assert len(calls) == 10
+    summarize_run({'fold': lines}, ['a', 'b', 'c'])
+    compare_runs({0: lines}, {0: lines}, 3)
+    assert len(calls) == 10
 
 
 def test_results_hold_no_tensors():
