@@ -57,3 +57,10 @@ def toy_spec(reference=None, title='A title', paper=None, x_label=''):
     return TableSpec(
         Path('toy.py'), title, Path('base.py'), [], paper or {}, reference, x_label
     )
+
+
+def edit(path, old, new):
+    """Replace a text in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
