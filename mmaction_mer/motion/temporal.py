@@ -190,7 +190,8 @@ def clamp_band(
     if low >= limit:
         raise ValueError(
             f'the band {low:g}-{high:g} Hz lies above the Nyquist rate of {fps:g} '
-            f'frames per second ({fps / 2:g} Hz); use a higher frame rate or a lower band'
+            f'frames per second ({fps / 2:g} Hz); use a higher frame rate or a lower '
+            f'band'
         )
     return (low, limit), (
         f'the upper edge {high:g} Hz is above the Nyquist rate of an effective '
