@@ -13,7 +13,7 @@ from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
 from mmaction_mer.datasets.preparation import compose
 from mmaction_mer.datasets.preparation.compose import make_composite
-from mmaction_mer.datasets.preparation.composite_report import as_markdown, report_on
+from mmaction_mer.datasets.preparation.composite_report import as_markdown, make_composite_report
 from mmaction_mer.utils.errors import MERDataError
 
 CLASSES = ['negative', 'positive', 'surprise']
@@ -209,16 +209,16 @@ def test_differences_are_named_and_strict_fails_after_the_report(
 def test_one_missing_clip_is_a_difference_of_its_part():
     rows = [row for name, given in MEGC.items() for row in prepared_rows(name, *given)]
     metainfo = {'classes': CLASSES, 'labels': '3class'}
-    whole = report_on({'metainfo': metainfo, 'data_list': rows})
+    whole = make_composite_report({'metainfo': metainfo, 'data_list': rows})
     assert whole['compared_with'] == 'MEGC 2019' and whole['differences'] == []
-    report = report_on({'metainfo': metainfo, 'data_list': rows[1:]})
+    report = make_composite_report({'metainfo': metainfo, 'data_list': rows[1:]})
     assert report['differences'] == [
         'casme2: negative: 87 clips, expected 88',
         'all: negative: 249 clips, expected 250',
     ]
     text = as_markdown(report)
     assert '| casme2 | 87 (not 88) | 32 | 25 | 144 (not 145) | 24 |' in text
-    other = report_on({'metainfo': {**metainfo, 'labels': '2class'}, 'data_list': rows})
+    other = make_composite_report({'metainfo': {**metainfo, 'labels': '2class'}, 'data_list': rows})
     assert other['compared_with'] is None and other['parts'][0]['expected'] is None
 
 

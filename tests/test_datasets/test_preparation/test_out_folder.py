@@ -12,7 +12,7 @@ from mmaction_mer.utils.errors import MERDataError
 def test_a_new_folder_is_made_and_taken_again(tmp_path):
     for _ in range(2):
         with out_folder(tmp_path / 'a' / 'b', 'X') as folder:
-            assert folder.frames == tmp_path / 'a' / 'b' / 'frames'
+            assert folder.published.frames == tmp_path / 'a' / 'b' / 'frames'
     owner = json.loads((tmp_path / 'a' / 'b' / '.prepare' / 'release.json').read_text())
     assert owner == {'release': 'X'}
     with pytest.raises(MERDataError, match='holds X, not Y'):
@@ -38,14 +38,14 @@ def test_one_at_a_time(tmp_path):
 
 def test_only_annotations_of_its_own_are_removed(tmp_path):
     with out_folder(tmp_path, 'X') as folder:
-        folder.begin_annotations(['annotations.json', 'annotations_3class.json'])
+        folder.record_annotations(['annotations.json', 'annotations_3class.json'])
         for name in (
             'annotations.json',
             'annotations_3class.json',
             'annotations_me.json',
         ):
             (tmp_path / name).touch()
-        folder.begin_annotations(['annotations.json'])
+        folder.record_annotations(['annotations.json'])
         assert not (tmp_path / 'annotations_3class.json').exists()
         folder.remove_annotations()
     assert [path.name for path in tmp_path.glob('*.json')] == ['annotations_me.json']
@@ -54,16 +54,16 @@ def test_only_annotations_of_its_own_are_removed(tmp_path):
 def test_only_clips_with_a_receipt_are_removed(tmp_path):
     with out_folder(tmp_path, 'X') as folder:
         for subject, clip in (('a', 'x'), ('a', 'y'), ('b', 'mine')):
-            (folder.frames / subject / clip).mkdir(parents=True)
+            (folder.published.frames / subject / clip).mkdir(parents=True)
             if clip != 'mine':
-                receipt = folder.receipt(subject, clip)
+                receipt = folder.published.receipt(subject, clip)
                 receipt.parent.mkdir(parents=True, exist_ok=True)
                 receipt.write_text('{}')
-        folder.remove_clips(but={('a', 'y')})
-        assert not (folder.frames / 'a' / 'x').exists()
-        assert not folder.receipt('a', 'x').exists()
-        assert (folder.frames / 'a' / 'y').exists()
-        assert (folder.frames / 'b' / 'mine').exists()
+        folder.remove_clips(keep={('a', 'y')})
+        assert not (folder.published.frames / 'a' / 'x').exists()
+        assert not folder.published.receipt('a', 'x').exists()
+        assert (folder.published.frames / 'a' / 'y').exists()
+        assert (folder.published.frames / 'b' / 'mine').exists()
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{}', 'null'])

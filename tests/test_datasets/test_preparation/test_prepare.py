@@ -22,7 +22,7 @@ from mmaction_mer.datasets.checking import frames_root
 from mmaction_mer.datasets.clips import load_clip, usable_clips
 from mmaction_mer.datasets.faces.alignment import TEMPLATE
 from mmaction_mer.datasets.faces.finder import FaceFinder
-from mmaction_mer.datasets.preparation import frame_writer, swapping
+from mmaction_mer.datasets.preparation import frame_writer, transaction
 from mmaction_mer.datasets.preparation.compose import make_composite
 from mmaction_mer.datasets.preparation.out_folder import out_folder
 from mmaction_mer.datasets.preparation.prepare import Options, prepare
@@ -43,7 +43,7 @@ def tool():
 
 
 def findings(prepared, action):
-    return [one for one in prepared.report['findings'] if one['action'] == action]
+    return [one for one in prepared.report["issues"] if one['action'] == action]
 
 
 def files_below(folder):
@@ -1040,7 +1040,7 @@ def test_long_clips_of_a_release_are_listed_and_kept(fake_releases, tmp_path):
         shutil.copy(last, folder / f'{stem}{number + n:05d}{last.suffix}')
     done = prepare(READERS['smic-vis'], Source(truth.root), tmp_path / 'out', LINK)
     assert len(done.rows) == len(truth.rows)
-    told = [one for one in done.report['findings'] if 'longer than' in one['reason']]
+    told = [one for one in done.report["issues"] if 'longer than' in one['reason']]
     assert [one['clip'] for one in told] == [f'{row.subject}/{row.clip}']
     assert 'lasts 0.52 s' in told[0]['reason'] and told[0]['action'] == 'noted'
 
@@ -1149,7 +1149,7 @@ def killed_at(step, work):
                 return run
 
             for name in STEPS:
-                setattr(swapping, name, counted(getattr(swapping, name)))
+                setattr(transaction, name, counted(getattr(transaction, name)))
             shutil.rmtree = counted(shutil.rmtree)
             work()
             code = 0
@@ -1238,7 +1238,7 @@ def test_an_annotation_of_my_own_comes_back_too(mini, tmp_path, monkeypatch):
     owner.write_text(json.dumps({'release': json.loads(owner.read_text())['release']}))
     mine = out / 'annotations.json'
     mine.write_text('mine')
-    monkeypatch.setattr(swapping, 'write_annotation', lambda *_: 1 / 0)
+    monkeypatch.setattr(transaction, 'write_annotation', lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run_mini(mini, out)
     assert mine.read_text() == 'mine'
@@ -1252,7 +1252,7 @@ def test_endings_that_differ_within_a_clip_are_one_clip(mini, tmp_path):
         (mini / 'p1' / 'b' / f'{n}.png').unlink()
         cv2.imwrite(str(mini / 'p1' / 'b' / f'{n}.bmp'), image)
     prepared = run_mini(mini, tmp_path / 'out')
-    assert prepared.report['clips'] == 4 and prepared.report['findings'] == []
+    assert prepared.report['clips'] == 4 and prepared.report["issues"] == []
     usable = usable_clips(prepared.rows, str(tmp_path / 'out' / 'frames'))
     assert usable.notes == []
     for number, row in enumerate(usable.rows[:2]):
@@ -1272,9 +1272,9 @@ def test_pictures_of_twelve_bits_are_linked_and_said(mini, tmp_path):
     """They were nearly black for training, and the report had no word of it."""
     deepen(mini / 'p1' / 'b', 200)
     prepared = run_mini(mini, tmp_path / 'out')
-    noted = [str(one['reason']) for one in prepared.report['findings']]
+    noted = [str(one['reason']) for one in prepared.report["issues"]]
     assert len(noted) == 1 and '4095 (12 bits) is white' in noted[0]
-    assert prepared.report['findings'][0]['clip'] == 'p1/b'
+    assert prepared.report["issues"][0]['clip'] == 'p1/b'
     usable = usable_clips(prepared.rows, str(tmp_path / 'out' / 'frames'))
     levels = [int(image.mean()) for image in load_clip(usable.rows[1])['imgs']]
     assert levels == [200 * (10 + n) // 16 for n in range(1, 7)]
@@ -1293,7 +1293,7 @@ def test_faces_are_cropped_from_twelve_bits_as_from_eight(faces, tmp_path):
             path.relative_to(tmp_path / name): cv2.imread(str(path))
             for path in (tmp_path / name / 'frames').rglob('*.png')
         }
-    assert [one['field'] for one in prepared.report['findings']].count('depth') == 1
+    assert [one['field'] for one in prepared.report["issues"]].count('depth') == 1
     assert made['plain'].keys() == made['deep'].keys() and made['deep']
     for path, image in made['plain'].items():
         assert np.abs(image.astype(int) - made['deep'][path]).max() <= 1, path

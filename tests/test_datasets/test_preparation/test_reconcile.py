@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from mmaction_mer.datasets.preparation.issues import Clip
-from mmaction_mer.datasets.preparation.reconcile import settle
+from mmaction_mer.datasets.preparation.reconcile import reconcile_clips
 
 
 def clip(onset=46, apex=50, offset=55, name='EP1', **more):
@@ -10,7 +10,7 @@ def clip(onset=46, apex=50, offset=55, name='EP1', **more):
 
 def test_settle_names_every_clip_that_is_not_there(tmp_path):
     (tmp_path / 'empty').mkdir()
-    missing, findings, _ = settle([clip(), Clip('a', 'b', 'c', tmp_path / 'empty')])
+    missing, findings, _ = reconcile_clips([clip(), Clip('a', 'b', 'c', tmp_path / 'empty')])
     assert missing == []
     assert [(one.clip, one.action) for one in findings] == [
         ('sub01/EP1', 'skipped'),
@@ -25,7 +25,7 @@ def test_images_of_another_kind_are_left_alone_and_named(tmp_path):
         (folder / f'img{n}.jpg').touch()
     (folder / 'thumb_1.png').touch()
     wanted = Clip('sub01', 'EP1', 'others', folder, 46, 50, 55)
-    settled, findings, _ = settle([wanted])
+    settled, findings, _ = reconcile_clips([wanted])
     assert len(settled) == 1 and settled[0].frames.template == 'img{}.jpg'
     assert [one.field for one in findings] == ['frames']
     assert 'thumb_1.png' in findings[0].reason
@@ -40,7 +40,7 @@ def test_clips_whose_shift_is_in_doubt_are_left_out(tmp_path):
         for number in range(75, 89):
             (folder / f'{number + n}.png').touch()
         clips.append(Clip('s', f'c{n}', 'sad', folder, 47 + n, None, 58 + n, row=n))
-    settled, findings, habits = settle(clips)
-    assert not settled and habits.doubt
+    settled, findings, habits = reconcile_clips(clips)
+    assert not settled and habits.ambiguity
     assert [one.row for one in findings] == list(range(6))
     assert all('between 28 and 30' in one.reason for one in findings)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from mmaction_mer.datasets.preparation.disk.copies import unmarked
-from mmaction_mer.datasets.preparation.disk.walk import Place, walk
-from mmaction_mer.datasets.preparation.issues import Reading, drop_repeated
+from mmaction_mer.datasets.preparation.disk.copies import strip_copy_marker
+from mmaction_mer.datasets.preparation.disk.scan import ClipEntry, scan_release
+from mmaction_mer.datasets.preparation.duplicates import drop_duplicates
+from mmaction_mer.datasets.preparation.issues import ParsedRelease
 from mmaction_mer.datasets.preparation.labels import LABEL_MAPS
 from mmaction_mer.datasets.preparation.prepare import Options, prepare
 from mmaction_mer.datasets.preparation.readers import READERS
 from mmaction_mer.datasets.preparation.readers.reader import Source
-from mmaction_mer.datasets.preparation.reconcile import settle
+from mmaction_mer.datasets.preparation.reconcile import reconcile_clips
 from mmaction_mer.datasets.preparation.report import compare
 from mmaction_mer.utils.errors import MERDataError
 
@@ -28,22 +29,22 @@ def run(reader, root, out, options=LINK):
 class Seen:
     """What the clips of a release are before a frame is read."""
 
-    reading: Reading
+    reading: ParsedRelease
     clips: list
     findings: list
     labels: dict
 
     def said(self, action):
-        return [(f.clip, f.reason) for f in self.findings if f.action == action]
+        return [(f.clip, f.reason) for f in self.issues if f.action == action]
 
 
 def look(reader, root):
     reading = READERS[reader].read(Source(root))
-    drop_repeated(reading)
-    settled, found, _ = settle(reading.clips)
+    drop_duplicates(reading)
+    settled, found, _ = reconcile_clips(reading.clips)
     clips = [one.clip for one in settled]
-    findings = [*reading.findings, *found]
-    read = [*reading.clips, *reading.lost]
+    findings = [*reading.issues, *found]
+    read = [*reading.clips, *reading.dropped]
     labels = compare(LABEL_MAPS['smic-vis'][0], '', read, clips, findings)
     return Seen(reading, clips, findings, labels)
 
@@ -286,7 +287,7 @@ def test_folders_of_the_system_are_no_clips(fake_releases, tmp_path):
         (clip.parent / f'._{clip.name}').touch()
         reading = READERS[reader].read(Source(truth.root))
         assert len(reading.clips) == clips
-        assert [one for one in reading.findings if one.row is None] == []
+        assert [one for one in reading.issues if one.row is None] == []
 
 
 def test_sheets_and_labels_of_the_system_are_none(fake_releases, tmp_path):
@@ -302,7 +303,7 @@ def test_sheets_and_labels_of_the_system_are_none(fake_releases, tmp_path):
         path.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
     reading = READERS['ckplus'].read(Source(truth.root))
     assert reading.clips == before and len(before) == 593
-    assert reading.findings == []
+    assert reading.issues == []
 
 
 SHEETS = {
@@ -333,7 +334,7 @@ def test_a_row_says_what_stands_in_its_clips_place(fake_releases, tmp_path, read
     wanted[rows[30].line] = 'not on disk'
     reading = READERS[reader].read(Source(truth.root))
     assert len(reading.clips) == clips
-    settled, findings, _ = settle(reading.clips)
+    settled, findings, _ = reconcile_clips(reading.clips)
     reasons = {
         one.row: one.reason
         for one in findings
@@ -355,10 +356,10 @@ def test_a_row_finds_what_stands_in_its_clips_place_by_another_spelling(
     empty(truth.root / 'gray_micro' / '003' / first.clip)
     reading = READERS['4dme'].read(Source(truth.root))
     clips = {clip.row: clip for clip in reading.clips}
-    assert BROKEN[empty] in clips[first.line].why_not
+    assert BROKEN[empty] in clips[first.line].missing_reason
     lost = [clip.row for clip in reading.clips if clip.path is None]
     assert lost == [first.line] and len(reading.clips) == len(truth.rows)
-    assert not [one for one in reading.findings if 'without a row' in one.reason]
+    assert not [one for one in reading.issues if 'without a row' in one.reason]
 
 
 def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
@@ -373,12 +374,12 @@ def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
     reading = READERS['casme2'].read(Source(truth.root))
     for clip in reading.clips:
         if clip.subject == 'sub01':
-            assert 'sub01.zip is an archive' in clip.why_not
+            assert 'sub01.zip is an archive' in clip.missing_reason
         elif clip.subject == 'sub02':
-            assert 'sub02 is a link' in clip.why_not
+            assert 'sub02 is a link' in clip.missing_reason
         else:
-            assert clip.path and not clip.why_not
-    notes = {one.clip for one in reading.findings if one.field == 'frames'}
+            assert clip.path and not clip.missing_reason
+    notes = {one.clip for one in reading.issues if one.field == 'frames'}
     assert notes == {'Cropped/sub01', 'Cropped/sub02'}
 
 
@@ -396,7 +397,7 @@ def test_an_empty_clip_is_not_replaced_by_another_spelling(fake_releases, tmp_pa
         for one in READERS['casme2'].read(Source(truth.root)).clips
         if one.row == row.line
     ]
-    assert now.path is None and now.why_not.endswith('is an empty folder')
+    assert now.path is None and now.missing_reason.endswith('is an empty folder')
 
 
 def test_labelled_folders_of_any_set(fake_releases, tmp_path):
@@ -415,7 +416,7 @@ def test_labelled_folders_of_any_set(fake_releases, tmp_path):
     assert [clip.title for clip in reading.clips] == [
         'p1/p1_happy_01', 'p1/p1_sad_01', 'p2/p2_happy_01',
     ]  # fmt: skip
-    assert {(one.clip, one.action) for one in reading.findings} == {
+    assert {(one.clip, one.action) for one in reading.issues} == {
         ('p1 - Copy', 'noted'),
         ('p2/p2_sad_01', 'skipped'),
         ('p2/p2_happy_02', 'skipped'),
@@ -479,7 +480,7 @@ def test_a_clip_that_lies_a_folder_too_deep(fake_releases, tmp_path):
     shutil.move(tmp_path / 'x', folder / folder.name)
     reading = READERS['casme2'].read(Source(truth.root))
     (lost,) = [clip for clip in reading.clips if clip.path is None]
-    assert lost.why_not == (
+    assert lost.missing_reason == (
         f'not on disk where it should: {folder / folder.name} lies too deep'
     )
 
@@ -533,7 +534,7 @@ def test_a_backslash_in_the_root_is_nobodys(fake_releases, tmp_path):
     shutil.rmtree(truth.root / row.folder)
     reading = READERS['casme2'].read(Source(truth.root))
     clip = next(clip for clip in reading.clips if clip.row == row.line)
-    assert clip.path is None and clip.why_not == 'not on disk'
+    assert clip.path is None and clip.missing_reason == 'not on disk'
 
 
 def test_a_partial_download_names_the_option(fake_releases, tmp_path):
@@ -553,18 +554,18 @@ def test_pictures_where_no_clip_lies_are_one_note(fake_releases, tmp_path):
     clip = truth.root / truth.rows[0].folder
     for name in ('extra', 'faces'):
         shutil.copytree(clip, truth.root / name)
-    findings = READERS['samm'].read(Source(truth.root)).findings
+    findings = READERS['samm'].read(Source(truth.root)).issues
     (note,) = [one for one in findings if one.field == 'frames']
     assert note.action == 'noted'
     assert note.reason.startswith('2 folder(s) of pictures or video(s) lie where no')
 
 
 def test_names_of_copies():
-    assert [unmarked(name) for name in ('gold', 's1_ne_01', '01', 'copy', '1 2')] == [
+    assert [strip_copy_marker(name) for name in ('gold', 's1_ne_01', '01', 'copy', '1 2')] == [
         'gold', 's1_ne_01', '01', 'copy', '1 2',
     ]  # fmt: skip
     for name in ('a (1)', 'a(1)', 'a - Copy (12)', 'copy of a', 'a_bak2'):
-        assert unmarked(name) == 'a'
+        assert strip_copy_marker(name) == 'a'
 
 
 def test_a_walk_goes_in_order_and_not_through_links(tmp_path):
@@ -572,8 +573,8 @@ def test_a_walk_goes_in_order_and_not_through_links(tmp_path):
         (tmp_path / name / 'x').mkdir(parents=True)
         (tmp_path / name / 'x' / '1.png').touch()
     (tmp_path / 'a' / 'loop').symlink_to(tmp_path)
-    found = list(walk(tmp_path))
-    assert [one.parts for one in found if isinstance(one, Place)] == [
+    found = list(scan_release(tmp_path))
+    assert [one.parts for one in found if isinstance(one, ClipEntry)] == [
         ('a', 'x'), ('b', 'x'), ('c', 'x'),
     ]  # fmt: skip
-    assert [one.parts for one in found if not isinstance(one, Place)] == [('a', 'loop')]
+    assert [one.parts for one in found if not isinstance(one, ClipEntry)] == [('a', 'loop')]

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from mmaction_mer.datasets.preparation.disk.folders import list_images
-from mmaction_mer.datasets.preparation.disk.walk import Place, walk
+from mmaction_mer.datasets.preparation.disk.frame_files import list_images
+from mmaction_mer.datasets.preparation.disk.scan import ClipEntry, scan_release
 from mmaction_mer.utils.errors import MERDataError
 
 
@@ -35,10 +35,10 @@ def test_other_files_are_left_alone(tmp_path):
     touch(tmp_path / 'c', 'img1.jpg', 'img2.jpg', 'Thumbs.db', '.img3.jpg', 'a.jpg')
     frames = list_images(touch(tmp_path / 'c', 'crop_1.jpg'))
     assert list(frames.files) == [1, 2]
-    assert sorted(frames.strangers) == ['a.jpg', 'crop_1.jpg']
+    assert sorted(frames.ignored) == ['a.jpg', 'crop_1.jpg']
 
 
-def test_two_files_of_one_number_are_refused(tmp_path):
+def test_two_files_of_subject_number_are_refused(tmp_path):
     folder = touch(tmp_path / 'c', 'img1.jpg', 'img01.jpg')
     with pytest.raises(
         MERDataError, match=r'img01\.jpg and img1\.jpg are both frame 1'
@@ -60,7 +60,7 @@ def test_clips_are_folders_of_images_and_videos(tmp_path):
     touch(tmp_path / 'videos', '7.mp4', '._7.mp4')
     touch(tmp_path, 'cover.jpg')
     (tmp_path / 'link').symlink_to(tmp_path / 'sub01')
-    places = [one for one in walk(tmp_path) if isinstance(one, Place)]
+    places = [one for one in scan_release(tmp_path) if isinstance(one, ClipEntry)]
     assert [place.parts for place in places] == [
         ('sub01', 'a'),
         ('sub02', 'b'),
@@ -75,4 +75,4 @@ def test_what_is_no_file_is_no_frame_but_is_told_of(tmp_path):
     (folder / 'img5.jpg').symlink_to(folder / 'img5.jpg')
     frames = list_images(folder)
     assert list(frames.files) == [1, 3]
-    assert sorted(frames.strangers) == ['img2.jpg', 'img4.jpg', 'img5.jpg']
+    assert sorted(frames.ignored) == ['img2.jpg', 'img4.jpg', 'img5.jpg']

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmaction_mer.datasets.preparation.issues import drop_repeated
+from mmaction_mer.datasets.preparation.duplicates import drop_duplicates
 from mmaction_mer.datasets.preparation.labels import LABEL_MAPS, emotion_key
 from mmaction_mer.datasets.preparation.readers import READERS
 from mmaction_mer.datasets.preparation.readers.reader import Source
-from mmaction_mer.datasets.preparation.reconcile import settle
+from mmaction_mer.datasets.preparation.reconcile import reconcile_clips
 from mmaction_mer.datasets.preparation.report import compare
 from mmaction_mer.utils.errors import MERDataError
 
@@ -83,9 +83,9 @@ def ends(clip):
 
 def read(reader, truth):
     reading = READERS[reader].read(Source(truth.root))
-    drop_repeated(reading)
-    settled, findings, habits = settle(reading.clips)
-    return reading, [one.clip for one in settled], reading.findings + findings, habits
+    drop_duplicates(reading)
+    settled, findings, habits = reconcile_clips(reading.clips)
+    return reading, [one.clip for one in settled], reading.issues + findings, habits
 
 
 def counts(clips, labels):
@@ -173,10 +173,10 @@ FIVE = dict(disgust=63, happiness=32, others=99, repression=27, surprise=25)
 def test_the_three_editions_of_casme2(written, name, edition, five, clips):
     reader, truth = written(name)
     reading, used, findings, _ = read(reader, truth)
-    assert reading.variant == edition
+    assert reading.edition == edition
     labels = LABEL_MAPS['casme2']
     done = [
-        compare(one, reading.variant, reading.clips, used, findings) for one in labels
+        compare(one, reading.edition, reading.clips, used, findings) for one in labels
     ]
     assert done[0]['clips'] == five
     assert sum(done[0]['clips'].values()) == clips
@@ -243,7 +243,7 @@ def test_frames_are_in_natural_order(written, fake_releases):
     for name in ('casme2', 'smic', 'cas3', 'samm'):
         reader, truth = written(name)
         reading = READERS[reader].read(Source(truth.root))
-        settled, _, _ = settle(reading.clips)
+        settled, _, _ = reconcile_clips(reading.clips)
         for one in settled[::7]:
             numbers = list(one.frames.files)
             assert numbers == sorted(numbers)
@@ -488,9 +488,9 @@ def test_a_malformed_sheet_never_changes_a_count_in_silence(
             reasons = [one.reason for one in findings if one.row == clip.row]
             assert any('row' in reason for reason in reasons)
     for labels in LABEL_MAPS[name]:
-        read_rows = [*reading.clips, *reading.lost]
-        done = compare(labels, reading.variant, read_rows, clips, findings)
-        expected = labels.counts_for(reading.variant)
+        read_rows = [*reading.clips, *reading.dropped]
+        done = compare(labels, reading.edition, read_rows, clips, findings)
+        expected = labels.counts_for(reading.edition)
         if expected and done['clips'] != expected.clips:
             assert done['differences']
             assert done['lost'] or done['unexplained']

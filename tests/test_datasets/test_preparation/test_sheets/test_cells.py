@@ -9,7 +9,7 @@ from mmaction_mer.datasets.preparation.sheets.cells import (
     action_units,
     frame,
     name,
-    one_number,
+    subject_number,
     text,
 )
 
@@ -53,10 +53,10 @@ def test_empty_names_are_refused(value):
 
 
 def test_subjects_spelled_in_any_way():
-    assert {one_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {7}
+    assert {subject_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {7}
     for value in ('', 'sub', '1-2', '7.5', None, '-7', 'sub01b', '1 2'):
         with pytest.raises(CellError):
-            one_number(value)
+            subject_number(value)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_any_cell_gives_a_value_or_a_reason(value):
         (text, str),
         (name, str),
         (frame, int | None),
-        (one_number, int),
+        (subject_number, int),
         (action_units, tuple),
     ):
         try:

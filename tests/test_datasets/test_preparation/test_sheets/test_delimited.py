@@ -1,6 +1,6 @@
 import pytest
 
-from mmaction_mer.datasets.preparation.sheets.sheet import read_table
+from mmaction_mer.datasets.preparation.sheets.tables import read_table
 from mmaction_mer.utils.errors import MERDataError
 
 NEEDED = {'subject': ('subject',), 'onset': ('onset',)}

@@ -9,8 +9,8 @@ from mmaction_mer.datasets.preparation.prepare import Options, prepare
 from mmaction_mer.datasets.preparation.readers import READERS
 from mmaction_mer.datasets.preparation.readers.reader import Source
 from mmaction_mer.datasets.preparation.sheets.kinds import (
-    kind_of,
-    kind_of_name,
+    parse_kind,
+    kind_in_name,
     read_kinds,
 )
 from mmaction_mer.utils.errors import MERDataError
@@ -55,7 +55,7 @@ def test_macro_rows_become_no_micro_clips(fake_releases, tmp_path, reader):
     reading = READERS[reader].read(Source(truth.root))
     assert {clip.row for clip in reading.clips}.isdisjoint(macro)
     assert len(reading.clips) == reading.rows == rows - len(macro)
-    (kind,) = [one for one in reading.findings if one.field == 'kind']
+    (kind,) = [one for one in reading.issues if one.field == 'kind']
     assert kind.action == 'noted'
     assert kind.reason.startswith(
         f'{len(macro)} rows of macro-expressions are left out'
@@ -91,7 +91,7 @@ def test_rows_that_name_neither_kind_are_left_out(fake_releases, tmp_path):
     assert done.report['rows'] == 170 and done.report['clips'] == 168
     reasons = {
         one['row']: one['reason']
-        for one in done.report['findings']
+        for one in done.report["issues"]
         if one['field'] == 'kind' and one['action'] == 'skipped'
     }
     assert reasons == {
@@ -108,8 +108,8 @@ def test_a_sheet_of_the_other_kind_is_passed_over_or_refused(fake_releases, tmp_
     macro = truth.sheet.with_name('cas(me)3_part_A_MaE_label_JpgIndex_v2.xlsx')
     shutil.copy(truth.sheet, macro)
     reading = READERS['cas3'].read(Source(truth.root))
-    assert reading.source.startswith(truth.sheet.name) and reading.rows == 860
-    (kind,) = [one for one in reading.findings if one.field == 'kind']
+    assert reading.spreadsheet.startswith(truth.sheet.name) and reading.rows == 860
+    (kind,) = [one for one in reading.issues if one.field == 'kind']
     assert kind.clip == macro.name
     with pytest.raises(MERDataError, match='is named as a table of macro-expressions'):
         READERS['cas3'].read(Source(truth.root, macro))
@@ -119,7 +119,7 @@ def test_a_sheet_of_the_other_kind_is_passed_over_or_refused(fake_releases, tmp_
     grid = [[*row[:7], *row[8:]] for row in book['MICRO_ONLY']]
     tabs = {'Micro': grid, 'Macro': grid}
     fake_releases.write_workbook(truth.sheet, tabs)
-    assert READERS['samm'].read(Source(truth.root)).source.endswith('sheet Micro')
+    assert READERS['samm'].read(Source(truth.root)).spreadsheet.endswith('sheet Micro')
     fake_releases.write_workbook(truth.sheet, {'Macro': tabs['Macro']})
     with pytest.raises(MERDataError, match='is named as a table of macro-expressions'):
         READERS['samm'].read(Source(truth.root))
@@ -167,7 +167,7 @@ def test_columns_that_tell_the_kinds_apart(heading, cells, wanted):
 
 
 def test_names_of_kinds():
-    assert [kind_of(word) for word in ('ME', 'MaE', 'mae', 'micro', 'happy', 3)] == [
+    assert [parse_kind(word) for word in ('ME', 'MaE', 'mae', 'micro', 'happy', 3)] == [
         'micro', 'macro', 'macro', 'micro', None, None,
     ]  # fmt: skip
     names = {
@@ -175,4 +175,4 @@ def test_names_of_kinds():
         'CASME2-coding-20140508.xlsx': None, 'with macros.xlsm': None,
         'MacroExp.csv': 'macro', 'cas(me)3_part_A_ME_label.xlsx': 'micro',
     }  # fmt: skip
-    assert {name: kind_of_name(name) for name in names} == names
+    assert {name: kind_in_name(name) for name in names} == names

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 import xlwt
 
-from mmaction_mer.datasets.preparation.sheets.workbook import Unreadable, read_workbook
+from mmaction_mer.datasets.preparation.sheets.workbook import UnreadableCell, read_workbook
 
 MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
 OPEN = 'urn:oasis:names:tc:opendocument:xmlns'
@@ -18,7 +18,7 @@ def cells(path):
 
 
 def kinds(row):
-    return [cell.reason.split()[1] if isinstance(cell, Unreadable) else cell
+    return [cell.reason.split()[1] if isinstance(cell, UnreadableCell) else cell
             for cell in row]  # fmt: skip
 
 
