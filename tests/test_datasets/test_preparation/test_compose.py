@@ -13,7 +13,10 @@ from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
 from mmaction_mer.datasets.preparation import compose
 from mmaction_mer.datasets.preparation.compose import make_composite
-from mmaction_mer.datasets.preparation.composite_report import as_markdown, make_composite_report
+from mmaction_mer.datasets.preparation.composite_report import (
+    as_markdown,
+    make_composite_report,
+)
 from mmaction_mer.utils.errors import MERDataError
 
 CLASSES = ['negative', 'positive', 'surprise']
@@ -218,7 +221,9 @@ def test_one_missing_clip_is_a_difference_of_its_part():
     ]
     text = as_markdown(report)
     assert '| casme2 | 87 (not 88) | 32 | 25 | 144 (not 145) | 24 |' in text
-    other = make_composite_report({'metainfo': {**metainfo, 'labels': '2class'}, 'data_list': rows})
+    other = make_composite_report(
+        {'metainfo': {**metainfo, 'labels': '2class'}, 'data_list': rows}
+    )
     assert other['compared_with'] is None and other['parts'][0]['expected'] is None
 
 

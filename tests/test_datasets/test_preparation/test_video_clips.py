@@ -56,7 +56,7 @@ def written(out, row):
 
 
 def noted(prepared, field):
-    return [one for one in prepared.report["issues"] if one['field'] == field]
+    return [one for one in prepared.report['issues'] if one['field'] == field]
 
 
 def test_the_frames_that_are_written_are_those_of_the_table(tmp_path, faces_everywhere):
@@ -67,7 +67,7 @@ def test_the_frames_that_are_written_are_those_of_the_table(tmp_path, faces_ever
     root = write_set(tmp_path / 'set', video, 31, 40, 52, fps=25)
     out = tmp_path / 'out'
     done = prepare(READERS['generic'], Source(root), out, Options(64, progress=False))
-    assert done.report["issues"] == []
+    assert done.report['issues'] == []
     for row in done.rows:
         folder = out / 'frames' / row['frame_dir']
         for number in range(31, 53):

@@ -53,7 +53,9 @@ def test_empty_names_are_refused(value):
 
 
 def test_subjects_spelled_in_any_way():
-    assert {subject_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {7}
+    assert {subject_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {
+        7
+    }
     for value in ('', 'sub', '1-2', '7.5', None, '-7', 'sub01b', '1 2'):
         with pytest.raises(CellError):
             subject_number(value)

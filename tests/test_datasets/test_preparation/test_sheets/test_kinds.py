@@ -91,7 +91,7 @@ def test_rows_that_name_neither_kind_are_left_out(fake_releases, tmp_path):
     assert done.report['rows'] == 170 and done.report['clips'] == 168
     reasons = {
         one['row']: one['reason']
-        for one in done.report["issues"]
+        for one in done.report['issues']
         if one['field'] == 'kind' and one['action'] == 'skipped'
     }
     assert reasons == {

@@ -6,7 +6,10 @@ import openpyxl
 import pytest
 import xlwt
 
-from mmaction_mer.datasets.preparation.sheets.workbook import UnreadableCell, read_workbook
+from mmaction_mer.datasets.preparation.sheets.workbook import (
+    UnreadableCell,
+    read_workbook,
+)
 
 MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
 OPEN = 'urn:oasis:names:tc:opendocument:xmlns'

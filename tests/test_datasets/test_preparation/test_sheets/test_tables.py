@@ -59,7 +59,7 @@ def greys(done, out):
 def said(done, action):
     return [
         (one['row'], one['field'])
-        for one in done.report["issues"]
+        for one in done.report['issues']
         if one['action'] == action
     ]
 
@@ -142,7 +142,7 @@ def test_merged_cells_fill_down_and_the_report_says_so(tmp_path):
     }
     assert [row['emotion'] for row in done.rows] == ['happy', 'happy', 'sad', 'sad']
     assert said(done, 'noted') == [(2, 'subject'), (2, 'emotion'), (2, 'fps')]
-    reasons = [one['reason'] for one in done.report["issues"]]
+    reasons = [one['reason'] for one in done.report['issues']]
     assert 'rows 2 to 5' in reasons[0]
     assert said(done, 'skipped') == [(7, 'subject')]
 
@@ -159,7 +159,7 @@ def test_headings_over_two_rows(tmp_path):
     book(tmp_path / 'set' / 'x.xlsx', rows, merge)
     done = run(tmp_path / 'set', tmp_path / 'out')
     assert greys(done, tmp_path / 'out') == {'p1/b': [60, 100], 'p2/c': [10, 45]}
-    assert not done.report["issues"]
+    assert not done.report['issues']
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_row_that_is_no_clip_is_one_finding(tmp_path, junk):
     done = run(tmp_path / 'set', tmp_path / 'out')
     assert len(done.rows) == 2
     assert [row for row, _ in said(done, 'skipped')] == [4]
-    assert len(done.report["issues"]) == 1 and done.report['skipped'] == 1
+    assert len(done.report['issues']) == 1 and done.report['skipped'] == 1
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_ids_that_may_mean_two_folders_are_named(tmp_path, folders):
     done = run(tmp_path / 'set', tmp_path / 'out')
     assert sorted(greys(done, tmp_path / 'out')) == ['p1/b', 'p2/c']
     (reason,) = (
-        one['reason'] for one in done.report["issues"] if one['action'] == 'skipped'
+        one['reason'] for one in done.report['issues'] if one['action'] == 'skipped'
     )
     assert all(folder in reason for folder in folders)
 
@@ -236,7 +236,7 @@ def test_an_empty_folder_keeps_its_name(tmp_path):
     assert greys(done, tmp_path / 'out') == {'5/b': [10, 45], '6/b': [60, 100]}
     why = {
         one['row']: one['reason']
-        for one in done.report["issues"]
+        for one in done.report['issues']
         if one['action'] == 'skipped'
     }
     assert sorted(why) == [2, 3, 4, 5, 6]
@@ -282,7 +282,7 @@ def test_a_constant_shift_is_learned_and_said(tmp_path, first):
     assert len(done.rows) == 12
     assert {row['apex'] - row['onset'] for row in done.rows if row['apex']} == {3}
     assert said(done, 'repaired') == [(5, 'apex')] and not said(done, 'skipped')
-    (note,) = (one for one in done.report["issues"] if one['action'] == 'noted')
+    (note,) = (one for one in done.report['issues'] if one['action'] == 'noted')
     assert f'{first - 5:+d} is added' in note['reason']
     assert ('more' if first > 5 else 'less') in done.report['numbering']
 
