@@ -36,18 +36,18 @@ def test_frames(value, wanted):
 @pytest.mark.parametrize(
     'value', ['x', 4.5, '4,5', -1, 'inf', 1e300, '46-48', '4_6', '1e2', True]
 )
-def test_what_is_no_frame_is_said(value):
+def test_other_cells_are_not_frames(value):
     with pytest.raises(CellError, match='is '):
         frame(value)
 
 
-def test_names_that_became_dates_are_refused():
+def test_names_that_became_dates_are_rejected():
     with pytest.raises(CellError, match='date'):
         name(datetime.date(2026, 1, 2))
 
 
 @pytest.mark.parametrize('value', ['', None, ' ', '/', '\u200b'])
-def test_empty_names_are_refused(value):
+def test_empty_names_are_rejected(value):
     with pytest.raises(CellError, match='empty'):
         name(value)
 

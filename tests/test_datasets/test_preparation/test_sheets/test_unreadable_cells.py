@@ -1,4 +1,4 @@
-"""Cells in which something stands that is no value, in every kind of workbook."""
+"""Cells whose content is not a value, in every kind of workbook."""
 
 import zipfile
 
@@ -26,7 +26,7 @@ def kinds(row):
 
 
 def test_errors_and_formulas_in_xlsx(tmp_path):
-    """A formula whose value was never stored, and an error, are no empty cells."""
+    """A formula whose value was never stored, and an error, are not empty cells."""
     book = openpyxl.Workbook()
     book.active.append(['x', None, '=1+1', '#REF!', 5, '=NA()'])
     book.create_sheet('other').append(['=A1'])
@@ -44,9 +44,9 @@ def rewrite(path, change):
             archive.writestr(name, change(name, content.decode()))
 
 
-@pytest.mark.parametrize('anew', ['0', '1'])
-def test_values_that_are_stored_are_believed(tmp_path, anew):
-    """An empty text is a value; 0 is none where all is to be computed anew."""
+@pytest.mark.parametrize('recompute', ['0', '1'])
+def test_stored_values_are_used(tmp_path, recompute):
+    """An empty text is a value; 0 is not if all formulas are to be recomputed."""
     path = tmp_path / 'a.xlsx'
     openpyxl.Workbook().save(path)
     row = (
@@ -58,11 +58,11 @@ def test_values_that_are_stored_are_believed(tmp_path, anew):
     def change(name, text):
         if name == 'xl/worksheets/sheet1.xml':
             return f'<worksheet xmlns="{MAIN}"><sheetData>{row}</sheetData></worksheet>'
-        return text.replace('fullCalcOnLoad="1"', f'fullCalcOnLoad="{anew}"')
+        return text.replace('fullCalcOnLoad="1"', f'fullCalcOnLoad="{recompute}"')
 
     rewrite(path, change)
     (row,), _ = cells(path)
-    zero = 'a' if anew == '1' else 0
+    zero = 'a' if recompute == '1' else 0
     assert kinds(row) == ['', 20, zero, 'x', 'the', 'a']
 
 
