@@ -191,6 +191,10 @@ def test_mmew_numbers_both_ways(parsed):
     assert [c.title for c in relative.clips] == [c.title for c in absolute.clips]
     # Even absolute numbers that happen to be in the folder, too.
     assert len(truth.quirk('numbers overlap')) >= 5
+    # The macro-expressions are of the same people.
+    _, macro = parsed('mmew-macro')
+    assert READERS['mmew'].dataset == READERS['mmew-macro'].dataset
+    assert {c.subject for c in macro.clips} == {c.subject for c in relative.clips}
 
 
 @pytest.mark.parametrize('name', ['casme2', 'smic', 'cas3', 'samm'])
