@@ -23,7 +23,7 @@ from .annotation import (
     write_annotation,
 )
 from .checking import frames_root
-from .clip_store.sources import digest
+from .clip_cache.sources import digest
 from .clips import locate, usable_clips
 from .composite_report import as_markdown, report_on
 from .frame_names import IMAGES
@@ -99,7 +99,7 @@ def make_composite(
         made.remove_annotations()
         link_frames(parts, made.frames)
         if store:
-            from .clip_store import write_store
+            from .clip_cache import write_store
 
             write_store(
                 out / 'store', content['data_list'], made.frames, workers=workers

@@ -9,7 +9,7 @@ import mmaction_mer  # noqa: F401
 
 # isort: split
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.clip_store import find_store, write_store
+from mmaction_mer.datasets.clip_cache import find_store, write_store
 from mmaction_mer.datasets.clips import locate
 from mmaction_mer.datasets.parallel import cores
 from mmaction_mer.datasets.releases import READERS, Source

@@ -17,7 +17,7 @@ from ...motion.limits import ClipLimits, judge
 from ...utils import quote
 from ..annotation import MERDataError
 from ..checking import is_macro, is_micro
-from ..clip_store.sources import digest
+from ..clip_cache.sources import digest
 from ..clips import count_frames
 from ..faces import find_model
 from ..labels import LABEL_MAPS, LabelMap, emotion_key
