@@ -28,14 +28,14 @@ from torch.nn import functional
 from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.datasets.synthme import clip_field
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.datasets.synthme.release import clip_field
+from mmaction_mer.models.utils.slim_checkpoint import load_slim, read_checkpoint
+from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
     merge_options,
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.slim_checkpoint import load_slim, read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 MICRO = ROOT / 'configs' / '_base_' / 'datasets' / 'synthme.py'

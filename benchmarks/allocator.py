@@ -20,9 +20,9 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.engine.command_line import read_config, report_errors
-from mmaction_mer.engine.memory import keep_freed_memory
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.cli.command_line import read_config, report_errors
+from mmaction_mer.utils.json_files import write_json
+from mmaction_mer.utils.memory import keep_freed_memory
 
 
 def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:

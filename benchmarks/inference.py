@@ -24,15 +24,15 @@ import numpy as np
 from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.apis import MERInferencer, Reading, mer_inferencer
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate
-from mmaction_mer.datasets.faces import align
-from mmaction_mer.datasets.synthme import clip_field
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.datasets.faces.alignment import align
+from mmaction_mer.datasets.synthme.release import clip_field
 from mmaction_mer.evaluation import movement_regions
-from mmaction_mer.inference import MERInferencer, Reading, mer_inferencer
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERRunError
+from mmaction_mer.utils.json_files import write_json
 
 
 def region_shown(field: np.ndarray, reading: Reading) -> np.ndarray:

@@ -30,20 +30,20 @@ from stand_in import make_stand_in
 from training_step import training_share
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.datasets.parallel import cores
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.engine.runners.fold_config import mer_dataset
+from mmaction_mer.engine.strategies.stacking.compatibility import NotStackable
+from mmaction_mer.engine.strategies.stacking.sizing import out_of_memory
+from mmaction_mer.engine.work_dir.stored_runs import read_runs
+from mmaction_mer.evaluation.predictions import NAMES
+from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
     merge_options,
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.fold_config import mer_dataset
-from mmaction_mer.engine.stacking import NotStackable
-from mmaction_mer.engine.stacking.sizing import out_of_memory
-from mmaction_mer.engine.stored_runs import read_runs
-from mmaction_mer.evaluation.predictions import NAMES
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.json_files import write_json
+from mmaction_mer.utils.parallel import cores
 
 ROOT = Path(__file__).parents[1]
 WAYS = ('host-loop', 'sequential', 'parallel', 'stacked')

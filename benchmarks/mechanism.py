@@ -18,8 +18,9 @@ from mmengine.config import Config
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.command_line import read_config, report_errors
-from mmaction_mer.utils import atomic_write, write_json
+from mmaction_mer.utils.cli.command_line import read_config, report_errors
+from mmaction_mer.utils.files import atomic_write
+from mmaction_mer.utils.json_files import write_json
 
 ROOT = Path(__file__).parents[1]
 

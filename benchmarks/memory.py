@@ -29,13 +29,13 @@ from torch import Tensor, nn
 from training_step import seconds_of
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.engine.command_line import read_config, report_errors
-from mmaction_mer.engine.stacking.fold_stack import (
+from mmaction_mer.engine.strategies.stacking.fold_stack import (
     FoldStack,
     copy_of_learning,
     total_loss,
 )
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.cli.command_line import read_config, report_errors
+from mmaction_mer.utils.json_files import write_json
 
 WAYS = ('stacked', 'separate', 'unfrozen')
 

@@ -22,9 +22,9 @@ import torch
 from common import machine, row
 from peers import PEERS, Side, install, python_of
 
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERRunError
+from mmaction_mer.utils.json_files import write_json
 
 TITLES = dict(brycedrennan='brycedrennan', joeljose='joeljose', hbenbel='hbenbel')
 TITLES['pyevm'] = 'PyEVM'

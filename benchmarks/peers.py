@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 
 MAGNIFIERS = Path(__file__).with_name('magnifiers.py')
 

@@ -29,11 +29,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import load_slim, read_checkpoint
-from mmaction_mer.engine.stacking.clip_table import Tables
+from mmaction_mer.engine.strategies.stacking.clip_table import Tables
 from mmaction_mer.models import MotionPrompt, VPTPrompt
+from mmaction_mer.models.utils.slim_checkpoint import load_slim, read_checkpoint
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERRunError
 
 ITERATIONS, BATCH, RATE = 80, 16, 3e-4
 

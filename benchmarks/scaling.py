@@ -20,14 +20,14 @@ from mmengine.config import Config
 from stand_in import make_stand_in
 from training_step import open_group, seconds_of
 
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
     merge_options,
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.memory import keep_freed_memory
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.json_files import write_json
+from mmaction_mer.utils.memory import keep_freed_memory
 
 FOLDS, CLIPS = [8, 26, 68], [250, 442, 860]
 

@@ -23,8 +23,8 @@ from mmengine.registry import init_default_scope
 
 from mmaction_mer.datasets import MERDataset, write_annotation
 from mmaction_mer.datasets.clip_cache import STANDARD, write_store
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.json_files import write_json
 
 KINDS = {
     'JPEG 640x480': ('img{}.jpg', (480, 640)),

@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.run import Job
-from mmaction_mer.engine.stacking import Group
-from mmaction_mer.engine.stacking.clip_table import Tables
-from mmaction_mer.engine.stacking.fold_stack import total_loss
-from mmaction_mer.engine.stacking.sizing import out_of_memory
+from mmaction_mer.engine.runners.tasks import Job
+from mmaction_mer.engine.strategies.stacking.clip_table import Tables
+from mmaction_mer.engine.strategies.stacking.fold_stack import total_loss
+from mmaction_mer.engine.strategies.stacking.sizing import out_of_memory
+from mmaction_mer.engine.strategies.stacking.trainer import Group
 
 
 def matrix_rate(device: torch.device, precision: torch.dtype) -> float:

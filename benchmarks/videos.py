@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from common import machine, row
 
-from mmaction_mer.datasets import video_reader
-from mmaction_mer.datasets.video_index import VideoIndex, video_index
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.utils import write_json
+from mmaction_mer.datasets.video import reader as video_reader
+from mmaction_mer.datasets.video.index import VideoIndex, video_index
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.json_files import write_json
 
 READ = 16
 #: Options of the encoder by what the table calls the file.

@@ -1,7 +1,7 @@
 """Micro-expression recognition for mmaction2.
 
 Importing this package checks what it stands on, repairs the host stack where it is
-broken (:mod:`mmaction_mer.compat`) and registers everything into mmaction's own
+broken (:mod:`mmaction_mer.utils.host.compat`) and registers everything into mmaction's own
 registries: ``custom_imports = dict(imports=['mmaction_mer'])`` is all a config needs.
 """
 
@@ -20,16 +20,17 @@ except Exception as error:
         'pip install --force-reinstall torch torchvision'
     ) from error
 
-from . import compat
+from .utils.host import compat
 
 compat.apply()
 
 # The subpackages come after the repairs: they import mmaction.models.
 from . import (  # noqa: E402
+    analysis,
+    apis,
     datasets,
     engine,
     evaluation,
-    inference,
     models,
     motion,
     visualization,
@@ -37,11 +38,11 @@ from . import (  # noqa: E402
 
 __all__ = [
     '__version__',
-    'compat',
+    'analysis',
+    'apis',
     'datasets',
     'engine',
     'evaluation',
-    'inference',
     'models',
     'motion',
     'visualization',

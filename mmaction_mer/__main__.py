@@ -8,13 +8,13 @@ from pathlib import Path
 import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
 
 # isort: split
-from .datasets.annotation import MERDataError
-from .engine.command_line import report_errors
-from .engine.errors import MERRunError
-from .inference import MERInferencer, Reading, open_source
-from .inference.mer_inferencer import FACES
-from .inference.weights import DEMO
-from .utils import write_json
+from .apis.clip_prediction import Reading
+from .apis.mer_inferencer import FACES, MERInferencer
+from .apis.sources import open_source
+from .apis.weights import DEMO
+from .utils.cli.command_line import report_errors
+from .utils.errors import MERDataError, MERRunError
+from .utils.json_files import write_json
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -107,12 +107,13 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
             write_json(args.out, {'predictions': predictions, 'failed': failed})
         name = f'{number:03d}_{Path(given).stem}'
         if args.render:
-            from .visualization import write_overlay
+            from .apis.overlay import write_overlay
 
             path = args.render / f'{name}.mp4' if many else args.render
             print(f'written: {write_overlay(path, reading, source)}')
         if args.timeline:
-            from .visualization import plot_timeline, save_figure
+            from .apis.timeline import plot_timeline
+            from .visualization.saving import save_figure
 
             path = args.timeline / f'{name}.png' if many else args.timeline
             print(f'written: {save_figure(plot_timeline(reading), path)}')
@@ -140,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what was asked for."""
     args = parse_args(arguments)
     if args.command == 'app':
-        from .app import launch
+        from .app.serving import launch
 
         launch(
             args.model,

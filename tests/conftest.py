@@ -1,11 +1,10 @@
 import gc
-import importlib.util
 import os
 import sys
 from pathlib import Path
 
-# What tests of several folders import.
-sys.path.insert(0, str(Path(__file__).parent))
+# What tests of several folders import; configs of tests import from there, too.
+sys.path[:0] = [str(Path(__file__).parent / 'helpers'), str(Path(__file__).parent)]
 
 from dispositions import restore  # noqa: E402
 
@@ -29,9 +28,10 @@ import mmaction_mer  # noqa: E402, F401  (registers, and repairs the host stack)
 torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 cv2.setNumThreads(1)
 
-# Packages of their own: one is loaded by the fixture below, the other one patches what
-# is imported after it.
-collect_ignore = ['docs_check', 'fake_releases', 'hostile', 'load_tool.py']
+# Fixtures that train small runs, for the tests of several rooms.
+pytest_plugins = ['runs']
+# The helpers register classes, so that they must not be imported a second time as tests.
+collect_ignore = ['docs_check', 'helpers', 'hostile']
 
 
 @pytest.fixture(autouse=True)
@@ -42,13 +42,10 @@ def mmaction_scope():
 
 @pytest.fixture(scope='session')
 def fake_releases():
-    """The writers of ``fake_releases/``, since tests cannot import each other here."""
-    name, folder = 'fake_releases', Path(__file__).with_name('fake_releases')
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, folder / '__init__.py')
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+    """The writers of ``helpers/fake_releases/``."""
+    import fake_releases
+
+    return fake_releases
 
 
 def pytest_collection_finish():

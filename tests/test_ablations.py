@@ -2,20 +2,19 @@
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 from load_tool import load_tool
 from mmaction.registry import MODELS
 from mmengine.config import Config
+from paths import CONFIGS
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import ablation_runs
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_trials import plan_trials
 
-ROOT = Path(__file__).parents[1]
-CONFIGS = ROOT / 'configs'
 ALL = sorted((CONFIGS / 'ablations').glob('*.py'))
 MA2MI = [path for path in ALL if path.stem.startswith('ma2mi')]
 LISTS = [path for path in ALL if path not in MA2MI]

@@ -2,19 +2,19 @@ import ast
 import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.stacking import NotStackable
+from mmaction_mer.engine.strategies.stacking.compatibility import NotStackable
 from mmaction_mer.evaluation.predictions import write_predictions
 from mmaction_mer.motion import magnify, to_video
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.errors import MERRunError
+from mmaction_mer.utils.json_files import write_json
 
-FOLDER = Path(__file__).parents[1] / 'benchmarks'
+FOLDER = ROOT / 'benchmarks'
 
 
 NAMES = ('allocator', 'loso', 'memory', 'motion', 'scaling', 'store', 'videos')
@@ -335,7 +335,8 @@ def test_whose_movement_a_swapped_code_gives(actions):
 
 
 def test_true_fields_are_cut_as_the_pipeline_cuts(actions, tmp_path):
-    from mmaction_mer.datasets.synthme import Release, make_release
+    from mmaction_mer.datasets.synthme.plan import Release
+    from mmaction_mer.datasets.synthme.release import make_release
 
     make_release(tmp_path / 'r', Release(subjects=1, clips=2, size=112, seed=1), 1)
     truth = json.loads((tmp_path / 'r' / 'truth.json').read_text())

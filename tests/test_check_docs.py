@@ -6,14 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from docs_check import check, commands, pages, provided, scratch, shrinking, tables
 from load_tool import load_tool
 from mmengine.config import Config
-
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
 
 
 def found(text, kind='command'):

@@ -15,6 +15,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from paths import ROOT
 from small_configs import (
     ARCH,
     SIZE,
@@ -25,12 +26,12 @@ from small_configs import (
 )
 
 from mmaction_mer.datasets import read_annotation, write_annotation
-from mmaction_mer.datasets.labels import LABEL_MAPS, MEGC2019
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.preparation.labels import LABEL_MAPS, MEGC2019
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 
-ROOT = Path(__file__).parents[1]
 LEAVES = sorted((ROOT / 'configs').glob('*.py'))
 PRETRAINING = [path for path in LEAVES if path.stem.startswith('ma2mi_')]
 CONFIGS = [path for path in LEAVES if path not in PRETRAINING]

@@ -9,8 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
 
 
 def instructions():

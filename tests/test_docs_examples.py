@@ -9,8 +9,8 @@ from pathlib import Path
 import mmaction
 import pytest
 import torch
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / 'docs/extending').glob('*.md'))
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
 

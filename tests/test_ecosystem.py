@@ -9,10 +9,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 
-ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
 
 

@@ -9,7 +9,7 @@ from inference_toy import encode, make_run, synthetic_clip
 from load_tool import load_tool
 
 from mmaction_mer.__main__ import main
-from mmaction_mer.inference import load_weights
+from mmaction_mer.apis import load_weights
 
 
 @pytest.fixture(scope='module')

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from paths import ROOT
 
 from mmaction_mer import version
 
-ROOT = Path(__file__).parents[1]
 GOOD = {
     'torch': '2.11.0+cu130',
     'torchvision': '0.26.0',

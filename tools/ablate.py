@@ -22,13 +22,13 @@ from pathlib import Path
 import torch
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.analysis.report_html import duration
 from mmaction_mer.engine.ablation import Table, read_table
 from mmaction_mer.engine.ablation_files import write_table
 from mmaction_mer.engine.ablation_runs import run_trial, standing
 from mmaction_mer.engine.ablation_trials import Trial, pick_rows, plan_trials
-from mmaction_mer.engine.command_line import CfgOptions, report_errors
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.visualization.report_page import duration
+from mmaction_mer.utils.cli.command_line import CfgOptions, report_errors
+from mmaction_mer.utils.errors import MERRunError
 
 Planned = list[tuple[Table, list[Trial]]]
 

@@ -25,15 +25,16 @@ from mmaction.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.models.converters.convert import LAYOUTS, check_fit, convert
+from mmaction_mer.models.converters.files import read_weights
+from mmaction_mer.models.utils.slim_checkpoint import write_checkpoint
+from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
     merge_options,
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.slim_checkpoint import write_checkpoint
-from mmaction_mer.models.conversion import LAYOUTS, check_fit, convert, read_weights
+from mmaction_mer.utils.errors import MERRunError
 
 PREFIX = 'backbone'
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import mmaction_mer  # noqa: F401
 
 # isort: split
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.inference.ensemble import FoldEnsemble
-from mmaction_mer.inference.weights import FoldWeights, load_weights
-from mmaction_mer.models.export import export_onnx
+from mmaction_mer.apis.ensemble import FoldEnsemble
+from mmaction_mer.apis.onnx_export import export_onnx
+from mmaction_mer.apis.weights import FoldWeights, load_weights
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERRunError
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

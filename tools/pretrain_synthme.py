@@ -25,14 +25,14 @@ from tqdm import tqdm
 
 from mmaction_mer.datasets.synthme.actions import CLASSES
 from mmaction_mer.datasets.synthme.macro import NAMES, MacroFaces, macro_faces
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.memory import keep_freed_memory
-from mmaction_mer.engine.slim_checkpoint import read_checkpoint
-from mmaction_mer.models.pretrained import WEIGHTS_DIR
+from mmaction_mer.models.utils.pretrained import WEIGHTS_DIR
+from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 from mmaction_mer.motion.rank_pooling import rank_pooling_weights, to_grey_levels
-from mmaction_mer.motion.stabilize import SOFTNESS
-from mmaction_mer.utils import atomic_write
+from mmaction_mer.motion.registration import SOFTNESS
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERRunError
+from mmaction_mer.utils.files import atomic_write
+from mmaction_mer.utils.memory import keep_freed_memory
 
 ARCH = dict(embed_dims=128, num_layers=6, num_heads=4, feedforward_channels=512)
 SIZE = 112

@@ -14,9 +14,9 @@ from pathlib import Path
 import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
 
 # isort: split
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.inference import load_weights, save_weights
-from mmaction_mer.inference.ensemble import FoldEnsemble
+from mmaction_mer.apis import load_weights, save_weights
+from mmaction_mer.apis.ensemble import FoldEnsemble
+from mmaction_mer.utils.cli.command_line import report_errors
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -19,7 +19,7 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.utils.cli.command_line import (
     add_common_options,
     default_work_dir,
     is_protocol,

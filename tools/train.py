@@ -18,7 +18,8 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.engine.runners.clip_limits import look_at_config
+from mmaction_mer.utils.cli.command_line import (
     add_common_options,
     default_work_dir,
     is_protocol,
@@ -27,7 +28,6 @@ from mmaction_mer.engine.command_line import (
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.config_limits import look_at_config
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..datasets.annotation import MERDataError
+from ..utils.errors import MERDataError
 from .calls import files_of
 from .safety import VIDEOS
 from .uploads import Uploads

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.colors import to_hex
 
-from ..inference import Reading
-from ..visualization.timeline_figure import plot_timeline
+from ..apis.clip_prediction import Reading
+from ..apis.timeline import plot_timeline
 
 #: Size in the chart's own pixels, and the margins of its drawing.
 WIDTH, HEIGHT = 430, 205

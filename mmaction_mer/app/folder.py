@@ -9,7 +9,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from ..engine.errors import MERRunError
+from ..utils.errors import MERRunError
 
 #: How the folders of all pages begin, in the system's folder for temporary files.
 PREFIX = 'mmaction_mer_page_'

@@ -5,14 +5,7 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .bodies import (
-    GoneError,
-    RefusedError,
-    answer_refused,
-    declared,
-    query,
-    whole_body,
-)
+from .bodies import GoneError, RefusedError, answer_refused, declared, query, whole_body
 from .calls import MOST, files_of, is_name, read_call
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ from typing import Any
 
 import gradio as gr
 
-from ..datasets.annotation import MERDataError
-from ..engine.errors import MERRunError
-from ..inference import MERInferencer, Reading, Source, open_source
-from ..visualization.film import ALPHA, HIGH, LOW, Film
-from . import words
+from ..apis.clip_prediction import Reading
+from ..apis.mer_inferencer import MERInferencer
+from ..apis.sources import Source, open_source
+from ..motion.magnified_clip import ALPHA, HIGH, LOW, Film
+from ..utils.errors import MERDataError, MERRunError
+from . import html as words
 from .boundary import Page
-from .pictures import as_address
+from .images import as_address
 from .safety import LIMITS, MOST_FPS, VIDEOS, Bounded
 from .samples import SAMPLES, Sample, Shelf
 from .uploads import Uploads

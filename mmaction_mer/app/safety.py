@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from ..datasets.annotation import MERDataError
-from ..inference import Limits, Source
+from ..apis.sources import Limits, Source
+from ..utils.errors import MERDataError
 
 #: Endings of the files that are read.
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.ts')

@@ -5,16 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.synthme import (
-    FPS,
-    Timing,
-    render_clip,
-    render_texture,
-    sample_expression,
-    sample_identity,
-    sample_timing,
-)
-from ..utils import atomic_write
+from ..datasets.synthme.actions import sample_expression
+from ..datasets.synthme.clip import Timing, render_clip, sample_timing
+from ..datasets.synthme.face import render_texture
+from ..datasets.synthme.identity import sample_identity
+from ..datasets.synthme.nuisance import FPS
+from ..utils.files import atomic_write
 
 #: Side of the frames in pixels.
 SIZE = 224

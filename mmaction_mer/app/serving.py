@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import MERRunError
-from ..inference import MERInferencer
-from ..inference.weights import DEMO
-from .ending import ended_by_signals
+from ..apis.mer_inferencer import MERInferencer
+from ..apis.weights import DEMO
+from ..utils.errors import MERRunError
 from .folder import PageFolder, clear_left_behind
 from .guard import Guard
 from .safety import LIMITS
+from .shutdown import ended_by_signals
 from .uploads import Uploads
 
 #: Names of this machine to itself.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..datasets.annotation import MERDataError
+from ..utils.errors import MERDataError
 
 #: Bytes of all uploads together, and their number.
 TOTAL, MOST = 1 << 30, 256

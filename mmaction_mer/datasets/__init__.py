@@ -1,15 +1,8 @@
 """Data: annotation files, protocols, the dataset class and loading."""
 
-from .annotation import (
-    MERDataError,
-    read_annotation,
-    validate_annotation,
-    write_annotation,
-)
+from .annotation import read_annotation, validate_annotation, write_annotation
 from .clips import UsableClips, load_clip, usable_clips
-from .loading import LoadMERFrames
 from .mer_dataset import MERDataset
-from .pairs import DrawFramePair, draw_pair
 from .protocols import (
     Fold,
     assert_disjoint,
@@ -21,17 +14,35 @@ from .protocols import (
     make_folds,
     register_protocol,
 )
+from .transforms.frame_pairs import DrawFramePair, draw_pair
+from .transforms.frame_rates import frame_rate
+from .transforms.loading import LoadMERFrames
+from .transforms.motion import (
+    BandNotice,
+    EulerianMagnification,
+    PackMERInputs,
+    RankPooling,
+    StabilizeHead,
+    StandardizeLength,
+)
+from .transforms.stock_packing import watch_packing
 
 __all__ = [
+    'BandNotice',
     'DrawFramePair',
+    'EulerianMagnification',
     'Fold',
     'LoadMERFrames',
-    'MERDataError',
     'MERDataset',
+    'PackMERInputs',
+    'RankPooling',
+    'StabilizeHead',
+    'StandardizeLength',
     'UsableClips',
     'assert_disjoint',
     'cross_dataset',
     'draw_pair',
+    'frame_rate',
     'group_kfold',
     'holdout',
     'inner_split',
@@ -44,3 +55,5 @@ __all__ = [
     'validate_annotation',
     'write_annotation',
 ]
+
+watch_packing()

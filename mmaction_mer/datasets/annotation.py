@@ -10,40 +10,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..utils import printable, quote, write_json
-from .json_files import read_json
-from .rules import MAX_NAME, MAX_ROWS, Problem, metainfo_problems, row_problems
+from ..utils.errors import MERDataError, raise_problems
+from ..utils.json_files import read_json, write_json
+from ..utils.text import quote
+from .annotation_rules import (
+    MAX_NAME,
+    MAX_ROWS,
+    Problem,
+    metainfo_problems,
+    row_problems,
+)
 
 FORMAT = 1
-SHOWN_PROBLEMS = 20
-# Of each of them, in characters.
-_SHOWN = 1000
 # After so many the rest of a file is not looked at.
 _MOST_PROBLEMS = 10_000
-
-
-class MERDataError(ValueError):
-    """Data that cannot be used; the message names file, clip and field."""
-
-
-def raise_problems(source: str, what: str, problems: Sequence[str]) -> None:
-    """Raise one :class:`MERDataError` for a list of problems, if there are any.
-
-    Args:
-        source: The file the problems were found in.
-        what: What kind of problems these are.
-        problems: One line each; the first 20 are shown, all are counted.
-
-    Raises:
-        MERDataError: ``problems`` is not empty.
-    """
-    if not problems:
-        return
-    lines = [f'{source}: {what}: {len(problems)} problem(s)']
-    lines += [f'  {printable(one, _SHOWN)}' for one in problems[:SHOWN_PROBLEMS]]
-    if len(problems) > SHOWN_PROBLEMS:
-        lines.append(f'  ... and {len(problems) - SHOWN_PROBLEMS} more')
-    raise MERDataError('\n'.join(lines))
 
 
 def clip_name(row: Mapping[str, Any]) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..motion.limits import ClipLimits, Verdict, judge
-from .annotation import MERDataError, clip_name
+from ..utils.errors import MERDataError
+from .annotation import clip_name
 from .clips import count_frames, depth_note, load_clip, locate, usable_clips
-from .video_reader import decoded_in_order, open_video
-from .video_sampling import frame_notes, rate_notes
+from .video.reader import decoded_in_order, open_video
+from .video.sampling import frame_notes, rate_notes
 
 
 @dataclass

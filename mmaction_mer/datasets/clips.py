@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .annotation import MERDataError, clip_name, raise_problems
-from .clip_pictures import ClipPictures
-from .frames import (
+from ..utils.errors import MERDataError, raise_problems
+from .annotation import clip_name
+from .images.clip_images import ClipPictures
+from .images.frame_folder import (
     choose_frames,
     list_frames,
     missing_frames,
@@ -22,9 +23,9 @@ from .frames import (
     sample_positions,
     sampled_fps,
 )
-from .video_files import VideoError
-from .video_reader import open_video, read_video
-from .video_sampling import resampled, sample_video
+from .video.files import VideoError
+from .video.reader import open_video, read_video
+from .video.sampling import resampled, sample_video
 
 
 @dataclass(frozen=True)

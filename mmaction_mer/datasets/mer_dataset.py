@@ -9,8 +9,9 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
 
-from ..utils import quote
-from .annotation import MERDataError, clip_name, read_annotation
+from ..utils.errors import MERDataError
+from ..utils.text import quote
+from .annotation import clip_name, read_annotation
 from .clip_cache import ClipStore, MemoryCache, deterministic_prefix, find_store
 from .clips import usable_clips
 from .pipelines import build_transforms, refuse_stock_readers

@@ -6,7 +6,7 @@ from mmaction.datasets import transforms as host
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from .annotation import MERDataError
+from ..utils.errors import MERDataError
 
 # What mmaction reads files with: by numbers of a whole file, not of a clip within it.
 _READERS = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .annotation import MERDataError
+from ..utils.errors import MERDataError
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..utils.cli.command_line import read_config
+from ..utils.errors import MERRunError
 from .ablation_options import near
-from .command_line import read_config
-from .errors import MERRunError
 
 _TABLE_KEYS = ('title', 'base', 'paper', 'rows', 'reference', 'x_label')
 _ROW_KEYS = ('name', 'options', 'base', 'paper', 'x')

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..evaluation.ablation_table import RowResult, build_table
 from ..evaluation.ablation_text import to_latex, to_markdown
-from ..utils import atomic_write, write_json
+from ..utils.files import atomic_write
+from ..utils.json_files import write_json
 from .ablation import Table
 from .ablation_runs import standing, stored
 from .ablation_trials import Trial
@@ -32,7 +33,8 @@ def write_table(
         The Markdown file.
     """
     # Imported here: matplotlib takes a second that few processes need to spend.
-    from ..visualization import plot_ablation, save_figure
+    from ..visualization.ablation_figure import plot_ablation
+    from ..visualization.saving import save_figure
 
     base = Path(base or table.base)
     rows = []

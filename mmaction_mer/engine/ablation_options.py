@@ -8,8 +8,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from .errors import MERRunError
-from .fingerprint import RUN_KEYS, fingerprint
+from ..utils.errors import MERRunError
+from .work_dir.fingerprint import RUN_KEYS, fingerprint
 
 _SLUG = 60
 
@@ -37,7 +37,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any], where: str = '') -> C
     {'type': 'B'}
     >>> apply_options(cfg, {'model.promt.num': 3}, 'table6.py: ')
     Traceback (most recent call last):
-    mmaction_mer.engine.errors.MERRunError: table6.py: option 'model.promt.num': model
+    mmaction_mer.utils.errors.MERRunError: table6.py: option 'model.promt.num': model
     has no 'promt'; did you mean 'prompt'?
     """
     cfg = copy.deepcopy(cfg)
@@ -101,9 +101,9 @@ def run_name(canonical: Mapping[str, Any], changes: Sequence[str]) -> str:
     called in their tables. Its seeds lie within, so they have no part in it.
 
     Args:
-        canonical: See :func:`~mmaction_mer.engine.fingerprint.canonical_config`.
+        canonical: See :func:`~mmaction_mer.engine.work_dir.fingerprint.canonical_config`.
         changes: What differs from the base, from
-            :func:`~mmaction_mer.engine.fingerprint.differences`.
+            :func:`~mmaction_mer.engine.work_dir.fingerprint.differences`.
 
     >>> run_name({}, ['model.data_preprocessor.alpha: 20.0 -> 10.0'])
     'alpha-10.0-...'

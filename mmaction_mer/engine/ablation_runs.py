@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.seeds import summarize_seeds
-from ..utils import write_json
+from ..utils.cli.command_line import explained
+from ..utils.errors import MERRunError
+from ..utils.json_files import write_json
 from .ablation_trials import Trial
-from .command_line import explained
-from .errors import MERRunError
-from .fold_check import check_model, read_fold
-from .fold_folder import FoldFolder
-from .loso_plan import make_plan
-from .loso_runner import LOSORunner
-from .run import runs_by_seed
-from .stored_plan import stored_clips, stored_run
-from .stored_runs import check_fold, check_pooled, read_results
-from .work_dir_lock import WorkDirLock
+from .runners.loso_runner import LOSORunner
+from .runners.plan import make_plan
+from .runners.tasks import runs_by_seed
+from .work_dir.fold_check import check_model, read_fold
+from .work_dir.fold_folder import FoldFolder
+from .work_dir.lock import WorkDirLock
+from .work_dir.stored_plan import stored_clips, stored_run
+from .work_dir.stored_runs import check_fold, check_pooled, read_results
 
 #: What WorkDirLock says where another process holds a run.
 LOCKED = 'another process is training'

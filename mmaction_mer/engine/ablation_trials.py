@@ -7,14 +7,14 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..utils.cli.command_line import merge_options, read_config
+from ..utils.errors import MERRunError
 from .ablation import Row, Table
 from .ablation_options import apply_options, near, run_name
-from .command_line import merge_options, read_config
-from .errors import MERRunError
-from .fingerprint import canonical_config, differences
-from .fold_config import plan_seed
-from .fold_folder import find_folds, read_object
-from .loso_plan import OPTIONS, check_numbers
+from .runners.fold_config import plan_seed
+from .runners.plan import OPTIONS, check_numbers
+from .work_dir.fingerprint import canonical_config, differences
+from .work_dir.fold_folder import find_folds, read_object
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from .report import SELECTIONS, format_report, pool, save_results
 from .seeds import format_seeds, summarize_seeds
 
 __all__ = [
-    'SCORES',
-    'SELECTIONS',
     'MERMetric',
     'ReconstructionMetric',
+    'SCORES',
+    'SELECTIONS',
     'absent_classes',
     'compare_runs',
     'confusion_matrix',

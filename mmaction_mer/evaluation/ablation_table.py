@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..datasets.annotation import MERDataError
+from ..utils.errors import MERDataError
 from .paired import Lines, compare_runs
 from .report import SELECTIONS
 

@@ -9,7 +9,7 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from ..datasets.annotation import MERDataError
+from ..utils.errors import MERDataError
 from .functional import absent_classes, confusion_matrix, scores_from_confusion
 from .predictions import NAMES, validate_predictions, write_predictions
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from ..datasets.annotation import MERDataError
+from ..utils.errors import MERDataError
 from .report import INTERVAL_LEVEL, INTERVAL_RESAMPLES, SELECTIONS
 from .seeds import align, draw_subjects, mean_scores
 from .sign_flip import MOST_EXACT, sign_flip_p, smallest_p

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..datasets.annotation import MERDataError, clip_name, raise_problems
-from ..datasets.json_files import parse_json
-from ..utils import atomic_write, quote, read_regular, shown
+from ..datasets.annotation import clip_name
+from ..utils.errors import MERDataError, raise_problems
+from ..utils.files import atomic_write, read_regular
+from ..utils.json_files import parse_json
+from ..utils.text import quote, shown
 
 NAMES = ('dataset', 'subject', 'clip')
 #: Dataset, subject and clip: what tells one clip from all others.

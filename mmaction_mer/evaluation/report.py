@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.annotation import MERDataError, clip_name
-from ..utils import write_json
+from ..datasets.annotation import clip_name
+from ..utils.errors import MERDataError
+from ..utils.json_files import write_json
 from .functional import (
     SCORES,
     absent_classes,

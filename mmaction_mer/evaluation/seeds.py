@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.annotation import MERDataError, clip_name
+from ..datasets.annotation import clip_name
+from ..utils.errors import MERDataError
 from .functional import (
     SCORES,
     absent_classes,
@@ -22,12 +23,7 @@ from .functional import (
     scores_from_confusion,
 )
 from .predictions import validate_predictions
-from .report import (
-    INTERVAL_LEVEL,
-    INTERVAL_RESAMPLES,
-    SELECTIONS,
-    format_report,
-)
+from .report import INTERVAL_LEVEL, INTERVAL_RESAMPLES, SELECTIONS, format_report
 
 #: So many clips are named in a message.
 NAMED = 5

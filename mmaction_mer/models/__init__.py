@@ -1,7 +1,19 @@
 """MODEL: motion prompts, adapters, the tuned ViT and the recognizer."""
 
-from .adapters import Bottleneck, GroupAdapter, PrimitiveAdapter
-from .complexity import (
+from .backbones.miacnet import MIACNet
+from .backbones.mpt_vit import MPTViT
+from .data_preprocessors.key_frames import KeyFramePreprocessor
+from .data_preprocessors.mer import MERDataPreprocessor
+from .peft.adapters import Bottleneck, GroupAdapter, PrimitiveAdapter
+from .peft.lora import add_lora
+from .peft.motion_prompt import MotionPrompt
+from .peft.spatial_gaussian import SpatialGaussian
+from .peft.vpt import VPTPrompt
+from .pretraining.decoder import ActionDecoder
+from .pretraining.ma2mi import MA2MI
+from .recognizers.miac import MIACRecognizer
+from .recognizers.mpt import MPTRecognizer
+from .utils.complexity import (
     Cost,
     cost,
     count_activation_bytes,
@@ -10,29 +22,22 @@ from .complexity import (
     count_multiply_adds,
     count_parameters,
 )
-from .data_preprocessor import MERDataPreprocessor
-from .lora import add_lora
-from .miacnet import (
-    MA2MI,
-    ActionDecoder,
-    KeyFramePreprocessor,
-    MIACNet,
-    MIACRecognizer,
+from .utils.pretrained import load_pretrained
+from .utils.slim_checkpoint import (
+    checkpoint_state_dict,
+    enable_slim_loading,
+    frozen_fingerprint,
+    load_slim,
+    slim_state_dict,
 )
-from .motion_prompt import MotionPrompt
-from .mpt_recognizer import MPTRecognizer
-from .pretrained import load_pretrained
-from .spatial_gaussian import SpatialGaussian
-from .tuned_vit import MPTViT
-from .vpt import VPTPrompt
 
 __all__ = [
-    'MA2MI',
     'ActionDecoder',
     'Bottleneck',
     'Cost',
     'GroupAdapter',
     'KeyFramePreprocessor',
+    'MA2MI',
     'MERDataPreprocessor',
     'MIACNet',
     'MIACRecognizer',
@@ -43,11 +48,16 @@ __all__ = [
     'SpatialGaussian',
     'VPTPrompt',
     'add_lora',
+    'checkpoint_state_dict',
     'cost',
     'count_activation_bytes',
     'count_by_part',
     'count_checkpoint_bytes',
     'count_multiply_adds',
     'count_parameters',
+    'enable_slim_loading',
+    'frozen_fingerprint',
     'load_pretrained',
+    'load_slim',
+    'slim_state_dict',
 ]

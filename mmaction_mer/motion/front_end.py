@@ -2,9 +2,9 @@
 
 import torch
 
+from .head_motion import fit_columns, head_columns
 from .magnification import low_pass_matrix, pyramid_levels
 from .rank_pooling import rank_pooling_weights, to_grey_levels
-from .steady import fit_columns, head_columns
 from .temporal import bandpass_matrix
 
 
@@ -85,7 +85,7 @@ def motion_streams(
         matrices: From :func:`front_end_matrices`, on the clips' device.
         alpha: Gain of the magnification (MPT, Eq. 6).
         steady: Take the head's own motion out of both, see
-            :mod:`~mmaction_mer.motion.steady`.
+            :mod:`~mmaction_mer.motion.head_motion`.
         keep_residual: ``False`` takes the pyramid's low-pass residual out of the
             motion, see :func:`~mmaction_mer.motion.magnification.magnify`.
 

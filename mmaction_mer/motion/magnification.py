@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .steady import remove_head_motion_numpy
+from .head_motion import remove_head_motion_numpy
 from .temporal import bandpass_matrix, multiply
 
 
@@ -45,7 +45,7 @@ def magnify(
             subtracts it, as many programs for magnification do.
         levels: Levels of the pyramid whose residual is dropped; as many as fit by
             default. Without effect while the residual is kept.
-        steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.steady`.
+        steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
         add_original: Return the magnified video in place of the motion alone.
         as_video: Return the magnified video, rounded to grey levels from 0 to 255.
 

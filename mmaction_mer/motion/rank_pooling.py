@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from .steady import remove_head_motion_numpy
+from .head_motion import remove_head_motion_numpy
 
 Array = TypeVar('Array', np.ndarray, torch.Tensor)
 
@@ -54,7 +54,7 @@ def rank_pool(clip: np.ndarray, steady: bool = False) -> np.ndarray:
     Args:
         clip: Frames of shape ``(T, ...)``, any real type.
         steady: Take the head's own motion out first, see
-            :mod:`~mmaction_mer.motion.steady`; frames are ``(T, H, W, C)`` then.
+            :mod:`~mmaction_mer.motion.head_motion`; frames are ``(T, H, W, C)`` then.
 
     Returns:
         Image of shape ``(...)``, float32 in ``[0, 255]``; see :func:`to_grey_levels`.

@@ -13,8 +13,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from .stabilize import stabilize
-from .steady import remove_head_motion_numpy
+from .head_motion import remove_head_motion_numpy
+from .registration import stabilize
 from .temporal import interpolation_matrix, multiply
 
 #: Time points that are looked at; a longer clip is averaged down to them.

@@ -7,32 +7,25 @@ window, so they work on servers and in several threads.
 from .ablation_figure import plot_ablation
 from .class_bars import plot_class_accuracy
 from .clip_figure import plot_clip
-from .clip_hook import MERVisualizationHook
 from .clip_sheets import clip_sheets, write_clip_sheets
 from .confusion import plot_confusion
 from .contact_sheet import contact_sheet
 from .dataset_figures import plot_classes, plot_subjects, plot_times
 from .embedding import tsne
-from .film import Film
 from .gaussian_figure import plot_gaussians
 from .heat_figure import plot_heat_maps
 from .heat_over_face import over_face
 from .mistake_figure import MistakenClip, plot_mistakes
-from .overlay import overlay_frames, write_overlay
 from .reconstruction_figure import plot_reconstruction
 from .saving import save_figure
-from .timeline_figure import plot_timeline
 from .token_figure import plot_tokens
 from .video import side_by_side, write_video
 
 __all__ = [
-    'MERVisualizationHook',
     'MistakenClip',
     'clip_sheets',
     'contact_sheet',
-    'Film',
     'over_face',
-    'overlay_frames',
     'plot_ablation',
     'plot_class_accuracy',
     'plot_classes',
@@ -44,12 +37,10 @@ __all__ = [
     'plot_reconstruction',
     'plot_subjects',
     'plot_times',
-    'plot_timeline',
     'plot_tokens',
     'save_figure',
     'side_by_side',
     'tsne',
     'write_clip_sheets',
-    'write_overlay',
     'write_video',
 ]

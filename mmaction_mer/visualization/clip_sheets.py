@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from tqdm import tqdm
 
-from ..datasets.annotation import MERDataError, clip_name
+from ..datasets.annotation import clip_name
 from ..datasets.clips import locate
-from ..datasets.frames import list_frames, read_images
-from ..datasets.video_reader import open_video, read_video
+from ..datasets.images.frame_folder import list_frames, read_images
+from ..datasets.video.reader import open_video, read_video
+from ..utils.errors import MERDataError
 from .saving import save_figure
 
 #: Clips on a page, and in a row of it.

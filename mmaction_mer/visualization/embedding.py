@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..engine.errors import MERRunError
+from ..utils.errors import MERRunError
 
 
 def tsne(features: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..engine.errors import MERRunError
-from ..utils import atomic_write
+from ..utils.errors import MERRunError
+from ..utils.files import atomic_write
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> Path:

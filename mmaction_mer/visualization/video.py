@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..engine.errors import MERRunError
-from ..utils import atomic_write
+from ..utils.errors import MERRunError
+from ..utils.files import atomic_write
 
 #: Height in pixels of the line of labels.
 LINE = 28

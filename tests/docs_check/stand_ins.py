@@ -1,6 +1,6 @@
 """Make a file or folder that nobody may ship: ``stand_ins.py NAME PATH``.
 
-Releases are those of ``tests/fake_releases/``, at full size, with one face of SynthME
+Releases are those of ``tests/helpers/fake_releases/``, at full size, with one face of SynthME
 in every frame. Weights are random, in the layout of the real file and as small as the
 models are under the check.
 """
@@ -22,7 +22,8 @@ import torch
 from fake_releases import pictures
 from small_configs import ARCH, SIZE
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 
 WIDTH, DEPTH, HEADS = ARCH['embed_dims'], ARCH['num_layers'], ARCH['num_heads']
 MLP = ARCH['feedforward_channels'] // WIDTH

@@ -61,8 +61,8 @@ LISTED = [
     Listed(
         r'.*mlflow ui .*',
         'the server is not in mlflow-skinny, with which the tests run; what it would '
-        'read is looked at in tests/test_engine/test_strategies/test_tracking.py',
-        ('tests/test_engine/test_strategies/test_tracking.py', 'mlflow'),
+        'read is looked at in tests/test_engine/test_runners/test_tracking.py',
+        ('tests/test_engine/test_runners/test_tracking.py', 'mlflow'),
     ),
     Listed(r'pip install .*', 'fetches from a package index'),
     Listed(

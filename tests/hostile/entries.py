@@ -80,7 +80,7 @@ def preload() -> None:
 
     import mmaction_mer.visualization  # noqa: F401
 
-    sys.path.append(str(Path(__file__).parents[1] / 'test_engine'))
+    sys.path.append(str(Path(__file__).parents[1] / 'helpers'))
     for one in known_entries().values():
         if isinstance(one.tool, str) and one.tool != 'predict':
             load_tool(one.tool)

@@ -10,7 +10,7 @@ def store(data: str) -> int:
     """Write a store of a prepared data set."""
     from mmaction_mer.datasets.annotation import read_annotation
     from mmaction_mer.datasets.clip_cache import write_store
-    from mmaction_mer.engine.command_line import report_errors
+    from mmaction_mer.utils.cli.command_line import report_errors
 
     from .sound import BEGINNING
 
@@ -26,10 +26,10 @@ def store(data: str) -> int:
 
 def page(path: str, model: str) -> int:
     """Read an upload as the page does."""
+    from mmaction_mer.apis import MERInferencer, open_source
     from mmaction_mer.app.safety import LIMITS, Bounded
-    from mmaction_mer.engine.command_line import report_errors
-    from mmaction_mer.inference import MERInferencer, open_source
-    from mmaction_mer.visualization.film import Film
+    from mmaction_mer.motion.magnified_clip import Film
+    from mmaction_mer.utils.cli.command_line import report_errors
 
     @report_errors
     def read() -> None:

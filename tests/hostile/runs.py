@@ -104,7 +104,7 @@ def _wrong_values(
 def _sealed(content: dict[str, Any]) -> str:
     """Write a file with the digest that it would have: it says nothing of who wrote."""
     if isinstance(content.get('digest'), str):
-        from mmaction_mer.engine.fingerprint import fingerprint
+        from mmaction_mer.engine.work_dir.fingerprint import fingerprint
 
         content = {key: one for key, one in content.items() if key != 'digest'}
         content['digest'] = fingerprint(content)

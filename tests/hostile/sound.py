@@ -31,7 +31,7 @@ def write_sound(root: Path) -> dict[str, Any]:
     Returns:
         Facts of the packed model in the first format, for whoever spoils them.
     """
-    sys.path[:0] = [str(TESTS), str(TESTS / 'test_engine')]
+    sys.path[:0] = [str(TESTS), str(TESTS / 'helpers')]
     from .annotations import sound
 
     for name in ('toy', 'other'):
@@ -171,7 +171,7 @@ def write_models(root: Path) -> dict[str, Any]:
     from inference_toy import make_run, small_config
 
     import mmaction_mer
-    from mmaction_mer.inference import load_weights, save_weights
+    from mmaction_mer.apis import load_weights, save_weights
 
     here = Path.cwd()
     os.chdir(Path(mmaction_mer.__file__).parents[1])  # the toy names configs so

@@ -42,7 +42,7 @@ def cut(run: Path, *folds: str) -> None:
 def sealed(run: Path) -> None:
     """Let digests in a run be those of its files: who changes one can change two."""
     try:
-        from mmaction_mer.engine.fingerprint import file_digest
+        from mmaction_mer.utils.hashing import file_digest
     except ImportError:
         return
     for path in run.glob('folds/*/fold.json'):

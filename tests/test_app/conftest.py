@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 MODEL = 'demo'
 
@@ -62,7 +63,7 @@ def running(tmp_path_factory):
     environment['OMP_NUM_THREADS'] = '1'
     for name in ('GRADIO_TEMP_DIR', 'TEMP', 'TMP'):
         environment.pop(name, None)
-    root = Path(__file__).parents[2]
+    root = ROOT
     environment['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
     with (place / 'log').open('wb') as log:
         process = subprocess.Popen(
@@ -116,7 +117,7 @@ def reading():
 def make_reading(**changes):
     import numpy as np
 
-    from mmaction_mer.inference import Reading, WindowReading
+    from mmaction_mer.apis import Reading, WindowReading
     from mmaction_mer.motion.spotting import Spot
 
     frames = np.random.default_rng(0).integers(0, 255, (60, 64, 64, 3), np.uint8)

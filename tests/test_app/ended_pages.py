@@ -18,8 +18,8 @@ def main(folder, names):
     # What all pages need; nothing of it starts threads of its own.
     import gradio  # noqa: F401
 
+    from mmaction_mer.apis import MERInferencer
     from mmaction_mer.app import serving
-    from mmaction_mer.inference import MERInferencer
 
     path = Path(__file__).with_name('visitor.py')
     spec = importlib.util.spec_from_file_location('app_visitor', path)

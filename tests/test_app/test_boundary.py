@@ -6,7 +6,7 @@ gr = pytest.importorskip('gradio')
 
 from mmaction_mer.app.boundary import checked  # noqa: E402
 from mmaction_mer.app.uploads import Uploads  # noqa: E402
-from mmaction_mer.datasets.annotation import MERDataError  # noqa: E402
+from mmaction_mer.utils.errors import MERDataError  # noqa: E402
 
 
 @pytest.fixture

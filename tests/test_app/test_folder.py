@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 from mmaction_mer.app.folder import PREFIX, PageFolder, clear_left_behind
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 
 
 @pytest.fixture(autouse=True)

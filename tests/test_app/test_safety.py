@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from mmaction_mer.apis import open_source
 from mmaction_mer.app import safety
 from mmaction_mer.app.safety import Bounded
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.inference import open_source
+from mmaction_mer.utils.errors import MERDataError
 
 
 def test_frames_that_would_fill_the_memory_are_made_smaller(monkeypatch):

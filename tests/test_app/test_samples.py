@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmaction_mer.app.samples import SAMPLES, Sample, Shelf
-from mmaction_mer.datasets.synthme import CLASSES
+from mmaction_mer.datasets.synthme.actions import CLASSES
 
 QUICK = Sample('quick', 'positive', 1.5, 9)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from mmaction_mer.app import serving
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 
 SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGKILL']
 
@@ -344,7 +345,7 @@ def test_odd_addresses_leave_no_traceback(running, visitor, path):
 def test_no_signal_leaves_a_clip_behind(tmp_path, clip):
     (tmp_path / 'clip.mp4').write_bytes(clip)
     script = Path(__file__).with_name('ended_pages.py')
-    root = Path(__file__).parents[2]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, script, tmp_path, *SIGNALS],
         env={**os.environ, 'TMPDIR': str(tmp_path), 'OMP_NUM_THREADS': '1',

@@ -8,7 +8,7 @@ import pytest
 
 from mmaction_mer.app import uploads as module
 from mmaction_mer.app.uploads import NoRoomError, Uploads, harmless
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.utils.errors import MERDataError
 
 
 def put(uploads, content=b'face', name='clip.mp4'):

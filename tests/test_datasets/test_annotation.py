@@ -7,13 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmaction_mer.datasets.annotation import (
-    MERDataError,
     clip_name,
     read_annotation,
     validate_annotation,
     write_annotation,
 )
-from mmaction_mer.datasets.rules import path_problem, row_problems, split_template
+from mmaction_mer.datasets.annotation_rules import (
+    path_problem,
+    row_problems,
+    split_template,
+)
+from mmaction_mer.utils.errors import MERDataError
 
 SOUND = {
     'dataset': 'fake',

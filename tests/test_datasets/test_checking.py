@@ -10,7 +10,7 @@ import pytest
 from load_tool import load_tool
 from numbered_videos import write_numbered
 
-from mmaction_mer.datasets.annotation import MERDataError, write_annotation
+from mmaction_mer.datasets.annotation import write_annotation
 from mmaction_mer.datasets.checking import (
     check_clips,
     check_limits,
@@ -19,6 +19,7 @@ from mmaction_mer.datasets.checking import (
 )
 from mmaction_mer.datasets.clips import locate
 from mmaction_mer.motion.limits import ClipLimits
+from mmaction_mer.utils.errors import MERDataError
 
 
 @pytest.fixture(scope='module')

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from mmaction.registry import TRANSFORMS
 
-from mmaction_mer.datasets import clip_cache
+from mmaction_mer.datasets import StandardizeLength, clip_cache
 from mmaction_mer.datasets.annotation import write_annotation
 from mmaction_mer.datasets.mer_dataset import MERDataset
-from mmaction_mer.motion import StandardizeLength
 
 PIPELINE = [
     dict(type='mmaction.LoadMERFrames', max_frames=None),

@@ -19,21 +19,18 @@ from mmaction.datasets.transforms import CenterCrop, Resize
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
+from paths import ROOT
 from torch.utils.data import DataLoader
 
 from mmaction_mer.datasets import clip_cache
-from mmaction_mer.datasets.annotation import MERDataError, write_annotation
-from mmaction_mer.datasets.clip_store import (
-    STANDARD,
-    find_store,
-    making,
-    reading,
-    workplace,
-    write_store,
-)
+from mmaction_mer.datasets.annotation import write_annotation
+from mmaction_mer.datasets.clip_store import making, reading, workplace
 from mmaction_mer.datasets.clip_store.layout import decode, encode
+from mmaction_mer.datasets.clip_store.reading import find_store
+from mmaction_mer.datasets.clip_store.writing import STANDARD, write_store
 from mmaction_mer.datasets.mer_dataset import MERDataset
-from mmaction_mer.engine.fingerprint import canonical_config
+from mmaction_mer.engine.work_dir.fingerprint import canonical_config
+from mmaction_mer.utils.errors import MERDataError
 
 BEGINNING = [
     dict(type='LoadMERFrames', max_frames=6),
@@ -142,7 +139,7 @@ def content(folder):
 
 
 def test_the_standard_is_the_beginning_of_the_config():
-    path = Path(__file__).parents[2] / 'configs/_base_/datasets/mer_224.py'
+    path = ROOT / 'configs/_base_/datasets/mer_224.py'
     config = Config.fromfile(path)
     for loader in (config.train_dataloader, config.test_dataloader):
         pipeline = loader.dataset.pipeline

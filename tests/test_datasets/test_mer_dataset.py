@@ -9,8 +9,9 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
 
-from mmaction_mer.datasets.annotation import MERDataError, write_annotation
+from mmaction_mer.datasets.annotation import write_annotation
 from mmaction_mer.datasets.mer_dataset import MERDataset
+from mmaction_mer.utils.errors import MERDataError
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmaction_mer.datasets import protocols
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.datasets.protocols import (
     Fold,
     assert_disjoint,
@@ -17,6 +16,7 @@ from mmaction_mer.datasets.protocols import (
     make_folds,
     register_protocol,
 )
+from mmaction_mer.utils.errors import MERDataError
 
 subject = st.integers(1, 12).map('s{}'.format)
 clips = st.lists(subject, min_size=2, max_size=60).filter(lambda x: len(set(x)) > 1)

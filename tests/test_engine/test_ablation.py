@@ -5,8 +5,8 @@ from mmengine.config import Config
 
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_options import apply_options, run_name
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.fingerprint import canonical_config, differences
+from mmaction_mer.engine.work_dir.fingerprint import canonical_config, differences
+from mmaction_mer.utils.errors import MERRunError
 
 BASE = dict(
     model=dict(

@@ -8,19 +8,13 @@ import pytest
 from ablation_toy import write_run
 from load_tool import load_tool
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.engine import ablation_runs
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_files import write_table
-from mmaction_mer.engine.ablation_runs import (
-    run_trial,
-    standing,
-    stored,
-    up_to_date,
-)
+from mmaction_mer.engine.ablation_runs import run_trial, standing, stored, up_to_date
 from mmaction_mer.engine.ablation_trials import plan_trials
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.work_dir_lock import WorkDirLock
+from mmaction_mer.engine.work_dir.lock import WorkDirLock
+from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 BASE = """
 runner_type = 'LOSORunner'

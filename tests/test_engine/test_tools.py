@@ -12,9 +12,9 @@ from load_tool import load_tool
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from paths import ROOT
 from settings import one_thread
 
-ROOT = Path(__file__).parents[2]
 TRAIN, TEST = ROOT / 'tools' / 'train.py', ROOT / 'tools' / 'test.py'
 HOST = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 NAMES = ('s1', 's2', 's3', 's4')

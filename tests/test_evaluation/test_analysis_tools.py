@@ -5,7 +5,6 @@ import json
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -13,11 +12,13 @@ import numpy as np
 import pytest
 from load_tool import load_tool
 from mmengine.config import Config
+from paths import ROOT
 
-from mmaction_mer.datasets.synthme import Release, make_release
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.engine import LOSORunner
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
+TOOLS = ROOT / 'tools' / 'analysis'
 
 
 class Done(NamedTuple):

@@ -14,9 +14,9 @@ from mmengine.logging import MMLogger
 
 import mmaction_mer.evaluation  # noqa: F401  (registers MERMetric)
 from mmaction_mer.datasets import MERDataset
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.functional import SCORES, scores
 from mmaction_mer.evaluation.predictions import read_predictions
+from mmaction_mer.utils.errors import MERDataError
 
 TRUTH, GUESS = [0, 0, 1, 2, 1], [0, 1, 1, 2, 2]
 

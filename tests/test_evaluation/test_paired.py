@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from toy_predictions import toy_predictions
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.functional import scores
 from mmaction_mer.evaluation.paired import (
     COMPARED,
@@ -16,6 +15,7 @@ from mmaction_mer.evaluation.paired import (
     format_comparison,
     mcnemar,
 )
+from mmaction_mer.utils.errors import MERDataError
 
 LABEL = 'selected on the test subject'
 

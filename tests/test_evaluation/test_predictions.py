@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.predictions import (
     read_predictions,
     validate_predictions,
     write_megc_log,
     write_predictions,
 )
+from mmaction_mer.utils.errors import MERDataError
 
 
 def line(**changed):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.functional import SCORES, scores
 from mmaction_mer.evaluation.report import format_report, pool, save_results
+from mmaction_mer.utils.errors import MERDataError
 
 CLASSES = ['negative', 'positive', 'surprise']
 LABEL = 'selected on the test subject'

@@ -7,10 +7,10 @@ import statistics
 import numpy as np
 import pytest
 
-from mmaction_mer.datasets.annotation import MERDataError
 from mmaction_mer.evaluation.functional import SCORES, scores
 from mmaction_mer.evaluation.report import format_report, pool
 from mmaction_mer.evaluation.seeds import align, format_seeds, summarize_seeds
+from mmaction_mer.utils.errors import MERDataError
 
 CLASSES = ['negative', 'positive', 'surprise']
 LABEL = 'selected on the test subject'

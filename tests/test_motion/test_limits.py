@@ -8,8 +8,8 @@ import inspect
 
 import pytest
 
+from mmaction_mer.datasets import EulerianMagnification, StandardizeLength
 from mmaction_mer.models import MERDataPreprocessor
-from mmaction_mer.motion import EulerianMagnification, StandardizeLength
 from mmaction_mer.motion.limits import ClipLimits, judge
 from mmaction_mer.motion.temporal import clamp_band
 

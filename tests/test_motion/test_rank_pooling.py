@@ -5,13 +5,10 @@ import pytest
 import torch
 from sklearn.svm import LinearSVC
 
-from mmaction_mer.datasets.synthme import (
-    render_clip,
-    render_texture,
-    sample_expression,
-    sample_identity,
-    sample_timing,
-)
+from mmaction_mer.datasets.synthme.actions import sample_expression
+from mmaction_mer.datasets.synthme.clip import render_clip, sample_timing
+from mmaction_mer.datasets.synthme.face import render_texture
+from mmaction_mer.datasets.synthme.identity import sample_identity
 from mmaction_mer.motion.rank_pooling import (
     MID_GREY,
     rank_pool,

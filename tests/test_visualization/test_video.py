@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.visualization.video import LINE, side_by_side, write_video
 
 

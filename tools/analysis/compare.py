@@ -9,14 +9,13 @@ from pathlib import Path
 import mmaction_mer  # noqa: F401
 
 # isort: split
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.fingerprint import differences
-from mmaction_mer.engine.stored_runs import StoredRun, read_runs
+from mmaction_mer.engine.work_dir.fingerprint import differences
+from mmaction_mer.engine.work_dir.stored_runs import StoredRun, read_runs
 from mmaction_mer.evaluation.paired import compare_runs, format_comparison
 from mmaction_mer.evaluation.report import INTERVAL_RESAMPLES
-from mmaction_mer.utils import write_json
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERDataError, MERRunError
+from mmaction_mer.utils.json_files import write_json
 
 #: So many differences of the configs are printed.
 SHOWN = 20

@@ -18,14 +18,14 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.models import Cost, cost, count_by_part
+from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
     merge_options,
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.models import Cost, cost, count_by_part
+from mmaction_mer.utils.errors import MERRunError
 
 HEADINGS = (
     'learns',

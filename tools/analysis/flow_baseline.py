@@ -17,14 +17,9 @@ from tqdm import tqdm
 from mmaction_mer.datasets.annotation import clip_name, read_annotation
 from mmaction_mer.datasets.clips import load_clip, usable_clips
 from mmaction_mer.datasets.protocols import assert_disjoint, make_folds
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.evaluation import (
-    format_report,
-    pool,
-    save_results,
-    write_predictions,
-)
+from mmaction_mer.evaluation import format_report, pool, save_results, write_predictions
 from mmaction_mer.evaluation.flow_baseline import fit_and_predict, flow_features
+from mmaction_mer.utils.cli.command_line import report_errors
 
 SIDE = 224
 

@@ -27,17 +27,17 @@ from torch.nn import functional
 from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.analysis.held_out import held_out_clips
+from mmaction_mer.analysis.synthme_truth import true_regions
 from mmaction_mer.datasets import MERDataset
-from mmaction_mer.engine.command_line import (
+from mmaction_mer.evaluation import pointing_hits
+from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
     merge_options,
     read_config,
     report_errors,
 )
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.fold_views import held_out_clips
-from mmaction_mer.engine.synthme_truth import true_regions
-from mmaction_mer.evaluation import pointing_hits
+from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.visualization import plot_heat_maps, save_figure
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import mmaction_mer  # noqa: F401
 
 # isort: split
-from mmaction_mer.engine.command_line import read_config, report_errors
-from mmaction_mer.engine.result_page import write_page
-from mmaction_mer.engine.stored_runs import find_config
+from mmaction_mer.analysis.run_report import write_page
+from mmaction_mer.engine.work_dir.stored_runs import find_config
+from mmaction_mer.utils.cli.command_line import read_config, report_errors
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mmaction_mer.datasets.annotation import MERDataError, read_annotation
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.fold_check import read_fold
-from mmaction_mer.engine.fold_folder import FoldFolder
-from mmaction_mer.engine.stored_plan import stored_clips, stored_run
-from mmaction_mer.engine.stored_runs import check_fold, read_results
+from mmaction_mer.datasets.annotation import read_annotation
+from mmaction_mer.engine.work_dir.fold_check import read_fold
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.stored_plan import stored_clips, stored_run
+from mmaction_mer.engine.work_dir.stored_runs import check_fold, read_results
 from mmaction_mer.evaluation import (
     SELECTIONS,
     format_report,
@@ -22,7 +21,9 @@ from mmaction_mer.evaluation import (
     save_results,
     write_megc_log,
 )
-from mmaction_mer.utils import quote, shown
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERDataError
+from mmaction_mer.utils.text import quote, shown
 
 FILE = 'predictions.jsonl'
 #: Reads what a run has planned, by its folder.

@@ -22,24 +22,25 @@ from pathlib import Path
 import numpy as np
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.datasets.annotation import clip_name
-from mmaction_mer.datasets.loading import LoadMERFrames
-from mmaction_mer.engine.clip_views import has_gaussians
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.drawing import FIGURES
-from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.figure_request import (
+from mmaction_mer.analysis.clip_views import has_gaussians
+from mmaction_mer.analysis.figure_request import (
     MAPS,
     NEEDS,
     FigureRequest,
     finished_runs,
 )
-from mmaction_mer.engine.hit_rates import print_agreement, print_hits
-from mmaction_mer.engine.result_page import clip_rows, write_page
-from mmaction_mer.engine.run_figures import FOLDER, note_figures
-from mmaction_mer.engine.stored_runs import read_results
+from mmaction_mer.analysis.figures import FIGURES
+from mmaction_mer.analysis.pointing_game import print_agreement, print_hits
+from mmaction_mer.analysis.run_figures import FOLDER, note_figures
+from mmaction_mer.analysis.run_report import clip_rows, write_page
+from mmaction_mer.datasets.annotation import clip_name
+from mmaction_mer.datasets.transforms.loading import LoadMERFrames
+from mmaction_mer.engine.work_dir.stored_runs import read_results
 from mmaction_mer.models import MERDataPreprocessor
-from mmaction_mer.visualization import Film, save_figure, side_by_side, write_video
+from mmaction_mer.motion import Film
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.utils.errors import MERRunError
+from mmaction_mer.visualization import save_figure, side_by_side, write_video
 
 #: Frames a second of the magnified videos: slow enough to follow.
 PLAYED = 12

@@ -9,14 +9,8 @@ from pathlib import Path
 
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.checking import frames_root
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.visualization import (
-    plot_classes,
-    plot_subjects,
-    plot_times,
-    save_figure,
-    write_clip_sheets,
-)
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.visualization import (plot_classes, plot_subjects, plot_times, save_figure, write_clip_sheets)
 
 CHARTS = {'classes': plot_classes, 'subjects': plot_subjects, 'times': plot_times}
 

@@ -10,10 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.compose import make_composite
-from mmaction_mer.datasets.composite_report import as_markdown
-from mmaction_mer.engine.command_line import report_errors
+from mmaction_mer.utils.errors import MERDataError
+from mmaction_mer.datasets.preparation.compose import make_composite
+from mmaction_mer.datasets.preparation.composite_report import as_markdown
+from mmaction_mer.utils.cli.command_line import report_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

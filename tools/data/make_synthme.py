@@ -13,8 +13,10 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.datasets.synthme import Nuisance, Release, make_release
+from mmaction_mer.utils.errors import MERDataError
+from mmaction_mer.datasets.synthme.nuisance import Nuisance
+from mmaction_mer.datasets.synthme.plan import Release
+from mmaction_mer.datasets.synthme.release import make_release
 
 NUISANCES = {
     'drift': 'slow translation of the head, px at 224',

@@ -8,14 +8,15 @@ from pathlib import Path
 import mmaction_mer  # noqa: F401
 
 # isort: split
-from mmaction_mer.datasets.annotation import MERDataError
+from mmaction_mer.utils.errors import MERDataError
 from mmaction_mer.datasets.clip_cache import find_store, write_store
 from mmaction_mer.datasets.clips import locate
-from mmaction_mer.datasets.parallel import cores
-from mmaction_mer.datasets.releases import READERS, Source
-from mmaction_mer.datasets.releases.prepare import Options, prepare
-from mmaction_mer.engine.command_line import report_errors
-from mmaction_mer.engine.config_limits import config_limits
+from mmaction_mer.utils.parallel import cores
+from mmaction_mer.datasets.preparation.readers import READERS
+from mmaction_mer.datasets.preparation.readers.reader import Source
+from mmaction_mer.datasets.preparation.prepare import Options, prepare
+from mmaction_mer.utils.cli.command_line import report_errors
+from mmaction_mer.engine.runners.clip_limits import config_limits
 from mmaction_mer.motion.limits import ClipLimits
 from mmaction_mer.visualization import write_clip_sheets
 

@@ -32,7 +32,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from mmaction_mer.datasets.synthme import Nuisance
+from mmaction_mer.datasets.synthme.nuisance import Nuisance
 from mmaction_mer.models import MotionPrompt
 from mmaction_mer.motion import magnify, rank_pool
 

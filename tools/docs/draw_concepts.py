@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mmaction_mer.datasets.synthme import FPS, Nuisance
+from mmaction_mer.datasets.synthme.nuisance import FPS, Nuisance
 from mmaction_mer.evaluation import subject_interval
 from mmaction_mer.models import MotionPrompt
 from mmaction_mer.motion import magnify, rank_pool, rank_pooling_weights

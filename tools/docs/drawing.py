@@ -9,15 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from PIL import Image
 
-from mmaction_mer.datasets.synthme import (
-    FPS,
-    Nuisance,
-    Timing,
-    render_clip,
-    render_texture,
-    sample_identity,
-)
-from mmaction_mer.utils import atomic_write
+from mmaction_mer.datasets.synthme.clip import Timing, render_clip
+from mmaction_mer.datasets.synthme.face import render_texture
+from mmaction_mer.datasets.synthme.identity import sample_identity
+from mmaction_mer.datasets.synthme.nuisance import FPS, Nuisance
+from mmaction_mer.utils.files import atomic_write
 
 IMAGES = Path(__file__).parents[2] / 'docs' / 'images'
 #: Fill and edge of a box, by what it holds.

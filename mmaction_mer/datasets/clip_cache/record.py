@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ...utils import open_regular, quote, write_json
-from ..annotation import MERDataError
-from ..json_files import read_json
-from ..pictures import MAX_SIDE
-from ..rules import MAX_FPS, MAX_FRAMES, MAX_TEXT
+from ...utils.errors import MERDataError
+from ...utils.files import open_regular
+from ...utils.json_files import read_json, write_json
+from ...utils.text import quote
+from ..annotation_rules import MAX_FPS, MAX_FRAMES, MAX_TEXT
+from ..images.image_file import MAX_SIDE
 
 HINT = (
     'build it again with --store of tools/data/prepare.py or compose.py, or remove the '

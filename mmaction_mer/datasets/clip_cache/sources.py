@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from ..annotation import MERDataError, clip_name
-from ..clip_pictures import deciding, scale_state
-from ..file_limits import open_bounded
-from ..frames import list_frames
+from ...utils.errors import MERDataError
+from ..annotation import clip_name
+from ..images.clip_images import deciding, scale_state
+from ..images.file_limits import open_bounded
+from ..images.frame_folder import list_frames
 
 FACTS = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 
@@ -48,8 +49,9 @@ def source_files(
 ) -> list[str]:
     """List the files that determine the pixels of a clip.
 
-    These are its frames from onset to offset, or its video; if pictures have more than
-    8 bits, also the others of the folder (see :mod:`~mmaction_mer.datasets.samples`).
+    These are its frames from onset to offset, or its video; if images have more than 8
+    bits, also the others of the folder (see
+    :mod:`~mmaction_mer.datasets.images.bit_depth`).
 
     Args:
         row: A located row, see :func:`~mmaction_mer.datasets.clips.locate`.

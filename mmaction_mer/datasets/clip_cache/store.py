@@ -10,9 +10,10 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from ...utils import quote
-from ..annotation import MERDataError, clip_name, raise_problems
-from ..json_files import read_json
+from ...utils.errors import MERDataError, raise_problems
+from ...utils.json_files import read_json
+from ...utils.text import quote
+from ..annotation import clip_name
 from .record import DAMAGED, HINT, ClipRecord, damaged, parse_fields
 from .sources import clip_facts, source_content, source_files, source_state
 

@@ -12,11 +12,14 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from tqdm import tqdm
 
-from ...locks import FileLock
-from ...utils import atomic_write, clear_half_written, quote, write_json
-from ..annotation import MERDataError, clip_name, raise_problems
+from ...utils.errors import MERDataError, raise_problems
+from ...utils.files import atomic_write, clear_half_written
+from ...utils.json_files import write_json
+from ...utils.locks import FileLock
+from ...utils.parallel import cores, in_processes
+from ...utils.text import quote
+from ..annotation import clip_name
 from ..clips import locate
-from ..parallel import cores, in_processes
 from .deterministic import deterministic_prefix
 from .record import DAMAGED, ClipRecord, parse_fields
 from .sources import clip_facts, digest, source_content, source_files, source_state

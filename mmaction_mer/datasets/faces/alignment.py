@@ -6,8 +6,8 @@ The transform is one similarity, so that alignment adds no motion of its own.
 import cv2
 import numpy as np
 
-from ..annotation import MERDataError
-from .pictures import as_picture
+from ...utils.errors import MERDataError
+from .images import as_picture
 
 #: Where the five points go in a square of side 1, x right and y down: those of a
 #: face seen from the front, with brows and chin inside and little around it.

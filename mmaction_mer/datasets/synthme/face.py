@@ -8,13 +8,7 @@ import numpy as np
 from . import features, surroundings
 from .actions import EXTENT, MARGIN
 from .canvas import Canvas, blob, noise, step
-from .identity import (
-    CENTRE,
-    SIDES,
-    Identity,
-    Point,
-    landmarks,
-)
+from .identity import CENTRE, SIDES, Identity, Point, landmarks
 
 
 @dataclass

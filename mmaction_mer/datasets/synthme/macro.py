@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ...motion.head_motion import remove_head_motion
 from ...motion.rank_pooling import rank_pooling_weights
-from ...motion.stabilize import stabilize
-from ...motion.steady import remove_head_motion
+from ...motion.registration import stabilize
 from .actions import ACTIONS, CLASSES, sample_expression
 from .clip import render_clip, sample_timing
 from .face import render_texture

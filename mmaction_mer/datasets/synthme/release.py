@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...utils import quote, write_json
-from ..annotation import MERDataError, write_annotation
-from ..json_files import read_json
-from ..parallel import in_processes
+from ...utils.errors import MERDataError
+from ...utils.json_files import read_json, write_json
+from ...utils.parallel import in_processes
+from ...utils.text import quote
+from ..annotation import write_annotation
 from .actions import CLASSES, action_units, emotion_of, sample_expression, true_field
 from .clip import render_clip, sample_timing
 from .face import Face, render_texture

@@ -9,7 +9,7 @@ runner's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..run import Job
+from ..runners.tasks import Job
 from .parallel import parallel
 from .sequential import sequential
 from .stacked import stacked

@@ -17,14 +17,14 @@ import cv2
 import torch
 from mmengine.utils import import_modules_from_strings
 
-from ...datasets.parallel import cores
-from ..command_line import explained
-from ..errors import DivergedError, MERRunError
-from ..failures import Failures, of_one_fold, say
-from ..fold_runner import train_fold
-from ..memory import available_memory, keep_freed_memory, starved
-from ..run import Job
-from ..stacking.stack_file import leave_stack
+from ...utils.cli.command_line import explained
+from ...utils.errors import DivergedError, MERRunError
+from ...utils.memory import available_memory, keep_freed_memory, starved
+from ...utils.parallel import cores
+from ..runners.failures import Failures, of_one_fold, say
+from ..runners.fold_runner import train_fold
+from ..runners.tasks import Job
+from .stacking.stack_file import leave_stack
 from .worker import BEGAN, Done, Failure, NotStarted, Worker, wait_for
 
 # What a process takes at least: its imports are 0.8 GiB, then come model and clips.

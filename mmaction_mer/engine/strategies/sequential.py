@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..failures import Failures
-from ..fold_runner import train_fold
-from ..run import Job
-from ..stacking.stack_file import leave_stack
+from ..runners.failures import Failures
+from ..runners.fold_runner import train_fold
+from ..runners.tasks import Job
+from .stacking.stack_file import leave_stack
 
 
 def sequential(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:

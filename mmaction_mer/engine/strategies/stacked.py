@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import MERRunError
-from ..failures import Failures
-from ..run import Job
-from ..stacking import Group, NotStackable
-from ..stacking.clip_table import Tables
-from ..stacking.sizing import out_of_memory
-from ..stacking.stack_file import Standing, standings
-from ..stacking.start import Start, birth
+from ...utils.errors import MERRunError
+from ..runners.failures import Failures
+from ..runners.tasks import Job
 from .sequential import sequential
+from .stacking.clip_table import Tables
+from .stacking.compatibility import NotStackable
+from .stacking.sizing import out_of_memory
+from .stacking.stack_file import Standing, standings
+from .stacking.start import Start, birth
+from .stacking.trainer import Group
 
 
 def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:

@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
-from ..run import Job
+from ..runners.tasks import Job
 
 #: Seconds after which a process that ended without a word is noticed.
 LOOK = 0.5

@@ -11,12 +11,13 @@ from settings import one_thread
 from torch import nn
 from torch.nn import functional
 
-from mmaction_mer.engine import loso_runner, result_page
-from mmaction_mer.engine.errors import FoldsFailed
-from mmaction_mer.engine.hooks import ModelStreamHook
-from mmaction_mer.engine.stacking import Group
+from mmaction_mer.analysis import run_report as result_page
+from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+from mmaction_mer.engine.runners import loso_runner
+from mmaction_mer.engine.strategies.stacking.trainer import Group
 from mmaction_mer.engine.strategies.worker import Done, Worker
 from mmaction_mer.evaluation.predictions import read_predictions
+from mmaction_mer.utils.errors import FoldsFailed
 
 # The package has a function of that name.
 parallel = importlib.import_module('mmaction_mer.engine.strategies.parallel')

@@ -16,15 +16,16 @@ import pytest
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
+from paths import HELPERS, ROOT
 from settings import one_thread
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.utils.errors import MERRunError
 
 # The package has a function of that name.
 module = importlib.import_module('mmaction_mer.engine.strategies.parallel')
 
-TESTS, TOOLS = Path(__file__).parents[1], Path(__file__).parents[3] / 'tools'
+TESTS, TOOLS = HELPERS, ROOT / 'tools'
 NAMES = ('s1', 's2', 's3', 's4')
 
 # A module that only the config names; the processes have to import it themselves.
@@ -35,7 +36,7 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.fold_folder import FoldFolder
+from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 
 @HOOKS.register_module()
 class Flaky(Hook):

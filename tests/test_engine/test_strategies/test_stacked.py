@@ -5,18 +5,21 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
 from mmaction.registry import MODELS, RUNNERS
 from mmengine.config import Config
+from paths import ROOT
 
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.hooks import ModelStreamHook
-from mmaction_mer.engine.stacking import FoldStack, Group, group, stack_file
+from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+from mmaction_mer.engine.strategies.stacking import stack_file
+from mmaction_mer.engine.strategies.stacking import trainer as group
+from mmaction_mer.engine.strategies.stacking.fold_stack import FoldStack
+from mmaction_mer.engine.strategies.stacking.trainer import Group
 from mmaction_mer.evaluation.predictions import read_predictions
 from mmaction_mer.models import GroupAdapter, MPTViT
+from mmaction_mer.utils.errors import MERRunError
 
 FOLDS = ('s1', 's2', 's3', 's4')
 # What else may be in a config and must not break the equality.
@@ -566,7 +569,7 @@ def test_a_full_disk_costs_what_was_not_yet_saved(
 def test_a_clip_that_broke_is_named_and_a_resume_goes_on(
     uneven_data, stack_config, tmp_path, monkeypatch
 ):
-    from mmaction_mer.datasets import MERDataError
+    from mmaction_mer.utils.errors import MERDataError
 
     root = tmp_path / 'data'
     shutil.copytree(uneven_data, root)
@@ -606,7 +609,7 @@ def test_half_precision_keeps_the_equality_to_its_rounding(
 
 
 def test_two_ranks_share_the_folds(tool, whole, stack_file, tmp_path, step_losses):
-    tools = Path(__file__).parents[3] / 'tools'
+    tools = ROOT / 'tools'
     done = tool(
         tools / 'dist_train.sh', stack_file, 2, '--work-dir', tmp_path / 'two',
         PORT='29641',

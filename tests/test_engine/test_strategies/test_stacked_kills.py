@@ -14,7 +14,7 @@ import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmaction_mer.engine import loso_runner
-from mmaction_mer.engine.stacking import Group
+from mmaction_mer.engine.strategies.stacking import Group
 from killing import killed
 
 ITERATIONS = 130

@@ -6,16 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from mmaction.registry import RUNNERS
+from paths import HELPERS, ROOT
 
-from mmaction_mer.engine import MERRunError
 from mmaction_mer.engine.strategies import worker as module
 from mmaction_mer.engine.strategies.worker import NotStarted, Worker, wait_for
+from mmaction_mer.utils.errors import MERRunError
 
-TRAIN = Path(__file__).parents[3] / 'tools' / 'train.py'
+TRAIN = ROOT / 'tools' / 'train.py'
 
 # What Python runs first of all in a process that is started. Those that train are known
 # by their command.
@@ -156,7 +156,7 @@ def test_a_program_without_threads_trains_and_ends(site, config_file, tmp_path, 
     done = tool(
         TRAIN, config_file, '--work-dir', tmp_path / 'run', '--strategy', 'parallel',
         '--folds', 's1', PYTHONPATH=os.pathsep.join([
-            site(NO_THREADS), str(TRAIN.parents[1]), str(Path(__file__).parents[1]),
+            site(NO_THREADS), str(TRAIN.parents[1]), str(HELPERS),
         ]),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

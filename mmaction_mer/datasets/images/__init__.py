@@ -1,0 +1,1 @@
+"""Frames on disk: names, folders, image files, bit depth."""

@@ -1,0 +1,1 @@
+"""From a release on disk to an annotation file with its frames."""

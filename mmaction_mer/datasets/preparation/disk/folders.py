@@ -1,0 +1,72 @@
+"""The frame files of a clip, and how they are numbered."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....utils.errors import MERDataError
+from ....utils.text import quote
+from ...images.frame_folder import is_file
+from ...images.frame_names import (
+    IMAGES,
+    OTHER_IMAGES,
+    FrameNameError,
+    by_number,
+    ending_of,
+)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frame files of a clip.
+
+    Attributes:
+        folder: Where they lie.
+        template: Their names with ``{}`` for the number.
+        files: File name by frame number, in the order of the numbers.
+        strangers: What else is named like an image, and is left alone.
+    """
+
+    folder: Path
+    template: str
+    files: dict[int, str]
+    strangers: tuple[str, ...] = ()
+
+
+def list_images(folder: Path) -> Frames:
+    """List the images of a folder by frame number, in natural order.
+
+    See :func:`~mmaction_mer.datasets.images.frame_names.by_number`.
+
+    Raises:
+        MERDataError: The folder cannot be read, or its names are not those of the
+            frames of one clip.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            held = {entry.name: is_file(entry) for entry in entries}
+    except OSError as error:
+        raise MERDataError(f'{folder}: cannot be read: {error.strerror}') from error
+    images = {
+        name: usable
+        for name, usable in sorted(held.items())
+        if ending_of(name) and not name.startswith('.')
+    }
+    if not images:
+        raise MERDataError(
+            f'{folder}: no picture there, it holds no image ({", ".join(IMAGES)}); '
+            f'name a folder that holds the frames of one clip'
+        )
+    # A pipe, a device or a link to nowhere is no frame.
+    others = [name for name, usable in images.items() if not usable]
+    if len(others) == len(images):
+        raise MERDataError(
+            f'{folder}: holds no image that can be read; {quote(others[0])} is a '
+            f'folder, a pipe, a device or a link to nowhere'
+        )
+    others += [name for name in sorted(held) if name.lower().endswith(OTHER_IMAGES)]
+    try:
+        named = by_number(name for name, usable in images.items() if usable)
+    except FrameNameError as error:
+        raise MERDataError(f'{folder}: {error}') from error
+    return Frames(folder, named.template, named.files, (*others, *named.others))

@@ -1,0 +1,1 @@
+"""Registered transforms: thin wrappers over the functions of ``motion``."""

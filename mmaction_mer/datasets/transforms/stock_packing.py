@@ -1,0 +1,52 @@
+"""mmaction's packer in front of what it would drop.
+
+``PackActionInputs`` packs ``imgs`` and leaves out every key that it was not told of, so
+that a recognizer would train on plain frames while its config says otherwise. Other
+packers of mmaction pack no frames.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from mmaction.datasets.transforms import PackActionInputs
+
+from ...utils.errors import MERDataError
+from .frame_rates import clip_of
+
+# What a transform writes beside its stream, and the stream's name.
+_STREAMS = {
+    'motion_geometry': ('motion', 'EulerianMagnification'),
+    'rank_geometry': ('rank_image', 'RankPooling'),
+}
+
+
+def refuse_dropped_streams(packer: PackActionInputs, results: Mapping) -> None:
+    """See that a packer packs every motion stream that the results hold.
+
+    Raises:
+        MERDataError: It does not; the message names the clip and the setting.
+    """
+    packed = {*(packer.collect_keys or ()), *packer.algorithm_keys}
+    for mark, (stream, name) in _STREAMS.items():
+        if mark in results and stream not in packed:
+            raise MERDataError(
+                f'clip {clip_of(results)}: PackActionInputs would drop {stream!r}, '
+                f'which {name} has computed, and pack the plain frames: give {name} '
+                f"output='imgs', its default, for a recognizer of frames; for an "
+                f'MPTRecognizer end the pipeline with PackMERInputs'
+            )
+
+
+def watch_packing() -> None:
+    """Let mmaction's packer refuse what it would drop; once, however often called."""
+    transform = PackActionInputs.transform
+    if hasattr(transform, '__wrapped__'):
+        return
+
+    @functools.wraps(transform)
+    def checked(self: PackActionInputs, results: dict) -> Any:
+        refuse_dropped_streams(self, results)
+        return transform(self, results)
+
+    PackActionInputs.transform = checked

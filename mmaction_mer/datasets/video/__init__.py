@@ -1,0 +1,1 @@
+"""Videos: index, frame rate, sampling and exact reading of frames."""

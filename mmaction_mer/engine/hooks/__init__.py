@@ -1,0 +1,1 @@
+"""Hooks: slim checkpoints, divergence, pre-training, visualization."""

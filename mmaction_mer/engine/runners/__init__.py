@@ -1,0 +1,1 @@
+"""LOSO runner, fold runner, plan of a run, seeding, results."""

@@ -1,0 +1,167 @@
+"""From the config of a protocol to the config of one of its folds."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from ...datasets.protocols import Fold, inner_split
+from ...utils.errors import MERRunError
+from ..work_dir.fold_folder import LAST, FoldFolder
+
+#: What a data set is given that shall hold everybody's clips, whatever its config says.
+EVERYBODY = dict(side='all', held_out=None, inner=())
+# mmengine's vis backend that writes to the work directory.
+LOCAL = 'LocalVisBackend'
+
+
+def mer_dataset(loader: dict[str, Any], where: str) -> dict[str, Any]:
+    """Find the data set with the annotation file, inside a RepeatDataset and the like.
+
+    Args:
+        loader: Config of a data loader.
+        where: Its name in the config, for the message.
+
+    Returns:
+        The part of ``loader`` itself, not a copy.
+
+    Raises:
+        MERRunError: There is none.
+    """
+    dataset = loader.get('dataset')
+    while isinstance(dataset, dict) and 'ann_file' not in dataset:
+        dataset = dataset.get('dataset')
+    if not isinstance(dataset, dict):
+        raise MERRunError(
+            f'{where}.dataset has no ann_file: LOSORunner needs a MERDataset there'
+        )
+    return dataset
+
+
+def annotation_path(dataset: dict[str, Any]) -> Path:
+    """Join a data set's annotation file with its root, as mmengine does.
+
+    >>> str(annotation_path(dict(ann_file='a.json', data_root='data')))
+    'data/a.json'
+    """
+    return Path(dataset.get('data_root') or '', dataset['ann_file'])
+
+
+def plan_seed(cfg: dict[str, Any]) -> int:
+    """Read the seed of a config; 0 where it names none.
+
+    >>> plan_seed(dict(randomness=dict(seed=None)))
+    0
+    """
+    return (cfg.get('randomness') or {}).get('seed') or 0
+
+
+def fold_config(
+    cfg: Config, fold: Fold, folder: FoldFolder, select: str, seed: int
+) -> Config:
+    """Build the config that trains and tests one fold, an ordinary mmengine one.
+
+    Args:
+        cfg: The config of the protocol; not changed.
+        fold: The fold.
+        folder: Where the fold works.
+        select: ``'last'``, ``'inner'`` or ``'test'``.
+        seed: Seed of the run.
+
+    Returns:
+        A config for :class:`FoldRunner`.
+    """
+    part = ConfigDict(copy.deepcopy(cfg._cfg_dict))
+    for key in ('runner_type', 'loso', 'val_dataloader', 'val_cfg', 'val_evaluator'):
+        part.pop(key, None)
+    inner = inner_split(fold.train, seed=seed) if select == 'inner' else ()
+    sides = dict(held_out=list(fold.held_out), inner=list(inner))
+    train = mer_dataset(part.train_dataloader, 'train_dataloader')
+    test = mer_dataset(part.test_dataloader, 'test_dataloader')
+    train.update(sides, side='train')
+    test.update(sides, side='test', test_mode=True)
+    for dataset in (train, test):
+        # Serializing saves memory where clips are millions, and costs half a second.
+        dataset.setdefault('serialize_data', False)
+    if select != 'last':
+        part.val_dataloader = copy.deepcopy(part.test_dataloader)
+        side = 'val' if select == 'inner' else 'test'
+        mer_dataset(part.val_dataloader, 'val_dataloader').update(side=side)
+        part.val_cfg = dict()
+        part.val_evaluator = dict(type='MERMetric', **metric_prefix(select))
+        if 'max_iters' in part.train_cfg:
+            # mmengine's own default, 1000, would mean no choice at all.
+            every = max(1, part.train_cfg.max_iters // 10)
+            part.train_cfg.setdefault('val_interval', every)
+    part.test_evaluator = evaluators(part.get('test_evaluator'), folder, select)
+    part.setdefault('test_cfg', dict())
+    part.default_hooks = fold_hooks(part.get('default_hooks') or {})
+    part.visualizer = local_visualizer(part.get('visualizer'))
+    randomness = part.get('randomness') or {}
+    part.randomness = dict(
+        seed=seed, deterministic=bool(randomness.get('deterministic'))
+    )
+    # A fold is one process, whatever started it.
+    part.update(launcher='none', resume=False, load_from=cfg.get('load_from'))
+    part.update(work_dir=str(folder.path), experiment_name=fold.name)
+    # Formatting the text takes mmengine half a second and more, each of the many
+    # times it is asked for; and the file named here is yet to be written.
+    return Config(
+        part,
+        cfg_text=' ',
+        filename=str(folder.path / 'config.py'),
+        format_python_code=False,
+    )
+
+
+def evaluators(
+    given: dict[str, Any] | Sequence[dict[str, Any]] | None,
+    folder: FoldFolder,
+    select: str,
+) -> list[dict[str, Any]]:
+    """Give the fold's evaluators a MERMetric that writes its predictions."""
+    listed = (
+        list(given) if isinstance(given, list | tuple) else [given] if given else []
+    )
+    metrics = [metric for metric in listed if metric.get('type') == 'MERMetric']
+    if not metrics:
+        metrics = [ConfigDict(type='MERMetric')]
+        listed += metrics
+    metrics[0].update(predictions_file=str(folder.predictions), **metric_prefix(select))
+    for metric in listed:
+        if metric.get('type') == 'DumpResults':
+            metric['out_file_path'] = str(folder.path / 'dump.pkl')
+    return listed
+
+
+def metric_prefix(select: str) -> dict[str, str]:
+    """Label the numbers in a fold's log that were selected on the test subject."""
+    return {'prefix': 'selected_on_the_test_subject'} if select == 'test' else {}
+
+
+def fold_hooks(hooks: dict[str, Any]) -> dict[str, Any]:
+    """Keep a config's default hooks, with the slim checkpoint as the only one."""
+    hooks = dict(hooks)
+    own = hooks.get('checkpoint')
+    if not own or own.get('type') != 'SlimCheckpointHook':
+        hooks['checkpoint'] = dict(type='SlimCheckpointHook')
+    hooks['checkpoint'] = {**hooks['checkpoint'], 'filename': LAST}
+    return hooks
+
+
+def local_visualizer(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Let a fold write its losses to its own folder; ``tracking.py`` does the rest."""
+    own = dict(vis_backends=[dict(type=LOCAL)])
+    return {'type': 'Visualizer', **(given or {}), **own}
+
+
+def testing_config(cfg: Config) -> Config:
+    """Strip a fold's config of everything that trains."""
+    for key in (
+        'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler',
+        'val_dataloader', 'val_cfg', 'val_evaluator', 'auto_scale_lr', 'load_from',
+    ):  # fmt: skip
+        cfg.pop(key, None)
+    return cfg

@@ -1,0 +1,177 @@
+"""One run of a protocol: one seed, one work directory, a job per fold."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ...datasets.protocols import Fold
+from ...evaluation.predictions import Key
+from ..work_dir.fold_check import read_fold
+from ..work_dir.fold_folder import FoldFolder
+from ..work_dir.run_clips import digest_of
+from .fold_config import fold_config
+from .plan import Plan
+
+
+@dataclass(frozen=True)
+class Run:
+    """All folds of a protocol under one seed.
+
+    Attributes:
+        cfg: The config; its ``work_dir`` and ``randomness.seed`` are this run's.
+        plan: The plan.
+        console: The least level of what its folds write to the console.
+    """
+
+    cfg: Config
+    plan: Plan
+    console: str = 'WARNING'
+
+    @property
+    def work_dir(self) -> Path:
+        """Where the run works."""
+        return Path(self.cfg.work_dir)
+
+    @property
+    def top(self) -> Path:
+        """Where all seeds of the run work, which is ``work_dir`` for one alone."""
+        return self.work_dir.parent if self.plan.many_seeds else self.work_dir
+
+    def folder(self, fold: Fold) -> FoldFolder:
+        """Return the folder of a fold."""
+        return FoldFolder(self.work_dir / 'folds' / fold.name)
+
+    def done(self) -> list[FoldFolder]:
+        """List the finished folds, in the protocol's order."""
+        folders = [self.folder(fold) for fold in self.plan.folds]
+        return [folder for folder in folders if folder.done()]
+
+    def missing(self) -> list[dict[str, Any]]:
+        """List the folds that were asked for or begun, and are not done.
+
+        Returns:
+            ``fold``, ``clips`` (number of its held-out clips), ``reason`` and, with
+            several seeds, ``seed`` of each, in the protocol's order.
+        """
+        wanted = {fold.name for fold in self.plan.wanted}
+        seed = {'seed': self.plan.seed} if self.plan.many_seeds else {}
+        return [
+            {
+                'fold': fold.name,
+                **seed,
+                'clips': sum(one in fold.held_out for one in self.plan.subjects),
+                'reason': folder.why_missing(),
+            }
+            for fold in self.plan.folds
+            if not (folder := self.folder(fold)).done()
+            and (fold.name in wanted or folder.state_file.is_file())
+        ]
+
+    def fold_config(self, fold: Fold) -> Config:
+        """Return the config that trains and tests one fold."""
+        return self._quiet(
+            fold_config(
+                self.cfg, fold, self.folder(fold), self.plan.select, self.plan.seed
+            )
+        )
+
+    def test_config(self, fold: Fold, target: FoldFolder, state: dict) -> Config:
+        """Return the config that scores a fold again into another folder.
+
+        Args:
+            fold: The fold.
+            target: Where it works.
+            state: What ``fold.json`` of the trained fold says.
+        """
+        cfg = fold_config(self.cfg, fold, target, state['selection'], state['seed'])
+        return self._quiet(cfg)
+
+    def details(self, fold: Fold) -> dict[str, Any]:
+        """Return what a fold's ``fold.json`` says besides its status."""
+        return {
+            'fold': fold.name,
+            'held_out': list(fold.held_out),
+            'fingerprint': self.plan.fingerprint,
+            'annotation': self.plan.annotation,
+            'seed': self.plan.seed,
+            'selection': self.plan.select,
+            'clips': digest_of(self.clips(fold.name)),
+            'load_from': self.cfg.get('load_from'),
+        }
+
+    def clips(self, name: str) -> dict[Key, int]:
+        """Return the label of each clip that a fold is tested on."""
+        fold = next(fold for fold in self.plan.folds if fold.name == name)
+        return self.plan.clips.of(fold.held_out)
+
+    def read(self, folder: FoldFolder) -> list[dict[str, Any]]:
+        """Read the predictions of a fold, if they are of its clips.
+
+        Raises:
+            MERDataError: They are not, or cannot be read.
+            MERRunError: Its ``fold.json`` cannot be read.
+        """
+        return read_fold(folder, self.clips(folder.name), len(self.plan.classes))
+
+    def _quiet(self, cfg: Config) -> Config:
+        cfg.console_level = self.console
+        return cfg
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fold of a run: what strategies are given to do."""
+
+    run: Run
+    fold: Fold
+
+    def __str__(self) -> str:
+        """Name the fold; with several seeds, the seed too."""
+        seed = f' (seed {self.run.plan.seed})' if self.run.plan.many_seeds else ''
+        return self.fold.name + seed
+
+    @property
+    def folder(self) -> FoldFolder:
+        """The folder of the fold."""
+        return self.run.folder(self.fold)
+
+    def config(self) -> Config:
+        """Return the config that trains and tests the fold."""
+        return self.run.fold_config(self.fold)
+
+    def details(self) -> dict[str, Any]:
+        """Return what ``fold.json`` says besides its status."""
+        return self.run.details(self.fold)
+
+
+def runs_by_seed(
+    cfg: Config, plan: Plan, seeds: Sequence[int] | None, console: str
+) -> list[Run]:
+    """Make the runs of a config: one, or one in ``seed<k>/`` for each of some seeds.
+
+    Each is what the same config with that ``randomness.seed`` alone would be.
+
+    Args:
+        cfg: The config of the protocol.
+        plan: Its plan.
+        seeds: The seeds; None for the one that the config has.
+        console: See :class:`Run`.
+    """
+    if seeds is None:
+        return [Run(cfg, plan, console)]
+    runs = []
+    for seed in seeds:
+        part = copy.deepcopy(cfg)
+        part.work_dir = str(Path(cfg.work_dir, f'seed{seed}'))
+        part.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
+        part.loso = {k: v for k, v in (cfg.get('loso') or {}).items() if k != 'seeds'}
+        randomness = {**plan.config['randomness'], 'seed': seed}
+        config = {**plan.config, 'randomness': randomness}
+        runs.append(
+            Run(part, replace(plan, seed=seed, config=config, many_seeds=True), console)
+        )
+    return runs

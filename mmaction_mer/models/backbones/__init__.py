@@ -1,0 +1,1 @@
+"""Backbones: the prompted ViT and MIACNet."""

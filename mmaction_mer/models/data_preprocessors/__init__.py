@@ -1,0 +1,1 @@
+"""Data preprocessors: augmentation and the motion front end on the device."""

@@ -1,0 +1,176 @@
+"""The motion front end on the device, augmentation, then normalisation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from ...datasets.transforms.motion import BandNotice
+from ...motion.front_end import front_end_matrices, motion_streams
+from ...motion.limits import ClipLimits
+from ...utils.errors import MERDataError
+from .augmentation import Augmentation, Geometry
+
+_EDGES = ('low', 'high')
+
+
+@MODELS.register_module()
+class MERDataPreprocessor(BaseDataPreprocessor):
+    """Turns clips into rank-pooled images and magnified motion, normalised.
+
+    Inputs come from :class:`PackMERInputs`: either ``clip (T, 3, H, W)`` uint8, of
+    which both streams are computed here in one batched product, or ``image`` and
+    ``motion`` that the pipeline has computed already.
+
+    Args:
+        mean: Mean of the ViT's images, RGB, in grey levels.
+        std: Deviation of the ViT's images, RGB, in grey levels.
+        motion_std: What magnified motion is divided by, in grey levels. Its mean is
+            left at zero: no motion is zero.
+        alpha: Gain of the magnification (MPT, Eq. 6).
+        low: Lower edge of the pass band in Hz.
+        high: Upper edge of the pass band in Hz.
+        order: Order of the Butterworth filter.
+        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
+        steady: Take the head's own motion out of both streams, see
+            :mod:`~mmaction_mer.motion.head_motion`; ``False`` is the paper's form.
+        keep_residual: Magnify the pyramid's low-pass residual too; ``False`` drops
+            it, as many programs for magnification do.
+        augmentation: Settings of an :class:`Augmentation` of both streams, such as
+            ``dict(flip=0.5)``: drawn in training, its crop in the middle otherwise.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (127.5, 127.5, 127.5),
+        std: Sequence[float] = (127.5, 127.5, 127.5),
+        motion_std: float = 127.5,
+        alpha: float = 20.0,
+        low: float = 0.4,
+        high: float = 4.0,
+        order: int = 1,
+        kind: str = 'zero-phase',
+        steady: bool = False,
+        keep_residual: bool = True,
+        augmentation: dict | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), False)
+        self.motion_std = motion_std
+        self.alpha = alpha
+        self.steady = steady
+        self.keep_residual = keep_residual
+        self.augmentation = Augmentation(**(augmentation or {}))
+        self.band = dict(low=low, high=high, order=order, kind=kind)
+        self._notice = BandNotice(low, high)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Return ``inputs=dict(image (B, 3, H, W), motion (B, T, 3, H, W))``."""
+        data = self.cast_data(data)
+        inputs, samples = data['inputs'], data.get('data_samples')
+        if 'clip' in inputs:
+            clips = _batch(inputs['clip'], samples)
+            matrices = self.matrices(clips.shape[1], samples or []).to(clips.device)
+            if len(clips) != len(matrices):
+                raise ValueError(
+                    f'{len(clips)} clips came with {len(matrices)} frame rates'
+                )
+            streams = self.streams(clips, matrices)
+        else:
+            image, motion = (
+                _batch(inputs[key], samples) for key in ('image', 'motion')
+            )
+            streams = torch.cat([motion / self.motion_std, image[:, None]], dim=1)
+        draw = self.augmentation.draw if training else self.augmentation.middle
+        inputs = self.inputs(streams, draw(len(streams)))
+        return dict(inputs=inputs, data_samples=samples)
+
+    @classmethod
+    def clip_limits(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """What a preprocessor of this config asks of clips, before any is built.
+
+        Args:
+            config: Its config.
+
+        Returns:
+            Fields of :class:`~mmaction_mer.motion.limits.ClipLimits`.
+        """
+        return {edge: config.get(edge, getattr(ClipLimits, edge)) for edge in _EDGES}
+
+    def matrices(self, length: int, samples: Sequence) -> Tensor:
+        """The front end of clips as matrices ``(B, T + 1, T)``, on the CPU.
+
+        Args:
+            length: Frames T.
+            samples: The clips' data samples, with their ``fps``.
+
+        Raises:
+            MERDataError: A sample has no frame rate, or one that holds no pass band.
+        """
+        rates = []
+        for sample in samples:
+            if 'fps' not in sample:
+                raise MERDataError(
+                    f'clip {sample.get("clip", "(unnamed)")}: no frame rate in the '
+                    'data sample, and the pass band is in Hz: keep fps in the '
+                    'meta_keys of PackMERInputs, and where the readers of the '
+                    'pipeline say none (of mmaction, DecordInit alone does), give '
+                    'PackMERInputs fps=..., the frames a second of the recording'
+                )
+            names = (
+                sample.get('dataset', 'this dataset'),
+                sample.get('clip', '(unnamed)'),
+            )
+            self._notice(sample.fps, *names)
+            rates.append(float(sample.fps))
+        return front_end_matrices(length, rates, **self.band)
+
+    def streams(self, clips: Tensor, matrices: Tensor) -> Tensor:
+        """Magnified motion and rank-pooled image, before any augmentation.
+
+        Args:
+            clips: Frames ``(B, T, 3, H, W)``, uint8.
+            matrices: From :meth:`matrices`, on the clips' device.
+
+        Returns:
+            ``(B, T + 1, 3, H, W)`` float32: T frames of motion over ``motion_std``,
+            then the image in grey levels.
+        """
+        # One gain for both, rather than another pass over the largest tensor.
+        gain = self.alpha / self.motion_std
+        # Half precision would round a face by as much as it moves.
+        with torch.autocast(clips.device.type, enabled=False):
+            return motion_streams(
+                clips, matrices, gain, self.steady, self.keep_residual
+            )
+
+    def inputs(self, streams: Tensor, geometry: Geometry) -> dict[str, Tensor]:
+        """Augment both streams and normalise the image.
+
+        Args:
+            streams: From :meth:`streams`.
+            geometry: Of the B clips, see :class:`Augmentation`.
+        """
+        streams = self.augmentation(streams, geometry)
+        image = (streams[:, -1] - self.mean) / self.std
+        return dict(image=image, motion=streams[:, :-1])
+
+
+def _batch(tensors: Tensor | Sequence[Tensor], samples: list | None) -> Tensor:
+    if isinstance(tensors, Tensor):
+        return tensors
+    names = [sample.get('clip', '(unnamed)') for sample in samples or []]
+    first = tuple(tensors[0].shape)
+    for index, tensor in enumerate(tensors):
+        if tuple(tensor.shape) != first:
+            pair = f'{names[0]} and {names[index]}: ' if names else ''
+            raise MERDataError(
+                f'{pair}clips of one batch differ in shape, {first} and '
+                f'{tuple(tensor.shape)}; add StandardizeLength and Resize to the '
+                'pipeline'
+            )
+    return torch.stack(list(tensors))

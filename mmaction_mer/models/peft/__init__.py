@@ -1,0 +1,1 @@
+"""Parameter-efficient tuning: motion prompts, adapters, LoRA, VPT."""

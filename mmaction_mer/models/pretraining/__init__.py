@@ -1,0 +1,1 @@
+"""Self-supervised pre-training on macro-expressions: MA2MI."""

@@ -1,0 +1,1 @@
+"""Recognizers: MPT and MIAC."""

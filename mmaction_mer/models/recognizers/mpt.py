@@ -1,0 +1,145 @@
+"""MPT as an mmaction recognizer."""
+
+import numpy as np
+import torch
+from mmaction.registry import MODELS
+from torch import Tensor
+from torch.nn import functional
+
+from ..utils.explain import (
+    above_others,
+    attention_rollout,
+    grad_cam,
+    integrated_gradients,
+    over_image,
+    traced,
+)
+from .base import MERRecognizer
+
+
+@MODELS.register_module()
+class MPTRecognizer(MERRecognizer):
+    """Micro-expression recognition by motion prompt tuning (MPT).
+
+    Args:
+        backbone: Config of an :class:`MPTViT`.
+        cls_head: Config of a head over the class token, e.g. mmaction's
+            ``TimeSformerHead`` (a linear layer; MPT, Eq. 17).
+        data_preprocessor: Config of a :class:`MERDataPreprocessor`.
+        kwargs: As in mmaction's ``BaseRecognizer``.
+    """
+
+    default_preprocessor = 'MERDataPreprocessor'
+
+    def features(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Class token ``(B, D)``.
+
+        Args:
+            inputs: ``image (B, 3, H, W)`` and ``motion (B, T, 3, H, W)``.
+        """
+        return self.backbone(inputs['image'], inputs.get('motion'))
+
+    def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
+        """Inputs of one clip of ``length`` frames, for counting and timing."""
+        device = next(self.parameters()).device
+        image = torch.zeros(1, 3, image_size, image_size, device=device)
+        return dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))
+
+    @torch.no_grad()
+    def explain(self, data: dict) -> dict[str, np.ndarray | None] | None:
+        """What the model is shown of the first clip of a batch, for figures.
+
+        Args:
+            data: A collated batch of :class:`PackMERInputs`.
+
+        Returns:
+            ``frames (T, H, W, 3)`` uint8, ``rank_image (H, W, 3)`` in grey levels,
+            ``motion (T, H, W, 3)`` in grey levels times alpha and ``gaussians (K, T)``
+            or ``None`` without motion prompts. ``None`` where the pipeline itself
+            computed the streams and no frames are left to show.
+        """
+        clips = data['inputs'].get('clip')
+        if clips is None:
+            return None
+        pre = self.data_preprocessor
+        frames = pre.augmentation(clips[0][None], pre.augmentation.middle(1))[0]
+        inputs = pre(data)['inputs']
+        image = inputs['image'][0] * pre.std + pre.mean
+        motion = inputs['motion'][:1]
+        prompt = self.backbone.prompt
+        weights = None
+        if hasattr(prompt, 'gaussians'):  # prompts of others may have none
+            weights = (
+                prompt.gaussians(prompt.frame_features(motion))[2][0].cpu().numpy()
+            )
+        return dict(
+            frames=frames.permute(0, 2, 3, 1).cpu().numpy(),
+            rank_image=image.permute(1, 2, 0).cpu().numpy(),
+            motion=(motion[0] * pre.motion_std).permute(0, 2, 3, 1).cpu().numpy(),
+            gaussians=weights,
+        )
+
+    def locate(self, data: dict, target: Tensor | None = None) -> dict[str, Tensor]:
+        """Where the class token looks, and what in the clip speaks for a class.
+
+        Grad-CAM is of the tokens that enter the last layer: of what leaves it the head
+        reads the class token alone. On SynthME it points at the movement in one clip
+        of four, from whatever layer it is taken. The patches' integrated gradients do
+        so in every second clip, with strangers to all folds too, and what they add up
+        to is known; so these are the evidence. ``docs/figures.md`` has the numbers.
+
+        Args:
+            data: A collated batch of :class:`PackMERInputs`.
+            target: Classes ``(B,)`` to find evidence for; those predicted if ``None``.
+
+        Returns:
+            ``frames (B, T, 3, H, W)`` in grey levels, after the crop, as the model
+            sees them; the rank-pooled images, T = 1, where the pipeline itself
+            computed the streams. ``(B, H, W)``, 0 and up, on the grid of the patches:
+            ``heat``, attention roll-out from the class token; ``evidence``, what both
+            streams of a patch add to the target's logit above the others' mean, from
+            a clip without motion on; ``grad_cam`` of the target's logit.
+        """
+        net, pre = self.backbone, self.data_preprocessor
+        # Whoever calls this may have switched gradients off.
+        with torch.inference_mode(False), torch.enable_grad():
+            inputs = pre(data)['inputs']
+            layer = len(net.vit.layers) - 1
+            with traced(net.vit, layer) as trace:
+                logits = self.cls_head(self.features(inputs))
+            target = logits.argmax(1) if target is None else target.to(logits.device)
+            chosen = logits.gather(1, target[:, None]).sum()
+            (gradient,) = torch.autograd.grad(chosen, trace.tokens[layer])
+            added = integrated_gradients(
+                lambda given: above_others(self.cls_head(self.features(given)), target),
+                inputs,
+                _without_motion(inputs),
+            )
+        grid, image = trace.grid[0], inputs['image']
+        patches = slice(1, 1 + grid[0] * grid[1])
+        evidence = added['image'].sum(1) + added['motion'].sum((1, 2))
+        maps = dict(
+            heat=attention_rollout(trace.attention)[:, 0, patches],
+            evidence=functional.adaptive_avg_pool2d(evidence, grid).clamp(min=0),
+            grad_cam=grad_cam(
+                trace.tokens[layer].detach()[:, patches], gradient[:, patches]
+            ),
+        )
+        size = tuple(image.shape[-2:])
+        laid = {name: over_image(one, grid, size) for name, one in maps.items()}
+        return dict(frames=self._shown(data, image.detach()), **laid)
+
+    def _shown(self, data: dict, image: Tensor) -> Tensor:
+        """Frames of the clips after the middle crop, or their rank-pooled images."""
+        pre, clips = self.data_preprocessor, data['inputs'].get('clip')
+        if clips is None:
+            return (image * pre.std + pre.mean)[:, None]
+        clips = torch.stack(list(clips)).to(image.device)
+        return pre.augmentation(clips, pre.augmentation.middle(len(clips))).float()
+
+
+def _without_motion(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same without motion: no place of the image stands out, as most do not."""
+    image, motion = inputs['image'], inputs['motion']
+    usual = image.flatten(2).median(-1).values[..., None, None]
+    return dict(image=usual.expand_as(image), motion=torch.zeros_like(motion))

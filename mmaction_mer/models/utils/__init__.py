@@ -1,0 +1,1 @@
+"""Slim checkpoints, pre-trained weights, complexity and explanations."""

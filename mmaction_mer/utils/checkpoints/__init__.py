@@ -1,0 +1,1 @@
+"""Reading of checkpoint files that may be hostile or damaged."""

@@ -1,0 +1,1 @@
+"""Repairs of the host stack (mmaction2, mmengine, torch)."""

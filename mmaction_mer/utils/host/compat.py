@@ -1,0 +1,219 @@
+"""Repairs of the host stack, each only where its defect exists.
+
+:func:`apply` runs once when :mod:`mmaction_mer` is imported; running it again changes
+nothing. A repair goes away with the version that brought its defect.
+"""
+
+import atexit
+import functools
+import importlib.util
+import io
+import pickle
+import pkgutil
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+import mmengine.dist.utils as mmengine_dist
+import torch
+import torch._weights_only_unpickler as torch_unpickler
+from mmengine.device import is_mlu_available, is_musa_available, is_npu_available
+from mmengine.logging import HistoryBuffer
+from mmengine.model import MMDistributedDataParallel
+
+from ..checkpoints.safe_globals import checkpoint_globals
+from . import config_repairs
+
+
+def apply() -> None:
+    """Make every repair that this installation needs."""
+    provide_drn()
+    allow_checkpoint_globals()
+    start_without_gpu()
+    wrap_without_gpu()
+    provide_find_loader()
+    config_repairs.apply()
+    hush_lite()
+
+
+# mmaction2 issue 2714: the wheel and the sdist of 1.2.0 lack a package that
+# mmaction.models imports, so that nothing of mmaction.models can be imported.
+
+
+def provide_drn() -> None:
+    """Put a placeholder where mmaction's wheel forgot ``localizers/drn``."""
+    name = 'mmaction.models.localizers.drn'
+    host = importlib.util.find_spec('mmaction')
+    assert host is not None and host.submodule_search_locations
+    folder = Path(host.submodule_search_locations[0], 'models', 'localizers', 'drn')
+    if folder.is_dir() or name in sys.modules:
+        return
+    package, module = ModuleType(name), ModuleType(f'{name}.drn')
+    package.__spec__ = ModuleSpec(name, None, is_package=True)
+    module.__spec__ = ModuleSpec(f'{name}.drn', None)
+    package.__path__ = []
+    module.DRN = _register_missing_drn()  # type: ignore[attr-defined]
+    package.drn = module  # type: ignore[attr-defined]
+    sys.modules[name], sys.modules[f'{name}.drn'] = package, module
+
+
+def _register_missing_drn() -> type:
+    # Imported here, since the registry is mmaction's and compat's head is mmengine's.
+    from mmaction.registry import MODELS
+
+    class DRN(torch.nn.Module):
+        """Stands for the localizer that this mmaction2 was packed without."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> NoReturn:
+            raise NotImplementedError(
+                'DRN is not part of the installed mmaction2: its wheel was packed '
+                'without mmaction/models/localizers/drn (mmaction2 issue 2714). '
+                'To use DRN, install mmaction2 from its source repository.'
+            )
+
+    MODELS.register_module(module=DRN)
+    return DRN
+
+
+# mmengine issue 1655: torch >= 2.6 reads weights alone by default, and refuses the
+# training log that mmengine 0.10.7 puts into each of its checkpoints.
+
+
+def allow_checkpoint_globals() -> None:
+    """Let ``torch.load(weights_only=True)`` read what mmengine writes, no more."""
+    buffer = io.BytesIO()
+    torch.save(HistoryBuffer([1.0], [1]), buffer)
+    buffer.seek(0)
+    # What a user has allowed before reads this history, and no other checkpoint.
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        torch.load(buffer, weights_only=True)
+    except pickle.UnpicklingError:
+        torch.serialization.add_safe_globals(checkpoint_globals())
+        find_stand_ins_first()
+    finally:
+        torch.serialization.add_safe_globals(before)
+
+
+def find_stand_ins_first() -> None:
+    """Let torch find our stand-in where a user has allowed the same name.
+
+    Torch keeps what is allowed in a set, and of two entries under one name finds
+    either, from one start to the next. Each stand-in does what the user has allowed,
+    and numbers without it; the user's own entry alone would refuse them.
+    """
+    find = getattr(torch_unpickler, '_get_user_allowed_globals', None)
+    if find is None or hasattr(find, '__wrapped__'):
+        return
+    ours = {one for one in checkpoint_globals() if isinstance(one, tuple)}
+
+    @functools.wraps(find)
+    def find_ours_first() -> dict[Any, Any]:
+        found: dict[Any, Any] = find()
+        # A user may have cleared the list.
+        for stand_in, name in ours.intersection(torch.serialization.get_safe_globals()):
+            if found[name] is not stand_in:
+                # What was found still counts as allowed, under no name of a file.
+                found[(name,)] = found[name]
+                found[name] = stand_in
+        return found
+
+    torch_unpickler._get_user_allowed_globals = find_ours_first
+
+
+# mmengine 0.10.7, mmengine/dist/utils.py: every launcher calls torch.cuda.set_device,
+# whatever the backend, and nccl is the default where it cannot work.
+#
+# pytorch issue 190489: gloo's threads need the interpreter to give back the tensors of
+# the last exchange, and abort the process if it is already closing (about one run in
+# six on two cores; torchrun then kills the other ranks, which may still be writing).
+# Sleeping at exit lets them through. Closing the group is no cure, since a wrapped
+# model still holds it, and may wait for a rank that has died.
+
+GLOO_EXIT_SECONDS = 0.5
+
+
+def start_without_gpu() -> None:
+    """Let a distributed launch open a gloo group where there is no accelerator.
+
+    The three starters are looked up in their module at each call, so that every
+    imported name of ``init_dist`` is repaired at once.
+    """
+    for name in ('_init_dist_pytorch', '_init_dist_mpi', '_init_dist_slurm'):
+        starter = getattr(mmengine_dist, name)
+        if not hasattr(starter, '__wrapped__'):
+            setattr(mmengine_dist, name, _starter_without_gpu(starter))
+
+
+def _starter_without_gpu(starter: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(starter)
+    def start(backend: str, *args: Any, **kwargs: Any) -> None:
+        if has_accelerator():
+            return starter(backend, *args, **kwargs)
+        set_device = torch.cuda.set_device
+        torch.cuda.set_device = lambda device: None
+        try:
+            starter('gloo' if backend == 'nccl' else backend, *args, **kwargs)
+        finally:
+            torch.cuda.set_device = set_device
+        atexit.register(time.sleep, GLOO_EXIT_SECONDS)
+
+    return start
+
+
+def has_accelerator() -> bool:
+    """Whether there is a device for which mmengine has a start of its own."""
+    return (
+        torch.cuda.is_available()
+        or is_npu_available()
+        or is_mlu_available()
+        or is_musa_available()
+    )
+
+
+# mmengine 0.10.7, Runner.wrap_model: device_ids is always given, which torch refuses
+# for a model on the CPU.
+
+
+def wrap_without_gpu() -> None:
+    """Let mmengine wrap a model that lives on the CPU for distributed training."""
+    construct = MMDistributedDataParallel.__init__
+    if hasattr(construct, '__wrapped__'):
+        return
+
+    @functools.wraps(construct)
+    def __init__(self, module, *args, **kwargs):
+        if all(p.device.type == 'cpu' for p in module.parameters()):
+            kwargs['device_ids'] = None
+        construct(self, module, *args, **kwargs)
+
+    MMDistributedDataParallel.__init__ = __init__
+
+
+# mmengine 0.10.7, mmengine/utils/dl_utils/misc.py: each runner asks pkgutil whether the
+# full mmcv is there, by a function that Python 3.14 removed.
+
+
+def provide_find_loader() -> None:
+    """Give ``pkgutil`` back the ``find_loader`` that mmengine asks."""
+    if not hasattr(pkgutil, 'find_loader'):
+        pkgutil.find_loader = _find_loader
+
+
+def _find_loader(fullname: str) -> Any:
+    spec = importlib.util.find_spec(fullname)
+    return None if spec is None else spec.loader
+
+
+# mmcv-lite 2.1.0 warns at each start that it lacks an operator which nothing here uses.
+
+
+def hush_lite() -> None:
+    """Drop mmcv-lite's advice to install mmcv instead, and no other warning."""
+    warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention')

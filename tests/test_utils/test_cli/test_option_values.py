@@ -1,0 +1,149 @@
+"""Values of --cfg-options: what was typed is what the config gets.
+
+The kind: a text with blanks, commas in quotes, brackets, backslashes or letters of any
+language that arrives as another text, of a folder that is another or not there.
+"""
+
+import argparse
+import math
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from load_tool import load_tool
+from mmengine.config import Config, DictAction
+
+from mmaction_mer.utils.cli.command_line import CfgOptions, merge_options
+from mmaction_mer.utils.cli.option_values import parse_value
+
+
+@pytest.mark.parametrize(
+    'typed, value',
+    [
+        ('/x/moved data', '/x/moved data'),
+        ('"/x/moved data"', '/x/moved data'),
+        ("'/x/a, b'", '/x/a, b'),
+        (r'C:\My data\new (2)', r'C:\My data\new (2)'),
+        ('/x/a(b,c)d', '/x/a(b,c)d'),
+        ('/x/[old]/(1)', '/x/[old]/(1)'),
+        ('(old) and (new)', '(old) and (new)'),
+        ("/x/O'Brien's data", "/x/O'Brien's data"),
+        ('/x/Gesichter für Übung 微表情', '/x/Gesichter für Übung 微表情'),
+        ('a=b c', 'a=b c'),
+        ('[/x/a b, /x/c  d]', ['/x/a b', '/x/c  d']),
+        ("'a, b','c'", ['a, b', 'c']),
+        ("['a, b', (1, 'c d'), \"e, f\"]", ['a, b', (1, 'c d'), 'e, f']),
+        ('a b,c d', ['a b', 'c d']),
+        ('"[1, 2]"', [1, 2]),
+        ("'(1, 2)'", (1, 2)),
+        ('006', '006'),
+        ('[006,012]', ['006', '012']),
+        # Clips, of which Python would read the numbers 612 and 1002.
+        ('006_1_2', '006_1_2'),
+        ('[10_02,11]', ['10_02', 11]),
+        ('0', 0),
+        ('-0.5', -0.5),
+        ('  3 ', 3),
+        ('', ''),
+        ("''", ''),
+    ],
+)
+def test_what_is_typed_is_what_arrives(typed, value):
+    found = parse_value(typed)
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    'typed',
+    ['3', '-1', '1e-3', 'True', 'false', 'None', 'none', 'inf', 'a', 'a,b', '1,2,3',
+     '[a,b]', '(1,2)', '[(a,b),(c,d)]', '[[1,2],[3]]', '[]', '()', 'a,', '[a,]', ',',
+     '"a"', "'3'", '"[a,b]"', 'model.pth', '/x/y-z_1.0', '1_000', '[True,None,x]',
+     '((1,2),)', 'dict(a=1)', '{a:1}'],
+)  # fmt: skip
+def test_all_else_means_what_it_means_to_mmengine(typed):
+    expected = DictAction._parse_iterable(typed)
+    found = parse_value(typed)
+    assert repr(found) == repr(expected)
+
+
+plain = st.text('abz./_-19', max_size=6).filter(
+    # Names of subjects and clips are no numbers for us, see above.
+    lambda text: not text.lstrip('+-').startswith('0') and not re.search(r'\d_\d', text)
+)
+values = st.recursive(
+    plain | st.integers(-99, 99) | st.booleans() | st.none(),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3)
+        | st.lists(inner, min_size=1, max_size=3).map(tuple)
+    ),
+    max_leaves=6,
+)
+
+
+def written(value):
+    if isinstance(value, list | tuple):
+        inside = ','.join(map(written, value))
+        return f'[{inside}]' if isinstance(value, list) else f'({inside})'
+    return str(value)
+
+
+@given(values)
+@settings(max_examples=200, deadline=None)
+@example([['']])
+def test_without_blanks_it_is_mmengines_own(value):
+    text = written(value)
+    assert repr(parse_value(text)) == repr(DictAction._parse_iterable(text))
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_value_or_one_sentence(text):
+    try:
+        found = parse_value(text)
+    except ValueError as error:
+        assert 'brackets do not match' in str(error) and ',' in text
+        return
+    if not set(',()[]\'"') & set(text) and isinstance(found, str):
+        assert found == text.strip()
+    if '"' not in text and text.strip() and text == text.strip():
+        quoted = parse_value(f'"{text}"')
+        if not text.startswith(('[', '(')) and isinstance(quoted, str):
+            assert quoted == text
+
+
+def parsed(*arguments):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
+    return parser.parse_args(arguments).cfg_options
+
+
+def test_pairs_of_several_options(capsys):
+    found = parsed('--cfg-options', 'a.b=/x/y z', 'c=1', '--cfg-options', 'c=2')
+    assert found == {'a.b': '/x/y z', 'c': 2}
+    cfg = Config(dict(a=dict(b='')))
+    merge_options(cfg, found)
+    assert cfg.a.b == '/x/y z'
+    assert math.isnan(parsed('--cfg-options', 'a=nan')['a'])
+    for wrong in ('a', '=1', 'a=(1,2', 'a=x(1, b'):
+        with pytest.raises(SystemExit):
+            parsed('--cfg-options', wrong)
+    assert '--cfg-options a: the brackets do not match in x(1, b' in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize('folder', ['moved data', 'a, b', 'alt (2)', "d'été"])
+def test_a_run_reads_the_folder_that_was_typed(
+    folder, config_file, toy_data, tmp_path, nothing_drawn
+):
+    """The folder without its blanks is another data set, which must not be read."""
+    (tmp_path / folder).symlink_to(toy_data)
+    option = f'train_dataloader.dataset.data_root={tmp_path / folder}'
+    if ',' in folder:
+        option = option.replace('=', "='") + "'"
+    tool = load_tool('train.py')
+    arguments = [str(config_file), '--cfg-options', option, 'train_cfg.max_iters=1']
+    cfg = tool.build_config(tool.parse_args(arguments))
+    assert cfg.train_dataloader.dataset.data_root == str(tmp_path / folder)
+    assert cfg.train_cfg.max_iters == 1
