@@ -125,23 +125,26 @@ class ClipRecord:
     fields: dict[str, Any]
 
     @classmethod
-    def load(cls, folder: str | Path, key: str) -> 'ClipRecord':
+    def load(cls, folder: Path, key: str) -> 'ClipRecord':
         """Read and check the record of a clip; its frames have to be there.
 
         Raises:
-            MERDataError: A file is missing or damaged.
+            MERDataError: A file is missing or damaged, or a link leads out of the
+                data root.
         """
-        path = frames = Path(folder, f'{key}.json')
+        path, frames = folder / f'{key}.json', folder / f'{key}.npy'
+        check_link(path, folder.parent)
+        check_link(frames, folder.parent)
         try:
             record = cls(**read_json(path, _MAX_RECORD))
             _ = record.facts.items()
             size = math.prod(record.shape)
-            frames = path.with_suffix('.npy')
-            header = os.stat(frames).st_size - size
+            path = frames
+            header = os.stat(path).st_size - size
             if size > _MAX_FRAMES or not 0 < header <= _MAX_HEADER:
                 raise ValueError(f'has the wrong size for frames of {record.shape}')
         except DAMAGED as error:
-            raise damaged(frames, error) from error
+            raise damaged(path, error) from error
         return record
 
     def save(self, folder: Path, key: str) -> None:
@@ -182,9 +185,24 @@ class ClipRecord:
 def damaged(path: Path, error: BaseException) -> MERDataError:
     """Return the error for a file of a store that cannot be used."""
     reason = getattr(error, 'strerror', None) or f'{type(error).__name__}: {error}'
-    reason = reason.removeprefix('ValueError: ')
     if isinstance(error, FileNotFoundError):
         reason += ' (if the store was built again while it was in use, start again)'
     return MERDataError(
-        f'{path}: this file of a clip store cannot be used: {reason[:MAX_TEXT]}: {HINT}'
+        f'this file of a clip store cannot be used: {reason[:MAX_TEXT]}',
+        path=path,
+        hint=HINT,
     )
+
+
+def check_link(path: Path, root: Path) -> None:
+    """Check that no link in ``path`` leads out of ``root``.
+
+    Raises:
+        MERDataError: One does.
+    """
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        raise MERDataError(
+            f'a link leads out of {root}',
+            path=path,
+            hint=f'put the store there, or make {root} itself the link',
+        )

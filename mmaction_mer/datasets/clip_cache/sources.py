@@ -81,7 +81,7 @@ def source_state(files: Sequence[str]) -> str:
         states = [(os.path.basename(file), os.stat(file)) for file in files]
     except OSError as error:
         raise MERDataError(
-            f'{error.filename}: {error.strerror}; restore the file'
+            error.strerror, path=error.filename, hint='restore the file'
         ) from error
     return digest([(name, one.st_size, one.st_mtime_ns) for name, one in states])
 
@@ -100,7 +100,9 @@ def source_content(files: Sequence[str]) -> str:
                 content: Any = opened
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:
-            raise MERDataError(f'{file}: {error.strerror}; restore the file') from error
+            raise MERDataError(
+                error.strerror, path=file, hint='restore the file'
+            ) from error
         parts.append((os.path.basename(file), found))
     return digest(parts)
 

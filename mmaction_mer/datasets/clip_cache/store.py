@@ -14,7 +14,14 @@ from ...utils.errors import MERDataError, raise_problems
 from ...utils.json_files import read_json
 from ...utils.text import quote
 from ..annotation import clip_name
-from .record import DAMAGED, HINT, ClipRecord, damaged, parse_fields
+from .record import (
+    DAMAGED,
+    HINT,
+    ClipRecord,
+    check_link,
+    damaged,
+    parse_fields,
+)
 from .sources import clip_facts, source_content, source_files, source_state
 
 # Increase it when the files change, or the same transforms give other pixels.
@@ -100,7 +107,8 @@ class ClipStore:
             try:
                 moved += self._check_clip(row, root, listings)
             except MERDataError as error:
-                problems.append(f'clip {clip_name(row)}: {error}')
+                name, text = clip_name(row), str(error)
+                problems.append(text if name in text else f'clip {name}: {text}')
         raise_problems(self.folder, f'this clip store is stale ({HINT})', problems)
         if moved:
             print_log(
@@ -117,36 +125,37 @@ class ClipStore:
         """Check one clip, and return whether only the times of its files differ."""
         name = clip_name(row)
         if name not in self.keys:
-            raise MERDataError('is not in the store')
+            raise MERDataError('is not in the store', clip=name)
         for field in _TIED_TO_FRAMES:
             if field in row:
                 raise MERDataError(
-                    f"field '{field}': has to change together with the frames, but a "
-                    f'store holds only the frames'
+                    'has to change together with the frames, but a store holds only '
+                    'the frames',
+                    clip=name,
+                    field=field,
                 )
         record, facts = self._record(name), clip_facts(row, root)
         for field in {**facts, **record.facts}:
             now, before = facts.get(field), record.facts.get(field)
             if now != before:
                 raise MERDataError(
-                    f"field '{field}': is {quote(now)}, but was {quote(before)} when "
-                    f'the store was built'
+                    f'is {quote(now)}, but the store was built with {quote(before)}',
+                    clip=name,
+                    field=field,
                 )
         if (root, name) in self._checked:
             return False
         files = source_files(row, listings)
         moved = record.state != source_state(files)
         if moved and record.content != source_content(files):
-            raise MERDataError('source files were added, removed or changed')
+            raise MERDataError('source files were added, removed or changed', clip=name)
         self._checked.add((root, name))
         return moved
 
     def _record(self, name: str) -> ClipRecord:
         if name not in self._records:
-            key, folder = self.keys[name], Path(self.folder)
-            for suffix in ('json', 'npy'):
-                check_link(folder / f'{key}.{suffix}', folder.parent)
-            self._records[name] = ClipRecord.load(folder, key)
+            folder = Path(self.folder)
+            self._records[name] = ClipRecord.load(folder, self.keys[name])
         return self._records[name]
 
 
@@ -175,16 +184,3 @@ def find_store(data_root: str | Path) -> ClipStore | None:
 @functools.lru_cache(maxsize=16)
 def _open(folder: Path, _state: tuple[int, ...]) -> ClipStore:
     return ClipStore(folder)
-
-
-def check_link(path: Path, root: Path) -> None:
-    """Check that no link in ``path`` leads out of ``root``.
-
-    Raises:
-        MERDataError: One does.
-    """
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        raise MERDataError(
-            f'{path}: a link leads out of {root}: put the store there, or make {root} '
-            f'itself the link'
-        )

@@ -21,9 +21,9 @@ from ...utils.text import quote
 from ..annotation import clip_name
 from ..clips import locate
 from .deterministic import deterministic_prefix
-from .record import DAMAGED, ClipRecord, parse_fields
+from .record import DAMAGED, ClipRecord, check_link, parse_fields
 from .sources import clip_facts, digest, source_content, source_files, source_state
-from .store import FORMAT, INDEX, KEY, check_link
+from .store import FORMAT, INDEX, KEY
 
 # The deterministic beginning of configs/_base_/datasets/mer_224.py.
 STANDARD = (
@@ -70,8 +70,9 @@ def write_store(
     pipeline = deterministic_prefix(transforms)
     if not pipeline or len(pipeline) < len(transforms):
         raise MERDataError(
-            f'{folder}: a clip store needs deterministic transforms, but its pipeline '
-            f'is empty, or may draw random numbers after {pipeline}'
+            f'a clip store needs deterministic transforms, but its pipeline is empty, '
+            f'or may draw random numbers after {pipeline}',
+            path=folder,
         )
     builder = ClipBuilder(folder, transforms, pipeline, os.path.abspath(root))
     clips = _unique_clips(rows, builder.root)
@@ -79,14 +80,18 @@ def write_store(
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder, folder=True) as lock:
             if not lock.take():
-                raise MERDataError(f'{folder}: another process is writing this store')
+                raise MERDataError(
+                    'another process is writing this store',
+                    path=folder,
+                    hint='wait for it',
+                )
             keys = _build(builder, clips, workers or cores(), progress)
             index = {'format': FORMAT, 'pipeline': pipeline, 'clips': keys}
             write_json(folder / INDEX, index)
             _remove_unused(folder, {*keys.values()})
     except OSError as error:
         raise MERDataError(
-            f'{folder}: cannot be written: {error}; finished clips are kept'
+            f'cannot be written: {error}; finished clips are kept', path=folder
         ) from error
     return folder
 
@@ -177,7 +182,9 @@ def build_clip(
         if len(frames) != shape[0] or kinds != {(shape[1:], 'uint8')}:
             raise ValueError(f'its {len(frames)} frames are {kinds}, not {shape} uint8')
     except DAMAGED as error:
-        raise MERDataError(f'cannot be kept in a clip store: {error}') from error
+        raise MERDataError(
+            f'cannot be kept in a clip store: {error}', clip=clip_name(row)
+        ) from error
     return np.stack(frames), fields
 
 
@@ -193,11 +200,13 @@ def _unique_clips(
             one, other = known.get(field), facts.get(field)
             if one != other:
                 raise MERDataError(
-                    f"clip {name}, field '{field}': is {quote(one)} in one row, "
-                    f'{quote(other)} in another: correct one of them'
+                    f'is {quote(one)} in one row, but {quote(other)} in another',
+                    clip=name,
+                    field=field,
+                    hint='correct one of them',
                 )
     if not clips:
-        raise MERDataError(f'{root}: there are no clips to store')
+        raise MERDataError('there are no clips to store', path=root)
     return dict(sorted(clips.items()))
 
 
