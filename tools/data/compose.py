@@ -24,7 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--out', type=Path, required=True, help='folder to make')
     add('--labels', default='3class', help='which of their annotations (3class)')
     add('--strict', action='store_true', help='fail where MEGC 2019 counts otherwise')
-    add('--store', action='store_true', help='also write a store of whole clips')
+    add('--store', action='store_true', help='also write a clip store')
     add('--workers', type=int, help='processes that write it (one per core)')
     return parser.parse_args(argv)
 

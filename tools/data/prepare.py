@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--face-model', type=Path, help='YuNet model file (found where installed)')
     add('--fps', type=float, help='frame rate in Hz, where the release has none')
     add('--config', help='config whose limits of length hold for clips (those of MPT)')
-    add('--store', action='store_true', help='also write a store of whole clips')
+    add('--store', action='store_true', help='also write a clip store')
     add('--strict', action='store_true', help='fail where counts differ')
     add('--max-skipped', type=int, help='so many rows may be left out (half of them)')
     add('--workers', type=int, default=cores(), help='processes (one per core)')
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def stale_store(out: Path, rows: list[dict]) -> str:
-    """Say it if a store of an earlier run no longer fits."""
+    """Return a note if the clip store of an earlier run is stale."""
     store = find_store(out)
     if store is None:
         return ''
@@ -93,7 +93,7 @@ def stale_store(out: Path, rows: list[dict]) -> str:
     try:
         store.check([locate(row, frames) for row in rows], frames)
     except MERDataError:
-        return f'the store in {out} is stale now: --store makes it again'
+        return f'the clip store in {out} is stale now: build it again with --store'
     return ''
 
 

@@ -162,7 +162,7 @@ class ClipRecord:
         fields = parse_fields(self.fields)
         return fields['clip_len'], *fields['img_shape'], 3
 
-    def read_frames(self, folder: str | Path, key: str) -> np.ndarray:
+    def read_frames(self, folder: Path, key: str) -> np.ndarray:
         """Read the frames, (T, H, W, 3) uint8.
 
         They are not memory-mapped: if the file was cut short in the meantime, an
@@ -171,7 +171,7 @@ class ClipRecord:
         Raises:
             MERDataError: The file is missing, damaged or holds something else.
         """
-        path = Path(folder, f'{key}.npy')
+        path = folder / f'{key}.npy'
         try:
             with open_regular(path) as file:
                 frames = np.lib.format.read_array(file, allow_pickle=False)

@@ -14,14 +14,7 @@ from ...utils.errors import MERDataError, raise_problems
 from ...utils.json_files import read_json
 from ...utils.text import quote
 from ..annotation import clip_name
-from .record import (
-    DAMAGED,
-    HINT,
-    ClipRecord,
-    check_link,
-    damaged,
-    parse_fields,
-)
+from .record import DAMAGED, HINT, ClipRecord, check_link, damaged, parse_fields
 from .sources import clip_facts, source_content, source_files, source_state
 
 # Increase it when the files change, or the same transforms give other pixels.
@@ -54,8 +47,8 @@ class ClipStore:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = str(folder)
-        path = Path(folder, INDEX)
+        self.folder = Path(folder)
+        path = self.folder / INDEX
         try:
             content = read_json(path, _MAX_INDEX)
             if content['format'] != FORMAT:
@@ -109,7 +102,7 @@ class ClipStore:
             except MERDataError as error:
                 name, text = clip_name(row), str(error)
                 problems.append(text if name in text else f'clip {name}: {text}')
-        raise_problems(self.folder, f'this clip store is stale ({HINT})', problems)
+        raise_problems(str(self.folder), f'this clip store is stale ({HINT})', problems)
         if moved:
             print_log(
                 f'{self.folder}: the source files of {moved} clip(s) have other times '
@@ -154,8 +147,7 @@ class ClipStore:
 
     def _record(self, name: str) -> ClipRecord:
         if name not in self._records:
-            folder = Path(self.folder)
-            self._records[name] = ClipRecord.load(folder, self.keys[name])
+            self._records[name] = ClipRecord.load(self.folder, self.keys[name])
         return self._records[name]
 
 

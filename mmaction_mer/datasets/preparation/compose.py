@@ -70,7 +70,7 @@ def make_composite(
         folders: The prepared folders, two or more, each of another release.
         out: The folder to make.
         labels: Which of their annotations: the one with this ``metainfo.labels``.
-        store: Write a store of whole clips too.
+        store: Whether to write a clip store too. Defaults to False.
         workers: Processes that write it; None takes one per core.
 
     Returns:

@@ -8,7 +8,7 @@ over each batch. No iteration touches a clip in Python.
 
 import contextlib
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,7 +38,7 @@ class ClipTable:
     """Clips of one shape, packed by a deterministic pipeline.
 
     Args:
-        datasets: Datasets that share the pipeline, wrapped or not.
+        dataset: All clips; it must not be wrapped.
         device: The device for the clips; they stay on the CPU if they do not fit.
         quiet: Whether to hide the progress bar. Defaults to True.
 
@@ -54,17 +54,11 @@ class ClipTable:
         MERDataError: A clip cannot be read.
     """
 
-    def __init__(
-        self, datasets: Iterable[Any], device: torch.device, quiet: bool = True
-    ) -> None:
-        found: dict[str, tuple[Any, int]] = {}
-        for dataset in datasets:
-            check_pipeline(dataset)
-            for index, name in enumerate(clip_names(dataset)):
-                found.setdefault(name, (dataset, index))
+    def __init__(self, dataset: Any, device: torch.device, quiet: bool = True) -> None:
+        check_pipeline(dataset)
         self.device = device
-        self.place = {name: number for number, name in enumerate(found)}
-        packed = _load([*found.values()], quiet)
+        self.place = {name: index for index, name in enumerate(clip_names(dataset))}
+        packed = _load(dataset, quiet)
         self.samples = [one['data_samples'] for one in packed]
         self.labels = torch.stack([
             sample.gt_label.squeeze() for sample in self.samples
@@ -151,8 +145,7 @@ class Tables:
         # Splits and modes differ from fold to fold; the clips do not.
         key = repr(inner)
         if key not in self._tables:
-            dataset = DATASETS.build(inner)
-            self._tables[key] = ClipTable([dataset], device, self.quiet)
+            self._tables[key] = ClipTable(DATASETS.build(inner), device, self.quiet)
         return self._tables[key]
 
 
@@ -168,38 +161,34 @@ def check_pipeline(dataset: Any) -> None:
         NotStackable: A transform draws random numbers, or clips are not packed as
             frames.
     """
-    inner = dataset
-    while not hasattr(inner, 'pipeline') and hasattr(inner, 'dataset'):
-        inner = inner.dataset
-    transforms = list(getattr(getattr(inner, 'pipeline', None), 'transforms', []))
+    transforms = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
     if not transforms or type(transforms[-1]) is not PackMERInputs:
         raise NotStackable('the pipeline does not end in PackMERInputs')
     for transform in transforms[:-1]:
         if not is_deterministic(transform):
             raise NotStackable(
-                f'{type(transform).__name__} in the pipeline may draw at random, clip '
-                'by clip: give model.data_preprocessor.augmentation=dict(crop=...,'
-                ' flip=...) in its stead'
+                f'{type(transform).__name__} in the pipeline may draw random numbers '
+                'for each clip: use model.data_preprocessor.augmentation=dict(crop=...,'
+                ' flip=...) instead'
             )
 
 
-def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]:
+def _load(dataset: Any, quiet: bool) -> list[dict[str, Any]]:
     """Load clips in parallel, after checking that all of them fit in memory."""
-    dataset, index = found[0]
-    first = dataset[index]['inputs'].get('clip')
+    first = dataset[0]['inputs'].get('clip')
     if first is None:
         raise NotStackable('the pipeline computes the motion itself')
-    needed = first.nbytes * len(found)
+    needed = first.nbytes * len(dataset)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
         raise NotStackable(
-            f'{len(found)} clips take {needed / 1e9:.1f} GB, more than '
-            f'{CLIPS_SHARE:.0%} of the memory that is free'
+            f'{len(dataset)} clips take {needed / 1e9:.1f} GB, more than '
+            f'{CLIPS_SHARE:.0%} of the free memory'
         )
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(cores()))
         stack.callback(pool.shutdown, cancel_futures=True)
-        work = pool.map(lambda pair: pair[0][pair[1]], found)
-        packed = list(tqdm(work, 'clips', len(found), leave=False, disable=quiet))
+        work = pool.map(dataset.__getitem__, range(len(dataset)))
+        packed = list(tqdm(work, 'clips', len(dataset), leave=False, disable=quiet))
     for one in packed:
         if one['inputs']['clip'].shape != first.shape:
             raise NotStackable(
