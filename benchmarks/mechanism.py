@@ -38,7 +38,7 @@ FORMS = {
         'test_dataloader.dataset.pipeline.1.average': False,
     },
     "the head's motion left in": {
-        'model.data_preprocessor.steady': False,
+        'model.data_preprocessor.remove_head_motion': False,
         'train_dataloader.dataset.pipeline.2.type': 'StandardizeLength',
         'test_dataloader.dataset.pipeline.2.type': 'StandardizeLength',
     },

@@ -58,7 +58,7 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
     the others, or None where it does not compile.
 
     Raises:
-        NotStackable: These folds are not trained in one pass.
+        StackingNotSupported: These folds are not trained in one pass.
         RuntimeError: So many folds do not fit, see ``out_of_memory``.
     """
     with open_group(cfg, work_dir) as group:

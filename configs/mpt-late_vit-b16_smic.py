@@ -2,4 +2,4 @@
 
 _base_ = './mpt_vit-b16_smic.py'
 
-model = dict(backbone=dict(adapter_from=6))
+model = dict(backbone=dict(adapter_start_layer=6))

@@ -8,5 +8,5 @@ _base_ = [
 ]
 
 # Heads drift in SynthME: their own motion is taken out (not part of the paper).
-model = dict(data_preprocessor=dict(steady=True))
+model = dict(data_preprocessor=dict(remove_head_motion=True))
 train_cfg = dict(max_iters=80)

@@ -15,7 +15,7 @@ load = [
     dict(type='StabilizeHead'),
 ]
 pool = [
-    dict(type='RankPooling', steady=True, output='imgs'),
+    dict(type='RankPooling', remove_head_motion=True, output='imgs'),
     dict(type='FormatShape', input_format='NCHW'),
     pack,
 ]

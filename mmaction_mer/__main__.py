@@ -4,17 +4,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
+from . import register_all_modules
 
-# isort: split
-from .apis.clip_prediction import Reading
-from .apis.mer_inferencer import FACES, MERInferencer
-from .apis.sources import open_source
-from .apis.weights import DEMO
-from .utils.cli.command_line import report_errors
-from .utils.errors import MERDataError, MERRunError
-from .utils.json_files import write_json
+if TYPE_CHECKING:
+    from .apis.clip_prediction import Reading
+    from .apis.mer_inferencer import MERInferencer
+
+# apis.weights.DEMO and apis.mer_inferencer.FACES, which a test compares: importing them
+# takes seconds, and --help should not.
+DEMO = 'demo'
+FACES = ('align', 'as-is')
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -76,8 +77,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
-    """Read every input; one that cannot be read costs no other."""
+def predict(args: argparse.Namespace, inferencer: 'MERInferencer') -> None:
+    """Read every input; one that cannot be read does not stop the others."""
+    from .apis.sources import open_source
+    from .utils.errors import MERDataError, MERRunError
+    from .utils.json_files import write_json
+
     many = len(args.inputs) > 1
     for place in (args.render, args.timeline):
         if many and place is not None and place.suffix:
@@ -124,7 +129,7 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
         raise MERDataError(f'{len(failed)} of {len(args.inputs)} clips were not read')
 
 
-def _line(reading: Reading) -> str:
+def _line(reading: 'Reading') -> str:
     scores = ', '.join(
         f'{name} {value:.0%}'
         for name, value in zip(reading.classes, reading.window.mean, strict=True)
@@ -136,10 +141,8 @@ def _line(reading: Reading) -> str:
     return f'{reading.name}: {reading.label}{where} ({scores}){when}{notes}'
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what was asked for."""
-    args = parse_args(arguments)
+def run(args: argparse.Namespace) -> None:
+    """Run the command that was asked for."""
     if args.command == 'app':
         from .app.serving import launch
 
@@ -154,6 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             port=args.port,
         )
         return
+    from .apis.mer_inferencer import MERInferencer
+
     inferencer = MERInferencer(
         args.model,
         args.weights,
@@ -164,6 +169,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show_progress=sys.stderr.isatty(),
     )
     predict(args, inferencer)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    register_all_modules()
+    from .utils.cli.command_line import report_errors
+
+    return report_errors(run)(args)
 
 
 if __name__ == '__main__':

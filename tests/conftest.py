@@ -30,7 +30,7 @@ cv2.setNumThreads(1)
 
 # Fixtures that train small runs, for the tests of several rooms.
 pytest_plugins = ['runs']
-# The helpers register classes, so that they must not be imported a second time as tests.
+# The helpers register classes: they must not be imported a second time as tests.
 collect_ignore = ['docs_check', 'helpers', 'hostile']
 
 
@@ -46,6 +46,14 @@ def fake_releases():
     import fake_releases
 
     return fake_releases
+
+
+@pytest.fixture(autouse=True, scope='session')
+def no_fsync():
+    """Do not wait for the disk: a killed process loses nothing that it has written."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, 'fsync', lambda handle: None)
+        yield
 
 
 def pytest_collection_finish():

@@ -26,7 +26,7 @@ rows = [
     # Of the 12 layers of a ViT-B or the 6 of the demo's.
     dict(
         name='adapters from layer 3 on (of 0, 1, ...)',
-        options={'model.backbone.adapter_from': 3},
+        options={'model.backbone.adapter_start_layer': 3},
     ),
     dict(
         name='prompts with a place on the face',

@@ -17,7 +17,7 @@ from ..visualization.heat_figure import plot_heat_maps
 from ..visualization.mistake_figure import MistakenClip, plot_mistakes
 from ..visualization.token_figure import plot_tokens
 from .figure_request import MAPS, SHOWN, FigureRequest, finished_runs
-from .run_report import clip_images, clip_rows, confident_mistakes, is_steady
+from .run_report import clip_images, clip_rows, confident_mistakes, removes_head_motion
 
 Drawn = tuple[Figure, str]
 
@@ -158,8 +158,8 @@ def draw_mistakes(request: FigureRequest) -> Drawn:
     for one in found:
         pictures: list[tuple[str, np.ndarray]] = []
         if one['name'] in rows:
-            steady = is_steady(request.cfg)
-            pictures = clip_images(rows[one['name']], transforms, steady)
+            remove_head_motion = removes_head_motion(request.cfg)
+            pictures = clip_images(rows[one['name']], transforms, remove_head_motion)
         shown.append(
             MistakenClip(
                 one['clip'],

@@ -134,7 +134,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(percent=percent, png=_png)
-    text = Path(__file__).with_suffix('.html').read_text(encoding='utf-8')
+    text = Path(__file__).with_name('report_page.html').read_text(encoding='utf-8')
     return environment.from_string(text)
 
 

@@ -18,7 +18,7 @@ from ..datasets.clip_cache import is_deterministic
 from ..datasets.transforms.loading import LoadMERFrames
 from ..datasets.transforms.motion import RankPooling
 from ..engine.runners.fold_config import EVERYBODY, mer_dataset
-from ..engine.runners.seeding import streams_kept
+from ..engine.runners.seeding import preserve_rng_state
 from ..engine.work_dir.fold_folder import seed_folders
 from ..engine.work_dir.stored_runs import (
     StoredRun,
@@ -95,7 +95,7 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
     figures, left_out = read_figures(work_dir, runs.values())
     notes += left_out
     mistakes = confident_mistakes([run.lines for run in runs.values()])
-    with streams_kept():
+    with preserve_rng_state():
         shown = _show(mistakes, runs, cfg)
     try:
         page = report_page(
@@ -190,7 +190,9 @@ def _show(
             trouble = f'clip {one["name"]}: is not in the data set any more'
         if not trouble:
             try:
-                pictures = clip_pictures(rows[one['name']], transforms, is_steady(cfg))
+                pictures = clip_pictures(
+                    rows[one['name']], transforms, removes_head_motion(cfg)
+                )
             except Exception as error:  # as above
                 trouble = _reason(error)
         shown.append(
@@ -233,14 +235,16 @@ def clip_rows(cfg: Config, names: Container[str]) -> tuple[dict[str, Any], list[
 
 
 def clip_pictures(
-    row: Mapping[str, Any], transforms: Sequence[Callable], steady: bool = False
+    row: Mapping[str, Any],
+    transforms: Sequence[Callable],
+    remove_head_motion: bool = False,
 ) -> list[tuple[str, bytes]]:
     """Draw the onset, the apex and the rank-pooled image of a clip.
 
     Args:
         row: Its row of the data set.
         transforms: The data set's pipeline, which begins with :class:`LoadMERFrames`.
-        steady: Whether the model has the head's own motion taken out.
+        remove_head_motion: Whether the model has the head's own motion taken out.
 
     Returns:
         Caption and PNG of each picture. The frames are as they were read; the
@@ -251,19 +255,21 @@ def clip_pictures(
         MERDataError: The clip cannot be read, or the pipeline begins otherwise; the
             message names clip or transform.
     """
-    images = clip_images(row, transforms, steady)
+    images = clip_images(row, transforms, remove_head_motion)
     return [(caption, to_png(image)) for caption, image in (*images[:2], images[3])]
 
 
 def clip_images(
-    row: Mapping[str, Any], transforms: Sequence[Callable], steady: bool = False
+    row: Mapping[str, Any],
+    transforms: Sequence[Callable],
+    remove_head_motion: bool = False,
 ) -> list[tuple[str, np.ndarray]]:
     """The onset, the apex, the offset and the rank-pooled image of a clip.
 
     Args:
         row: As in :func:`clip_pictures`, and so are the others.
         transforms: The data set's pipeline.
-        steady: Whether the model has the head's own motion taken out.
+        remove_head_motion: Whether the model has the head's own motion taken out.
 
     Returns:
         Caption and ``(H, W, 3)`` in grey levels of each.
@@ -289,8 +295,11 @@ def clip_images(
     ]
     for transform in others:
         results = transform(results)
-    own = [one.steady for one in transforms if isinstance(one, RankPooling)]
-    image = rank_pool(np.stack(results['imgs']), steady=own[0] if own else steady)
+    own = [one.remove_head_motion for one in transforms if isinstance(one, RankPooling)]
+    image = rank_pool(
+        np.stack(results['imgs']),
+        remove_head_motion=own[0] if own else remove_head_motion,
+    )
     return [*images, ('rank pooling of all frames', image)]
 
 
@@ -329,10 +338,12 @@ def to_png(image: np.ndarray, side: int = SIDE) -> bytes:
     return cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def is_steady(cfg: Config) -> bool:
+def removes_head_motion(cfg: Config) -> bool:
     """Tell whether a config's model has the head's own motion taken out."""
     return bool(
-        ((cfg.get('model') or {}).get('data_preprocessor') or {}).get('steady', False)
+        ((cfg.get('model') or {}).get('data_preprocessor') or {}).get(
+            'remove_head_motion', False
+        )
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
-from ..engine.runners.tasks import Run
+from ..engine.runners.tasks import SeedRun
 from ..engine.work_dir.fold_folder import read_object
 from ..evaluation.report import SELECTIONS
 from .example_figure import draw_clip
@@ -47,7 +47,7 @@ def _draw_confusion(path: Path) -> None:
     print(f'confusion matrix: {save_figure(figure, image)}', flush=True)
 
 
-def _draw_example(run: Run) -> None:
+def _draw_example(run: SeedRun) -> None:
     folder = run.done()[0]
     fold = next(fold for fold in run.plan.folds if fold.name == folder.name)
     path = draw_clip(run.fold_config(fold), folder, run.work_dir / 'clip.png')

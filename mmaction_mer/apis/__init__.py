@@ -1,6 +1,6 @@
 """USE: from a video to a label, a time and a place."""
 
-from .clip_prediction import Reading, WindowReading
+from .clip_prediction import Reading, WindowPrediction
 from .framing import Framing, framing_of
 from .load_source import LoadMERSource
 from .mer_inferencer import MERInferencer
@@ -17,7 +17,7 @@ __all__ = [
     'MERInferencer',
     'Reading',
     'Source',
-    'WindowReading',
+    'WindowPrediction',
     'framing_of',
     'load_weights',
     'open_source',

@@ -179,7 +179,7 @@ _BAND = {
     'high': real(0, 1e4),
     'order': whole(1, 10),
     'kind': one_of('zero-phase', 'causal', 'ideal'),
-    'steady': flag,
+    'remove_head_motion': flag,
     'keep_residual': flag,
 }
 _AUGMENTATION = fields({'crop': maybe(_SIDE), 'flip': _SHARE})
@@ -264,7 +264,7 @@ PARTS: dict[str, Part] = {
             'vit': parts('mmpretrain.VisionTransformer'),
             'prompt': maybe(parts('MotionPrompt', 'VPTPrompt')),
             'adapter': maybe(parts('GroupAdapter', 'PrimitiveAdapter')),
-            'adapter_from': whole(0, 48),
+            'adapter_start_layer': whole(0, 48),
             'lora': maybe(fields({'rank': whole(1, 256), 'alpha': real(-1e4, 1e4)})),
             'freeze_vit': flag,
             'init_cfg': nothing,
@@ -451,7 +451,7 @@ PARTS: dict[str, Part] = {
     'RankPooling': Part(
         RankPooling,
         TRANSFORMS,
-        {'steady': flag, 'output': one_of('rank_image', 'imgs')},
+        {'remove_head_motion': flag, 'output': one_of('rank_image', 'imgs')},
     ),
     'FormatShape': Part(
         FormatShape, TRANSFORMS, {'input_format': one_of('NCHW')}, ('input_format',)

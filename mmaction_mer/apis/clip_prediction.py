@@ -10,7 +10,7 @@ from ..motion.spotting import Spot
 
 
 @dataclass(frozen=True, eq=False)
-class WindowReading:
+class WindowPrediction:
     """One window of a video.
 
     Attributes:
@@ -80,7 +80,7 @@ class Reading:
     fps: float
     frames: int
     classes: list[str]
-    windows: list[WindowReading]
+    windows: list[WindowPrediction]
     chosen: int
     folds: list[str]
     side: int
@@ -90,7 +90,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def window(self) -> WindowReading:
+    def window(self) -> WindowPrediction:
         """The window that speaks for the clip."""
         return self.windows[self.chosen]
 
@@ -139,7 +139,7 @@ class Reading:
             'notes': self.notes,
         }
 
-    def _window(self, one: WindowReading) -> dict[str, Any]:
+    def _window(self, one: WindowPrediction) -> dict[str, Any]:
         told: dict[str, Any] = {
             'frames': [one.start, one.stop],
             'seconds': [round(one.start / self.fps, 4), round(one.stop / self.fps, 4)],

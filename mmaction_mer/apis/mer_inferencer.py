@@ -18,7 +18,7 @@ from ..datasets.faces.finder import FaceFinder, FaceNotFound
 from ..motion.spotting import spot
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json
-from .clip_prediction import Reading, WindowReading
+from .clip_prediction import Reading, WindowPrediction
 from .ensemble import FoldEnsemble
 from .face_clip import face_clip
 from .framing import Framing, framing_of
@@ -199,7 +199,7 @@ class MERInferencer(BaseInferencer):
         if batch_size < 1:
             raise MERRunError(f'batch_size is {batch_size}, but must be 1 or more')
         length, step = _lengths(source.fps, window, stride)
-        windows: list[WindowReading] = []
+        windows: list[WindowPrediction] = []
         best: tuple[float, int, np.ndarray, dict[str, Any]] | None = None
         batch: list[tuple[int, dict[str, Any]]] = []
         pending = self._windows(source, length, step, window is None)
@@ -248,7 +248,7 @@ class MERInferencer(BaseInferencer):
 
     def _look(
         self, source: Source, start: int, frames: list[np.ndarray]
-    ) -> tuple[WindowReading, np.ndarray | None, dict[str, Any] | None]:
+    ) -> tuple[WindowPrediction, np.ndarray | None, dict[str, Any] | None]:
         """Cut out the face of a window, and pack it for the model."""
         stop = start + len(frames)
         name = source.name if start == 0 else f'{source.name}, frame {start}'
@@ -257,13 +257,13 @@ class MERInferencer(BaseInferencer):
                 frames, self.framing, self.find_face, source.name
             )
         except FaceNotFound as error:
-            problem = WindowReading(start, stop, problem=f'{name}: {error}')
+            problem = WindowPrediction(start, stop, problem=f'{name}: {error}')
             return problem, None, None
         found = spot(clip) if len(clip) >= _SPOTTED else None
         if found is not None and found.strength < STILL:
             found = None
         packed = self.packer(clip, source.fps, found and found.apex, name)
-        reading = WindowReading(start, stop, None, found, matrix, face)
+        reading = WindowPrediction(start, stop, None, found, matrix, face)
         return reading, self._large(frames, matrix), packed
 
     def _large(self, frames: list[np.ndarray], matrix: np.ndarray) -> np.ndarray:
@@ -272,7 +272,7 @@ class MERInferencer(BaseInferencer):
         return np.stack([align(frame, matrix, SHOWN) for frame in frames])
 
     def _score(
-        self, windows: list[WindowReading], batch: list[tuple[int, dict[str, Any]]]
+        self, windows: list[WindowPrediction], batch: list[tuple[int, dict[str, Any]]]
     ) -> None:
         """Put the probabilities of a batch to its windows, and empty it."""
         if not batch:
@@ -282,7 +282,7 @@ class MERInferencer(BaseInferencer):
             batch, scores.transpose(1, 0, 2), strict=True
         ):
             old = windows[number]
-            windows[number] = WindowReading(
+            windows[number] = WindowPrediction(
                 old.start, old.stop, probabilities, old.spot, old.matrix, old.face
             )
         batch.clear()
@@ -290,7 +290,7 @@ class MERInferencer(BaseInferencer):
     def _tell(
         self,
         source: Source,
-        windows: list[WindowReading],
+        windows: list[WindowPrediction],
         best: tuple[float, int, np.ndarray, dict[str, Any]],
     ) -> Reading:
         _, chosen, clip, packed = best

@@ -160,7 +160,9 @@ def export_onnx(
         else:
             matrix = front_end_matrices(length, [_checked(fps, band)], **band)[0]
         module = ClipClassifier(recognizer, matrix)
-        told.update(fps=fps, alpha=pre.alpha, steady=pre.steady, **band)
+        told.update(
+            fps=fps, alpha=pre.alpha, remove_head_motion=pre.remove_head_motion, **band
+        )
     program = _traced(module, inputs, opset)
     return _written(program, path, {'mmaction_mer': __version__, **told})
 
@@ -295,7 +297,7 @@ def _solve(matrix: Tensor, right: Tensor, *, left: bool = True) -> Tensor:
     """Solve by elimination, which ONNX can say; it has no operator for the whole.
 
     Without pivots, for what is solved here is symmetric and positive definite: the
-    Gram matrix of ``steady.fit_columns``.
+    Gram matrix of ``head_motion.fit_columns``.
     """
     assert left
     size = matrix.shape[-1]

@@ -9,10 +9,10 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from ..datasets.faces.alignment import align
-from ..motion.magnified_clip import ALPHA, HIGH, LOW, Film
+from ..motion.magnified_clip import ALPHA, HIGH, LOW, MagnifiedClip
 from ..visualization.heat_over_face import over_face
 from ..visualization.video import write_video
-from .clip_prediction import Reading, WindowReading
+from .clip_prediction import Reading, WindowPrediction
 from .sources import Source
 from .timeline import COLOURS
 
@@ -77,7 +77,7 @@ def overlay_frames(
         if window.matrix is not None:
             large = window.matrix * (_SIDE / reading.side)
             clip = np.stack([align(frame, large, _SIDE) for frame in frames[::every]])
-            film = Film.of(clip, source.fps / every, len(clip))
+            film = MagnifiedClip.of(clip, source.fps / every, len(clip))
             still, (moved, _) = film.still, film.magnified(alpha, low, high)
         below = _scores(reading, window, slowed)
         heat = reading.heat if number == reading.chosen else None
@@ -98,7 +98,7 @@ def overlay_frames(
 
 def _segments(
     reading: Reading, source: Source
-) -> Iterator[tuple[int, WindowReading, list[np.ndarray]]]:
+) -> Iterator[tuple[int, WindowPrediction, list[np.ndarray]]]:
     """Give each window with its frames, holding no more than one of them."""
     frames = source.frames()
     kept: list[np.ndarray] = []
@@ -111,7 +111,7 @@ def _segments(
         yield number, window, kept[: window.stop - window.start]
 
 
-def _framed(frame: np.ndarray, window: WindowReading, side: int) -> np.ndarray:
+def _framed(frame: np.ndarray, window: WindowPrediction, side: int) -> np.ndarray:
     """A frame brought to its place, with the square of the face."""
     height, width = frame.shape[:2]
     scale = min(_WIDE / width, _SIDE / height)
@@ -132,7 +132,7 @@ def _framed(frame: np.ndarray, window: WindowReading, side: int) -> np.ndarray:
     )
 
 
-def _scores(reading: Reading, window: WindowReading, slowed: float) -> np.ndarray:
+def _scores(reading: Reading, window: WindowPrediction, slowed: float) -> np.ndarray:
     """What stands below: the bars of this window, and the whole clip's time."""
     image = Image.new('RGB', (_WIDTH, _BELOW), _PAPER)
     draw = ImageDraw.Draw(image)

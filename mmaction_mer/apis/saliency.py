@@ -25,7 +25,7 @@ def moving_evidence(evidence: np.ndarray, clip: np.ndarray, fps: float) -> np.nd
     Returns:
         ``(H, W)`` in 0..1; all 0 where nothing moves.
     """
-    motion = magnify(clip, fps, alpha=1.0, steady=True)
+    motion = magnify(clip, fps, alpha=1.0, remove_head_motion=True)
     strength = np.sqrt(np.square(motion).mean(axis=(0, 3)))
     strength = cv2.GaussianBlur(strength, (0, 0), _BLUR * max(strength.shape))
     heat = np.sqrt(evidence.clip(0)) * strength

@@ -51,7 +51,7 @@ _HEADERS = (
 )
 
 
-class Guard:
+class RequestFilter:
     """Lets through what the page needs, and tells the browser to stay here.
 
     Args:

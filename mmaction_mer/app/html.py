@@ -9,7 +9,7 @@ import numpy as np
 
 from ..apis.clip_prediction import Reading
 from ..apis.timeline import COLOURS
-from ..motion.magnified_clip import Film
+from ..motion.magnified_clip import MagnifiedClip
 from ..visualization.heat_over_face import over_face
 from .charts import gaussians_chart, timeline_chart
 from .images import as_address, enlarged, film_strip
@@ -115,7 +115,7 @@ def film(frames: np.ndarray, caption: str) -> str:
     )
 
 
-def player(shown: Film, start: float) -> str:
+def player(shown: MagnifiedClip, start: float) -> str:
     """Buttons of the player, which a script of the page answers.
 
     Args:
@@ -140,7 +140,7 @@ def player(shown: Film, start: float) -> str:
     )
 
 
-def tiles(reading: Reading, shown: Film, truth: float | None = None) -> str:
+def tiles(reading: Reading, shown: MagnifiedClip, truth: float | None = None) -> str:
     """Heat map, rank-pooled image, Gaussians; the timeline of a long video."""
     parts = []
     if reading.heat is not None:

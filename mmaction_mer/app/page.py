@@ -13,13 +13,13 @@ import gradio as gr
 from ..apis.clip_prediction import Reading
 from ..apis.mer_inferencer import MERInferencer
 from ..apis.sources import Source, open_source
-from ..motion.magnified_clip import ALPHA, HIGH, LOW, Film
+from ..motion.magnified_clip import ALPHA, HIGH, LOW, MagnifiedClip
 from ..utils.errors import MERDataError, MERRunError
 from . import html as words
 from .boundary import Page
 from .images import as_address
 from .safety import LIMITS, MOST_FPS, VIDEOS, Bounded
-from .samples import SAMPLES, Sample, Shelf
+from .samples import SAMPLES, Sample, SampleClips
 from .uploads import Uploads
 
 _HERE = Path(__file__).parent
@@ -42,22 +42,22 @@ class Reader:
         self, inferencer: MERInferencer, folder: Path, uploads: Uploads
     ) -> None:
         self.inferencer = inferencer
-        self.shelf = Shelf(folder)
+        self.shelf = SampleClips(folder)
         self.uploads = uploads
         self._one_at_a_time = threading.Lock()
 
-    def read(self, source: Source) -> tuple[Reading, Film]:
+    def read(self, source: Source) -> tuple[Reading, MagnifiedClip]:
         """Read a clip, and prepare what is shown of it."""
         with self._one_at_a_time:
             reading = self.inferencer.read(source)
-        return reading, Film.of(reading.clip, reading.fps)
+        return reading, MagnifiedClip.of(reading.clip, reading.fps)
 
-    def upload(self, path: str, fps: float | None) -> tuple[Reading, Film]:
+    def upload(self, path: str, fps: float | None) -> tuple[Reading, MagnifiedClip]:
         """Read what was sent, and delete it."""
         with self.uploads.reading(path) as file:
             return self.read(Bounded(open_source(file, fps, LIMITS)))
 
-    def sample(self, sample: Sample) -> tuple[Reading, Film]:
+    def sample(self, sample: Sample) -> tuple[Reading, MagnifiedClip]:
         """Read a sample clip."""
         source = open_source(self.shelf.frames(sample), sample.fps)
         source.name = sample.name
@@ -274,7 +274,7 @@ def _sentence(text: str) -> str:
 
 
 def _on_slider(
-    film: Film | None, alpha: float, low: float, high: float
+    film: MagnifiedClip | None, alpha: float, low: float, high: float
 ) -> tuple[Any, Any]:
     """Magnify again; the model has no part in it."""
     if film is None:
@@ -292,7 +292,7 @@ def _on_slider(
     return words.film(frames, caption), told
 
 
-def _faces(shelf: Shelf) -> str:
+def _faces(shelf: SampleClips) -> str:
     """Style that puts a face on each sample's button."""
     return ''.join(
         f'#sample-{sample.number} {{ background-image: '

@@ -48,7 +48,7 @@ SAMPLES = (
 )
 
 
-class Shelf:
+class SampleClips:
     """Draws sample clips when they are asked for, and keeps them in a folder.
 
     Args:

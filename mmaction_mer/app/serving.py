@@ -13,7 +13,7 @@ from ..apis.mer_inferencer import MERInferencer
 from ..apis.weights import DEMO
 from ..utils.errors import MERRunError
 from .folder import PageFolder, clear_left_behind
-from .guard import Guard
+from .guard import RequestFilter
 from .safety import LIMITS
 from .shutdown import ended_by_signals
 from .uploads import Uploads
@@ -210,7 +210,7 @@ def _point_gradio(place: str | None) -> None:
 def _middleware(**options: Any) -> Any:
     from starlette.middleware import Middleware
 
-    return Middleware(Guard, **options)
+    return Middleware(RequestFilter, **options)
 
 
 def _free_port(host: str, port: int | None) -> int:

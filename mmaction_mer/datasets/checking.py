@@ -217,7 +217,7 @@ def _prove(
     index = open_video(path, name)
     rate = index.rate
     notes = rate_notes(index, row['fps'])
-    if rate is not None and not rate.steady:
+    if rate is not None and not rate.constant:
         notes = notes[1:]  # said of every clip that can be used
     return [f'clip {name}: {note}' for note in (*notes, *frame_notes(index))]
 

@@ -198,7 +198,7 @@ def _uneven(row: Mapping[str, Any]) -> tuple[str, ...]:
     if row.get('video') is None:
         return ()
     rate = open_video(row['video'], clip_name(row)).rate
-    return () if rate is None or rate.steady else (resampled(rate, row['fps']),)
+    return () if rate is None or rate.constant else (resampled(rate, row['fps']),)
 
 
 def count_frames(row: Mapping[str, Any]) -> int:
@@ -232,7 +232,7 @@ def _sampled(
     try:
         every = choose_frames(range(len(index)), onset, offset)
         sampling = sample_video(index, row['fps'], onset, offset)
-        picks = every if sampling.steady else sampling.picks
+        picks = every if sampling.constant else sampling.picks
         places = sample_positions(len(picks), max_frames)
     except (MERDataError, VideoError) as error:
         raise MERDataError(f'{row["video"]}: clip {name}: {error}') from error

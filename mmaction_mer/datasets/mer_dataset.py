@@ -14,7 +14,7 @@ from ..utils.text import quote
 from .annotation import clip_name, read_annotation
 from .clip_cache import ClipStore, MemoryCache, deterministic_prefix, find_store
 from .clips import usable_clips
-from .pipelines import build_transforms, refuse_stock_readers
+from .pipelines import build_transforms, check_readers
 from .protocols import Fold, assert_disjoint, check_known
 
 SIDES = ('all', 'train', 'val', 'test')
@@ -124,7 +124,7 @@ class MERDataset(BaseActionDataset):
                 f'leave {field} out to read all clips'
             )
         transforms = build_transforms(pipeline)
-        refuse_stock_readers(transforms, ann_file)
+        check_readers(transforms, ann_file)
         super().__init__(
             ann_file,
             pipeline=transforms,

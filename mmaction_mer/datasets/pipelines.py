@@ -50,7 +50,7 @@ def build_transforms(pipeline: Sequence[dict | Callable]) -> list[Callable]:
         return list(Compose(list(pipeline)).transforms)
 
 
-def refuse_stock_readers(transforms: Sequence[Callable], source: str) -> None:
+def check_readers(transforms: Sequence[Callable], source: str) -> None:
     """Refuse the samplers and decoders of mmaction behind an annotation of clips.
 
     They count from the start of a file and know no onset, and ``RawFrameDecode`` adds

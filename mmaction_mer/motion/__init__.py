@@ -10,14 +10,14 @@ from .magnification import (
     pyramid_levels,
     to_video,
 )
-from .magnified_clip import Film
+from .magnified_clip import MagnifiedClip
 from .rank_pooling import rank_pool, rank_pooling_weights, to_grey_levels
 from .registration import stabilize
 from .temporal import bandpass_matrix, clamp_band, effective_fps, interpolation_matrix
 
 __all__ = [
     'ClipLimits',
-    'Film',
+    'MagnifiedClip',
     'Verdict',
     'bandpass_matrix',
     'clamp_band',

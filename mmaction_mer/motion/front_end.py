@@ -44,7 +44,7 @@ def motion_front_end(
     clips: torch.Tensor,
     matrices: torch.Tensor,
     alpha: float = 20.0,
-    steady: bool = False,
+    remove_head_motion: bool = False,
     keep_residual: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rank-pooled images and magnified motion of a batch of clips, apart.
@@ -53,7 +53,7 @@ def motion_front_end(
         clips: As in :func:`motion_streams`, and so are the others.
         matrices: From :func:`front_end_matrices`, on the clips' device.
         alpha: Gain of the magnification (MPT, Eq. 6).
-        steady: Take the head's own motion out of both.
+        remove_head_motion: Take the head's own motion out of both.
         keep_residual: Magnify the pyramid's low-pass residual too.
 
     Returns:
@@ -67,7 +67,7 @@ def motion_front_end(
         >>> image.shape, motion.shape
         (torch.Size([2, 3, 4, 4]), torch.Size([2, 16, 3, 4, 4]))
     """
-    streams = motion_streams(clips, matrices, alpha, steady, keep_residual)
+    streams = motion_streams(clips, matrices, alpha, remove_head_motion, keep_residual)
     return streams[:, -1], streams[:, :-1]
 
 
@@ -75,7 +75,7 @@ def motion_streams(
     clips: torch.Tensor,
     matrices: torch.Tensor,
     alpha: float = 20.0,
-    steady: bool = False,
+    remove_head_motion: bool = False,
     keep_residual: bool = True,
 ) -> torch.Tensor:
     """Magnified motion and rank-pooled images of a batch of clips in one tensor.
@@ -84,7 +84,7 @@ def motion_streams(
         clips: Frames ``(B, T, C, H, W)`` in grey levels, uint8 or float.
         matrices: From :func:`front_end_matrices`, on the clips' device.
         alpha: Gain of the magnification (MPT, Eq. 6).
-        steady: Take the head's own motion out of both, see
+        remove_head_motion: Take the head's own motion out of both, see
             :mod:`~mmaction_mer.motion.head_motion`.
         keep_residual: ``False`` takes the pyramid's low-pass residual out of the
             motion, see :func:`~mmaction_mer.motion.magnification.magnify`.
@@ -102,7 +102,7 @@ def motion_streams(
     if not keep_residual:
         motion = product[:, :-1]
         motion -= _low_pass(motion.unflatten(2, frames.shape[2:])).flatten(2)
-    if steady:
+    if remove_head_motion:
         columns = head_columns(frames.mean(dim=1)).flatten(2)
         if keep_residual:
             # The fit of every output frame follows from that of the T frames.

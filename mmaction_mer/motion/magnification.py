@@ -27,7 +27,7 @@ def magnify(
     kind: str = 'zero-phase',
     keep_residual: bool = True,
     levels: int | None = None,
-    steady: bool = False,
+    remove_head_motion: bool = False,
     add_original: bool = False,
     as_video: bool = False,
 ) -> np.ndarray:
@@ -45,7 +45,7 @@ def magnify(
             subtracts it, as many programs for magnification do.
         levels: Levels of the pyramid whose residual is dropped; as many as fit by
             default. Without effect while the residual is kept.
-        steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
+        remove_head_motion: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
         add_original: Return the magnified video in place of the motion alone.
         as_video: Return the magnified video, rounded to grey levels from 0 to 255.
 
@@ -63,7 +63,7 @@ def magnify(
     frames = np.asarray(clip)
     _check_axes(frames)
     matrix = alpha * bandpass_matrix(len(frames), float(fps), low, high, order, kind)
-    plain = keep_residual and not steady
+    plain = keep_residual and not remove_head_motion
     if plain and as_video:
         return multiply(matrix + np.eye(len(frames)), frames, as_video=True)
     source = frames
@@ -73,7 +73,7 @@ def magnify(
             _low_pass(frame.astype(np.float32), depth) for frame in frames
         ])  # fmt: skip
     motion = multiply(matrix, source)
-    if steady:
+    if remove_head_motion:
         motion = remove_head_motion_numpy(motion, frames)
     if as_video:
         return to_video(motion + frames)
@@ -91,7 +91,7 @@ def magnify_pyramid(
     keep_residual: bool = True,
     levels: int | None = None,
     cutoff_wavelength: float | None = None,
-    steady: bool = False,
+    remove_head_motion: bool = False,
     add_original: bool = False,
 ) -> np.ndarray:
     """Magnified motion through a Laplacian pyramid, step by step (MPT, Eq. 4-7).
@@ -109,7 +109,7 @@ def magnify_pyramid(
         cutoff_wavelength: Spatial wavelength in pixels below which the gain is
             attenuated, see :func:`level_gains`; ``None`` for one gain everywhere,
             as in the paper.
-        steady: See :func:`magnify`.
+        remove_head_motion: See :func:`magnify`.
         add_original: See :func:`magnify`.
 
     Returns:
@@ -133,7 +133,7 @@ def magnify_pyramid(
     motion = np.stack(  # Eq. 7
         [_reconstruct([level[t] for level in levelled]) for t in range(len(frames))]
     )
-    if steady:
+    if remove_head_motion:
         motion = remove_head_motion_numpy(motion, frames)
     return motion + frames if add_original else motion
 

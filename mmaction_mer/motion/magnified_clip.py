@@ -26,7 +26,7 @@ ALPHA, LOW, HIGH = 20.0, 0.4, 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class MagnifiedClip:
     """A clip as it is shown.
 
     Attributes:
@@ -46,7 +46,7 @@ class Film:
     seconds: float
 
     @classmethod
-    def of(cls, clip: np.ndarray, fps: float, most: int = FRAMES) -> 'Film':
+    def of(cls, clip: np.ndarray, fps: float, most: int = FRAMES) -> 'MagnifiedClip':
         """Prepare an aligned face.
 
         Args:

@@ -48,12 +48,12 @@ def rank_pooling_weights(length: int) -> np.ndarray:
     return weights
 
 
-def rank_pool(clip: np.ndarray, steady: bool = False) -> np.ndarray:
+def rank_pool(clip: np.ndarray, remove_head_motion: bool = False) -> np.ndarray:
     """Pool a clip into one image (MPT, Eq. 1), in grey levels.
 
     Args:
         clip: Frames of shape ``(T, ...)``, any real type.
-        steady: Take the head's own motion out first, see
+        remove_head_motion: Take the head's own motion out first, see
             :mod:`~mmaction_mer.motion.head_motion`; frames are ``(T, H, W, C)`` then.
 
     Returns:
@@ -69,7 +69,7 @@ def rank_pool(clip: np.ndarray, steady: bool = False) -> np.ndarray:
     weights = rank_pooling_weights(len(clip)).astype(np.float32)
     pooled = np.tensordot(weights, np.asarray(clip, dtype=np.float32), axes=1)
     pooled = pooled[None]
-    if steady:
+    if remove_head_motion:
         pooled = remove_head_motion_numpy(pooled, clip)
     return to_grey_levels(pooled)[0]
 

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of faces: errors, files, locks, processes, command lines."""
+"""Helpers that know nothing of faces: errors, files, locks, command lines."""

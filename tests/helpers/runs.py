@@ -12,7 +12,7 @@ from settings import changed_config
 
 from mmaction_mer.analysis import RunReportHook
 from mmaction_mer.datasets import read_annotation, write_annotation
-from mmaction_mer.engine.strategies.stacking.trainer import Group
+from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 
 
 @pytest.fixture(scope='session')
@@ -140,11 +140,11 @@ def stack_config(stack_file, tmp_path):
 @pytest.fixture
 def stacks(monkeypatch):
     """Where each stack began, and its folds."""
-    seen, normal = [], Group.train
+    seen, normal = [], StackedTrainer.train
 
     def note(self, quiet):
         seen.append((self.iteration, [str(job) for job in self.jobs]))
         normal(self, quiet)
 
-    monkeypatch.setattr(Group, 'train', note)
+    monkeypatch.setattr(StackedTrainer, 'train', note)
     return seen

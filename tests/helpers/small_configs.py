@@ -9,8 +9,8 @@ SIZE = 64
 def small_vit(model: ConfigDict) -> None:
     """Two narrow layers at 64 pixels; what it starts from is for the caller to say."""
     model.backbone.vit.update(arch=dict(ARCH), img_size=SIZE)
-    if model.backbone.get('adapter_from'):
-        model.backbone.adapter_from = 1  # of two layers
+    if model.backbone.get('adapter_start_layer'):
+        model.backbone.adapter_start_layer = 1  # of two layers
     if 'crop' in model.data_preprocessor.get('augmentation', {}):
         model.data_preprocessor.augmentation.crop = SIZE
     model.cls_head.in_channels = ARCH['embed_dims']

@@ -141,32 +141,36 @@ def dataset_of(toy_data, tmp_path, **changes):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize('steady', [False, True])
-def test_the_pictures_of_a_clip(toy_data, tmp_path, steady):
+@pytest.mark.parametrize('remove_head_motion', [False, True])
+def test_the_pictures_of_a_clip(toy_data, tmp_path, remove_head_motion):
     dataset = dataset_of(toy_data, tmp_path, apex=5)
     transforms = dataset.pipeline.transforms
     loaded = transforms[0](dataset.get_data_info(0))
     numbers = loaded['frame_inds'].tolist()
     assert 5 not in numbers, 'or the nearest is not put to the test'
     nearest = min(numbers, key=lambda number: abs(number - 5))
-    onset, apex, pooled = clip_pictures(dataset.get_data_info(0), transforms, steady)
+    onset, apex, pooled = clip_pictures(
+        dataset.get_data_info(0), transforms, remove_head_motion
+    )
     assert onset[0] == 'onset (frame 1)'
     assert apex[0] == f'apex (frame 5; nearest read: {nearest})'
     image = cv2.imdecode(np.frombuffer(apex[1], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     assert np.array_equal(image, loaded['imgs'][numbers.index(nearest)])
     clip = np.stack(transforms[1](loaded)['imgs'])
     assert len(clip) == 4
-    assert pooled[1] == to_png(rank_pool(clip, steady))
-    assert pooled[1] != to_png(rank_pool(clip, not steady))
+    assert pooled[1] == to_png(rank_pool(clip, remove_head_motion))
+    assert pooled[1] != to_png(rank_pool(clip, not remove_head_motion))
 
 
 def test_a_pipeline_of_its_own_pooling_decides_how_steady(toy_data, tmp_path):
     dataset = dataset_of(toy_data, tmp_path, apex=1)
     transforms = list(dataset.pipeline.transforms)
-    transforms.insert(2, TRANSFORMS.build(dict(type='RankPooling', steady=True)))
+    transforms.insert(
+        2, TRANSFORMS.build(dict(type='RankPooling', remove_head_motion=True))
+    )
     row = dataset.get_data_info(2)
     own = clip_pictures(row, transforms)
-    assert own == clip_pictures(row, transforms[:2], steady=True)
+    assert own == clip_pictures(row, transforms[:2], remove_head_motion=True)
     assert own[1][0] == 'apex (frame 1)'
 
 

@@ -216,7 +216,7 @@ def everything():
     none = dict(train_cfg=None, test_cfg=None, neck=None)
     norm = dict(type='GN', num_groups=4, eps=1e-5, requires_grad=True)
     band = dict(
-        alpha=20.0, low=0.4, high=4.0, order=1, kind='zero-phase', steady=True,
+        alpha=20.0, low=0.4, high=4.0, order=1, kind='zero-phase', remove_head_motion=True,
         keep_residual=True,
     )  # fmt: skip
     arch = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
@@ -286,7 +286,7 @@ def everything():
             type='EulerianMagnification', cutoff_wavelength=8.0, output='motion',
             fps=100.0, **band,
         ),
-        dict(type='RankPooling', steady=True, output='rank_image'),
+        dict(type='RankPooling', remove_head_motion=True, output='rank_image'),
         dict(type='PackMERInputs', fps=100.0, **meta),
     ]  # fmt: skip
     rest = [load, dict(type='FormatShape', input_format='NCHW')]
@@ -310,7 +310,7 @@ def everything():
     lora = dict(rank=2, alpha=4.0)
     return [
         [mpt(vit=shipped_vit), steps],  # built once before anybody watches
-        [mpt(vit=vit, prompt=motion, adapter=group, adapter_from=1), steps],
+        [mpt(vit=vit, prompt=motion, adapter=group, adapter_start_layer=1), steps],
         [mpt(vit=gelu, prompt=vpt, adapter=single, lora=lora), steps],
         [mpt(vit=shipped_vit), rest],
         [pair(resnet), steps],

@@ -112,7 +112,7 @@ def test_the_demos_model_with_a_frame_rate_of_its_own(release, tmp_path):
     same(run(path, clip=clips), predicted(model, clips, fps=[50.0] * 6))
     assert told['classes'] == CLASSES
     assert (told['fps'], told['alpha'], told['low'], told['high']) == (50, 20, 0.4, 4)
-    assert told['steady'] is True and told['kind'] == 'zero-phase'
+    assert told['remove_head_motion'] is True and told['kind'] == 'zero-phase'
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -166,7 +166,9 @@ def test_a_model_that_sees_no_motion_takes_the_clip_alone(tmp_path):
         img_size=64,
     )
     cfg.model.cls_head.in_channels = 32
-    cfg.model.data_preprocessor.update(steady=False, augmentation=dict(crop=64))
+    cfg.model.data_preprocessor.update(
+        remove_head_motion=False, augmentation=dict(crop=64)
+    )
     model = built(cfg)
     pipeline = [
         dict(type='StandardizeLength', length=4),

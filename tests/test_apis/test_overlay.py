@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from inference_toy import synthetic_clip
 
-from mmaction_mer.apis import Reading, WindowReading, open_source
+from mmaction_mer.apis import Reading, WindowPrediction, open_source
 from mmaction_mer.apis.overlay import overlay_frames, write_overlay
 from mmaction_mer.apis.timeline import plot_timeline
 from mmaction_mer.datasets.faces.alignment import TEMPLATE
@@ -27,7 +27,7 @@ def window(start, stop, scores=(0.1, 0.2, 0.7), apex=10.0, strength=1.0):
     face = Face(TEMPLATE * 112, np.array([10.0, 10, 80, 90]), 0.9, 'plain')
     spot = Spot(2.0, apex, 18.0, strength, 0.5)
     scores = np.array([scores], np.float32)
-    return WindowReading(start, stop, scores, spot, matrix, face)
+    return WindowPrediction(start, stop, scores, spot, matrix, face)
 
 
 @pytest.fixture(scope='module')
@@ -79,7 +79,7 @@ def test_the_longest_bar_is_that_of_the_label(clip):
 
 
 def test_a_window_without_a_face_is_shown_as_it_is(clip):
-    windows = [WindowReading(0, 20, problem='x'), window(10, 30)]
+    windows = [WindowPrediction(0, 20, problem='x'), window(10, 30)]
     frames = list(
         overlay_frames(reading(windows, 30, chosen=1), open_source(clip, 100.0))
     )
@@ -92,7 +92,7 @@ def test_the_timeline_shows_scores_where_and_when_they_are():
     windows = [
         window(0, 50, (0.8, 0.1, 0.1), 10, 0.2),
         window(25, 75, (0.1, 0.1, 0.8), 30, 2.0),
-        WindowReading(50, 100, problem='no face'),
+        WindowPrediction(50, 100, problem='no face'),
     ]
     figure = plot_timeline(reading(windows, 100, chosen=1))
     above, below = figure.axes

@@ -11,7 +11,7 @@ from skimage import data
 from mmaction_mer.apis import MERInferencer
 from mmaction_mer.datasets.faces.alignment import align
 from mmaction_mer.datasets.faces.finder import FaceFinder
-from mmaction_mer.motion import Film
+from mmaction_mer.motion import MagnifiedClip
 
 APEX = 18
 
@@ -42,7 +42,7 @@ def test_the_apex_is_found(reading):
 
 def test_the_magnified_video_moves_where_the_brows_are(reading, raised):
     region = in_the_square(reading, raised[1])
-    film = Film.of(reading.clip, reading.fps)
+    film = MagnifiedClip.of(reading.clip, reading.fps)
     still, (moved, _) = film.still, film.magnified()
     # From rest to the apex, beyond what the camera's noise does.
     change = np.abs(moved[APEX - 2 : APEX + 3].mean(0) - moved[:3].mean(0)).mean(axis=2)

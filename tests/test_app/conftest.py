@@ -117,11 +117,11 @@ def reading():
 def make_reading(**changes):
     import numpy as np
 
-    from mmaction_mer.apis import Reading, WindowReading
+    from mmaction_mer.apis import Reading, WindowPrediction
     from mmaction_mer.motion.spotting import Spot
 
     frames = np.random.default_rng(0).integers(0, 255, (60, 64, 64, 3), np.uint8)
-    window = WindowReading(
+    window = WindowPrediction(
         10,
         70,
         np.float32([[0.7, 0.3], [0.4, 0.6]]),

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmaction_mer.apis import WindowReading
+from mmaction_mer.apis import WindowPrediction
 from mmaction_mer.app import html as words
-from mmaction_mer.motion.magnified_clip import Film
+from mmaction_mer.motion.magnified_clip import MagnifiedClip
 
 EVIL = '<img src=x onerror=alert(1)>'
 
@@ -38,7 +38,7 @@ def test_one_fold_needs_no_agreement(reading):
 
 def test_names_are_escaped(reading):
     evil = replace(reading, name=EVIL, classes=[EVIL, 'b'], notes=[EVIL])
-    film = Film.of(reading.clip, reading.fps)
+    film = MagnifiedClip.of(reading.clip, reading.fps)
     for html in (
         words.verdict(evil, EVIL),
         words.tiles(evil, film),
@@ -51,31 +51,31 @@ def test_names_are_escaped(reading):
 
 
 def test_tiles_show_heat_pooled_image_and_gaussians(reading):
-    html = words.tiles(reading, Film.of(reading.clip, reading.fps), 41)
+    html = words.tiles(reading, MagnifiedClip.of(reading.clip, reading.fps), 41)
     assert html.count('<img src="data:image/jpeg;base64,') == 2
     assert html.count('<polyline') == 3
     assert 'for “calm”' in html
     assert 'dashed' in html and 'The whole video' not in html
     bare = replace(reading, heat=None, explained=None)
-    html = words.tiles(bare, Film.of(reading.clip, reading.fps))
+    html = words.tiles(bare, MagnifiedClip.of(reading.clip, reading.fps))
     assert '<img' not in html and '<polyline' not in html and 'apex' in html
 
 
 def test_a_long_video_has_a_timeline(reading):
     windows = [
         reading.window,
-        WindowReading(60, 100, problem='no face'),
-        WindowReading(100, 140, reading.window.probabilities),
+        WindowPrediction(60, 100, problem='no face'),
+        WindowPrediction(100, 140, reading.window.probabilities),
     ]
     long = replace(reading, windows=windows, frames=140)
-    html = words.tiles(long, Film.of(reading.clip, reading.fps), 200)
+    html = words.tiles(long, MagnifiedClip.of(reading.clip, reading.fps), 200)
     assert 'The whole video' in html and '3 windows' in html
     assert 'class="mer-figure"' in html and 'currentColor' in html
     assert '<!DOCTYPE' not in html and 'dashed' not in html
 
 
 def test_the_player_begins_about_as_slow_as_one_can_follow(reading):
-    html = words.player(Film.of(reading.clip, reading.fps), 0.1)
+    html = words.player(MagnifiedClip.of(reading.clip, reading.fps), 0.1)
     assert 'data-seconds="0.590000"' in html and 'data-start="0.100000"' in html
     assert '<option value="4" selected>' in html
     assert html.count('selected') == 1

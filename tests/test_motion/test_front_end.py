@@ -29,17 +29,17 @@ def test_batched_product_equals_the_functions_clip_by_clip():
         )
 
 
-@pytest.mark.parametrize('steady', [False, True])
-def test_without_the_residual_it_is_what_the_pyramid_gives(steady):
+@pytest.mark.parametrize('remove_head_motion', [False, True])
+def test_without_the_residual_it_is_what_the_pyramid_gives(remove_head_motion):
     rng = np.random.default_rng(1)
     clips = rng.integers(0, 256, (2, 16, 40, 51, 3), dtype=np.uint8)
     tensor = torch.tensor(clips).permute(0, 1, 4, 2, 3)
     matrices = front_end_matrices(16, [50.0, 50.0])
     with_it, motion = (
-        motion_front_end(tensor, matrices, 20, steady, keep)[1]
+        motion_front_end(tensor, matrices, 20, remove_head_motion, keep)[1]
         for keep in (True, False)
     )
-    form = dict(keep_residual=False, steady=steady)
+    form = dict(keep_residual=False, remove_head_motion=remove_head_motion)
     for i, clip in enumerate(clips):
         ours = motion[i].permute(0, 2, 3, 1).numpy()
         np.testing.assert_allclose(ours, magnify(clip, 50.0, **form), atol=2e-2)

@@ -91,10 +91,15 @@ def test_levels_and_bad_shapes(clip):
         magnify(clip[:1], 50.0)
 
 
-@pytest.mark.parametrize('steady', [False, True])
+@pytest.mark.parametrize('remove_head_motion', [False, True])
 @pytest.mark.parametrize('keep_residual', [False, True])
-def test_a_video_is_the_rounded_sum(clip, keep_residual, steady):
-    options = dict(fps=25.0, alpha=2.0, keep_residual=keep_residual, steady=steady)
+def test_a_video_is_the_rounded_sum(clip, keep_residual, remove_head_motion):
+    options = dict(
+        fps=25.0,
+        alpha=2.0,
+        keep_residual=keep_residual,
+        remove_head_motion=remove_head_motion,
+    )
     video = magnify(clip, as_video=True, **options)
     expected = magnify(clip, add_original=True, **options)
     assert video.dtype == np.uint8

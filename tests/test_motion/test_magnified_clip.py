@@ -5,7 +5,7 @@ import pytest
 from inference_toy import synthetic_clip
 
 from mmaction_mer.motion.magnification import magnify
-from mmaction_mer.motion.magnified_clip import FRAMES, Film
+from mmaction_mer.motion.magnified_clip import FRAMES, MagnifiedClip
 from mmaction_mer.motion.registration import stabilize
 
 
@@ -21,16 +21,16 @@ def clip():
 
 
 def test_a_long_clip_is_shown_in_fewer_frames_of_the_same_time(clip):
-    film = Film.of(clip, 200.0)
+    film = MagnifiedClip.of(clip, 200.0)
     assert film.frames.shape == (FRAMES, 64, 64, 3)
     assert film.fps == pytest.approx(200 * 47 / 119)
     assert film.seconds == pytest.approx(119 / 200)
-    short = Film.of(clip[:7], 25.0)
+    short = MagnifiedClip.of(clip[:7], 25.0)
     assert (short.frames == clip[:7]).all() and short.fps == 25
 
 
 def test_only_what_moves_is_magnified_and_the_more_the_higher_the_gain(clip):
-    film = Film.of(clip, 200.0)
+    film = MagnifiedClip.of(clip, 200.0)
 
     def change(alpha):
         frames, note = film.magnified(alpha)
@@ -45,9 +45,9 @@ def test_only_what_moves_is_magnified_and_the_more_the_higher_the_gain(clip):
 
 
 def test_it_is_the_motion_of_the_package_with_the_head_held_still(clip):
-    film = Film.of(clip[:40], 100.0)
+    film = MagnifiedClip.of(clip[:40], 100.0)
     still = stabilize(clip[:40])
-    whole = magnify(still, 100.0, 8.0, 0.5, 6.0, steady=True)
+    whole = magnify(still, 100.0, 8.0, 0.5, 6.0, remove_head_motion=True)
     quick = magnify(film.changes, 100.0, 8.0, 0.5, 6.0)[..., 0]
     # Where nothing but the blur and the mean of the colours comes in between.
     middle = whole.mean(axis=3)[:, 43:45, 19:21]
@@ -55,7 +55,7 @@ def test_it_is_the_motion_of_the_package_with_the_head_held_still(clip):
 
 
 def test_another_band_shows_something_else(clip):
-    film = Film.of(clip, 200.0)
+    film = MagnifiedClip.of(clip, 200.0)
     slow, _ = film.magnified(20, 0.4, 4)
     fast, _ = film.magnified(20, 8, 20)
     spot = np.s_[:, 40:48, 16:24]
@@ -65,7 +65,7 @@ def test_another_band_shows_something_else(clip):
 
 
 def test_a_band_that_the_rate_does_not_hold_is_said(clip):
-    film = Film.of(clip[:20], 25.0)
+    film = MagnifiedClip.of(clip[:20], 25.0)
     _, note = film.magnified(20, 0.4, 30)
     assert 'Nyquist' in note
     with pytest.raises(ValueError, match='0 < low < high'):
@@ -79,6 +79,6 @@ def test_noise_is_magnified_less_than_pixel_by_pixel():
     face = synthetic_clip(length=20)[0].astype(float)
     noisy = face + rng.normal(size=(24, *face.shape)) * 2
     clip = noisy.round().clip(0, 255).astype(np.uint8)
-    moved, _ = Film.of(clip, 50.0).magnified()
+    moved, _ = MagnifiedClip.of(clip, 50.0).magnified()
     plain = magnify(clip, 50.0, as_video=True)
     assert moved.std(axis=0).mean() < 0.4 * plain.std(axis=0).mean()

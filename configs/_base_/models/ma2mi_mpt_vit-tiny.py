@@ -7,5 +7,5 @@ model = dict(
     type='MA2MI',
     backbone=dict(type='MPTActions', mpt=_base_.model.backbone),
     losses=dict(pixel=1.0, sparse=0.03),
-    data_preprocessor=dict(type='MPTPairPreprocessor', steady=True),
+    data_preprocessor=dict(type='MPTPairPreprocessor', remove_head_motion=True),
 )

@@ -214,7 +214,7 @@ def _where(clip: Clip) -> str:
     return str(clip.path) if clip.row is None else f'row {clip.row}'
 
 
-def refuse_spellings(reading: Reading) -> None:
+def check_spellings(reading: Reading) -> None:
     """Refuse subjects that are spelled in ways which may be one person's.
 
     Raises:

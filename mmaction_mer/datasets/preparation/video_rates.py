@@ -45,7 +45,7 @@ def settle_rate(
     findings = [clip.finding('fps', 'noted', note) for note in notes]
     findings += [clip.finding('frames', 'noted', note) for note in frame_notes(index)]
     settled = replace(settled, clip=replace(clip, fps=sampling.fps))
-    if written and not sampling.steady:
+    if written and not sampling.constant:
         settled = _as_written(settled, index, sampling)
     return settled, findings
 

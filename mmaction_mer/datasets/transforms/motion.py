@@ -190,7 +190,7 @@ class EulerianMagnification(BaseTransform):
         kind: ``'zero-phase'``, ``'causal'`` or ``'ideal'``.
         keep_residual: Magnify the pyramid's low-pass residual too.
         cutoff_wavelength: Spatial cut-off in pixels for gains per level, or ``None``.
-        steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
+        remove_head_motion: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
         output: ``'imgs'`` replaces the frames by the magnified video (uint8), for
             recognizers that know nothing of motion; ``'motion'`` adds
             ``results['motion']`` ``(T, H, W, C)`` float32, for
@@ -210,7 +210,7 @@ class EulerianMagnification(BaseTransform):
         kind: str = 'zero-phase',
         keep_residual: bool = True,
         cutoff_wavelength: float | None = None,
-        steady: bool = False,
+        remove_head_motion: bool = False,
         output: str = 'imgs',
         fps: float | None = None,
     ) -> None:
@@ -223,7 +223,7 @@ class EulerianMagnification(BaseTransform):
             order=order,
             kind=kind,
             keep_residual=keep_residual,
-            steady=steady,
+            remove_head_motion=remove_head_motion,
         )
         self.cutoff_wavelength = cutoff_wavelength
         self.output = output
@@ -270,21 +270,23 @@ class RankPooling(BaseTransform):
     :class:`EulerianMagnification`.
 
     Args:
-        steady: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
+        remove_head_motion: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
         output: ``'imgs'`` replaces each clip by its image (uint8), for recognizers of
             pictures; ``'rank_image'`` adds ``results['rank_image']`` ``(H, W, C)``
             float32 in ``[0, 255]``, for :class:`PackMERInputs`.
     """
 
-    def __init__(self, steady: bool = False, output: str = 'imgs') -> None:
+    def __init__(self, remove_head_motion: bool = False, output: str = 'imgs') -> None:
         if output not in ('rank_image', 'imgs'):
             raise ValueError(f"output is 'rank_image' or 'imgs', got {output!r}")
-        self.steady = steady
+        self.remove_head_motion = remove_head_motion
         self.output = output
 
     def transform(self, results: dict) -> dict:
         """Pool ``results['imgs']``, each clip of it by itself."""
-        images = [rank_pool(clip, self.steady) for clip in _moving_clips(results)]
+        images = [
+            rank_pool(clip, self.remove_head_motion) for clip in _moving_clips(results)
+        ]
         if self.output == 'imgs':
             results['imgs'] = [to_video(image) for image in images]
             results.update(clip_len=1, imgs_by=type(self).__name__)

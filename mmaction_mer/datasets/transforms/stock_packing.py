@@ -21,7 +21,7 @@ _STREAMS = {
 }
 
 
-def refuse_dropped_streams(packer: PackActionInputs, results: Mapping) -> None:
+def check_streams_kept(packer: PackActionInputs, results: Mapping) -> None:
     """See that a packer packs every motion stream that the results hold.
 
     Raises:
@@ -46,7 +46,7 @@ def watch_packing() -> None:
 
     @functools.wraps(transform)
     def checked(self: PackActionInputs, results: dict) -> Any:
-        refuse_dropped_streams(self, results)
+        check_streams_kept(self, results)
         return transform(self, results)
 
     PackActionInputs.transform = checked

@@ -29,21 +29,21 @@ class Rate:
 
     Attributes:
         fps: The constant rate in Hz, or the one to sample a variable rate at.
-        steady: Whether the steps are constant, but for how the stamps are rounded.
+        constant: Whether the steps are constant, but for how the stamps are rounded.
         mean: Frames per second over the whole video.
         shortest: Shortest step between two frames, in seconds.
         longest: Longest step, likewise.
     """
 
     fps: float
-    steady: bool
+    constant: bool
     mean: float
     shortest: float
     longest: float
 
     def __str__(self) -> str:
         """Say how frames come."""
-        if self.steady:
+        if self.constant:
             return f'{self.fps:.6g} Hz'
         return (
             f'every {1000 * self.shortest:.3g} to {1000 * self.longest:.3g} ms, '
@@ -57,7 +57,7 @@ class Rate:
             given: The rate that a person gives. Far from the file's, it is that of a
                 recording which is stored to be played at another speed.
         """
-        if given is None or self.steady:
+        if given is None or self.constant:
             return self.fps
         # The mean is the higher of both where a few frames come in quick succession.
         low, high = sorted((self.mean, self.fps))
@@ -86,7 +86,7 @@ def measure(
 
     >>> measure(np.array([0.0, 0.033, 0.067, 0.1]), 0.001).fps
     30.0
-    >>> measure(np.array([0.0, 0.033, 0.067, 0.167, 0.2])).steady
+    >>> measure(np.array([0.0, 0.033, 0.067, 0.167, 0.2])).constant
     False
     >>> measure(np.zeros(4)) is None
     True
@@ -97,8 +97,8 @@ def measure(
     mean = len(steps) / float(times[-1] - times[0])
     drift = times - times[0] - np.arange(len(times)) / mean
     allowed = min(max(1.01 * tick, _ROUNDED), _MOST_ROUNDED / mean)
-    steady = float(np.ptp(drift)) / 2 <= allowed
-    if not steady:
+    constant = float(np.ptp(drift)) / 2 <= allowed
+    if not constant:
         # The median alone would be a rounded step: 17 ms, thus 59 Hz, for 60 Hz.
         usual = float(np.median(steps))
         rounded = min(max(1.01 * tick, _ROUNDED), _MOST_ROUNDED * usual)
@@ -111,7 +111,7 @@ def measure(
     if not RATES[0] <= fps <= RATES[1]:
         return None
     # Binary fractions make 29.999999999 of 30.
-    return Rate(round(fps, 6), steady, mean, float(steps.min()), float(steps.max()))
+    return Rate(round(fps, 6), constant, mean, float(steps.min()), float(steps.max()))
 
 
 def at_rate(times: np.ndarray, fps: float, most: int) -> np.ndarray:

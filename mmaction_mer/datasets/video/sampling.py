@@ -16,13 +16,13 @@ class Sampling:
     Attributes:
         picks: Indices of the frames, rising, int64 (K,); one may repeat.
         fps: Their rate in Hz.
-        steady: Whether these are all frames, each of them once.
+        constant: Whether these are all frames, each of them once.
         notes: What a person should know about the rate.
     """
 
     picks: np.ndarray
     fps: float
-    steady: bool
+    constant: bool
     notes: tuple[str, ...] = ()
 
 
@@ -54,9 +54,9 @@ def sample_video(
     rate = index.rate
     if rate is None and fps is None:
         raise VideoError(_no_rate(index))
-    if rate is None or rate.steady:
+    if rate is None or rate.constant:
         given = fps if fps is not None else rate.fps if rate else 0.0
-        picks, steady = np.arange(onset, last + 1), True
+        picks, constant = np.arange(onset, last + 1), True
         if len(picks) > most:
             raise VideoError(f'has more than {most} frames; cut it')
     else:
@@ -68,8 +68,8 @@ def sample_video(
             raise VideoError(
                 f'frames come {rate}, which makes {error}; cut it'
             ) from error
-        given, steady = (sampled if fps is None else fps), False
-    return Sampling(picks, given, steady, rate_notes(index, fps))
+        given, constant = (sampled if fps is None else fps), False
+    return Sampling(picks, given, constant, rate_notes(index, fps))
 
 
 def rate_notes(index: VideoIndex, fps: float | None = None) -> tuple[str, ...]:
@@ -83,10 +83,10 @@ def rate_notes(index: VideoIndex, fps: float | None = None) -> tuple[str, ...]:
     if rate is None:
         return ('no time stamp says anything of the frame rate',)
     notes = []
-    if not rate.steady:
+    if not rate.constant:
         notes.append(resampled(rate, fps))
     # Of few frames the mean is rounded as their stamps are; a steady rate is not.
-    true = rate.fps if rate.steady else rate.mean
+    true = rate.fps if rate.constant else rate.mean
     if header is not None and abs(header - true) > 0.01 * true:
         notes.append(
             f'the header says {header:.6g} Hz, the time stamps {true:.6g} Hz: the '

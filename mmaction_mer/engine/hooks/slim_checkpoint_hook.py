@@ -213,22 +213,22 @@ class SubjectGuardHook(Hook):
     def before_train(self, runner) -> None:
         """Compare what is trained on with what is tested and validated on."""
         training = set(clip_subjects(runner.train_dataloader.dataset))
-        refuse_subjects(training & self.held_out, 'trained on and held out')
+        check_subjects(training & self.held_out, 'trained on and held out')
         if runner.val_loop is not None:
             validation = set(clip_subjects(runner.val_dataloader.dataset))
-            refuse_subjects(training & validation, 'trained on and validated on')
+            check_subjects(training & validation, 'trained on and validated on')
 
     def before_test(self, runner) -> None:
         """Compare what is tested on with what is held out."""
         tested = set(clip_subjects(runner.test_dataloader.dataset))
-        refuse_subjects(tested - self.held_out, 'tested on and not held out')
+        check_subjects(tested - self.held_out, 'tested on and not held out')
 
 
 class SubjectLeakage(ConfigError, MERDataError):
     """Subjects on both sides of a fold: no fold of such a config may be trained."""
 
 
-def refuse_subjects(subjects: set[str], what: str) -> None:
+def check_subjects(subjects: set[str], what: str) -> None:
     """Refuse subjects that a data set holds where it must not.
 
     Raises:

@@ -99,7 +99,7 @@ def config_limits(path: str) -> ClipLimits | None:
     return read_limits(dataset.get('pipeline') or (), cfg.get('model'))
 
 
-def refuse_unusable(
+def check_usable(
     rows: Sequence[Mapping[str, Any]],
     dataset: Mapping[str, Any],
     model: Mapping[str, Any] | None,
@@ -165,7 +165,7 @@ def look_at_config(cfg: Config) -> list[str]:
             continue
         plain = {**copy.deepcopy(dataset), 'pipeline': [], 'lazy_init': False}
         built = DATASETS.build(plain)
-        note = refuse_unusable(
+        note = check_usable(
             [built.get_data_info(index) for index in range(len(built))],
             dataset,
             cfg.get('model'),

@@ -1,4 +1,4 @@
-"""Ranks that share folds: who takes which, and where they meet.
+"""Ranks that share folds: who takes which, and where they wait for each other.
 
 A fold is trained by one process that knows of no other, so no process group is
 ever opened. All that ranks need is a place to leave a word, the launcher's
@@ -67,7 +67,7 @@ class Ranks:
         if self.world > 1 and torch.cuda.is_available():
             torch.cuda.set_device(self.local % torch.cuda.device_count())
 
-    def from_first(self, plan: Callable[[], Any]) -> Any:
+    def broadcast(self, plan: Callable[[], Any]) -> Any:
         """Let the first rank work something out and tell the others.
 
         Args:
@@ -95,7 +95,7 @@ class Ranks:
         finally:
             store.set('plan', json.dumps(word))
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Wait on the first rank until every rank came here."""
         if self.world == 1:
             return

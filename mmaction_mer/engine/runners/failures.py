@@ -8,7 +8,7 @@ from tqdm import tqdm
 from ...evaluation.mer_metric import NamelessSamples
 from ...utils.cli.command_line import explained
 from ...utils.errors import ConfigError, FoldsFailed, MERDataError, MERRunError
-from .tasks import Job
+from .tasks import FoldTask
 
 # What a machine refuses to every fold alike.
 _FULL = {errno.EDQUOT, errno.ENOSPC, errno.EROFS}
@@ -17,7 +17,7 @@ _FULL = {errno.EDQUOT, errno.ENOSPC, errno.EROFS}
 def of_one_fold(error: BaseException) -> bool:
     """Tell whether the other folds of a run may well succeed after an error.
 
-    A mistake in the config, a full disk and memory that ran out meet them all.
+    A mistake in the config, a full disk and memory that ran out affect them all.
 
     >>> of_one_fold(MERDataError('clip a: cannot be read'))
     True
@@ -41,13 +41,13 @@ class Failures:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._reasons: dict[str, list[Job]] = {}
+        self._reasons: dict[str, list[FoldTask]] = {}
 
     def __bool__(self) -> bool:
         """Tell whether any fold failed."""
         return bool(self._reasons)
 
-    def note(self, job: Job, error: Exception) -> None:
+    def note(self, job: FoldTask, error: Exception) -> None:
         """Keep the failure of a fold.
 
         Raises:
@@ -57,7 +57,7 @@ class Failures:
             raise error
         self.add(job, explained(error) or str(error))
 
-    def add(self, job: Job, reason: str) -> None:
+    def add(self, job: FoldTask, reason: str) -> None:
         """Keep why a fold failed, and write it into the folder of the fold."""
         # A fold that diverged has written so itself.
         if job.folder.state().get('status') == 'diverged':

@@ -25,18 +25,18 @@ from .distributed import Ranks
 from .fold_config import testing_config
 from .fold_runner import score_fold
 from .plan import (
+    check_mixed_seeds,
     check_one_run,
-    claim_work_dir,
     compare_for_test,
     make_plan,
-    refuse_mixed_seeds,
+    prepare_work_dir,
     resumed_config,
     trained_folds,
 )
 from .prediction_ids import check_names
 from .rescoring import mend_folds
-from .results import conclude, conclude_seeds, join_dumps, pooled_so_far, what_it_took
-from .tasks import Job, Run, runs_by_seed
+from .results import join_dumps, pool_results, pool_seeds, pooled_so_far, training_cost
+from .tasks import FoldTask, SeedRun, runs_by_seed
 from .tracking import check_trackers, track_fold
 
 
@@ -99,7 +99,7 @@ class LOSORunner:
         console = 'WARNING' if self.ranks.first else 'ERROR'
         self.runs = runs_by_seed(self.cfg, self.plan, self.options['seeds'], console)
         self.run_hooks = [HOOKS.build(one) for one in self.cfg.get('run_hooks') or []]
-        self.result_files: dict[Path, Run | None] = {}
+        self.result_files: dict[Path, SeedRun | None] = {}
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'LOSORunner':
@@ -176,27 +176,27 @@ class LOSORunner:
             for part, (folder, target) in mine:
                 part.score(folder, target)
                 bar.update()
-        self.ranks.meet()
+        self.ranks.barrier()
         if not self.ranks.first:
             return {}
         seconds = round(time.monotonic() - started, 3)
         results = []
         for part in parts:
-            results.append(part.conclude(seconds))
+            results.append(part.pool_results(seconds))
             self.result_files[part.results] = part.run
         if several:
             path = self.work_dir / 'results_test.json'
             scored = [[target for _, target in part.pairs] for part in parts]
             facts = {'wall_time_s': seconds}
-            results.append(conclude_seeds(self.runs, results, scored, path, facts))
+            results.append(pool_seeds(self.runs, results, scored, path, facts))
             self.result_files[path] = None
         for hook in self.run_hooks:
             hook.after_test(self)
         return results[-1]
 
-    def _train(self, lock: WorkDirLock) -> list[Job]:
+    def _train(self, lock: WorkDirLock) -> list[FoldTask]:
         """Train what is not done, and give the jobs that were not."""
-        todo = self.ranks.from_first(lambda: self._claim(lock))
+        todo = self.ranks.broadcast(lambda: self._claim(lock))
         pending = [job for job in self._jobs() if [*_key(job)] in todo]
         skipped = len(self._jobs()) - len(pending)
         self._announce('train and test', f'{skipped} done already' if skipped else '')
@@ -209,23 +209,23 @@ class LOSORunner:
                     track_fold(job, self.work_dir)
                     bar.update()
                     bar.set_postfix_str(pooled_so_far(self.runs))
-        self.ranks.meet()
+        self.ranks.barrier()
         return pending
 
-    def _jobs(self) -> list[Job]:
+    def _jobs(self) -> list[FoldTask]:
         """List the jobs asked for, of all seeds; of a share, its own."""
-        jobs = [Job(run, fold) for run in self.runs for fold in run.plan.wanted]
+        jobs = [FoldTask(run, fold) for run in self.runs for fold in run.plan.wanted]
         number, count = self.options['share'] or (0, 1)
         return jobs[number::count]
 
     def _claim(self, lock: WorkDirLock) -> list[list]:
         lock.take()
-        refuse_mixed_seeds(self.work_dir, self.options['seeds'] is not None)
+        check_mixed_seeds(self.work_dir, self.options['seeds'] is not None)
         if not self.options['share']:  # other shares may be writing right now
             for folder in {self.work_dir, *(run.work_dir for run in self.runs)}:
                 clear_half_written(folder)
         for run in self.runs:
-            claim_work_dir(run.cfg, run.plan)
+            prepare_work_dir(run.cfg, run.plan)
             # Another share may be writing the others right now.
             own = [job.fold for job in self._jobs() if job.run is run]
             mend_folds(run, own if self.options['share'] else run.plan.folds)
@@ -281,7 +281,7 @@ class LOSORunner:
             f'{kept}; --resume trains them ({shown}){advice}'
         )
 
-    def _conclude(self, trained: Sequence[Job], seconds: float) -> dict[str, Any]:
+    def _conclude(self, trained: Sequence[FoldTask], seconds: float) -> dict[str, Any]:
         """Pool the finished folds, print and save the results, and call the run hooks.
 
         Returns:
@@ -297,16 +297,16 @@ class LOSORunner:
             for folder in done:
                 folder.clear()
             # Seeds that are trained together have no wall time of their own.
-            facts = {**({} if several else wall), **what_it_took(done)}
+            facts = {**({} if several else wall), **training_cost(done)}
             path = run.work_dir / 'results.json'
-            results.append(conclude(run, done, done, path, facts, run.missing()))
+            results.append(pool_results(run, done, done, path, facts, run.missing()))
             self.result_files[path] = run
         if several and runs:
             missing = sum((run.missing() for run in self.runs), [])
             done = [run.done() for run in runs]
             path = self.work_dir / 'results.json'
-            facts = {**wall, **what_it_took(sum(done, []))}
-            summary = conclude_seeds(runs, results, done, path, facts, missing)
+            facts = {**wall, **training_cost(sum(done, []))}
+            summary = pool_seeds(runs, results, done, path, facts, missing)
             results.append(summary)
             if summary:
                 self.result_files[path] = None
@@ -364,7 +364,7 @@ class _Rescore:
         source: The work directory, fold or checkpoint to score.
     """
 
-    def __init__(self, run: Run, source: Path) -> None:
+    def __init__(self, run: SeedRun, source: Path) -> None:
         self.run, self.source = run, source
         folders, stored = trained_folds(source)
         self.changed = compare_for_test(stored, run.plan)
@@ -390,7 +390,7 @@ class _Rescore:
         cfg = self.run.test_config(self.folds[folder.name], target, state)
         score_fold(testing_config(cfg), folder.model, state['held_out'])
 
-    def conclude(self, seconds: float) -> dict[str, Any]:
+    def pool_results(self, seconds: float) -> dict[str, Any]:
         """Pool, print and save."""
         trained, scored = ([*side] for side in zip(*self.pairs, strict=True))
         join_dumps(self.run.cfg.get('test_evaluator'), scored)
@@ -399,7 +399,7 @@ class _Rescore:
             'checkpoints': str(self.source),
             'config_differs': self.changed,
         }
-        return conclude(self.run, trained, scored, self.results, facts)
+        return pool_results(self.run, trained, scored, self.results, facts)
 
     def _check(self, folder: FoldFolder) -> None:
         """Refuse a fold of which other subjects were held out."""
@@ -423,5 +423,5 @@ class _Rescore:
         check_model(folder)
 
 
-def _key(job: Job) -> tuple[int, str]:
+def _key(job: FoldTask) -> tuple[int, str]:
     return job.run.plan.seed, job.fold.name

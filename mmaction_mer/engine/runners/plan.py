@@ -33,10 +33,10 @@ from ..work_dir.fold_folder import (
 )
 from ..work_dir.run_clips import RunClips, look_at_clips
 from ..work_dir.stored_plan import sound_run, stored_run, what_differs, write_plan
-from .clip_limits import refuse_unusable
+from .clip_limits import check_usable
 from .fold_config import EVERYBODY, annotation_path, mer_dataset, plan_seed
 from .fold_runner import say_once
-from .subject_leakage import refuse_seen_subjects
+from .subject_leakage import check_leakage
 
 OPTIONS = {
     'protocol': 'loso',
@@ -47,14 +47,14 @@ OPTIONS = {
     'workers': None,
     'folds_per_group': 'auto',
     'share': None,
-    'allow_seen': None,
+    'allow_leakage': None,
 }
 # What must be the same for folds to be scored again; the rest is only named.
 _TIES = ('annotation', 'loso.protocol')
 
 
 @dataclass(frozen=True)
-class Plan:
+class CVPlan:
     """What a config asks for, with its data looked at.
 
     Attributes:
@@ -93,7 +93,7 @@ class Plan:
         return fingerprint(self.config)
 
 
-def make_plan(cfg: Config) -> Plan:
+def make_plan(cfg: Config) -> CVPlan:
     """Read a config and its annotation file.
 
     Args:
@@ -146,8 +146,8 @@ def make_plan(cfg: Config) -> Plan:
     subjects = clip_subjects(whole)
     datasets = clip_datasets(whole)
     folds = make_folds(options['protocol'], subjects, datasets)
-    allowed = options['allow_seen'] or []
-    seen = refuse_seen_subjects(
+    allowed = options['allow_leakage'] or []
+    seen = check_leakage(
         cfg,
         zip(datasets or [], subjects, strict=False),
         [allowed] if isinstance(allowed, str) else allowed,
@@ -158,7 +158,7 @@ def make_plan(cfg: Config) -> Plan:
     rows = _tested_rows(tested, data, whole, folds)
     task, model = whole.metainfo.get('task_name'), cfg.get('model')
     notes = [
-        refuse_unusable(some, dataset, model, task, str(path))
+        check_usable(some, dataset, model, task, str(path))
         for some, dataset in ((_rows(whole), data), (rows, tested))
     ]
     clips, digest = look_at_clips(path, rows)
@@ -173,7 +173,7 @@ def make_plan(cfg: Config) -> Plan:
         )
     if weights := pretrained_digests(cfg.get('model')):
         config['pretrained_weights'] = weights
-    return Plan(
+    return CVPlan(
         folds=folds,
         wanted=pick_folds(folds, options['folds']),
         subjects=subjects,
@@ -337,7 +337,7 @@ def pick_folds(folds: list[Fold], names: str | Iterable[str] | None) -> list[Fol
     return [fold for fold in folds if fold.name in asked]
 
 
-def claim_work_dir(cfg: Config, plan: Plan) -> None:
+def prepare_work_dir(cfg: Config, plan: CVPlan) -> None:
     """See that a work directory is new or fits the plan, and write the plan into it.
 
     Args:
@@ -358,7 +358,7 @@ def claim_work_dir(cfg: Config, plan: Plan) -> None:
     for fold in plan.folds:
         check_fold_place(FoldFolder(work_dir / 'folds' / fold.name))
     if started:
-        refuse_other_run(work_dir, started, plan)
+        check_same_run(work_dir, started, plan)
     facts = {
         'fingerprint': plan.fingerprint,
         'classes': plan.classes,
@@ -407,7 +407,7 @@ def _first_weights(work_dir: Path) -> str | None:
     return None
 
 
-def refuse_mixed_seeds(work_dir: Path, several: bool) -> None:
+def check_mixed_seeds(work_dir: Path, several: bool) -> None:
     """Keep a run over seeds and a run of one seed in directories of their own.
 
     Raises:
@@ -422,7 +422,7 @@ def refuse_mixed_seeds(work_dir: Path, several: bool) -> None:
         )
 
 
-def refuse_other_run(work_dir: Path, started: list[FoldFolder], plan: Plan) -> None:
+def check_same_run(work_dir: Path, started: list[FoldFolder], plan: CVPlan) -> None:
     """Refuse folds that another config or another annotation file made.
 
     A file that cannot be read refuses nothing: what remains says enough.
@@ -460,7 +460,7 @@ def refuse_other_run(work_dir: Path, started: list[FoldFolder], plan: Plan) -> N
     )
 
 
-def _of_another_run(folder: FoldFolder, plan: Plan) -> bool:
+def _of_another_run(folder: FoldFolder, plan: CVPlan) -> bool:
     """Tell whether a fold was trained otherwise, by all that it says itself."""
     expected = {'fingerprint': plan.fingerprint}
     try:
@@ -506,7 +506,7 @@ def trained_folds(source: Path) -> tuple[list[FoldFolder], dict[str, Any]]:
     return trained, stored_run(work_dir)
 
 
-def compare_for_test(stored: dict[str, Any], plan: Plan) -> list[str]:
+def compare_for_test(stored: dict[str, Any], plan: CVPlan) -> list[str]:
     """Name what differs between the config that trained and the one that scores.
 
     Raises:

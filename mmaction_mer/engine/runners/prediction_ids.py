@@ -17,7 +17,7 @@ from ..work_dir.fold_folder import FoldFolder
 from ..work_dir.run_clips import digest_of
 from ..work_dir.stored_plan import sound_run, stored_clips
 from .fold_config import EVERYBODY, mer_dataset
-from .seeding import streams_kept
+from .seeding import preserve_rng_state
 
 REMEDY = (
     f'predictions could not be told apart by subject: add meta_keys={NAMES} to the '
@@ -41,7 +41,7 @@ def check_names(cfg: Config) -> None:
     )
     # Looking must not change what is drawn later.
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction'))
-    with streams_kept(), scope:
+    with preserve_rng_state(), scope:
         packed = DATASETS.build(loader.dataset)[0]
     sample = packed.get('data_samples') if isinstance(packed, dict) else None
     # Of samples of another kind the predictions themselves tell.

@@ -18,13 +18,13 @@ from ..work_dir.fold_folder import FoldFolder
 from .fold_config import testing_config
 from .fold_runner import device_name, score_fold
 from .prediction_ids import check_predictions
-from .tasks import Run
+from .tasks import SeedRun
 
 #: So much is told of what is wrong with a fold, in characters.
 SHOWN_REASON = 5000
 
 
-def mend_folds(run: Run, folds: Sequence[Fold]) -> None:
+def mend_folds(run: SeedRun, folds: Sequence[Fold]) -> None:
     """Look at all that finished folds have left, and make good what is damaged.
 
     A fold whose model is whole is scored again. Any other is marked as one that is to
@@ -59,7 +59,7 @@ def mend_folds(run: Run, folds: Sequence[Fold]) -> None:
             _reset(folder, details, damage)
 
 
-def _score(run: Run, fold: Fold) -> None:
+def _score(run: SeedRun, fold: Fold) -> None:
     """Score a fold by its model, and write all that its folder says anew."""
     folder, details = run.folder(fold), run.details(fold)
     clear_half_written(folder.path)
@@ -104,5 +104,5 @@ def _reset(folder: FoldFolder, details: dict[str, Any], damage: Damage) -> None:
     write_json(folder.state_file, {'status': 'running', **details})
 
 
-def _name(run: Run, fold: Fold) -> str:
+def _name(run: SeedRun, fold: Fold) -> str:
     return f'{fold.name} (seed {run.plan.seed})' if run.plan.many_seeds else fold.name

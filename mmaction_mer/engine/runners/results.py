@@ -15,10 +15,10 @@ from ...utils.json_files import write_json
 from ...version import __version__, installed_versions
 from ..work_dir.fold_folder import FoldFolder
 from .plan import check_one_run
-from .tasks import Run
+from .tasks import SeedRun
 
 
-def pooled_so_far(runs: Sequence[Run]) -> str:
+def pooled_so_far(runs: Sequence[SeedRun]) -> str:
     """Score the predictions of the folds that are done, for a progress bar.
 
     What does not fit is left out and told: the end of the run names it, and training
@@ -46,7 +46,7 @@ def pooled_so_far(runs: Sequence[Run]) -> str:
     return ', '.join(filter(None, [text, *notes]))
 
 
-def what_it_took(done: Sequence[FoldFolder]) -> dict[str, Any]:
+def training_cost(done: Sequence[FoldFolder]) -> dict[str, Any]:
     """Say what training took, by what the folds say themselves, whoever trained them.
 
     Args:
@@ -80,8 +80,8 @@ def _all_of(states: Sequence[Mapping[str, Any]], key: str) -> str:
     return ', '.join(sorted({str(state[key]) for state in states if key in state}))
 
 
-def conclude(
-    run: Run,
+def pool_results(
+    run: SeedRun,
     trained: Sequence[FoldFolder],
     scored: Sequence[FoldFolder],
     path: Path,
@@ -96,7 +96,7 @@ def conclude(
         scored: The folders with their predictions: the same ones, or others.
         path: Where the results go, as JSON.
         facts: Added to the results.
-        missing: Folds that should be in the result and are not, as in ``Run.missing``.
+        missing: Folds that should be in the result and are not, as in ``SeedRun.missing``.
 
     Returns:
         The results as saved.
@@ -152,8 +152,8 @@ def conclude(
     return results
 
 
-def conclude_seeds(
-    runs: Sequence[Run],
+def pool_seeds(
+    runs: Sequence[SeedRun],
     results: Sequence[Mapping[str, Any]],
     scored: Sequence[Sequence[FoldFolder]],
     path: Path,

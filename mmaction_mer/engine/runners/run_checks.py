@@ -63,7 +63,7 @@ def check_run(runner: Runner) -> None:
                 trained.update(dict.fromkeys(people, dataset))
             elif shared := trained.keys() & people:
                 names = sorted({subject for _, subject in shared})
-                refuse_shared(names, trained[min(shared)], dataset, where)
+                check_not_shared(names, trained[min(shared)], dataset, where)
     config = runner._test_dataloader
     if trained and not isinstance(config, DataLoader) and config is not None:
         check_planned_test(config, set(trained.values()))
@@ -141,7 +141,7 @@ def check_scored(
         )
 
 
-def refuse_shared(
+def check_not_shared(
     subjects: list[str], trained: MERDataset, evaluated: MERDataset, where: str
 ) -> None:
     """Refuse subjects held out in evaluation that are trained on; else warn of them.

@@ -22,10 +22,10 @@ Draw = tuple[int, tuple[int, int] | None]
 
 
 @contextmanager
-def streams_kept() -> Iterator[None]:
+def preserve_rng_state() -> Iterator[None]:
     """Put Python's, numpy's and torch's CPU stream back to where they were.
 
-    >>> with streams_kept():
+    >>> with preserve_rng_state():
     ...     first = random.random(), np.random.rand(), torch.rand(1)
     >>> first == (random.random(), np.random.rand(), torch.rand(1))
     True
@@ -50,7 +50,7 @@ def seeded(*entropy: int) -> Iterator[None]:
     True
     """
     seeds = np.random.SeedSequence(entropy).generate_state(3)
-    with streams_kept():
+    with preserve_rng_state():
         random.seed(int(seeds[0]))
         np.random.seed(seeds[1])
         # torch.manual_seed would reach for the GPU's stream too: that is the model's.
@@ -68,7 +68,7 @@ def seed_model_stream(seed: int, iteration: int) -> None:
     torch.manual_seed(int(seeds[2]))
 
 
-class DrawBatches:
+class SeededBatchSampler:
     """A batch sampler that numbers its draws.
 
     Args:
@@ -163,9 +163,9 @@ def seed_draws(
     Args:
         loader: Any data loader that forms batches.
         seed: Seed of the run.
-        keeps_counting: See :class:`DrawBatches`.
-        rank: See :class:`DrawBatches`.
-        world: See :class:`DrawBatches`.
+        keeps_counting: See :class:`SeededBatchSampler`.
+        rank: See :class:`SeededBatchSampler`.
+        world: See :class:`SeededBatchSampler`.
 
     Returns:
         The same data in the same order. ``loader.batch_sampler.skip_before = k``
@@ -174,7 +174,9 @@ def seed_draws(
     workers = loader.num_workers
     return DataLoader(
         DrawDataset(loader.dataset, seed),
-        batch_sampler=DrawBatches(loader.batch_sampler, keeps_counting, rank, world),
+        batch_sampler=SeededBatchSampler(
+            loader.batch_sampler, keeps_counting, rank, world
+        ),
         num_workers=workers,
         collate_fn=_SkipCollate(loader.collate_fn),
         pin_memory=loader.pin_memory,

@@ -87,7 +87,7 @@ def seen_in_pretraining(
     return seen
 
 
-def refuse_seen_subjects(
+def check_leakage(
     cfg: Mapping[str, Any],
     clips: Iterable[tuple[str, str]],
     allowed: Collection[str] = (),
@@ -117,7 +117,7 @@ def refuse_seen_subjects(
                 f'{path}: was trained on clips of {len(subjects)} subject(s) of '
                 f'{dataset} that this protocol tests on ({shown}): what is measured '
                 f'would not be how it does on strangers. Use weights pre-trained on '
-                f"other people; or say loso.allow_seen=['{dataset}'], and every result "
+                f"other people; or say loso.allow_leakage=['{dataset}'], and every result "
                 f'is labelled so'
             )
     return sorted(names)

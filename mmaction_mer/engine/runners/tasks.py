@@ -14,11 +14,11 @@ from ..work_dir.fold_check import read_fold
 from ..work_dir.fold_folder import FoldFolder
 from ..work_dir.run_clips import digest_of
 from .fold_config import fold_config
-from .plan import Plan
+from .plan import CVPlan
 
 
 @dataclass(frozen=True)
-class Run:
+class SeedRun:
     """All folds of a protocol under one seed.
 
     Attributes:
@@ -28,7 +28,7 @@ class Run:
     """
 
     cfg: Config
-    plan: Plan
+    plan: CVPlan
     console: str = 'WARNING'
 
     @property
@@ -123,10 +123,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Job:
+class FoldTask:
     """A fold of a run: what strategies are given to do."""
 
-    run: Run
+    run: SeedRun
     fold: Fold
 
     def __str__(self) -> str:
@@ -149,8 +149,8 @@ class Job:
 
 
 def runs_by_seed(
-    cfg: Config, plan: Plan, seeds: Sequence[int] | None, console: str
-) -> list[Run]:
+    cfg: Config, plan: CVPlan, seeds: Sequence[int] | None, console: str
+) -> list[SeedRun]:
     """Make the runs of a config: one, or one in ``seed<k>/`` for each of some seeds.
 
     Each is what the same config with that ``randomness.seed`` alone would be.
@@ -159,10 +159,10 @@ def runs_by_seed(
         cfg: The config of the protocol.
         plan: Its plan.
         seeds: The seeds; None for the one that the config has.
-        console: See :class:`Run`.
+        console: See :class:`SeedRun`.
     """
     if seeds is None:
-        return [Run(cfg, plan, console)]
+        return [SeedRun(cfg, plan, console)]
     runs = []
     for seed in seeds:
         part = copy.deepcopy(cfg)
@@ -172,6 +172,8 @@ def runs_by_seed(
         randomness = {**plan.config['randomness'], 'seed': seed}
         config = {**plan.config, 'randomness': randomness}
         runs.append(
-            Run(part, replace(plan, seed=seed, config=config, many_seeds=True), console)
+            SeedRun(
+                part, replace(plan, seed=seed, config=config, many_seeds=True), console
+            )
         )
     return runs

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ...utils.errors import MERRunError
 from ..work_dir.fold_folder import FoldFolder
 from .fold_config import LOCAL
-from .tasks import Job
+from .tasks import FoldTask
 
 # What mmengine imports only when there is something to write: after the training.
 _NEEDS = {
@@ -91,7 +91,7 @@ def read_losses(folder: FoldFolder) -> dict[int, dict[str, float]]:
     return dict(sorted(steps.items()))
 
 
-def track_fold(job: Job, work_dir: Path) -> None:
+def track_fold(job: FoldTask, work_dir: Path) -> None:
     """Tell a finished fold to every backend; one that fails is named and costs nothing.
 
     TensorBoard's events go to the fold's ``vis_data``, MLflow's runs to one store
@@ -113,7 +113,7 @@ def track_fold(job: Job, work_dir: Path) -> None:
             )
 
 
-def _tell(backend: dict[str, Any], job: Job, work_dir: Path) -> None:
+def _tell(backend: dict[str, Any], job: FoldTask, work_dir: Path) -> None:
     if backend['type'] == 'MLflowVisBackend':
         backend = _in_one_store(backend, job, work_dir)
     backend.setdefault('save_dir', str(job.folder.path / 'vis_data'))
@@ -133,7 +133,9 @@ def _tell(backend: dict[str, Any], job: Job, work_dir: Path) -> None:
     writer.close()
 
 
-def _in_one_store(backend: dict[str, Any], job: Job, work_dir: Path) -> dict[str, Any]:
+def _in_one_store(
+    backend: dict[str, Any], job: FoldTask, work_dir: Path
+) -> dict[str, Any]:
     """Settings of MLflow under which all folds of a run stand side by side."""
     own = dict(
         save_dir=str(work_dir / 'mlflow'),

@@ -9,12 +9,12 @@ runner's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..runners.tasks import Job
+from ..runners.tasks import FoldTask
 from .parallel import parallel
 from .sequential import sequential
 from .stacked import stacked
 
-Strategy = Callable[[Sequence[Job], Mapping[str, Any]], Iterator[Job]]
+Strategy = Callable[[Sequence[FoldTask], Mapping[str, Any]], Iterator[FoldTask]]
 
 STRATEGIES: dict[str, Strategy] = {
     'sequential': sequential,

@@ -23,7 +23,7 @@ from ...utils.memory import available_memory, keep_freed_memory, starved
 from ...utils.parallel import cores
 from ..runners.failures import Failures, of_one_fold, say
 from ..runners.fold_runner import train_fold
-from ..runners.tasks import Job
+from ..runners.tasks import FoldTask
 from .stacking.stack_file import leave_stack
 from .worker import BEGAN, Done, Failure, NotStarted, Worker, wait_for
 
@@ -31,7 +31,9 @@ from .worker import BEGAN, Done, Failure, NotStarted, Worker, wait_for
 _BYTES_PER_WORKER = 2 << 30
 
 
-def parallel(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+def parallel(
+    jobs: Sequence[FoldTask], options: Mapping[str, Any]
+) -> Iterator[FoldTask]:
     """Train folds in processes side by side.
 
     A fold that fails is reported at once and tried once more at the end: in a fresh
@@ -103,13 +105,13 @@ def count_workers(cores: int, gpus: int, memory: float) -> int:
 
 
 def _train_all(
-    jobs: Sequence[Job], count: int, threads: int
-) -> Iterator[tuple[Job, Failure | None]]:
+    jobs: Sequence[FoldTask], count: int, threads: int
+) -> Iterator[tuple[FoldTask, Failure | None]]:
     """Train folds by some workers; give each, when it ends, with its failure if any."""
     waiting = deque(jobs)
     workers = [Worker(number, threads) for number in range(min(count, len(jobs)))]
     idle, busy = deque(workers), list[Worker]()
-    ended: list[tuple[Job, Failure | None]] = []
+    ended: list[tuple[FoldTask, Failure | None]] = []
     last_try = False
     try:
         while waiting or busy or ended:
@@ -202,7 +204,7 @@ def serve(link: Connection) -> None:
             link.send(_train(job, number) or Done())
 
 
-def _train(job: Job, number: int) -> Failure | None:
+def _train(job: FoldTask, number: int) -> Failure | None:
     """Train a fold quietly; nothing that cannot be pickled goes back."""
     try:
         if torch.cuda.is_available():

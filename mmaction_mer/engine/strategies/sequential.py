@@ -5,11 +5,13 @@ from typing import Any
 
 from ..runners.failures import Failures
 from ..runners.fold_runner import train_fold
-from ..runners.tasks import Job
+from ..runners.tasks import FoldTask
 from .stacking.stack_file import leave_stack
 
 
-def sequential(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+def sequential(
+    jobs: Sequence[FoldTask], options: Mapping[str, Any]
+) -> Iterator[FoldTask]:
     """Train one fold after the other in this process.
 
     A fold that diverges or fails does not keep the others from being trained.

@@ -5,17 +5,17 @@ from typing import Any
 
 from ...utils.errors import MERRunError
 from ..runners.failures import Failures
-from ..runners.tasks import Job
+from ..runners.tasks import FoldTask
 from .sequential import sequential
 from .stacking.clip_table import Tables
-from .stacking.compatibility import NotStackable
+from .stacking.compatibility import StackingNotSupported
 from .stacking.sizing import out_of_memory
 from .stacking.stack_file import Standing, standings
 from .stacking.start import Start, birth
-from .stacking.trainer import Group
+from .stacking.trainer import StackedTrainer
 
 
-def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+def stacked(jobs: Sequence[FoldTask], options: Mapping[str, Any]) -> Iterator[FoldTask]:
     """Train folds together, with the numbers of training them one by one.
 
     Where that cannot be, a line says why and they are trained one by one.
@@ -42,7 +42,7 @@ def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
                 yield job
             else:
                 failures.note(job, failure)
-    except NotStackable as error:
+    except StackingNotSupported as error:
         # The words alone: the error holds the group, and so its memory.
         reason = str(error)
     if reason:
@@ -53,18 +53,18 @@ def stacked(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
 
 
 def _in_groups(
-    pending: Sequence[Job], size: int | str
-) -> Iterator[tuple[Job, Exception | None]]:
+    pending: Sequence[FoldTask], size: int | str
+) -> Iterator[tuple[FoldTask, Exception | None]]:
     """Train jobs in groups; the caller takes those that it is given off the list."""
     quiet = not pending or pending[0].run.console != 'WARNING'
     auto = size == 'auto'
     most = (_most_before(pending) or len(pending)) if auto else int(size)
     tables = Tables(quiet)
-    births, alike = _births(pending)
+    initial_weights, alike = _initial_weights(pending)
     while pending:
         chosen, kept = _next_group(pending, standings(pending), alike, most)
         try:
-            with Group(chosen, tables, births) as group:
+            with StackedTrainer(chosen, tables, initial_weights) as group:
                 fit = group.folds_that_fit()
                 # A stack that has begun stays as it is, also where a little less memory
                 # is free than when it was chosen: other stacks round otherwise.
@@ -88,7 +88,9 @@ def _in_groups(
                 print(f'memory does not hold {len(chosen)} folds: trying {most}')
 
 
-def _births(jobs: Sequence[Job]) -> tuple[dict[int, Start], dict[int, str]]:
+def _initial_weights(
+    jobs: Sequence[FoldTask],
+) -> tuple[dict[int, Start], dict[int, str]]:
     """First weights of every seed, and what they have in common, where it matters."""
     first = {job.run.plan.seed: job for job in reversed(jobs)}
     if len(first) == 1:
@@ -100,7 +102,7 @@ def _births(jobs: Sequence[Job]) -> tuple[dict[int, Start], dict[int, str]]:
     )
 
 
-def _most_before(jobs: Sequence[Job]) -> int:
+def _most_before(jobs: Sequence[FoldTask]) -> int:
     """How many folds trained at once in earlier sittings of a run; 0 if none did."""
     runs = {job.run.plan.seed: job.run for job in jobs}.values()
     told = [
@@ -113,11 +115,11 @@ def _most_before(jobs: Sequence[Job]) -> int:
 
 
 def _next_group(
-    pending: Sequence[Job],
+    pending: Sequence[FoldTask],
     found: Sequence[Standing],
     alike: Mapping[int, str],
     most: int,
-) -> tuple[list[Job], bool]:
+) -> tuple[list[FoldTask], bool]:
     """Choose folds of one stack, or that could be one: equally far, one frozen part.
 
     Returns:

@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
-from ..runners.tasks import Job
+from ..runners.tasks import FoldTask
 
 #: Seconds after which a process that ended without a word is noticed.
 LOOK = 0.5
@@ -90,12 +90,12 @@ class Worker:
     def __init__(self, number: int, threads: int) -> None:
         self.number = number
         self.threads = threads
-        self.job: Job | None = None
+        self.job: FoldTask | None = None
         self._process: subprocess.Popen | None = None
         self._link: Connection | None = None
         self._began = False
 
-    def submit(self, job: Job) -> NotStarted | None:
+    def submit(self, job: FoldTask) -> NotStarted | None:
         """Give a fold to the process; start one where there is none.
 
         Returns:

@@ -94,7 +94,7 @@ def examine(
 
     Args:
         folder: Its folder.
-        details: What its ``fold.json`` must say, see :meth:`.run.Run.details`.
+        details: What its ``fold.json`` must say, see :meth:`.run.SeedRun.details`.
         clips: The label of each of its clips.
         num_classes: Number of classes.
 

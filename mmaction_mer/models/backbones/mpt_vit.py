@@ -29,7 +29,7 @@ class MPTViT(BaseModule):
             ``None`` for a model that sees no motion sequence.
         adapter: Config of the adapter of a layer, e.g. ``dict(type='GroupAdapter')``;
             ``None`` for none.
-        adapter_from: First layer that has an adapter, counted from 0.
+        adapter_start_layer: First layer that has an adapter, counted from 0.
         lora: Settings of :func:`~mmaction_mer.models.peft.lora.add_lora`, such as
             ``dict(rank=8)``; ``None`` for none.
         freeze_vit: ``False`` lets the whole ViT learn: full fine-tuning, or training
@@ -58,7 +58,7 @@ class MPTViT(BaseModule):
         vit: dict,
         prompt: dict | None = None,
         adapter: dict | None = None,
-        adapter_from: int = 0,
+        adapter_start_layer: int = 0,
         lora: dict | None = None,
         freeze_vit: bool = True,
         init_cfg: dict | None = None,
@@ -78,17 +78,17 @@ class MPTViT(BaseModule):
             cfg = dict(embed_dims=width, num_layers=layers, **prompt)
             self.prompt = MODELS.build(cfg)
         self.num_prompts = self.prompt.num_prompts if self.prompt is not None else 0
-        self.adapter_from = adapter_from
+        self.adapter_start_layer = adapter_start_layer
         self.adapters = None
         if adapter is not None:
-            if not 0 <= adapter_from < layers:
+            if not 0 <= adapter_start_layer < layers:
                 raise ValueError(
-                    f'adapter_from={adapter_from} leaves no layer of {layers} for an '
+                    f'adapter_start_layer={adapter_start_layer} leaves no layer of {layers} for an '
                     'adapter; for none at all set adapter=None'
                 )
             cfg = dict(embed_dims=width, num_prompts=self.num_prompts, **adapter)
             self.adapters = nn.ModuleList(
-                MODELS.build(cfg) for _ in range(layers - adapter_from)
+                MODELS.build(cfg) for _ in range(layers - adapter_start_layer)
             )
 
     @staticmethod
@@ -188,8 +188,8 @@ class MPTViT(BaseModule):
             tokens = torch.cat([tokens, self.prompt(source)], dim=1)
         for index, layer in enumerate(self.vit.layers):
             tokens = layer(self._with_new_prompts(tokens, index))
-            if self.adapters is not None and index >= self.adapter_from:
-                tokens = self.adapters[index - self.adapter_from](tokens)
+            if self.adapters is not None and index >= self.adapter_start_layer:
+                tokens = self.adapters[index - self.adapter_start_layer](tokens)
         return tokens
 
     def _with_new_prompts(self, tokens: Tensor, index: int) -> Tensor:

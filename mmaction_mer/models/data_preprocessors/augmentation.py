@@ -14,7 +14,7 @@ from ...utils.errors import MERDataError
 
 
 @dataclass(frozen=True)
-class Geometry:
+class CropFlipParams:
     """What is done to each of B clips.
 
     Attributes:
@@ -28,9 +28,9 @@ class Geometry:
     left: Tensor
     flip: Tensor
 
-    def __getitem__(self, clips: Tensor) -> 'Geometry':
+    def __getitem__(self, clips: Tensor) -> 'CropFlipParams':
         """Pick the geometry of some clips."""
-        return Geometry(self.top[clips], self.left[clips], self.flip[clips])
+        return CropFlipParams(self.top[clips], self.left[clips], self.flip[clips])
 
 
 class Augmentation:
@@ -59,17 +59,17 @@ class Augmentation:
         self.crop = crop
         self.flip = flip
 
-    def draw(self, count: int) -> Geometry:
+    def draw(self, count: int) -> CropFlipParams:
         """Draw for so many clips, from torch's stream on the CPU."""
         top, left, flip = torch.rand(3, count)
-        return Geometry(top, left, flip < self.flip)
+        return CropFlipParams(top, left, flip < self.flip)
 
-    def middle(self, count: int) -> Geometry:
+    def middle(self, count: int) -> CropFlipParams:
         """Crop in the middle and do not flip, as testing does."""
         half = torch.full((count,), 0.5)
-        return Geometry(half, half, torch.zeros(count, dtype=torch.bool))
+        return CropFlipParams(half, half, torch.zeros(count, dtype=torch.bool))
 
-    def __call__(self, streams: Tensor, geometry: Geometry) -> Tensor:
+    def __call__(self, streams: Tensor, geometry: CropFlipParams) -> Tensor:
         """Crop and flip.
 
         Args:
@@ -96,7 +96,7 @@ class Augmentation:
         index = pixels.flatten(1)[:, None].expand(-1, flat.shape[1], -1)
         return flat.gather(2, index).view(count, *between, *pixels.shape[1:])
 
-    def _pixels(self, geometry: Geometry, height: int, width: int) -> Tensor:
+    def _pixels(self, geometry: CropFlipParams, height: int, width: int) -> Tensor:
         """Number of the pixel that each pixel of the result is, ``(B, h, w)``."""
         rows = _places(geometry.top, height, self.crop or height)
         columns = _places(geometry.left, width, self.crop or width)

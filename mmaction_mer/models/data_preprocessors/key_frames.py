@@ -8,7 +8,7 @@ from mmaction.registry import MODELS
 from torch import Tensor
 
 from ...utils.errors import MERDataError
-from .augmentation import Geometry
+from .augmentation import CropFlipParams
 from .mer import MERDataPreprocessor
 
 FRAMES = ('onset', 'apex', 'offset')
@@ -102,7 +102,7 @@ class KeyFramePreprocessor(MERDataPreprocessor):
         rows = torch.arange(len(clips), device=clips.device)[:, None]
         return clips[rows, matrices.argmax(2)].float()
 
-    def inputs(self, streams: Tensor, geometry: Geometry) -> dict[str, Tensor]:
+    def inputs(self, streams: Tensor, geometry: CropFlipParams) -> dict[str, Tensor]:
         """Augment and normalise: ``frames (B, F, 3, h, w)``."""
         frames = self.augmentation(streams, geometry)
         return dict(frames=(frames - self.mean) / self.std)

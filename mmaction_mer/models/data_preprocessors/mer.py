@@ -12,7 +12,7 @@ from ...datasets.transforms.motion import BandNotice
 from ...motion.front_end import front_end_matrices, motion_streams
 from ...motion.limits import ClipLimits
 from ...utils.errors import MERDataError
-from .augmentation import Augmentation, Geometry
+from .augmentation import Augmentation, CropFlipParams
 
 _EDGES = ('low', 'high')
 
@@ -35,7 +35,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         high: Upper edge of the pass band in Hz.
         order: Order of the Butterworth filter.
         kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
-        steady: Take the head's own motion out of both streams, see
+        remove_head_motion: Take the head's own motion out of both streams, see
             :mod:`~mmaction_mer.motion.head_motion`; ``False`` is the paper's form.
         keep_residual: Magnify the pyramid's low-pass residual too; ``False`` drops
             it, as many programs for magnification do.
@@ -53,7 +53,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         high: float = 4.0,
         order: int = 1,
         kind: str = 'zero-phase',
-        steady: bool = False,
+        remove_head_motion: bool = False,
         keep_residual: bool = True,
         augmentation: dict | None = None,
     ) -> None:
@@ -62,7 +62,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), False)
         self.motion_std = motion_std
         self.alpha = alpha
-        self.steady = steady
+        self.remove_head_motion = remove_head_motion
         self.keep_residual = keep_residual
         self.augmentation = Augmentation(**(augmentation or {}))
         self.band = dict(low=low, high=high, order=order, kind=kind)
@@ -145,10 +145,10 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         # Half precision would round a face by as much as it moves.
         with torch.autocast(clips.device.type, enabled=False):
             return motion_streams(
-                clips, matrices, gain, self.steady, self.keep_residual
+                clips, matrices, gain, self.remove_head_motion, self.keep_residual
             )
 
-    def inputs(self, streams: Tensor, geometry: Geometry) -> dict[str, Tensor]:
+    def inputs(self, streams: Tensor, geometry: CropFlipParams) -> dict[str, Tensor]:
         """Augment both streams and normalise the image.
 
         Args:

@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..data_preprocessors.augmentation import Geometry
+from ..data_preprocessors.augmentation import CropFlipParams
 from ..data_preprocessors.mer import MERDataPreprocessor
 from ..utils.slim_checkpoint import enable_slim_loading
 
@@ -98,7 +98,7 @@ class MPTPairPreprocessor(MERDataPreprocessor):
         ends = clips[:, [0, -1]].float()
         return torch.cat([super().streams(clips, matrices), ends], dim=1)
 
-    def inputs(self, streams: Tensor, geometry: Geometry) -> dict[str, Tensor]:
+    def inputs(self, streams: Tensor, geometry: CropFlipParams) -> dict[str, Tensor]:
         """As in the parent, and ``frames (B, 2, 3, h, w)``, normalised."""
         streams = self.augmentation(streams, geometry)
         pictures = (streams[:, -3:] - self.mean) / self.std

@@ -61,6 +61,6 @@ class MERRecognizer(BaseRecognizer):
         """Features ``(B, D)`` of the inputs."""
         raise NotImplementedError
 
-    def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
+    def dummy_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
         """Inputs of one clip of ``length`` frames, for counting and timing."""
         raise NotImplementedError

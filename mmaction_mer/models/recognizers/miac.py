@@ -43,7 +43,7 @@ class MIACRecognizer(MERRecognizer):
         """Features ``(B, D)`` of ``frames (B, F, 3, H, W)``."""
         return self.backbone(inputs['frames'])
 
-    def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
+    def dummy_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
         """Inputs of one clip, for counting and timing; ``length`` changes nothing."""
         count = len(self.data_preprocessor.frames)
         device = next(self.parameters()).device

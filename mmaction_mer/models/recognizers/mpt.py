@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..utils.explain import (
-    above_others,
     attention_rollout,
     grad_cam,
     integrated_gradients,
+    logit_margin,
     over_image,
-    traced,
+    record_activations,
 )
 from .base import MERRecognizer
 
@@ -39,7 +39,7 @@ class MPTRecognizer(MERRecognizer):
         """
         return self.backbone(inputs['image'], inputs.get('motion'))
 
-    def blank_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
+    def dummy_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
         """Inputs of one clip of ``length`` frames, for counting and timing."""
         device = next(self.parameters()).device
         image = torch.zeros(1, 3, image_size, image_size, device=device)
@@ -105,13 +105,13 @@ class MPTRecognizer(MERRecognizer):
         with torch.inference_mode(False), torch.enable_grad():
             inputs = pre(data)['inputs']
             layer = len(net.vit.layers) - 1
-            with traced(net.vit, layer) as trace:
+            with record_activations(net.vit, layer) as trace:
                 logits = self.cls_head(self.features(inputs))
             target = logits.argmax(1) if target is None else target.to(logits.device)
             chosen = logits.gather(1, target[:, None]).sum()
             (gradient,) = torch.autograd.grad(chosen, trace.tokens[layer])
             added = integrated_gradients(
-                lambda given: above_others(self.cls_head(self.features(given)), target),
+                lambda given: logit_margin(self.cls_head(self.features(given)), target),
                 inputs,
                 _without_motion(inputs),
             )

@@ -48,7 +48,7 @@ def cost(
     The motion front end and the reading of clips are not part of it.
 
     Args:
-        model: A recognizer with ``blank_inputs``, on the device to time.
+        model: A recognizer with ``dummy_inputs``, on the device to time.
         image_size: Side of the frames in pixels.
         length: Frames T.
         repeats: How often it is timed, after two times that do not count.
@@ -108,14 +108,14 @@ def count_multiply_adds(
     figure.
 
     Args:
-        model: A recognizer with ``blank_inputs``.
+        model: A recognizer with ``dummy_inputs``.
         image_size: Side of the frames in pixels.
         length: Frames T.
 
     Returns:
         Multiply-adds (half of the floating point operations).
     """
-    inputs = model.blank_inputs(image_size, length)
+    inputs = model.dummy_inputs(image_size, length)
     was_training = model.training
     model.eval()
     counter = FlopCounterMode(display=False)
@@ -135,7 +135,7 @@ def count_activation_bytes(
     Parameters and their gradients are not counted; each tensor is counted once. It is
     what decides how many clips, and how many stacked folds, fit into memory.
     """
-    inputs = model.blank_inputs(image_size, length)
+    inputs = model.dummy_inputs(image_size, length)
     was_training = model.training
     model.train()
     kept = SavedBytes(model)
@@ -163,7 +163,7 @@ def forward_seconds(
     """Median seconds of the network for a batch of clips, without the front end."""
     inputs = {
         name: one.repeat(batch, *[1] * (one.ndim - 1))
-        for name, one in model.blank_inputs(image_size, length).items()
+        for name, one in model.dummy_inputs(image_size, length).items()
     }
     was_training = model.training
     model.eval()

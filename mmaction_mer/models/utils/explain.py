@@ -16,7 +16,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class TokenTrace:
-    """What passed through the layers of a ViT, filled in by :func:`traced`.
+    """What passed through the layers of a ViT, filled in by :func:`record_activations`.
 
     Attributes:
         tokens: ``(B, L, D)`` tokens as they enter each layer.
@@ -31,7 +31,7 @@ class TokenTrace:
 
 
 @contextmanager
-def traced(vit: VisionTransformer, layer: int) -> Iterator[TokenTrace]:
+def record_activations(vit: VisionTransformer, layer: int) -> Iterator[TokenTrace]:
     """Watch a forward pass; gradients can be taken from one layer on.
 
     Frozen weights give their output no gradient, so that the tokens which enter
@@ -131,11 +131,11 @@ def grad_cam(tokens: Tensor, gradient: Tensor) -> Tensor:
     return (weight * tokens).sum(-1).clamp(min=0)
 
 
-def above_others(logits: Tensor, target: Tensor) -> Tensor:
+def logit_margin(logits: Tensor, target: Tensor) -> Tensor:
     """A class's logit beyond the mean of the others, ``(B,)``.
 
     Example:
-        >>> above_others(torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([0]))
+        >>> logit_margin(torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([0]))
         tensor([2.5000])
     """
     classes = logits.shape[1]

@@ -14,7 +14,7 @@ from ...utils.errors import ConfigError
 from .slim_checkpoint import KEY, check_frozen
 
 PACKAGE_SCHEME = 'mmaction_mer://'
-WEIGHTS_DIR = Path(__file__).parent / 'weights'
+WEIGHTS_DIR = Path(__file__).parents[1] / 'weights'
 
 
 class WeightsNotFoundError(ConfigError, FileNotFoundError):

@@ -264,7 +264,7 @@ def check_training_state(
         )
 
 
-def refuse_other_states(resume: Callable[..., None]) -> Callable[..., None]:
+def check_states(resume: Callable[..., None]) -> Callable[..., None]:
     """Let ``Runner.resume`` say in a sentence what is no state of this training."""
 
     @functools.wraps(resume)
@@ -287,7 +287,7 @@ def refuse_other_states(resume: Callable[..., None]) -> Callable[..., None]:
 
 
 if not hasattr(Runner.resume, '__wrapped__'):
-    Runner.resume = refuse_other_states(Runner.resume)
+    Runner.resume = check_states(Runner.resume)
 
 
 # mmengine names all keys that a model does not have, as they stand in the file.

@@ -42,7 +42,7 @@ def test_stamps_that_are_rounded_are_steady(fps, tick):
     """Containers round time stamps: mkv, webm and flv to a millisecond."""
     times = np.round(np.arange(300) / fps / tick) * tick
     rate = measure(times, tick)
-    assert rate.steady and rate.fps == pytest.approx(fps, rel=1e-3)
+    assert rate.constant and rate.fps == pytest.approx(fps, rel=1e-3)
     assert measure(times, tick, fps).fps == pytest.approx(fps, abs=1e-6)
     # A header that the stamps deny counts for nothing.
     assert measure(times, tick, 2 * fps).fps == pytest.approx(fps, rel=1e-3)
@@ -52,7 +52,7 @@ def test_stamps_that_are_rounded_are_steady(fps, tick):
 def test_a_frame_that_was_dropped_is_no_rounding(tick):
     times = np.delete(np.arange(60) / 30, 20)
     rate = measure(np.round(times / tick) * tick, tick)
-    assert not rate.steady and rate.fps == 30
+    assert not rate.constant and rate.fps == 30
 
 
 @pytest.mark.parametrize('fps', [24, 25, 30, 50, 60, 90, 100, 120, 144, 200, 240])
@@ -61,7 +61,7 @@ def test_a_variable_rate_is_not_that_of_a_rounded_step(fps, tick):
     """Dropped frames in mkv and webm: 60 Hz has steps of 16 and 17 ms."""
     times = np.delete(np.arange(240) / fps, [20, 21, 22, 23, 24, 25, 90, 91, 150])
     rate = measure(np.round(times / tick) * tick, tick)
-    assert not rate.steady and rate.fps == fps
+    assert not rate.constant and rate.fps == fps
 
 
 @pytest.mark.parametrize('fps', [60, Fraction(60000, 1001), 120])
@@ -103,7 +103,7 @@ def test_a_header_that_the_stamps_deny(tmp_path, header):
     stamps = [round(1000 * n / 30) for n in range(40)]
     path = write_numbered(tmp_path / 'a.mkv', rate=header, stamps=stamps, tick=MS)
     assert open_source(path).fps == pytest.approx(30, rel=1e-3)
-    assert open_video(str(path)).rate.steady
+    assert open_video(str(path)).rate.constant
 
 
 @pytest.mark.parametrize('name', ['screen.mkv', 'screen.mp4', 'screen.webm'])
@@ -149,8 +149,8 @@ def test_what_a_person_gives_counts_and_is_noted(tmp_path):
     assert any('240 Hz is given' in note for note in source.notes)
     clip = load_clip(row_of(path, 0, len(DROPPED) - 1, 240.0), 14)
     assert clip['fps'] == pytest.approx(80)
-    steady = write_numbered(tmp_path / 'slow.mp4')
-    found = check_clips([row_of(steady, 0, 39, 200.0)], tmp_path)
+    constant = write_numbered(tmp_path / 'slow.mp4')
+    found = check_clips([row_of(constant, 0, 39, 200.0)], tmp_path)
     assert len(found.notes) == 1 and '200 Hz is given' in found.notes[0]
     assert '25 Hz' in found.notes[0]
     # The mean of a variable rate is no other speed.
@@ -189,7 +189,7 @@ def test_a_given_rate_near_the_mean_is_that_of_the_file(given):
     too fast.
     """
     rate = measure(np.cumsum([0.0] + [0.05, 0.05, 0.02] * 20), 0.001)
-    assert rate is not None and not rate.steady
+    assert rate is not None and not rate.constant
     assert (rate.fps, rate.mean) == (20.0, pytest.approx(25.0))
     assert rate.sampled_at(given) == given
     assert rate.sampled_at(200.0) == rate.sampled_at(5.0) == 20.0

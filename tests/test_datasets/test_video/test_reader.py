@@ -125,7 +125,7 @@ def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
             found = check_clips([row], path.parent)
             assert not found.problems and found.proven == 1, what
             source = open_source(path, fps=25)
-            if index.rate is None or index.rate.steady:
+            if index.rate is None or index.rate.constant:
                 assert numbers_of(source.frames()) == numbers, what
             tried.add((codec, kind))
     assert len(tried) >= 8, tried

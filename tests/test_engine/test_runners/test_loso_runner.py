@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mmaction_mer.engine.runners.prediction_ids import check_names
-from mmaction_mer.engine.runners.tasks import Run
+from mmaction_mer.engine.runners.tasks import SeedRun
 from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 
@@ -124,7 +124,7 @@ CUTS = [
 def test_a_cut_fold_ends_as_an_uninterrupted_one(
     changes, cuts, make_config, tmp_path, monkeypatch
 ):
-    normal = Run.fold_config
+    normal = SeedRun.fold_config
     changes = dict(changes, loso__folds=['s2'])
     train(make_config('whole', **changes))
     for number, cut in enumerate(cuts):
@@ -137,7 +137,7 @@ def test_a_cut_fold_ends_as_an_uninterrupted_one(
             return cfg
 
         with monkeypatch.context() as patched:
-            patched.setattr(Run, 'fold_config', cut_short)
+            patched.setattr(SeedRun, 'fold_config', cut_short)
             with pytest.raises(ConnectionAbortedError):
                 runner.train()
         assert not (tmp_path / 'run' / 'results.json').exists()

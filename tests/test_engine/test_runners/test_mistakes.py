@@ -13,7 +13,7 @@ from paths import TOOLS
 
 from mmaction_mer.engine.runners import plan as loso_plan
 from mmaction_mer.engine.runners.plan import make_plan
-from mmaction_mer.engine.runners.results import conclude
+from mmaction_mer.engine.runners.results import pool_results
 from mmaction_mer.engine.strategies import STRATEGIES
 from mmaction_mer.engine.strategies.sequential import sequential
 from mmaction_mer.engine.work_dir.fingerprint import canonical_config
@@ -116,7 +116,7 @@ def test_folds_of_two_runs_are_not_pooled(key, run_copy, make_config):
     folders = runner.runs[0].done()
     facts = {'wall_time_s': 0.0}
     with pytest.raises(MERRunError, match=rf'{key} in fold.json.*: s1; test: s2'):
-        conclude(runner.runs[0], folders, folders, run_copy / 'other.json', facts)
+        pool_results(runner.runs[0], folders, folders, run_copy / 'other.json', facts)
     assert not (run_copy / 'other.json').exists()
 
 

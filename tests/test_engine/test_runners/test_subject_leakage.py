@@ -90,11 +90,11 @@ def test_a_protocol_refuses_weights_that_have_seen_its_subjects(seen_config, tmp
     cfg = seen_config()
     said = refusal(cfg)
     assert 'macro.pth' in said and '2 subject(s) of toy' in said and 's1, s3' in said
-    assert "loso.allow_seen=['toy']" in said
+    assert "loso.allow_leakage=['toy']" in said
     assert not list((tmp_path / 'run').glob('folds/*'))
     # Another name allows nothing, nor does a fold of people who were not seen: they
     # are trained on, and the run goes on to them.
-    cfg.loso.allow_seen = ['samm']
+    cfg.loso.allow_leakage = ['samm']
     assert '2 subject(s) of toy' in refusal(cfg)
 
 
@@ -114,7 +114,7 @@ def test_what_is_allowed_by_name_is_labelled_wherever_it_is_shown(
     cfg.model.data_preprocessor = dict(
         init_cfg=start(str(tmp_path / 'macro.pth')),
     )
-    cfg.loso.allow_seen = 'toy'
+    cfg.loso.allow_leakage = 'toy'
     results = LOSORunner.from_cfg(cfg).train()
     assert results['extra']['tested_on_subjects_seen_in_pretraining'] == ['toy']
     assert 'have seen the subjects of toy' in capsys.readouterr().out

@@ -7,8 +7,8 @@ import torch
 from mmaction.registry import RUNNERS
 
 from mmaction_mer.engine.runners.distributed import Ranks
-from mmaction_mer.engine.runners.results import what_it_took
-from mmaction_mer.engine.runners.tasks import Job
+from mmaction_mer.engine.runners.results import training_cost
+from mmaction_mer.engine.runners.tasks import FoldTask
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 from mmaction_mer.engine.work_dir.lock import WorkDirLock
 from mmaction_mer.utils.errors import MERRunError
@@ -74,9 +74,9 @@ def test_a_cut_run_of_seeds_goes_on(seeds_run, make_config, tmp_path, monkeypatc
     shutil.copytree(seeds_run[0], run)
     shutil.rmtree(run / 'seed4' / 'folds' / 's2')
     trained = []
-    normal = Job.config
+    normal = FoldTask.config
     monkeypatch.setattr(
-        Job, 'config', lambda self: (trained.append(str(self)), normal(self))[1]
+        FoldTask, 'config', lambda self: (trained.append(str(self)), normal(self))[1]
     )
     options = dict(loso__seeds=[0, 4], loso__folds=['s1', 's2'])
     with pytest.raises(MERRunError, match='already holds'):
@@ -150,7 +150,7 @@ def test_what_it_took_is_what_the_folds_say(tmp_path):
             dict(device=device, strategy='stacked', clips_trained=100, wall_time_s=18.0)
         )
         folders.append(folder)
-    assert what_it_took(folders) == {
+    assert training_cost(folders) == {
         'strategy': 'stacked',
         'clips_trained': 300,
         'training_s': 54.0,

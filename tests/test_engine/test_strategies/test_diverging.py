@@ -14,7 +14,7 @@ from torch.nn import functional
 from mmaction_mer.analysis import run_report as result_page
 from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
 from mmaction_mer.engine.runners import loso_runner
-from mmaction_mer.engine.strategies.stacking.trainer import Group
+from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 from mmaction_mer.engine.strategies.worker import Done, Worker
 from mmaction_mer.evaluation.predictions import read_predictions
 from mmaction_mer.utils.errors import FoldsFailed
@@ -77,7 +77,7 @@ def assert_same(one, other, folds):
 
 def spoil(monkeypatch, name, iteration, seed=None):
     """Let the weights of one fold be NaN when it comes to an iteration, from 0."""
-    alone, stacked = ModelStreamHook.before_train_iter, Group._losses
+    alone, stacked = ModelStreamHook.before_train_iter, StackedTrainer._losses
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         alone(self, runner, batch_idx)
@@ -96,7 +96,7 @@ def spoil(monkeypatch, name, iteration, seed=None):
         return stacked(self, number, *args)
 
     monkeypatch.setattr(ModelStreamHook, 'before_train_iter', before_train_iter)
-    monkeypatch.setattr(Group, '_losses', losses)
+    monkeypatch.setattr(StackedTrainer, '_losses', losses)
 
 
 @pytest.fixture(scope='module')
@@ -274,13 +274,13 @@ def test_the_page_says_what_is_missing(stack_config, tmp_path, monkeypatch):
 
 
 def test_a_group_that_diverged_as_a_whole_stops(stack_config, monkeypatch):
-    steps, normal = [], Group._losses
+    steps, normal = [], StackedTrainer._losses
 
     def count(self, number, *args):
         steps.append(number)
         return normal(self, number, *args)
 
-    monkeypatch.setattr(Group, '_losses', count)
+    monkeypatch.setattr(StackedTrainer, '_losses', count)
     changes = dict(optim_wrapper__optimizer__lr=1e30, train_cfg__max_iters=1000)
     with pytest.raises(FoldsFailed):
         train(stack_config(**changes))

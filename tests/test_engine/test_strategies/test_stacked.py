@@ -16,7 +16,7 @@ from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
 from mmaction_mer.engine.strategies.stacking import stack_file
 from mmaction_mer.engine.strategies.stacking import trainer as group
 from mmaction_mer.engine.strategies.stacking.fold_stack import FoldStack
-from mmaction_mer.engine.strategies.stacking.trainer import Group
+from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 from mmaction_mer.evaluation.predictions import read_predictions
 from mmaction_mer.models import GroupAdapter, MPTViT
 from mmaction_mer.utils.errors import MERRunError
@@ -32,14 +32,14 @@ FORMS = {
         ),
         'optim_wrapper__clip_grad': dict(max_norm=0.05, norm_type=2),
     },
-    'prompts alone, three batches a step, cosine, weighted classes, steady': {
+    'prompts alone, three batches a step, cosine, weighted classes, remove_head_motion': {
         'model__backbone__adapter': None,
         'optim_wrapper__accumulative_counts': 3,
         'param_scheduler': [dict(type='CosineAnnealingLR', by_epoch=False, T_max=10)],
         'model__cls_head__loss_cls': dict(
             type='CrossEntropyLoss', class_weight=[1.0, 2.0, 0.5], loss_weight=0.7
         ),
-        'model__data_preprocessor__steady': True,
+        'model__data_preprocessor__remove_head_motion': True,
     },
     'head alone, clipped values, SGD, a rate of its own for the bias': {
         'model__backbone__adapter': None,
@@ -55,7 +55,7 @@ FORMS = {
             type='VPTPrompt', num_prompts=3, deep=True, _delete_=True
         ),
         'model__backbone__adapter__share_means': False,
-        'model__backbone__adapter_from': 1,
+        'model__backbone__adapter_start_layer': 1,
     },
     'prompts with a place, without GELU, low-rank updates, no residual': {
         'model__backbone__prompt__spatial': True,
@@ -180,14 +180,14 @@ class Killed(BaseException):
 
 def cut_at(monkeypatch, iteration):
     """Let a stack die when it comes to an iteration."""
-    normal = Group._losses
+    normal = StackedTrainer._losses
 
     def losses(self, number, *args):
         if number == iteration and self.iteration == iteration:
             raise Killed
         return normal(self, number, *args)
 
-    monkeypatch.setattr(Group, '_losses', losses)
+    monkeypatch.setattr(StackedTrainer, '_losses', losses)
 
 
 @pytest.mark.parametrize('then', ['stacked', 'sequential'])
@@ -321,7 +321,7 @@ def test_seeds_of_one_backbone_are_one_stack(
 def test_memory_that_runs_out_halves_the_group(
     whole, stack_config, tmp_path, monkeypatch, capsys
 ):
-    tried, normal = [], Group._losses
+    tried, normal = [], StackedTrainer._losses
 
     def small_memory(self, *args):
         tried.append(len(self.jobs))
@@ -329,7 +329,7 @@ def test_memory_that_runs_out_halves_the_group(
             raise torch.cuda.OutOfMemoryError('no memory')
         return normal(self, *args)
 
-    monkeypatch.setattr(Group, '_losses', small_memory)
+    monkeypatch.setattr(StackedTrainer, '_losses', small_memory)
     train(stack_config())
     assert tried[:3] == [4, 2, 1] and set(tried[3:]) == {1}
     assert 'memory does not hold 4 folds: trying 2' in capsys.readouterr().out
@@ -342,14 +342,14 @@ def test_memory_that_runs_out_halves_the_group(
 def test_memory_that_runs_out_on_the_way_costs_nothing(
     whole, stack_config, tmp_path, monkeypatch
 ):
-    normal = Group._losses
+    normal = StackedTrainer._losses
 
     def full(self, iteration, *args):
         if len(self.jobs) > 2 and iteration == 5:
             raise torch.cuda.OutOfMemoryError('no memory')
         return normal(self, iteration, *args)
 
-    monkeypatch.setattr(Group, '_losses', full)
+    monkeypatch.setattr(StackedTrainer, '_losses', full)
     train(stack_config())
     for fold in FOLDS:
         assert_same_predictions(
@@ -358,14 +358,14 @@ def test_memory_that_runs_out_on_the_way_costs_nothing(
 
 
 def test_a_cpu_that_runs_out_is_halved_too(whole, stack_config, tmp_path, monkeypatch):
-    normal = Group._losses
+    normal = StackedTrainer._losses
 
     def full(self, iteration, *args):
         if len(self.jobs) > 2 and iteration == 5:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
         return normal(self, iteration, *args)
 
-    monkeypatch.setattr(Group, '_losses', full)
+    monkeypatch.setattr(StackedTrainer, '_losses', full)
     train(stack_config())
     for fold in FOLDS:
         assert_same_predictions(
@@ -384,7 +384,7 @@ def test_not_even_one_fold_fits(stack_config, monkeypatch):
     def full(self, *args):
         raise torch.cuda.OutOfMemoryError('no memory')
 
-    monkeypatch.setattr(Group, '_losses', full)
+    monkeypatch.setattr(StackedTrainer, '_losses', full)
     with pytest.raises(MERRunError, match='fold s1: memory does not hold one fold'):
         train(stack_config())
 

@@ -14,14 +14,14 @@ import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmaction_mer.engine import loso_runner
-from mmaction_mer.engine.strategies.stacking import Group
+from mmaction_mer.engine.strategies.stacking import StackedTrainer
 from killing import killed
 
 ITERATIONS = 130
 loso_runner.draw_clip = loso_runner.write_page = lambda *args: None
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
-draw_numbers = Group._draw
+draw_numbers = StackedTrainer._draw
 
 def train(work_dir, step):
     def loud(self, iteration):
@@ -29,7 +29,7 @@ def train(work_dir, step):
             step(iteration)
         return draw_numbers(self, iteration)
 
-    Group._draw = loud
+    StackedTrainer._draw = loud
     cfg = Config.fromfile(sys.argv[1])
     cfg.merge_from_dict({
         'work_dir': work_dir, 'resume': True, 'train_cfg.max_iters': ITERATIONS,

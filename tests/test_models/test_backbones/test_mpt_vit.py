@@ -130,7 +130,7 @@ def test_a_vit_that_learns_as_a_whole(image):
 
 
 def test_adapters_from_a_layer_on():
-    model = MPTViT(vit=VIT, adapter=ADAPTER, adapter_from=2)
+    model = MPTViT(vit=VIT, adapter=ADAPTER, adapter_start_layer=2)
     assert len(model.adapters) == 1
     seen = []
     model.adapters[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -140,4 +140,4 @@ def test_adapters_from_a_layer_on():
     model(torch.randn(1, 3, 64, 64))
     torch.testing.assert_close(seen[0], layers[2])
     with pytest.raises(ValueError, match='no layer of 3'):
-        MPTViT(vit=VIT, adapter=ADAPTER, adapter_from=3)
+        MPTViT(vit=VIT, adapter=ADAPTER, adapter_start_layer=3)

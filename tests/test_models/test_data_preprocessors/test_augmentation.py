@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-from mmaction_mer.models.data_preprocessors.augmentation import Augmentation, Geometry
+from mmaction_mer.models.data_preprocessors.augmentation import (
+    Augmentation,
+    CropFlipParams,
+)
 
 
 def pictures(*shape):
@@ -14,7 +17,7 @@ def pictures(*shape):
 
 def test_each_clip_has_its_own_place_and_side():
     streams = pictures(3, 2, 5, 7)
-    geometry = Geometry(
+    geometry = CropFlipParams(
         torch.tensor([0.0, 0.99, 0.5]),
         torch.tensor([0.0, 0.99, 0.5]),
         torch.tensor([False, True, True]),
@@ -28,7 +31,7 @@ def test_each_clip_has_its_own_place_and_side():
 
 def test_without_a_crop_only_flips():
     streams = pictures(2, 3, 1, 4, 6)
-    geometry = Geometry(torch.rand(2), torch.rand(2), torch.tensor([True, False]))
+    geometry = CropFlipParams(torch.rand(2), torch.rand(2), torch.tensor([True, False]))
     out = Augmentation()(streams, geometry)
     assert torch.equal(out[0], streams[0].flip(-1))
     assert torch.equal(out[1], streams[1])

@@ -29,13 +29,15 @@ def clips(transforms, rates=(200.0, 60.0, 30.0)):
     return pseudo_collate(samples)
 
 
-@pytest.mark.parametrize('steady', [False, True])
-def test_device_and_pipeline_agree(steady):
-    preprocessor = MERDataPreprocessor(**PREPROCESSOR, steady=steady)
+@pytest.mark.parametrize('remove_head_motion', [False, True])
+def test_device_and_pipeline_agree(remove_head_motion):
+    preprocessor = MERDataPreprocessor(
+        **PREPROCESSOR, remove_head_motion=remove_head_motion
+    )
     device = preprocessor(clips([]))['inputs']
     streams = [
-        EulerianMagnification(steady=steady, output='motion'),
-        RankPooling(steady=steady, output='rank_image'),
+        EulerianMagnification(remove_head_motion=remove_head_motion, output='motion'),
+        RankPooling(remove_head_motion=remove_head_motion, output='rank_image'),
     ]
     pipeline = preprocessor(clips(streams))['inputs']
     assert device['image'].shape == (3, 3, 24, 32)
@@ -103,8 +105,10 @@ def test_motion_of_a_flipped_clip_is_the_flipped_motion():
     batch = clips([])
     mirrored = clips([])
     mirrored['inputs']['clip'] = [one.flip(-1) for one in mirrored['inputs']['clip']]
-    for steady in (False, True):
-        preprocessor = MERDataPreprocessor(**PREPROCESSOR, steady=steady)
+    for remove_head_motion in (False, True):
+        preprocessor = MERDataPreprocessor(
+            **PREPROCESSOR, remove_head_motion=remove_head_motion
+        )
         one, other = (preprocessor(part)['inputs'] for part in (batch, mirrored))
         for key in ('image', 'motion'):
             torch.testing.assert_close(

@@ -60,7 +60,7 @@ def test_what_learns(prompt, adapter, learns):
         ),
         # A is 8 x 768 and B 2304 x 8, in every layer.
         (PROMPT, None, dict(lora=LORA), 220_301 + 12 * 8 * (768 + 2304)),
-        (PROMPT, GROUP, dict(adapter_from=6), 220_301 + 5_308_416 // 2),
+        (PROMPT, GROUP, dict(adapter_start_layer=6), 220_301 + 5_308_416 // 2),
         # 49 places of 128 features to three numbers a prompt; three numbers to a token.
         (
             dict(PROMPT, spatial=True),
@@ -102,7 +102,7 @@ def test_a_frozen_layer_below_what_learns_keeps_nothing():
         count_activation_bytes(model, 112)
         for model in (
             tiny(None, None),
-            tiny(None, GROUP, adapter_from=5),
+            tiny(None, GROUP, adapter_start_layer=5),
             tiny(PROMPT, GROUP),
             tiny(None, None, freeze_vit=False),
         )

@@ -12,7 +12,7 @@ from mmaction_mer.models.utils.explain import (
     grad_cam,
     integrated_gradients,
     over_image,
-    traced,
+    record_activations,
 )
 
 TINY = dict(embed_dims=32, num_layers=3, num_heads=2, feedforward_channels=64)
@@ -135,7 +135,7 @@ def test_attention_is_that_of_the_fused_one(lora):
 def test_the_trace_holds_what_enters_each_layer():
     model = build(PROMPTS['motion'])
     inputs = model.data_preprocessor(batch())['inputs']
-    with traced(model.backbone.vit, 2) as trace:
+    with record_activations(model.backbone.vit, 2) as trace:
         model.features(inputs)
     assert trace.grid == [(3, 3)]
     assert [one.shape for one in trace.tokens] == [(3, 1 + 9 + 3, 32)] * 3

@@ -35,7 +35,7 @@ def test_the_named_config_is_the_ordinary_one(lazy):
         ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
     )  # fmt: skip
     model, ordinary = named.model.to_dict(), own.model.to_dict()
-    del ordinary['data_preprocessor']['steady']
+    del ordinary['data_preprocessor']['remove_head_motion']
     for key in ('mean', 'std', 'alpha', 'low', 'high'):  # the defaults
         del ordinary['data_preprocessor'][key]
     ordinary['backbone']['vit']['init_cfg'].pop('prefix')

@@ -8,7 +8,7 @@ from ..issues import Action, Clip, Finding, Reading
 from ..sheets import cells
 from .copies import Copy, find_copies
 from .names import Key
-from .trees import refuse_trees
+from .trees import check_trees
 from .walk import Blocked, Kind, Place, archive_stem, walk
 
 #: The key of what belongs to another part of a release, of which nothing is said.
@@ -182,7 +182,7 @@ def find_places(
                     group.remove(place)
                     _add(found.copies, copy)
         found[name] = group[0].path
-    refuse_trees(root, twice)
+    check_trees(root, twice)
     for one in walked:
         if isinstance(one, Blocked):
             plain = Place(tuple(map(cells.plain, one.parts)), one.path)

@@ -10,7 +10,7 @@ from .names import Key
 from .walk import Place
 
 
-def refuse_trees(root: Path, found: dict[Key, list[Place]]) -> None:
+def check_trees(root: Path, found: dict[Key, list[Place]]) -> None:
     """Refuse a release that holds its clips in several trees; the message lists them.
 
     Raises:

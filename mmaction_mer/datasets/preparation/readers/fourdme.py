@@ -2,7 +2,7 @@
 
 from ..disk.clip_folders import ELSEWHERE, Key
 from ..disk.walk import Place
-from ..issues import Reading, refuse_spellings
+from ..issues import Reading, check_spellings
 from ..sheets import cells
 from .reader import Reader, Source, read_rows
 
@@ -22,7 +22,7 @@ def read(source: Source) -> Reading:
     table = source.table(NEEDED)
     places = source.places(_key, 'gray_micro/<sub_ID>/<fold_name>')
     reading = read_rows(table, places, cells.identity, lambda who, clip: (who, clip))
-    refuse_spellings(reading)
+    check_spellings(reading)
     return reading
 
 

@@ -11,7 +11,7 @@ from ...annotation_rules import path_problem
 from ..disk.clip_folders import Places
 from ..disk.names import Key, match_names, person
 from ..disk.walk import Blocked, Place
-from ..issues import CellReader, Clip, Finding, Reading, refuse_spellings, row_name
+from ..issues import CellReader, Clip, Finding, Reading, check_spellings, row_name
 from ..sheets import cells
 from ..sheets.selection import select_kind
 from ..sheets.sheet import Row
@@ -92,7 +92,7 @@ def read_table_of_clips(source: Source) -> Reading:
             clip, path=found[0] if found else None, why_not=reason, whole=whole
         )
         (reading.clips if cell.sound else reading.lost).append(clip)
-    refuse_spellings(reading)
+    check_spellings(reading)
     used = {clip.path for clip in [*reading.clips, *reading.lost]}
     for one in all_places:
         if one.path not in used:
@@ -218,7 +218,7 @@ def read_tree(source: Source, people: bool = True) -> Reading:
     reading.findings += places.findings('skipped')
     # All clips of one "person" are those of a folder that is somebody's or nobody's.
     reading.subjects_known &= len({clip.subject for clip in reading.clips}) > 1
-    refuse_spellings(reading)
+    check_spellings(reading)
     return reading
 
 

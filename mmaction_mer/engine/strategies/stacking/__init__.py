@@ -5,8 +5,8 @@ feeds them, ``reasons.py`` says what cannot be stacked.
 """
 
 from .clip_table import ClipTable
-from .compatibility import NotStackable
+from .compatibility import StackingNotSupported
 from .fold_stack import FoldStack
-from .trainer import Group
+from .trainer import StackedTrainer
 
-__all__ = ['ClipTable', 'FoldStack', 'Group', 'NotStackable']
+__all__ = ['ClipTable', 'FoldStack', 'StackedTrainer', 'StackingNotSupported']

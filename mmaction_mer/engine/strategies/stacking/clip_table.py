@@ -21,11 +21,11 @@ from tqdm import tqdm
 from ....datasets.annotation import clip_name
 from ....datasets.clip_cache import is_deterministic
 from ....datasets.transforms.motion import PackMERInputs
-from ....models.data_preprocessors.augmentation import Geometry
+from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores
 from ...runners.fold_config import EVERYBODY
-from .compatibility import NotStackable
+from .compatibility import StackingNotSupported
 from .sizing import out_of_memory
 
 # Fractions of the free memory for the clips themselves, and for their streams.
@@ -49,8 +49,8 @@ class ClipTable:
         labels: ``(N,)``.
 
     Raises:
-        NotStackable: The pipeline draws random numbers or packs something else, the
-            clips differ in shape, or do not fit in memory.
+        StackingNotSupported: The pipeline draws random numbers or packs something
+            else, the clips differ in shape, or do not fit in memory.
         MERDataError: A clip cannot be read.
     """
 
@@ -91,7 +91,7 @@ class ClipTable:
                     raise
 
     def inputs(
-        self, preprocessor: nn.Module, numbers: Tensor, geometry: Geometry
+        self, preprocessor: nn.Module, numbers: Tensor, geometry: CropFlipParams
     ) -> dict[str, Tensor]:
         """Return the inputs of the model for one batch of each fold.
 
@@ -158,15 +158,15 @@ def check_pipeline(dataset: Any) -> None:
     """Check that a pipeline returns the same clip each time.
 
     Raises:
-        NotStackable: A transform draws random numbers, or clips are not packed as
-            frames.
+        StackingNotSupported: A transform draws random numbers, or clips are not packed
+            as frames.
     """
     transforms = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
     if not transforms or type(transforms[-1]) is not PackMERInputs:
-        raise NotStackable('the pipeline does not end in PackMERInputs')
+        raise StackingNotSupported('the pipeline does not end in PackMERInputs')
     for transform in transforms[:-1]:
         if not is_deterministic(transform):
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'{type(transform).__name__} in the pipeline may draw random numbers '
                 'for each clip: use model.data_preprocessor.augmentation=dict(crop=...,'
                 ' flip=...) instead'
@@ -177,10 +177,10 @@ def _load(dataset: Any, quiet: bool) -> list[dict[str, Any]]:
     """Load clips in parallel, after checking that all of them fit in memory."""
     first = dataset[0]['inputs'].get('clip')
     if first is None:
-        raise NotStackable('the pipeline computes the motion itself')
+        raise StackingNotSupported('the pipeline computes the motion itself')
     needed = first.nbytes * len(dataset)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
-        raise NotStackable(
+        raise StackingNotSupported(
             f'{len(dataset)} clips take {needed / 1e9:.1f} GB, more than '
             f'{CLIPS_SHARE:.0%} of the free memory'
         )
@@ -191,7 +191,7 @@ def _load(dataset: Any, quiet: bool) -> list[dict[str, Any]]:
         packed = list(tqdm(work, 'clips', len(dataset), leave=False, disable=quiet))
     for one in packed:
         if one['inputs']['clip'].shape != first.shape:
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'clip {one["data_samples"].get("clip")} is '
                 f'{tuple(one["inputs"]["clip"].shape)}, others {tuple(first.shape)}'
             )

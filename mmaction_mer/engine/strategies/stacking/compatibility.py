@@ -27,7 +27,7 @@ KNOWN_HOOKS = {
 }  # fmt: skip
 
 
-class NotStackable(Exception):
+class StackingNotSupported(Exception):
     """Folds that have to be trained one by one; the message says why."""
 
 
@@ -38,41 +38,51 @@ def check_config(cfg: Config) -> None:
         cfg: The config of a fold.
 
     Raises:
-        NotStackable: Folds of this config are not trained in one pass.
+        StackingNotSupported: Folds of this config are not trained in one pass.
     """
     if cfg.train_cfg.get('dynamic_intervals'):
-        raise NotStackable('train_cfg.dynamic_intervals is not followed by a stack')
+        raise StackingNotSupported(
+            'train_cfg.dynamic_intervals is not followed by a stack'
+        )
     if cfg.get('custom_hooks'):
         names = ', '.join(str(hook.get('type')) for hook in cfg.custom_hooks)
-        raise NotStackable(f'custom_hooks ({names}) expect a model of one fold')
+        raise StackingNotSupported(f'custom_hooks ({names}) expect a model of one fold')
     for key in ('compile', 'activation_checkpointing', 'efficient_conv_bn_eval'):
         if cfg.get(key):
-            raise NotStackable(f'{key} changes the model')
+            raise StackingNotSupported(f'{key} changes the model')
     loop = cfg.get('test_cfg') or {}
     if loop.get('fp16') or loop.get('type', 'TestLoop') != 'TestLoop':
-        raise NotStackable('test_cfg asks for another loop than the plain TestLoop')
+        raise StackingNotSupported(
+            'test_cfg asks for another loop than the plain TestLoop'
+        )
     for key in ('train_dataloader', 'test_dataloader', 'val_dataloader'):
         _check_loader(cfg.get(key) or {}, key)
     hooks = cfg.get('default_hooks') or {}
     for key, hook in hooks.items():
         if hook is None:
             if key == 'param_scheduler':
-                raise NotStackable('default_hooks.param_scheduler is switched off')
+                raise StackingNotSupported(
+                    'default_hooks.param_scheduler is switched off'
+                )
         elif str(hook.get('type')).rpartition('.')[2] not in KNOWN_HOOKS:
-            raise NotStackable(f'default_hooks.{key} is a {hook.get("type")}')
+            raise StackingNotSupported(f'default_hooks.{key} is a {hook.get("type")}')
         elif hook.get('enable'):
-            raise NotStackable(f'default_hooks.{key} draws what a fold tests on')
+            raise StackingNotSupported(
+                f'default_hooks.{key} draws what a fold tests on'
+            )
 
 
 def _check_loader(loader: Config, key: str) -> None:
     """Refuse what a table of clips would leave out without a word."""
     collate = loader.get('collate_fn') or dict(type='pseudo_collate')
     if collate.get('type') != 'pseudo_collate':
-        raise NotStackable(f'{key}.collate_fn is a {collate.get("type")}')
+        raise StackingNotSupported(f'{key}.collate_fn is a {collate.get("type")}')
     dataset = loader.get('dataset') or {}
     while 'dataset' in dataset:
         if dataset.get('type') not in WRAPPERS:
-            raise NotStackable(f'{key}.dataset is wrapped in a {dataset.get("type")}')
+            raise StackingNotSupported(
+                f'{key}.dataset is wrapped in a {dataset.get("type")}'
+            )
         dataset = dataset['dataset']
 
 
@@ -83,36 +93,36 @@ def check_runner(runner: FoldRunner) -> None:
         runner: The runner of a fold, built and in training mode.
 
     Raises:
-        NotStackable: Folds of this runner are not trained in one pass.
+        StackingNotSupported: Folds of this runner are not trained in one pass.
     """
     if type(runner.train_loop) is not IterBasedTrainLoop:
-        raise NotStackable(
+        raise StackingNotSupported(
             'training is counted in epochs, which differ in length from fold to fold: '
             'count it in iterations (train_cfg.type=IterBasedTrainLoop, max_iters)'
         )
     _check_model(runner.model)
     wrapper = runner.optim_wrapper
     if type(wrapper) not in (OptimWrapper, BFloat16OptimWrapper):
-        raise NotStackable(
+        raise StackingNotSupported(
             f'{type(wrapper).__name__} is not OptimWrapper or BFloat16OptimWrapper'
         )
     if type(wrapper.optimizer) not in ELEMENTWISE:
         names = ', '.join(kind.__name__ for kind in ELEMENTWISE)
-        raise NotStackable(
+        raise StackingNotSupported(
             f'{type(wrapper.optimizer).__name__} may mix the numbers of a parameter; '
             f'known not to are {names}'
         )
     given = runner.cfg.get('param_scheduler') or []
     for one in given if isinstance(given, list) else [given]:
         if one.get('convert_to_iter_based'):
-            raise NotStackable(
+            raise StackingNotSupported(
                 'param_scheduler.convert_to_iter_based counts in epochs, which differ '
                 'in length from fold to fold: write the schedule in iterations'
             )
     schedulers: Any = runner.param_schedulers or []
     for one in schedulers:
         if not isinstance(one, _ParamScheduler) or one.by_epoch:
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'{type(one).__name__} is counted in epochs: write the schedule in '
                 'iterations (by_epoch=False)'
             )
@@ -120,23 +130,27 @@ def check_runner(runner: FoldRunner) -> None:
 
 def _check_model(model: nn.Module) -> None:
     if not isinstance(model, BaseRecognizer) or model.with_neck:
-        raise NotStackable(f'{type(model).__name__} is no recognizer of head and tail')
+        raise StackingNotSupported(
+            f'{type(model).__name__} is no recognizer of head and tail'
+        )
     kinds = (type(model).train_step, type(model).loss)
     if kinds != (BaseRecognizer.train_step, BaseRecognizer.loss):
-        raise NotStackable(f'{type(model).__name__} has a training step of its own')
+        raise StackingNotSupported(
+            f'{type(model).__name__} has a training step of its own'
+        )
     if not hasattr(model.data_preprocessor, 'streams'):
-        raise NotStackable(
+        raise StackingNotSupported(
             f'{type(model.data_preprocessor).__name__} is not MERDataPreprocessor'
         )
     head = model.cls_head
     plain = (type(head).loss, type(head).loss_by_feat)
     if plain != (BaseHead.loss, BaseHead.loss_by_feat) or head.label_smooth_eps:
-        raise NotStackable(f'{type(head).__name__} has a loss of its own')
+        raise StackingNotSupported(f'{type(head).__name__} has a loss of its own')
     if any(one.requires_grad for one in head.loss_cls.parameters()):
-        raise NotStackable(f'{type(head.loss_cls).__name__} learns')
+        raise StackingNotSupported(f'{type(head.loss_cls).__name__} learns')
     for name, module in model.named_modules():
         if isinstance(module, _NormBase) and module.training:
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'{name} is a {type(module).__name__} in training mode, whose '
                 'statistics belong to one fold'
             )

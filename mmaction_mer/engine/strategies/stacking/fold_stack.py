@@ -93,7 +93,7 @@ class FoldStack:
             if id(one) in names
         }
 
-    def adopt(self, optimizer: torch.optim.Optimizer) -> None:
+    def rebind_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Let an optimizer of the model's parameters move the stacked ones instead.
 
         Its groups, and so the settings of each parameter, stay as they are.

@@ -19,9 +19,9 @@ from ....models.utils.slim_checkpoint import read_checkpoint, write_checkpoint
 from ....utils.checkpoints.reading import check_training_state
 from ....utils.errors import MERRunError
 from ....utils.files import clear_half_written
-from ...runners.tasks import Job, Run
+from ...runners.tasks import FoldTask, SeedRun
 from ...work_dir.fold_folder import REMEDY, FoldFolder, check_owner
-from .states import one_fold
+from .states import unstack
 
 FOLDER = 'stacks'
 STACK_REMEDY = 'delete this file; with --resume the folds of this stack start again'
@@ -70,14 +70,14 @@ class Standing:
             return _state_of(content, self.number)
 
 
-def stack_path(jobs: Sequence[Job]) -> Path:
+def stack_path(jobs: Sequence[FoldTask]) -> Path:
     """Name the file of a stack by its folds: no two processes share a fold."""
     names = json.dumps([[job.run.plan.seed, job.fold.name] for job in jobs])
     digest = hashlib.blake2b(names.encode(), digest_size=8).hexdigest()
     return jobs[0].run.top / FOLDER / f'{digest}.pth'
 
 
-def label_of(job: Job) -> str:
+def label_of(job: FoldTask) -> str:
     """Say which attempt at which fold a state belongs to, as JSON.
 
     Args:
@@ -117,7 +117,7 @@ def write_stack(
     )
 
 
-def standings(jobs: Sequence[Job]) -> list[Standing]:
+def standings(jobs: Sequence[FoldTask]) -> list[Standing]:
     """Find out where each of some folds stands.
 
     Args:
@@ -137,7 +137,7 @@ def standings(jobs: Sequence[Job]) -> list[Standing]:
     return [found[label] for label in labels]
 
 
-def leave_stack(job: Job) -> None:
+def leave_stack(job: FoldTask) -> None:
     """Let a fold go on alone: write its ``last.pth`` from the state of its stack.
 
     Args:
@@ -153,13 +153,13 @@ def leave_stack(job: Job) -> None:
         write_checkpoint(job.folder.last, standing.state())
 
 
-def clear_stacks(runs: Sequence[Run]) -> None:
+def clear_stacks(runs: Sequence[SeedRun]) -> None:
     """Remove the files of stacks none of whose folds would go on from them.
 
     Args:
         runs: The runs of a work directory in which nobody else works.
     """
-    jobs = [Job(run, fold) for run in runs for fold in run.plan.folds]
+    jobs = [FoldTask(run, fold) for run in runs for fold in run.plan.folds]
     known = {(job.run.plan.seed, job.fold.name) for job in jobs}
     needed = {label_of(job) for job in jobs if not job.folder.done()}
     for path in sorted({path for run in runs for path in _files(run)}):
@@ -178,13 +178,13 @@ def clear_stacks(runs: Sequence[Run]) -> None:
             folder.rmdir()
 
 
-def _folders(run: Run) -> list[Path]:
+def _folders(run: SeedRun) -> list[Path]:
     """Where a stack with folds of a run may lie: beside it, or beside its seeds."""
     above = run.work_dir.name == f'seed{run.plan.seed}'
     return [run.work_dir / FOLDER, *([run.work_dir.parent / FOLDER] if above else [])]
 
 
-def _files(run: Run) -> list[Path]:
+def _files(run: SeedRun) -> list[Path]:
     return [path for folder in _folders(run) for path in folder.glob('*.pth')]
 
 
@@ -223,7 +223,7 @@ def _state_of(content: dict[str, Any], number: int) -> dict[str, Any]:
         key: (one[number] if key in stacked else one).clone()
         for key, one in content['state_dict'].items()
     }
-    state['optimizer'] = one_fold(content['optimizer'], number)
+    state['optimizer'] = unstack(content['optimizer'], number)
     state['best'] = copy.deepcopy(fold['best'])
     state['meta'] = {
         **content['meta'],

@@ -9,7 +9,7 @@ from torch import Tensor
 from ....models.utils.slim_checkpoint import frozen_fingerprint, load_slim
 from ....utils.errors import MERRunError
 from ...runners.fold_runner import FoldRunner
-from ...runners.tasks import Job
+from ...runners.tasks import FoldTask
 from .fold_stack import copy_of_learning
 from .stack_file import Standing
 
@@ -63,7 +63,7 @@ def open_runner(cfg: Config) -> FoldRunner:
     return runner
 
 
-def birth(job: Job) -> tuple[Start, str]:
+def birth(job: FoldTask) -> tuple[Start, str]:
     """First weights of a job's seed, and a digest of what is frozen under it."""
     runner = open_runner(without_workers(job.config()))
     try:

@@ -14,7 +14,7 @@ import torch
 _SHARED = 'step'
 
 
-def one_fold(state: dict[str, Any], fold: int) -> dict[str, Any]:
+def unstack(state: dict[str, Any], fold: int) -> dict[str, Any]:
     """Cut one fold's part out of the state of an optimizer of stacked parameters.
 
     Args:

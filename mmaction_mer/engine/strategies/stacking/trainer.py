@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ....evaluation.mer_metric import NotFiniteScores
-from ....models.data_preprocessors.augmentation import Geometry
+from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....models.utils.saved_bytes import SavedBytes
 from ....models.utils.slim_checkpoint import frozen_fingerprints
 from ....utils.errors import ConfigError, DivergedError, MERDataError, MERRunError
@@ -25,15 +25,15 @@ from ...hooks.divergence import next_iteration
 from ...hooks.slim_checkpoint_hook import (
     BestIterationHook,
     SlimCheckpointHook,
+    check_subjects,
     clip_subjects,
-    refuse_subjects,
     training_state,
 )
 from ...runners.fold_runner import finish_fold, load_best
 from ...runners.seeding import seed_model_stream
-from ...runners.tasks import Job
+from ...runners.tasks import FoldTask
 from .clip_table import Tables
-from .compatibility import NotStackable, check_config, check_runner
+from .compatibility import StackingNotSupported, check_config, check_runner
 from .dropout import DropoutCall, listed_calls
 from .fold_stack import (
     FoldStack,
@@ -53,37 +53,40 @@ LOOK = 50
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 
 
-class Group:
+class StackedTrainer:
     """G folds of one run, or of several that differ in their seeds.
 
     Args:
         jobs: The folds.
         tables: The clips.
-        births: First weights by seed; that of the first job is added.
+        initial_weights: First weights by seed; that of the first job is added.
 
     Raises:
-        NotStackable: These folds have to be trained one by one.
+        StackingNotSupported: These folds have to be trained one by one.
         MERRunError: A training state cannot be read.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], tables: Tables, births: dict[int, Start]
+        self,
+        jobs: Sequence[FoldTask],
+        tables: Tables,
+        initial_weights: dict[int, Start],
     ) -> None:
         self.jobs = list(jobs)
         self.cfgs = [without_workers(job.config()) for job in self.jobs]
         self.select = self.jobs[0].run.plan.select
         check_config(self.cfgs[0])
         self.runner = open_runner(self.cfgs[0])
-        births.setdefault(
+        initial_weights.setdefault(
             self.jobs[0].run.plan.seed, Start(0, copy_of_learning(self.runner.model))
         )
         try:
-            self._build(tables, births)
+            self._build(tables, initial_weights)
         except BaseException:
             self.runner.close()
             raise
 
-    def _build(self, tables: Tables, births: Mapping[int, Start]) -> None:
+    def _build(self, tables: Tables, initial_weights: Mapping[int, Start]) -> None:
         runner, model = self.runner, self.runner.model
         model.train()
         check_runner(runner)
@@ -99,7 +102,7 @@ class Group:
         self.batches = torch.stack([self._batches(job, cfg) for job, cfg in pairs])
         found = standings(self.jobs)
         starts = [
-            self._start(job, births[job.run.plan.seed], standing)
+            self._start(job, initial_weights[job.run.plan.seed], standing)
             for job, standing in zip(self.jobs, found, strict=True)
         ]
         # Those that are done already trained with these.
@@ -114,7 +117,7 @@ class Group:
             hook.best = start.best
         self.stack = FoldStack(model, [start.learned for start in starts])
         wrapper = runner.optim_wrapper
-        self.stack.adopt(wrapper.optimizer)
+        self.stack.rebind_optimizer(wrapper.optimizer)
         if wrapper.clip_grad_kwargs and wrapper.grad_name == 'grad_norm':
             wrapper.clip_func = partial(clip_each_fold, refuse=self._spoil)
         if starts[0].optimizer is not None:
@@ -132,7 +135,7 @@ class Group:
         self.spoiled = torch.zeros(len(self.jobs), dtype=torch.long, device=self.device)
         self.diverged: dict[int, DivergedError] = {}
 
-    def __enter__(self) -> 'Group':
+    def __enter__(self) -> 'StackedTrainer':
         """Give the group itself."""
         return self
 
@@ -156,7 +159,7 @@ class Group:
         It moves nothing. :meth:`folds_that_fit` comes before it.
 
         Raises:
-            NotStackable: The model does not go through ``vmap``, or the stack's loss
+            StackingNotSupported: The model does not go through ``vmap``, or the stack's loss
                 is not that of the fold alone.
             RuntimeError: So many folds do not fit, see ``out_of_memory``.
         """
@@ -168,21 +171,21 @@ class Group:
             if out_of_memory(error):
                 raise
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'the model does not go through vmap: {reason[0]}'
             ) from error
         losses.sum().backward()
         tolerance = TOLERANCE[self._precision()]
         first = float(losses[0].detach())
         if not _close(torch.tensor(first), torch.tensor(alone), tolerance):
-            raise NotStackable(
+            raise StackingNotSupported(
                 f'its loss is {first:.6f} in a stack, but {alone:.6f} alone'
             )
         # What begins at zero does not show in the loss, but in its gradient.
         for name, gradient in self.gradients.items():
             stacked = self.stack.parameters[name].grad
             if not _close(stacked[0], gradient, 10 * tolerance):
-                raise NotStackable(
+                raise StackingNotSupported(
                     f'the gradient of {name} is not that of a fold alone'
                 )
         self.gradients.clear()
@@ -248,7 +251,7 @@ class Group:
         elif self.iteration > self.hook.clock.iteration:
             self._save()
 
-    def finish(self) -> Iterator[tuple[Job, Exception | None]]:
+    def finish(self) -> Iterator[tuple[FoldTask, Exception | None]]:
         """Save and score fold after fold.
 
         Yields:
@@ -301,7 +304,7 @@ class Group:
             iteration, chosen = load_best(runner.model, best, self.select)
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
         held_out = set(job.fold.held_out)
-        refuse_subjects(
+        check_subjects(
             set(clip_subjects(dataset)) - held_out, 'tested on and not held out'
         )
         facts = {
@@ -359,27 +362,27 @@ class Group:
             model.train()
         return evaluator.evaluate(len(numbers))
 
-    def _batches(self, job: Job, cfg: Config) -> Tensor:
+    def _batches(self, job: FoldTask, cfg: Config) -> Tensor:
         """Clips of every iteration of a fold, ``(iterations, B)``."""
         loader = Runner.build_dataloader(cfg.train_dataloader, job.run.plan.seed)
         dataset = loader.dataset
         training = set(clip_subjects(dataset))
-        refuse_subjects(training & set(job.fold.held_out), 'trained on and held out')
+        check_subjects(training & set(job.fold.held_out), 'trained on and held out')
         if self.select != 'last':
             self.validated.append(DATASETS.build(cfg.val_dataloader.dataset))
             seen = set(clip_subjects(self.validated[-1]))
-            refuse_subjects(training & seen, 'trained on and validated on')
+            check_subjects(training & seen, 'trained on and validated on')
         numbers = self.table.numbers(dataset)
         drawn = list(islice(iter(loader.batch_sampler), self.iterations))
         sizes = {len(batch) for batch in drawn}
         if len(drawn) < self.iterations or sizes != {loader.batch_sampler.batch_size}:
-            raise NotStackable(
+            raise StackingNotSupported(
                 'batches differ in size from fold to fold: use '
                 "train_dataloader.sampler=dict(type='InfiniteSampler')"
             )
         return numbers[torch.tensor(drawn)]
 
-    def _start(self, job: Job, birth: Start, standing: Standing) -> Start:
+    def _start(self, job: FoldTask, birth: Start, standing: Standing) -> Start:
         """Read where a fold stands, or begin it."""
         job.folder.begin(job.details(), standing.stack is not None)
         if standing.path is not None:
@@ -387,11 +390,11 @@ class Group:
         _log_of(job).unlink(missing_ok=True)
         return birth
 
-    def _draw(self, iteration: int) -> tuple[Geometry, list[Tensor]]:
+    def _draw(self, iteration: int) -> tuple[CropFlipParams, list[Tensor]]:
         """Draw an iteration's augmentation and dropout, each seed from its stream."""
         count = self.batches.shape[2]
         augmentation = self.runner.model.data_preprocessor.augmentation
-        drawn: dict[int, tuple[Geometry, list[Tensor]]] = {}
+        drawn: dict[int, tuple[CropFlipParams, list[Tensor]]] = {}
         for job in self.jobs:
             seed = job.run.plan.seed
             if seed not in drawn:
@@ -399,7 +402,7 @@ class Group:
                 geometry = augmentation.draw(count)
                 drawn[seed] = geometry, [call.draw() for call in self.calls]
         folds = [drawn[job.run.plan.seed] for job in self.jobs]
-        geometry = Geometry(*(
+        geometry = CropFlipParams(*(
             torch.cat([getattr(one, part) for one, _ in folds])
             for part in ('top', 'left', 'flip')
         ))  # fmt: skip
@@ -409,7 +412,7 @@ class Group:
         return geometry, noise
 
     def _losses(
-        self, iteration: int, geometry: Geometry, noise: Sequence[Tensor]
+        self, iteration: int, geometry: CropFlipParams, noise: Sequence[Tensor]
     ) -> Tensor:
         model = self.runner.model
         numbers = self.batches[:, iteration]
@@ -491,6 +494,6 @@ def _close(stacked: Tensor, alone: Tensor, tolerance: float) -> bool:
     return bool((stacked - alone).abs().max() <= tolerance * (most + 1e-3))
 
 
-def _log_of(job: Job) -> Path:
+def _log_of(job: FoldTask) -> Path:
     """Where mmengine's own log of a fold's losses would be."""
     return job.folder.path / 'vis_data' / 'scalars.json'

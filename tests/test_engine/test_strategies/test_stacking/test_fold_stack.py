@@ -85,7 +85,7 @@ def test_an_optimizer_takes_the_stacked_ones_with_their_groups(model):
         dict(params=[*model.frozen.parameters(), *model.last.parameters()], lr=0.2),
     ])  # fmt: skip
     stack = FoldStack(model, folds_of(model, 2))
-    stack.adopt(optimizer)
+    stack.rebind_optimizer(optimizer)
     names = ('first.weight', 'first.bias')
     first, second = (group['params'] for group in optimizer.param_groups)
     assert all(a is stack.parameters[b] for a, b in zip(first, names, strict=True))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from mmaction.registry import MODELS, RUNNERS
 
-from mmaction_mer.engine.runners.tasks import Job
+from mmaction_mer.engine.runners.tasks import FoldTask
 from mmaction_mer.engine.strategies.stacking import trainer as group
 from mmaction_mer.engine.strategies.stacking.stack_file import leave_stack, standings
-from mmaction_mer.engine.strategies.stacking.trainer import Group
+from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 from mmaction_mer.evaluation.predictions import read_predictions
 from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 from mmaction_mer.utils.errors import MERRunError
@@ -33,7 +33,7 @@ def train(cfg):
 
 def jobs_of(cfg):
     runner = RUNNERS.build(cfg)
-    return [Job(runner.runs[0], fold) for fold in runner.plan.folds]
+    return [FoldTask(runner.runs[0], fold) for fold in runner.plan.folds]
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -46,7 +46,7 @@ def cut(monkeypatch):
     """Train, and die when a stack comes to an iteration."""
 
     def start(cfg, iteration):
-        normal = Group._losses
+        normal = StackedTrainer._losses
 
         def losses(self, number, *args):
             if number == iteration == self.iteration:
@@ -54,7 +54,7 @@ def cut(monkeypatch):
             return normal(self, number, *args)
 
         with monkeypatch.context() as patched:
-            patched.setattr(Group, '_losses', losses)
+            patched.setattr(StackedTrainer, '_losses', losses)
             with pytest.raises(Killed):
                 train(cfg)
 

@@ -7,7 +7,7 @@ import torch
 from torch import optim
 
 from mmaction_mer.engine.strategies.stacking.compatibility import ELEMENTWISE
-from mmaction_mer.engine.strategies.stacking.states import joined, one_fold
+from mmaction_mer.engine.strategies.stacking.states import joined, unstack
 
 SETTINGS = {
     optim.SGD: dict(lr=0.1, momentum=0.9),
@@ -34,7 +34,7 @@ def test_stacked_steps_are_each_folds_own_across_a_cut(kind):
     optimizer = kind(stacked, **settings)
     steps(optimizer, stacked, 1, 3)
     state = optimizer.state_dict()
-    parts = [one_fold(state, fold) for fold in range(2)]
+    parts = [unstack(state, fold) for fold in range(2)]
     for values in parts[0]['state'].values():
         for one in values.values():
             if isinstance(one, torch.Tensor):  # no stack behind it in a file
