@@ -29,7 +29,7 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def _scalar(kind: type, low: float, high: float) -> Callable[[Any], Any]:
+def _scalar(kind: Any, low: float, high: float) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
         if type(value) is not kind or not low <= value <= high:
             raise ValueError(f'is not of {kind} from {low} to {high}')
@@ -48,7 +48,7 @@ def _size(value: Any) -> tuple[int, int]:
 
 def _vector(dtype: type, length: int | None = None) -> Callable[[Any], np.ndarray]:
     def parse(value: Any) -> np.ndarray:
-        array = np.array(value, dtype)
+        array: np.ndarray = np.array(value, dtype)
         if array.shape != (len(value) if length is None else length,):
             raise ValueError('is not a vector of this length')
         if array.tolist() != value or not np.isfinite(array).all():

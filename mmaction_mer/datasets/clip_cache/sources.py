@@ -81,7 +81,7 @@ def source_state(files: Sequence[str]) -> str:
         states = [(os.path.basename(file), os.stat(file)) for file in files]
     except OSError as error:
         raise MERDataError(
-            error.strerror, path=error.filename, hint='restore the file'
+            f'{error.strerror}', path=error.filename, hint='restore the file'
         ) from error
     return digest([(name, one.st_size, one.st_mtime_ns) for name, one in states])
 
@@ -101,7 +101,7 @@ def source_content(files: Sequence[str]) -> str:
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:
             raise MERDataError(
-                error.strerror, path=file, hint='restore the file'
+                f'{error.strerror}', path=file, hint='restore the file'
             ) from error
         parts.append((os.path.basename(file), found))
     return digest(parts)
