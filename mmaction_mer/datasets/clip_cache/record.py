@@ -137,7 +137,9 @@ class ClipRecord:
         check_link(frames, folder.parent)
         try:
             record = cls(**read_json(path, _MAX_RECORD))
-            _ = record.facts.items()
+            if type(record.facts) is not dict:
+                raise ValueError('its facts are not an object')
+            parse_fields(record.fields)
             size = math.prod(record.shape)
             path = frames
             header = os.stat(path).st_size - size
@@ -147,20 +149,14 @@ class ClipRecord:
             raise damaged(path, error) from error
         return record
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the frames, (T, H, W, 3)."""
+        return self.fields['clip_len'], *self.fields['img_shape'], 3
+
     def save(self, folder: Path, key: str) -> None:
         """Write the record."""
         write_json(folder / f'{key}.json', asdict(self))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the frames, (T, H, W, 3).
-
-        Raises:
-            LookupError: The transforms did not set it.
-            ValueError: See :func:`parse_fields`.
-        """
-        fields = parse_fields(self.fields)
-        return fields['clip_len'], *fields['img_shape'], 3
 
     def read_frames(self, folder: Path, key: str) -> np.ndarray:
         """Read the frames, (T, H, W, 3) uint8.

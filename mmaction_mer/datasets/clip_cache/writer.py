@@ -177,7 +177,7 @@ def build_clip(
         for field, value in parse_fields(fields).items():
             if getattr(value, 'dtype', None) != getattr(results[field], 'dtype', None):
                 raise ValueError(f"field '{field}' has another type than {value.dtype}")
-        shape = ClipRecord({}, '', '', fields).shape
+        shape = fields['clip_len'], *fields['img_shape'], 3
         kinds = {(frame.shape, str(frame.dtype)) for frame in frames}
         if len(frames) != shape[0] or kinds != {(shape[1:], 'uint8')}:
             raise ValueError(f'its {len(frames)} frames are {kinds}, not {shape} uint8')
