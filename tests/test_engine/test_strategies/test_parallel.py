@@ -316,8 +316,8 @@ def test_what_the_machine_refuses_is_a_message(
 def test_what_nobody_foresaw_keeps_its_traceback(
     without_processes, make_config, monkeypatch, capsys
 ):
-    def train_fold(cfg, folder, *_):
-        raise KeyError(f'of {folder.name}')
+    def train_fold(task, *_):
+        raise KeyError(f'of {task}')
 
     monkeypatch.setattr(module, 'train_fold', train_fold)
     with pytest.raises(MERRunError, match="s3: KeyError: 'of s3'"):
