@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         MERDataError: The release cannot be prepared, or differs under ``--strict``.
     """
-    from mmaction_mer.datasets.clip_store.writing import write_store
+    from mmaction_mer.datasets.clip_cache import write_store
     from mmaction_mer.datasets.preparation.prepare import Options, prepare
     from mmaction_mer.datasets.preparation.readers import READERS
     from mmaction_mer.datasets.preparation.readers.reader import Source
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
 
 def check_store(out: Path, rows: list[dict[str, Any]]) -> str:
     """Return a note if the store of an earlier run is outdated."""
-    from mmaction_mer.datasets.clip_store.reading import find_store
+    from mmaction_mer.datasets.clip_cache import find_store
     from mmaction_mer.datasets.clips import locate
     from mmaction_mer.utils.errors import MERDataError
 

@@ -18,7 +18,7 @@ from ...utils.errors import MERDataError
 from ...utils.text import quote
 from ..annotation_rules import name_problem, row_problems
 from ..checking import is_macro, is_micro
-from ..clip_store.sources import digest
+from ..clip_cache.sources import digest
 from ..clips import count_frames
 from ..faces.model import find_model
 from .duplicates import drop_duplicates

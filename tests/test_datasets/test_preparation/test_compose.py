@@ -337,7 +337,7 @@ def test_clips_may_share_a_folder_and_be_videos(tmp_path, fake):
 
 def test_a_store_of_the_composite_has_the_same_clips(folders, tmp_path):
     from mmaction_mer.datasets import MERDataset
-    from mmaction_mer.datasets.clip_store.writing import STANDARD
+    from mmaction_mer.datasets.clip_cache import STANDARD
 
     out = tmp_path / 'out'
     make_composite(folders[:2], out, store=True, workers=1)
@@ -346,7 +346,7 @@ def test_a_store_of_the_composite_has_the_same_clips(folders, tmp_path):
         data_prefix=dict(img='frames'), pipeline=[dict(part) for part in STANDARD],
     )  # fmt: skip
     stored, read = MERDataset(**options), MERDataset(**options, store=False)
-    assert stored.stored is not None and read.stored is None
+    assert stored.store is not None and read.store is None
     assert len(stored) == len(read) == 7
     for one, other in zip(stored, read, strict=True):
         np.testing.assert_array_equal(np.stack(one['imgs']), np.stack(other['imgs']))
