@@ -35,7 +35,7 @@ from pathlib import Path
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmaction_mer.engine import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 
 @HOOKS.register_module()

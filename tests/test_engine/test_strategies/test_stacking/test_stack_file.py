@@ -36,11 +36,6 @@ def jobs_of(cfg):
     return [FoldTask(runner.runs[0], fold) for fold in runner.plan.folds]
 
 
-@pytest.fixture(autouse=True, scope='module')
-def quick(nothing_drawn):
-    """No test here looks at pictures."""
-
-
 @pytest.fixture
 def cut(monkeypatch):
     """Train, and die when a stack comes to an iteration."""
