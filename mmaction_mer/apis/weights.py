@@ -10,13 +10,13 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..engine.runners.fold_config import mer_dataset
-from ..engine.runners.plan import trained_folds
-from ..engine.work_dir.fold_check import check_model
-from ..engine.work_dir.fold_folder import seed_folders
+from ..engine.work_dir.fold_check import read_model
+from ..engine.work_dir.layout import seed_folders
+from ..engine.work_dir.work_dir import finished_folds
 from ..models.utils.pretrained import WEIGHTS_DIR
 from ..models.utils.slim_checkpoint import write_checkpoint
 from ..utils.checkpoints.reading import MAX_BYTES as ALL_BYTES
-from ..utils.checkpoints.reading import read_checkpoint
+from ..utils.checkpoints.reading import read_checkpoint, read_hashed_checkpoint
 from ..utils.checkpoints.wrapped_keys import without_wrappers
 from ..utils.cli.command_line import read_config
 from ..utils.errors import MERRunError
@@ -83,6 +83,7 @@ def load_weights(
         MERRunError: There is no trained model; the message says what to give.
     """
     path = Path(source)
+    loaded = None
     if str(source) == DEMO and not path.exists():
         if checkpoint is not None:
             raise MERRunError(
@@ -95,7 +96,8 @@ def load_weights(
         raise MERRunError(f'{path}: a config alone knows nothing yet: give weights too')
     if path.is_file():
         alone = not _is_of_run(path)
-        content = read_checkpoint(path, max_bytes=MAX_BYTES if alone else ALL_BYTES)
+        loaded = read_hashed_checkpoint(path, MAX_BYTES if alone else ALL_BYTES)
+        content = loaded[0]
         # Whatever lies beside it: a packed model runs no config of a folder.
         if is_packed(content):
             return FoldWeights(**unpack(content, str(path)), source=str(path))
@@ -109,7 +111,7 @@ def load_weights(
             f'{path}: there is no such run, fold or file of weights; {DEMO!r} is the '
             f'model that ships with the package'
         )
-    return _from_runs(path)
+    return _from_runs(path, loaded)
 
 
 def save_weights(weights: FoldWeights, path: str | Path) -> Path:
@@ -184,14 +186,14 @@ def _state_dict(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     return dict(without_wrappers(state))
 
 
-def _from_runs(path: Path) -> FoldWeights:
+def _from_runs(path: Path, loaded: tuple[dict[str, Any], str] | None) -> FoldWeights:
     runs = seed_folders(path) if path.is_dir() else {}
     places = runs.values() if runs and not (path / 'folds').is_dir() else [path]
     folds, held_out, metas = {}, {}, []
     for place in places:
-        for folder in trained_folds(place)[0]:
-            check_model(folder)
-            content = read_checkpoint(folder.model)
+        for folder in finished_folds(place)[1]:
+            # A path to one model.pth has been read to see that it is not packed.
+            content = read_model(folder, loaded)
             name = f'{place.name}/{folder.name}' if len(runs) > 1 else folder.name
             folds[name] = _state_dict(content, folder.model)
             held_out[name] = list(folder.state().get('held_out') or ())

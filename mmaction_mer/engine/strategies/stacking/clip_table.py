@@ -23,7 +23,7 @@ from ....datasets.transforms.motion import PackMERInputs
 from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores
-from ...runners.fold_config import EVERYBODY
+from ...runners.fold_config import ALL_SUBJECTS
 from .compatibility import StackingNotSupported
 from .sizing import out_of_memory
 
@@ -145,7 +145,7 @@ class Tables:
         inner = whole
         while 'ann_file' not in inner:
             inner = inner.dataset
-        inner.update(EVERYBODY, test_mode=True, cache=False)
+        inner.update(ALL_SUBJECTS, test_mode=True, cache=False)
         inner.pop('indices', None)
         # Sides and modes differ from fold to fold; the clips do not.
         key = repr(inner)

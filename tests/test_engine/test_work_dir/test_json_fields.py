@@ -1,4 +1,4 @@
-"""Files of a run that say what no run has written, or that have no end."""
+"""Files of a run with content that no run has written, or without an end."""
 
 import json
 import os
@@ -7,8 +7,8 @@ import tracemalloc
 import pytest
 
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder, check_fold_place
-from mmaction_mer.engine.work_dir.stored_plan import stored_run, write_plan
-from mmaction_mer.engine.work_dir.stored_runs import read_results
+from mmaction_mer.engine.work_dir.plan_file import read_plan, write_plan
+from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.evaluation.predictions import compare_with_clips, read_predictions
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 from mmaction_mer.utils.hashing import file_digest
@@ -20,7 +20,7 @@ WRONG = {
         'parameters': [[1], 5, {}],
         'seed': [{'a': 1}, 1e308, 2**32],
         'held_out': [1e308, 's1', [1]],
-        'digests': [{'model.pth': 5}],
+        'digests': [{'model.pth': 5}, [1]],
         'status': [[1], 'over'],
     },
     'loso.json': {
@@ -43,31 +43,33 @@ WRONG = {
 def read(path):
     if path.name == 'fold.json':
         return FoldFolder(path.parent).state()
-    return (stored_run if path.name == 'loso.json' else read_results)(path.parent)
+    folder = path.parent
+    return read_plan(folder) if path.name == 'loso.json' else WorkDir(folder).results()
 
 
 @pytest.mark.parametrize('file', WRONG)
-def test_wrong_fields_are_refused_by_name(tmp_path, file):
+def test_wrong_fields_are_named(tmp_path, file):
     path = tmp_path / file
     for field, values in WRONG[file].items():
         for value in values:
             if file == 'loso.json':
-                write_plan(tmp_path, {field: value})  # sealed as by a run
+                write_plan(tmp_path, {field: value})  # with its digest
             else:
                 path.write_text(json.dumps({field: value}))
             with pytest.raises(MERRunError) as error:
                 read(path)
-            said = str(error.value)
-            assert str(path) in said and repr(field) in said, (field, value)
-            assert len(said) < 3000
+            found = error.value.path, error.value.field
+            assert found == (str(path), field), (field, value)
+            assert error.value.hint and len(str(error.value)) < 3000
             path.unlink()
 
 
 @pytest.mark.parametrize('file', WRONG)
-def test_links_in_a_circle_are_refused(tmp_path, file):
+def test_links_in_a_circle_are_rejected(tmp_path, file):
     (tmp_path / file).symlink_to(file)
-    with pytest.raises(MERRunError, match=file):
+    with pytest.raises(MERRunError) as error:
         read(tmp_path / file)
+    assert error.value.path == str(tmp_path / file)
 
 
 def test_files_without_an_end_are_not_read(tmp_path):
@@ -85,7 +87,7 @@ def test_files_without_an_end_are_not_read(tmp_path):
         tracemalloc.stop()
 
 
-def test_a_fold_elsewhere_is_refused(tmp_path):
+def test_a_fold_elsewhere_is_rejected(tmp_path):
     folds = tmp_path / 'run' / 'folds'
     (tmp_path / 'other').mkdir()
     folds.mkdir(parents=True)
@@ -93,10 +95,11 @@ def test_a_fold_elsewhere_is_refused(tmp_path):
     (folds / 'loop').symlink_to('loop')
     (folds / 'file').write_text('')
     for name in ('out', 'loop', 'file'):
-        with pytest.raises(MERRunError, match=name):
+        with pytest.raises(MERRunError) as error:
             check_fold_place(FoldFolder(folds / name))
+        assert error.value.path == str(folds / name)
     (folds / 's1').mkdir()
-    (tmp_path / 'linked').symlink_to(folds.parent)  # a whole run may lie elsewhere
+    (tmp_path / 'linked').symlink_to(folds.parent)  # the whole run may be elsewhere
     for fold in (folds / 's1', folds / 's2', tmp_path / 'linked' / 'folds' / 's1'):
         check_fold_place(FoldFolder(fold))
     assert not os.listdir(tmp_path / 'other')

@@ -1,4 +1,4 @@
-"""Damaged files of finished folds: named by every reader, made good by --resume."""
+"""Damaged files of finished folds: named by every reader, repaired by --resume."""
 
 import json
 import os
@@ -11,73 +11,41 @@ import pytest
 import torch
 from load_tool import load_tool
 from mmaction.registry import RUNNERS
-from mmengine.config import Config
-from settings import one_thread
+from settings import NAMES, edit_json, outcome, same_weights, train, weights
 
 from mmaction_mer.ablation import plan_table, read_finished, read_table, run_trial
 from mmaction_mer.analysis.run_report import write_page
-from mmaction_mer.engine.runners import rescoring as mending
+from mmaction_mer.engine.runners import repair
+from mmaction_mer.engine.strategies import STRATEGIES
 from mmaction_mer.engine.work_dir.fold_check import check_model
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
-from mmaction_mer.engine.work_dir.stored_runs import read_runs
+from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.models.utils.slim_checkpoint import read_checkpoint
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 
-NAMES = ('s1', 's2', 's3', 's4')
-
-
-def train(cfg):
-    return RUNNERS.build(cfg).train()
-
-
-def outcome(run):
-    """Everything of a run that must not depend on what happened to it."""
-    results = json.loads((run / 'results.json').read_text())
-    for name in NAMES:
-        assert FoldFolder(run / 'folds' / name).done()
-    folders = [run / 'folds' / name for name in NAMES]
-    states = [FoldFolder(folder).state() for folder in folders]
-    return (
-        {key: value for key, value in results.items() if key != 'extra'},
-        results['extra']['parameters'],
-        [(folder / 'predictions.jsonl').read_bytes() for folder in folders],
-        [(state['held_out'], state['iteration']) for state in states],
-    )
-
-
-def weights(run):
-    return [
-        read_checkpoint(run / 'folds' / name / 'model.pth')['state_dict']
-        for name in NAMES
-    ]
-
-
-@pytest.fixture(autouse=True)
-def few_threads():
-    with one_thread():
-        yield
-
 
 @pytest.fixture(scope='module')
-def finished(module_config):
-    """A finished run: its folder, what it came to, its weights."""
-    cfg = Config.fromfile(module_config)
-    run = module_config.parent / 'run'
-    cfg.work_dir = str(run)
-    with one_thread():
-        train(cfg)
-    return run, outcome(run), weights(run)
+def whole(finished_run):
+    """What the finished run came to."""
+    return everything(finished_run)
 
 
 @pytest.fixture
-def run(finished, tmp_path):
-    """A copy of it, to be damaged."""
-    shutil.copytree(finished[0], tmp_path / 'run')
-    return tmp_path / 'run'
+def run(run_copy):
+    """A copy of the finished run, to be damaged."""
+    return run_copy
 
 
-def edited(path, **changes):
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+def everything(run):
+    """Everything of a run that must not depend on what happened to it."""
+    states = [FoldFolder(run / 'folds' / name) for name in NAMES]
+    assert all(folder.done() for folder in states)
+    states = [folder.state() for folder in states]
+    return *outcome(run), [(one['held_out'], one['iteration']) for one in states]
+
+
+def read_runs(run):
+    return WorkDir(run).runs()
 
 
 def swapped(one, other):
@@ -135,22 +103,19 @@ PREDICTIONS = {
 
 
 @pytest.mark.parametrize('name', PREDICTIONS)
-def test_predictions_that_do_not_fit_are_scored_again(
-    name, run, finished, make_config, monkeypatch
-):
+def test_wrong_predictions_are_scored_again(name, run, whole, make_config):
     PREDICTIONS[name](run)
-    # Whoever reads the run says so: a score of other clips is a wrong number.
+    # Every reader rejects them: a score of other clips is a wrong number.
     with pytest.raises((MERDataError, MERRunError)):
         read_runs(run)
     with pytest.raises((MERDataError, MERRunError)):
         write_page(run, make_config())
-    monkeypatch.setattr('sys.argv', ['score.py', str(run)])
-    assert load_tool('analysis/score.py').main() == 1
+    assert load_tool('analysis/score.py').main([str(run)]) == 1
     models = [run / 'folds' / name / 'model.pth' for name in NAMES]
     before = [model.stat().st_mtime_ns for model in models]
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
-    # The models are whole: none is trained again.
+    assert everything(run) == whole
+    # The models are intact: none is trained again.
     assert [model.stat().st_mtime_ns for model in models] == before
     assert list(read_runs(run)) == [0]
 
@@ -182,7 +147,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize('name', MODELS)
-def test_a_model_that_is_damaged_is_trained_again(name, run, finished, make_config):
+def test_a_damaged_model_is_trained_again(name, run, whole, finished_run, make_config):
     MODELS[name](run)
     with pytest.raises(MERRunError):
         check_model(FoldFolder(run / 'folds' / 's2'))
@@ -191,21 +156,19 @@ def test_a_model_that_is_damaged_is_trained_again(name, run, finished, make_conf
     other = run / 'folds' / 's1' / 'model.pth'
     before = other.stat().st_mtime_ns
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
-    for found, expected in zip(weights(run), finished[2], strict=True):
-        assert found.keys() == expected.keys()
-        assert all(torch.equal(found[key], expected[key]) for key in found)
+    assert everything(run) == whole
+    assert same_weights(weights(run, 's2'), weights(finished_run, 's2'))
     assert other.stat().st_mtime_ns == before
 
 
 F = 'folds/s2/fold.json'
 STATES = {
-    'other subjects held out': lambda run: edited(run / F, held_out=['s3']),
-    'another selection': lambda run: edited(run / F, selection='test'),
-    'another seed': lambda run: edited(run / F, seed=5),
-    'another fingerprint': lambda run: edited(run / F, fingerprint='x'),
-    'no digests': lambda run: edited(run / F, digests=None),
-    'empty digests': lambda run: edited(run / F, digests={}),
+    'other subjects held out': lambda run: edit_json(run / F, held_out=['s3']),
+    'another selection': lambda run: edit_json(run / F, selection='test'),
+    'another seed': lambda run: edit_json(run / F, seed=5),
+    'another fingerprint': lambda run: edit_json(run / F, fingerprint='x'),
+    'no digests': lambda run: edit_json(run / F, digests=None),
+    'empty digests': lambda run: edit_json(run / F, digests={}),
     'no byte': lambda run: (run / F).write_bytes(b''),
     'gone': lambda run: (run / F).unlink(),
     'swapped': lambda run: swapped(run / F, run / 'folds/s3/fold.json'),
@@ -217,13 +180,13 @@ STATES = {
 
 
 @pytest.mark.parametrize('name', STATES)
-def test_a_state_that_does_not_fit_is_made_good(name, run, finished, make_config):
+def test_a_wrong_state_is_repaired(name, run, whole, make_config):
     STATES[name](run)
     if name != 'gone':
         with pytest.raises(MERRunError):
             read_runs(run)
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
+    assert everything(run) == whole
 
 
 RESULTS = {
@@ -237,18 +200,17 @@ RESULTS = {
 
 
 @pytest.mark.parametrize('name', RESULTS)
-def test_results_of_other_predictions_are_not_shown(name, run, finished, make_config):
+def test_results_of_other_predictions_are_not_shown(name, run, whole, make_config):
     path = run / 'results.json'
     path.write_text(json.dumps(RESULTS[name](json.loads(path.read_text()))))
-    (run / 'report.html').unlink()
     with pytest.raises(MERRunError):
         write_page(run, make_config())
     assert not (run / 'report.html').exists()
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
+    assert everything(run) == whole
 
 
-def plan_edited(run, change):
+def plan_edit_json(run, change):
     path = run / 'loso.json'
     content = json.loads(path.read_text())
     change(content)
@@ -258,15 +220,15 @@ def plan_edited(run, change):
 PLANS = {
     'no byte': lambda run: (run / 'loso.json').write_bytes(b''),
     'gone': lambda run: (run / 'loso.json').unlink(),
-    'a clip': lambda run: plan_edited(run, lambda one: one['clips']['tested'].pop()),
-    'classes': lambda run: plan_edited(run, lambda one: one['classes'].reverse()),
+    'a clip': lambda run: plan_edit_json(run, lambda one: one['clips']['tested'].pop()),
+    'classes': lambda run: plan_edit_json(run, lambda one: one['classes'].reverse()),
 }
 
 
 @pytest.mark.parametrize('name', PLANS)
-def test_a_damaged_plan_is_written_again(name, finished, make_config, tmp_path):
-    """Also of a run that started from weights, which the plan has the name of."""
-    start = str(finished[0] / 'folds' / 's1' / 'model.pth')
+def test_a_damaged_plan_is_written_again(name, finished_run, make_config, tmp_path):
+    """Also of a run with initial weights, whose name is in the plan."""
+    start = str(finished_run / 'folds' / 's1' / 'model.pth')
     run = tmp_path / 'run'
     train(make_config(load_from=start, loso__folds=['s1', 's2']))
     before = (run / P).read_bytes()
@@ -281,17 +243,17 @@ def test_a_damaged_plan_is_written_again(name, finished, make_config, tmp_path):
 
 
 def test_a_fold_that_is_not_asked_for_is_left_out_if_its_model_is_damaged(
-    run, make_config, finished
+    run, make_config, whole
 ):
     (run / M).write_bytes(b'')
     results = train(make_config(resume=True, loso__folds=['s1']))
     assert results['extra']['folds']['done'] == ['s1', 's3', 's4']
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
+    assert everything(run) == whole
 
 
-def test_a_kill_between_the_files_of_a_mended_fold(
-    run, make_config, finished, monkeypatch
+def test_a_kill_between_the_files_of_a_repaired_fold(
+    run, make_config, whole, monkeypatch
 ):
     PREDICTIONS['a label'](run)
 
@@ -303,16 +265,16 @@ def test_a_kill_between_the_files_of_a_mended_fold(
         with pytest.raises(ConnectionAbortedError):
             train(make_config(resume=True))
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
+    assert everything(run) == whole
 
 
-def test_a_share_mends_its_own_folds_alone(run, make_config, finished, monkeypatch):
+def test_a_share_repairs_only_its_own_folds(run, make_config, whole, monkeypatch):
     for name in ('s2', 's3'):
         (run / 'folds' / name / 'predictions.jsonl').write_bytes(b'')
     scored = []
-    score = mending.score_fold
+    score = repair.score_fold
     monkeypatch.setattr(
-        mending,
+        repair,
         'score_fold',
         lambda cfg, model, held_out: (
             scored.append(held_out), score(cfg, model, held_out)
@@ -321,7 +283,7 @@ def test_a_share_mends_its_own_folds_alone(run, make_config, finished, monkeypat
     train(make_config(loso__share=[1, 2]))
     assert scored == [['s2']]
     train(make_config(resume=True))
-    assert scored == [['s2'], ['s3']] and outcome(run) == finished[1]
+    assert scored == [['s2'], ['s3']] and everything(run) == whole
 
 
 def commands(text):
@@ -329,11 +291,10 @@ def commands(text):
     return [shlex.split(one) for one in re.findall(r'python (tools/\S+ .*)', text)]
 
 
-def test_what_messages_tell_to_do_makes_it_good(run, finished, capsys, monkeypatch):
-    """Each reader's own message is followed to the letter."""
+def test_the_commands_of_messages_repair_the_run(run, whole, capsys):
+    """The message of each reader is followed to the letter."""
     others = run.with_name('other')
     shutil.copytree(run, others)
-    score = ['analysis/score.py', str(run)]
     readers = {
         'analysis/compare.py': [str(others), str(run)],
         'analysis/report.py': [str(run)],
@@ -347,19 +308,17 @@ def test_what_messages_tell_to_do_makes_it_good(run, finished, capsys, monkeypat
         if damage is MODELS['half']:
             PREDICTIONS['no byte'](run)
         damage(run)
-        monkeypatch.setattr('sys.argv', [tool, *arguments])
-        main = load_tool(tool).main
-        code = main() if tool == score[0] else main(arguments)
-        said = capsys.readouterr()
-        assert code == 1, (tool, said.out)
-        ((script, *told),) = commands(said.err)
+        code = load_tool(tool).main(arguments)
+        shown = capsys.readouterr()
+        assert code == 1, (tool, shown.out)
+        ((script, *options),) = commands(shown.err)
         assert script == 'tools/train.py'
-        assert load_tool('train.py').main(told) == 0, capsys.readouterr().err
-        assert outcome(run) == finished[1], tool
+        assert load_tool('train.py').main(options) == 0, capsys.readouterr().err
+        assert everything(run) == whole, tool
         capsys.readouterr()
 
 
-def test_seeds_are_made_good_together(make_config, tmp_path, capsys):
+def test_seeds_are_repaired_together(make_config, tmp_path, capsys):
     run = tmp_path / 'run'
     changes = dict(loso__seeds=[0, 2], train_cfg__max_iters=2)
     train(make_config(**changes))
@@ -370,19 +329,17 @@ def test_seeds_are_made_good_together(make_config, tmp_path, capsys):
     (folds / 's4' / 'model.pth').write_bytes(b'')
     with pytest.raises(MERDataError) as error:
         read_runs(run)
-    ((_, *told),) = commands(str(error.value))
-    assert load_tool('train.py').main(told) == 0, capsys.readouterr().err
+    ((_, *options),) = commands(str(error.value))
+    assert load_tool('train.py').main(options) == 0, capsys.readouterr().err
     after = json.loads((run / 'results.json').read_text())
     assert {**after, 'extra': 0} == {**before, 'extra': 0}
     read_runs(run)
 
 
-def test_the_bar_goes_on_over_a_fold_that_breaks_meanwhile(
-    run, make_config, finished, monkeypatch
+def test_training_continues_when_a_finished_fold_is_damaged_meanwhile(
+    run, make_config, whole, monkeypatch
 ):
-    """Training is not given up for a file that breaks on the way; nor is it pooled."""
-    from mmaction_mer.engine.strategies import STRATEGIES
-
+    """The damaged fold is reported at the end, and nothing is pooled."""
     for name in ('s3', 's4'):
         shutil.rmtree(run / 'folds' / name)
     (run / 'results.json').unlink()
@@ -399,10 +356,10 @@ def test_the_bar_goes_on_over_a_fold_that_breaks_meanwhile(
     assert FoldFolder(run / 'folds' / 's4').done()
     assert not (run / 'results.json').exists()
     train(make_config(resume=True))
-    assert outcome(run) == finished[1]
+    assert everything(run) == whole
 
 
-def test_a_damaged_row_of_a_table_is_no_result_and_made_good(config_file, tmp_path):
+def test_a_damaged_row_of_a_table_is_not_read_and_is_repaired(config_file, tmp_path):
     folder = tmp_path / 'ablations'
     folder.mkdir()
     rows = "title = 'T'\nbase = 'toy_config.py'\nrows = [dict(name='a', options={})]\n"
@@ -429,20 +386,18 @@ def test_a_damaged_row_of_a_table_is_no_result_and_made_good(config_file, tmp_pa
 
 
 @pytest.mark.parametrize('gone', [NAMES[0], NAMES[3]])
-def test_a_fold_that_is_gone_is_named_by_score(gone, run, monkeypatch, capsys):
+def test_score_names_a_missing_fold(gone, run, capsys):
     shutil.rmtree(run / 'folds' / gone)
-    monkeypatch.setattr('sys.argv', ['score.py', str(run)])
-    assert load_tool('analysis/score.py').main() == 0
+    assert load_tool('analysis/score.py').main([str(run)]) == 0
     assert gone in capsys.readouterr().err
 
 
-def test_a_copied_fold_is_checked_by_what_it_says_itself(run, tmp_path, monkeypatch):
+def test_a_copied_fold_is_checked_by_its_own_files(run, tmp_path, monkeypatch):
     copy = tmp_path / 'elsewhere' / 'mine'
     shutil.copytree(run / 'folds' / 's2', copy)
-    command = ['score.py', str(copy), '--classes', 'a', 'b', 'c']
-    monkeypatch.setattr('sys.argv', command)
+    command = [str(copy), '--classes', 'a', 'b', 'c']
     score = load_tool('analysis/score.py').main
-    assert score() == 0
+    assert score(command) == 0
     whole = (copy / 'predictions.jsonl').read_bytes()
     for name in ('two lines less', 'a label', 'a clip', 'probabilities'):
         (copy / 'predictions.jsonl').write_bytes(whole)
@@ -452,4 +407,4 @@ def test_a_copied_fold_is_checked_by_what_it_says_itself(run, tmp_path, monkeypa
         (tmp_path / moved).write_bytes(whole)
         PREDICTIONS[name](tmp_path)
         shutil.copy(tmp_path / moved, copy)
-        assert score() == 1, name
+        assert score(command) == 1, name

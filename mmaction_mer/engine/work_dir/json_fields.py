@@ -1,9 +1,10 @@
-"""What the fields of a run's JSON files may hold: a table for each file.
+"""Types of the fields of a run's JSON files: one table per file.
 
-Whoever reads such a file relies on these types; a field that is absent passes, since
-earlier versions and other writers leave some out.
+All readers of such a file rely on these types. A missing field passes, since earlier
+versions and other writers leave some out.
 """
 
+import errno
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,39 +12,44 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluation.summary import SELECTIONS
+from ...utils.errors import MERDataError, MERRunError
+from ...utils.json_files import read_json
 from ...utils.text import quote
 
-# Names are names of people and clips, texts are sentences or paths.
+# Longest names (of subjects and clips) and texts (sentences and paths), in characters.
 _NAME, _TEXT = 1000, 100_000
-# Integers that JSON carries through every program; centuries, in seconds.
+# The largest integer that every JSON parser keeps exact; and centuries, in seconds.
 _MOST, _LONGEST = 2**53, 1e10
+# Errors of what is not a readable file at all, such as a folder or a pipe.
+_UNREADABLE = (errno.EINVAL, errno.EFBIG, errno.EISDIR, errno.ELOOP,
+               errno.ENAMETOOLONG, errno.ENXIO)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of value.
+    """A type of value.
 
     Attributes:
-        words: What a message calls it.
-        fits: Tells whether a value is one.
+        words: Its description in messages.
+        fits: Returns whether a value has this type.
     """
 
     words: str
     fits: Callable[[Any], bool]
 
     def optional(self) -> 'Kind':
-        """Allow null as well."""
+        """Return this type or null."""
         return Kind(f'{self.words} or null', lambda one: one is None or self.fits(one))
 
     def listed(self) -> 'Kind':
-        """Make it a list of such values."""
+        """Return the type of lists of such values."""
         return Kind(
             f'a list, each item {self.words}',
             lambda one: isinstance(one, list) and all(map(self.fits, one)),
         )
 
     def by_name(self) -> 'Kind':
-        """Make it an object whose values are such."""
+        """Return the type of objects with such values."""
         return Kind(
             f'an object, each value {self.words}',
             lambda one: (
@@ -55,7 +61,7 @@ class Kind:
 
 
 def integer(most: int = _MOST) -> Kind:
-    """Return the kind of integers from 0 to ``most``."""
+    """Return the type of integers from 0 to ``most``."""
     return Kind(
         f'an integer from 0 to {most}',
         lambda one: type(one) is int and 0 <= one <= most,
@@ -63,7 +69,7 @@ def integer(most: int = _MOST) -> Kind:
 
 
 def text(most: int, least: int = 0) -> Kind:
-    """Return the kind of strings of so many characters."""
+    """Return the type of strings with ``least`` to ``most`` characters."""
     return Kind(
         f'a text of {least} to {most} characters',
         lambda one: isinstance(one, str) and least <= len(one) <= most,
@@ -71,7 +77,7 @@ def text(most: int, least: int = 0) -> Kind:
 
 
 def table(fields: Mapping[str, Kind], required: tuple[str, ...] = ()) -> Kind:
-    """Return the kind of objects whose known fields fit."""
+    """Return the type of objects whose known fields fit."""
     known = ', '.join(f'{name}: {kind.words}' for name, kind in fields.items())
     return Kind(
         f'an object ({known})',
@@ -86,7 +92,7 @@ def table(fields: Mapping[str, Kind], required: tuple[str, ...] = ()) -> Kind:
 
 
 def choice(*values: str) -> Kind:
-    """Return the kind of some words."""
+    """Return the type of strings that are one of ``values``."""
     return Kind(
         f'one of {", ".join(values)}',
         lambda one: isinstance(one, str) and one in values,
@@ -112,10 +118,10 @@ def _is_clip_row(value: Any) -> bool:
 
 NAME, TEXT, COUNT, SEED = text(_NAME, 1), text(_TEXT), integer(), integer(2**32 - 1)
 NUMBER = Kind(f'a number from 0 to {_LONGEST:g}', _is_number)
-FOLDER = Kind('a name that a folder can have', _is_folder_name)
+FOLDER = Kind('a name that a folder may have', _is_folder_name)
 SELECTION = choice(*SELECTIONS)
 CLASSES = Kind(
-    'a list of two or more names, each given once',
+    'a list of two or more different names',
     lambda one: NAME.listed().fits(one) and len(set(one)) == len(one) >= 2,
 )
 PARAMETERS = table(
@@ -123,7 +129,7 @@ PARAMETERS = table(
 )
 OBJECT = Kind('an object', lambda one: isinstance(one, dict))
 CLIP_ROWS = Kind(
-    'rows of data set, subject, clip, label and digest',
+    'rows of data set, subject, clip, label, and digest',
     lambda one: isinstance(one, list) and all(map(_is_clip_row, one)),
 )
 
@@ -154,7 +160,7 @@ PLAN_FIELDS = {
         'tested': CLIP_ROWS, 'others': CLIP_ROWS, 'metainfo': text(_NAME),
     }, required=('tested', 'others', 'metainfo')),
 }  # fmt: skip
-#: Of a plan that names its clips, and so was written by a version that wrote all.
+#: Fields of a plan that lists its clips: the version that wrote these wrote all.
 PLANNED = table(
     {
         'config': table(
@@ -167,9 +173,9 @@ PLANNED = table(
     },
     required=('fingerprint', 'classes', 'folds', 'config'),
 )
-#: What :data:`PLANNED` asks for, in words.
-LACKING = (
-    'fingerprint, classes, folds, config.annotation, config.loso.select or '
+#: The fields that :data:`PLANNED` requires, for a message.
+REQUIRED = (
+    'fingerprint, classes, folds, config.annotation, config.loso.select, or '
     'config.randomness.seed'
 )
 
@@ -194,21 +200,62 @@ RESULTS_FIELDS = {
 }  # fmt: skip
 
 
-def check_fields(path: Path, content: Any, fields: Mapping[str, Kind]) -> None:
-    """Check the fields of a JSON object that are known.
-
-    Args:
-        path: The file, for the message.
-        content: What it holds.
-        fields: The kind of each field; others pass.
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that contains an object.
 
     Raises:
-        ValueError: A field holds another kind of value; the message names file and
-            field.
+        FileNotFoundError: The file does not exist.
+        MERDataError: It contains something else.
     """
-    for field, kind in fields.items():
-        if field in content and not kind.fits(content[field]):
-            raise ValueError(
-                f'{path}: field {field!r}: is {quote(content[field])}, but must be '
-                f'{kind.words}'
-            )
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise MERDataError(f'is not a JSON file ({error})', path=path) from error
+    except OSError as error:
+        if error.errno in _UNREADABLE:
+            raise MERDataError(str(error.strerror), path=path) from error
+        raise
+    if not isinstance(content, dict):
+        raise MERDataError(
+            f'contains a {type(content).__name__}, not a JSON object', path=path
+        )
+    return content
+
+
+def read_record(
+    path: Path,
+    fields: Mapping[str, Kind],
+    hint: Callable[[], str],
+    check: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Read a JSON object and check its known fields.
+
+    Args:
+        path: The file.
+        fields: The type of each known field; others pass.
+        hint: Returns what the user should do about a damaged file.
+        check: Checks the content before its fields, and raises ``MERDataError``.
+            Defaults to None.
+
+    Returns:
+        The content; empty if the file does not exist.
+
+    Raises:
+        MERRunError: The file is not a JSON object, or a field has a wrong type.
+    """
+    try:
+        content = read_object(path)
+        if check is not None:
+            check(content)
+        for field, kind in fields.items():
+            if field in content and not kind.fits(content[field]):
+                raise MERDataError(
+                    f'is {quote(content[field])}, but must be {kind.words}', field=field
+                )
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except MERDataError as error:
+        raise MERRunError(
+            error.problem, path=path, field=error.field, hint=hint()
+        ) from error
+    return content
