@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..motion.limits import ClipLimits, LimitResult, check_clip_limits
+from ..motion.limits import ClipLimits, check_clip_limits
 from ..utils.errors import MERDataError
 from .annotation import clip_name
 from .clips import count_frames, depth_note, load_clip, locate, usable_clips
-from .video.reader import decoded_in_order, open_video
+from .video.reader import iter_frames_in_order, open_video
 from .video.sampling import frame_notes, rate_notes
 
 
@@ -209,7 +209,7 @@ def _verify_video(
 ) -> list[str]:
     """Check frames of a video against decoding in order; return remarks on it."""
     name, path = clip_name(row), row['video']
-    expected = decoded_in_order(path, numbers, name)
+    expected = iter_frames_in_order(path, numbers, name)
     for number, frame, truth in zip(numbers, frames, expected, strict=True):
         if not np.array_equal(frame, truth):
             raise MERDataError(

@@ -15,7 +15,7 @@ import numpy as np
 from ..utils.errors import MERDataError, raise_problems
 from ..utils.file_errors import data_errors
 from .annotation import clip_name
-from .images.clip_images import ClipPictures
+from .images.clip_images import ClipImages
 from .images.frame_folder import (
     choose_frames,
     list_frames,
@@ -248,7 +248,7 @@ def depth_note(row: Mapping[str, Any]) -> str | None:
     available = available_frames(row)
     if not isinstance(available, dict):
         return None
-    return ClipPictures([*available.values()]).note()
+    return ClipImages([*available.values()]).note()
 
 
 def _check_inside(path: str, root: str, row: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from mmaction_mer.datasets.checking import (
     check_clips,
     check_limits,
     frames_root,
-    summarise,
+    summarize,
 )
 from mmaction_mer.datasets.clips import locate
 from mmaction_mer.motion.limits import ClipLimits
@@ -184,7 +184,7 @@ def test_counts_are_per_class_and_data_set(fake):
         # The same name in another data set is another person.
         fake.row('a', 'c3', dataset='y', label=2, offset=22),
     ]
-    found = summarise(rows, fake.classes)
+    found = summarize(rows, fake.classes)
     assert found['clips'] == 3 and found['subjects'] == 3
     assert found['without_apex'] == 1
     assert found['classes'] == [

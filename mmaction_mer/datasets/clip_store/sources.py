@@ -10,7 +10,7 @@ from typing import Any
 
 from ...utils.errors import MERDataError
 from ..annotation import clip_name
-from ..images.clip_images import deciding, scale_state
+from ..images.clip_images import files_of_white_level, scaling_version
 from ..images.file_limits import open_bounded
 from ..images.frame_folder import list_frames
 
@@ -70,7 +70,7 @@ def source_files(
         listings[key] = list_frames(*key, clip_name(row))
     frames = listings[key]
     held = [frames[n] for n in range(row['onset'], row['offset'] + 1) if n in frames]
-    return deciding(held, [*frames.values()])
+    return files_of_white_level(held, [*frames.values()])
 
 
 def source_state(files: Sequence[str]) -> dict[str, str]:
@@ -90,7 +90,7 @@ def source_state(files: Sequence[str]) -> dict[str, str]:
             f'{error.filename}: {error.strerror}; restore the file'
         ) from error
     sizes: list[Any] = [(name, status.st_size) for name, status in found]
-    sizes += scale_state(files)
+    sizes += scaling_version(files)
     times = [status.st_mtime_ns for _, status in found]
     return {'names': digest(sizes), 'times': digest([sizes, times])}
 

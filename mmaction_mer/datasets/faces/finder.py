@@ -30,7 +30,7 @@ VIEW_SIDE = 256
 MIRRORED = [1, 0, 2, 4, 3]
 
 
-class FaceNotFound(MERDataError):
+class FaceNotFoundError(MERDataError):
     """No face in the picture, or several of which none is clearly meant."""
 
 
@@ -100,7 +100,7 @@ class FaceFinder:
             image: (H, W, 3) uint8 RGB, or (H, W) uint8 grey.
 
         Raises:
-            FaceNotFound: No face is seen, or two of like size.
+            FaceNotFoundError: No face is seen, or two of like size.
             MERDataError: This is no picture.
         """
         image = as_picture(image)
@@ -134,7 +134,7 @@ class FaceFinder:
             if most == 2 * len(VIEWS):
                 break
         if best is None:
-            raise FaceNotFound(
+            raise FaceNotFoundError(
                 f'no face found in a picture of {size}, neither as it is nor with its '
                 f'contrast equalised nor with a border: look at it'
             )
@@ -153,7 +153,7 @@ class FaceFinder:
         areas = rows[:, 2] * rows[:, 3]
         alike = int((areas * CLEARLY_LARGER > areas.max(initial=0)).sum())
         if alike > 1:
-            raise FaceNotFound(
+            raise FaceNotFoundError(
                 f'{alike} faces of like size in one picture: not guessed; crop the '
                 f'frames to the one that is meant'
             )

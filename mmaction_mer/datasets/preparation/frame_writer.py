@@ -22,10 +22,10 @@ from ...utils.errors import MERDataError
 from ...utils.json_files import read_json, write_json
 from ...utils.parallel import in_processes
 from ..faces.alignment import align, align_matrix
-from ..faces.finder import FaceFinder, FaceNotFound
-from ..images.clip_images import ClipPictures, deciding, scale_state
-from ..images.frame_folder import each_image
-from ..video.reader import each_video_frame
+from ..faces.finder import FaceFinder, FaceNotFoundError
+from ..images.clip_images import ClipImages, files_of_white_level, scaling_version
+from ..images.frame_folder import iter_images
+from ..video.reader import iter_video_frames
 from .linking import link_or_copy
 from .out_folder import OutFolder
 from .reconcile import Settled
@@ -173,7 +173,7 @@ def write_clip(job: Job) -> dict[str, Any]:
             made = (
                 _link(job, stage) if job.crop is None else _crop(job, job.crop, stage)
             )
-        except FaceNotFound as error:
+        except FaceNotFoundError as error:
             # The same picture would be looked at with the same result.
             receipt |= {'error': str(error), 'field': 'face'}
             shutil.rmtree(stage)
@@ -210,8 +210,8 @@ def fingerprint(job: Job) -> str:
     facts: list[Any] = [VERSION, crop, clip.onset, clip.offset]
     sources = [str(path) for path in _sources(job)]
     if held is not None:
-        sources = deciding(sources, _among(job))
-        facts += scale_state(sources)
+        sources = files_of_white_level(sources, _among(job))
+        facts += scaling_version(sources)
     for path in map(Path, sources):
         status = path.stat()
         # Files of one name in two folders are not one: the folders' names count too.
@@ -256,9 +256,9 @@ def _numbers(job: Job) -> list[int]:
 def _read(job: Job) -> Iterator[np.ndarray]:
     title, files = job.settled.clip.title, [str(path) for path in _sources(job)]
     if job.settled.frames is not None:
-        return each_image(files, title, _among(job))
+        return iter_images(files, title, _among(job))
     picks = job.settled.picks
-    return each_video_frame(files[0], _numbers(job) if picks is None else picks, title)
+    return iter_video_frames(files[0], _numbers(job) if picks is None else picks, title)
 
 
 def _among(job: Job) -> list[str]:
@@ -275,7 +275,7 @@ def _among(job: Job) -> list[str]:
 def _depth(job: Job) -> dict[str, str]:
     if job.settled.frames is None:
         return {}
-    note = ClipPictures(_among(job)).note()
+    note = ClipImages(_among(job)).note()
     return {} if note is None else {'depth': note}
 
 
@@ -300,8 +300,8 @@ def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
         if face is None:
             try:
                 face = finder(crop.model)(frame)
-            except FaceNotFound as error:
-                raise FaceNotFound(f'frame {number} (onset): {error}') from error
+            except FaceNotFoundError as error:
+                raise FaceNotFoundError(f'frame {number} (onset): {error}') from error
             matrix = align_matrix(face.points, crop.size)
         aligned = align(frame, matrix, crop.size)
         _, data = cv2.imencode(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...motion.limits import ClipLimits, judge
+from ...motion.limits import ClipLimits, check_clip_limits
 from ...utils.errors import MERDataError
 from ...utils.text import quote
 from ..annotation_rules import MAX_FPS, name_problem, row_problems
@@ -250,7 +250,7 @@ def _fits(state: _State, job: Job, limits: ClipLimits | None) -> bool:
     clip, row, total = job.settled.clip, _row(job), None
     if job.settled.frames is None and job.crop is None:
         total = count_frames({**row, 'dataset': 'x', 'video': str(clip.path)})
-    verdict = judge(limits, row, is_micro(state.reader.task), total)
+    verdict = check_clip_limits(limits, row, is_micro(state.reader.task), total)
     if verdict.problem is not None:
         state.findings.append(clip.finding(verdict.field, 'skipped', verdict.problem))
         return False

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ...utils.errors import MERDataError
 from ...utils.parallel import in_processes
 from ..video.files import ENDINGS
-from ..video.index import VideoIndex, remember
+from ..video.index import VideoIndex, cache_index
 from ..video.reader import open_video
 from .disk.folders import Frames, list_images
 from .frame_numbering import Habits, learn_habits, learn_shift, shifted
@@ -55,7 +55,7 @@ def settle(
     )
     for path, held in zip(paths, listing, strict=True):
         if isinstance(held, VideoIndex):
-            remember(path, held)
+            cache_index(path, held)
             held = range(len(held))
         folders[path] = held
     uses = Counter(clip.path for clip in clips)

@@ -20,7 +20,7 @@ from mmaction_mer.engine.runners.clip_limits import (
     read_limits,
 )
 from mmaction_mer.engine.runners.plan import make_plan
-from mmaction_mer.motion.limits import ClipLimits, judge
+from mmaction_mer.motion.limits import ClipLimits, check_clip_limits
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 FILTERED = dict(data_preprocessor=dict(type='MERDataPreprocessor'))
@@ -145,13 +145,15 @@ def test_the_rate_is_the_one_that_the_filter_is_given(fps, packed):
     last = dict(type='EulerianMagnification', fps=fps)
     if packed:
         last = dict(type='PackMERInputs', fps=fps)
-    verdict = judge(read_limits([*load, last], dict(type='MPTRecognizer')), row)
+    result = check_clip_limits(
+        read_limits([*load, last], dict(type='MPTRecognizer')), row
+    )
 
     results = dict(row, imgs=[np.zeros((2, 2, 3), np.uint8)] * 751, frame_step=1.0)
     results = StandardizeLength()(results)
-    assert verdict.rate == pytest.approx(frame_rate(results, fps))
-    assert verdict.rate == pytest.approx((fps or 30.0) / 50)
-    assert (verdict.problem is None) == (fps == 120.0)
+    assert result.fps == pytest.approx(frame_rate(results, fps))
+    assert result.fps == pytest.approx((fps or 30.0) / 50)
+    assert (result.problem is None) == (fps == 120.0)
 
 
 def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
