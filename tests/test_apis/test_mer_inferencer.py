@@ -155,7 +155,7 @@ def test_no_face_two_faces_one_frame(inferencer):
         inferencer.read(grey, fps=50)
     face = data.astronaut()[40:200, 150:290]
     two = np.concatenate([face, face], axis=1)
-    with pytest.raises(MERDataError, match='2 faces of like size'):
+    with pytest.raises(MERDataError, match='2 faces of similar size'):
         inferencer.read(np.stack([two] * 8), fps=50)
     with pytest.raises(MERDataError, match='one frame, but a movement needs two'):
         inferencer.read(face[None], fps=50)

@@ -1,4 +1,4 @@
-"""Faces: found once in the first frame of a clip, then one transform for all frames."""
+"""Face detection in the first frame of a clip, and one alignment for all frames."""
 
 from .alignment import TEMPLATE, align, align_matrix
 from .finder import Face, FaceFinder, FaceNotFoundError
