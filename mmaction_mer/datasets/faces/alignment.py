@@ -60,8 +60,9 @@ def align_matrix(points: np.ndarray, size: int) -> np.ndarray:
     similarity = abs(factor) * spread / np.linalg.norm(w)
     if similarity < MIN_SIMILARITY:
         raise MERDataError(
-            f'{points.round(1).tolist()} are not arranged as right eye, left eye, nose, '
-            f'right and left mouth corner of a face (similarity {similarity:.2f} of 1)',
+            f'{points.round(1).tolist()} are not arranged as right eye, left eye, '
+            'nose, right and left mouth corner of a face (similarity '
+            f'{similarity:.2f} of 1)',
             field='points',
             hint='check their order',
         )

@@ -92,7 +92,7 @@ class Canvas:
     def paint(
         self, where: tuple[slice, slice], color: ArrayLike, alpha: np.ndarray
     ) -> None:
-        """Paint ``color`` (..., 3) over a part with opacity ``alpha`` (h, w) in 0..1."""
+        """Paint ``color`` (..., 3) over a part with opacity ``alpha`` (h, w)."""
         part = self.rgb[where]
         part += alpha[..., None].astype(np.float32) * (
             np.asarray(color, np.float32) - part

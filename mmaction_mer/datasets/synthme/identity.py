@@ -256,7 +256,7 @@ def landmarks(identity: Identity) -> dict[str, Point]:
 
 
 def brow_x(identity: Identity, t: float) -> float:
-    """Return the distance of a brow point from the middle; t in -1 (inner) .. 1 (outer)."""
+    """Return the distance of a brow point from the middle, t from -1 (inner) to 1."""
     return identity.eye_gap + 1.0 + t * (identity.eye_width / 2 + 7.0)
 
 
