@@ -109,7 +109,7 @@ def describe(found: Mapping[str, Any]) -> str:
         lines += [f'{what}  {", ".join(parts) or "not known"}']
     lines += [f'apex        missing in {found["without_apex"]} clips']
     if found['verified']:
-        lines += [f'videos      {found['verified']} clips, frames as decoded in order']
+        lines += [f'videos      {found["verified"]} clips, frames as decoded in order']
     for what, texts in (
         ('Notes', found['notes']),
         ('Length and frame rate', found['limits']),
