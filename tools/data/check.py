@@ -22,7 +22,7 @@ import mmaction_mer  # noqa: F401
 # isort: split
 from mmaction_mer.utils.errors import MERDataError
 from mmaction_mer.datasets.annotation import read_annotation
-from mmaction_mer.datasets.checking import (LimitCheck, check_clips, check_limits, frames_root, is_macro, summarise)
+from mmaction_mer.datasets.checking import (LimitCheck, check_clips, check_limits, frames_root, is_macro, summarize)
 from mmaction_mer.utils.cli.command_line import report_errors
 from mmaction_mer.engine.runners.clip_limits import config_limits
 from mmaction_mer.motion.limits import ClipLimits
