@@ -1,4 +1,4 @@
-"""MODEL: motion prompts, adapters, the tuned ViT and the recognizer."""
+"""Models: backbones, prompts and adapters, recognizers, pre-training."""
 
 from .backbones.miacnet import MIACNet
 from .backbones.mpt_vit import MPTViT

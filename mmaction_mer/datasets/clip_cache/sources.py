@@ -1,4 +1,4 @@
-"""What decides the pixels of a clip: the facts of its row, and its files."""
+"""What determines the pixels of a clip: fields of its annotation, and its files."""
 
 import functools
 import hashlib
@@ -18,20 +18,21 @@ FACTS = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 
 
 def clip_facts(row: Mapping[str, Any], root: str | os.PathLike) -> dict[str, Any]:
-    """Pick what decides the pixels from a row of an annotation file.
+    """Return the fields of an annotation row that determine the pixels of its clip.
 
     Args:
-        row: The row, its path below ``root`` or absolute.
+        row: The row; its path is below ``root`` or absolute.
         root: The folder that the paths of the annotation start from.
 
     Returns:
-        The facts, with the path below ``root``: the same on every machine.
+        The fields. The path is relative to ``root``, so it is the same on every
+        machine.
 
     >>> row = dict(dataset='smic', subject='s01', clip='c1', video='/d/a/c1.mp4',
     ...            onset=0, offset=9, fps=100, label=2, apex=None)
     >>> clip_facts(row, '/d')
     {'dataset': 'smic', 'subject': 's01', 'clip': 'c1', 'onset': 0, 'offset': 9,
-     'fps': 100.0, 'video': 'a/c1.mp4', 'decoded': 'in order'}
+     'fps': 100.0, 'video': 'a/c1.mp4'}
     """
     facts = {name: row[name] for name in FACTS} | {'fps': float(row['fps'])}
     key = 'frame_dir' if row.get('video') is None else 'video'
@@ -40,24 +41,21 @@ def clip_facts(row: Mapping[str, Any], root: str | os.PathLike) -> dict[str, Any
     facts[key] = PurePath(path).as_posix()
     if key == 'frame_dir':
         facts['filename_tmpl'] = row['filename_tmpl']
-    else:
-        # Stores that do not say so may hold other frames than these.
-        facts['decoded'] = 'in order'
     return facts
 
 
 def source_files(
     row: Mapping[str, Any], listings: dict[Any, dict[int, str]] | None = None
 ) -> list[str]:
-    """List the files that decide the pixels of a clip.
+    """List the files that determine the pixels of a clip.
 
-    These are its frames from onset to offset, or its video; where pictures have more
-    than 8 bits, also the others of the folder (see
+    These are its frames from onset to offset, or its video; if images have more than 8
+    bits, also the others of the folder (see
     :mod:`~mmaction_mer.datasets.images.bit_depth`).
 
     Args:
         row: A located row, see :func:`~mmaction_mer.datasets.clips.locate`.
-        listings: What folders hold, filled here: clips may share a folder.
+        listings: The frames of folders, added to here, since clips may share one.
 
     Raises:
         MERDataError: The folder cannot be read.
@@ -73,49 +71,44 @@ def source_files(
     return files_of_white_level(held, [*frames.values()])
 
 
-def source_state(files: Sequence[str]) -> dict[str, str]:
-    """Fingerprint files by the header of a picture, without reading more.
-
-    Returns:
-        ``names``, a digest of their names and sizes, and ``times``, one of their
-        names, sizes and times of change.
+def source_state(files: Sequence[str]) -> str:
+    """Hash the names, sizes and modification times of files.
 
     Raises:
-        MERDataError: A file is not there.
+        MERDataError: A file is missing.
     """
     try:
-        found = [(os.path.basename(file), os.stat(file)) for file in files]
+        states = [(os.path.basename(file), os.stat(file)) for file in files]
     except OSError as error:
         raise MERDataError(
-            f'{error.filename}: {error.strerror}; restore the file'
+            f'{error.strerror}', path=error.filename, hint='restore the file'
         ) from error
-    sizes: list[Any] = [(name, status.st_size) for name, status in found]
-    sizes += scaling_version(files)
-    times = [status.st_mtime_ns for _, status in found]
-    return {'names': digest(sizes), 'times': digest([sizes, times])}
+    return digest([(name, one.st_size, one.st_mtime_ns) for name, one in states])
 
 
-def content_digest(files: Sequence[str]) -> str:
-    """Fingerprint files by their contents.
+def source_content(files: Sequence[str]) -> str:
+    """Hash the names and contents of files, and the version of how they are scaled.
 
     Raises:
         MERDataError: A file cannot be read, or is larger than any picture or video.
     """
     blake2b = functools.partial(hashlib.blake2b, digest_size=16)
-    parts = []
+    parts: list[Any] = scaling_version(files)
     for file in files:
         try:
             with open_bounded(file) as opened:
                 content: Any = opened
                 found = hashlib.file_digest(content, blake2b).hexdigest()
         except OSError as error:
-            raise MERDataError(f'{file}: {error.strerror}; restore the file') from error
+            raise MERDataError(
+                f'{error.strerror}', path=file, hint='restore the file'
+            ) from error
         parts.append((os.path.basename(file), found))
     return digest(parts)
 
 
 def digest(value: Any) -> str:
-    """Hash a value that JSON can write.
+    """Hash a value that can be written as JSON.
 
     >>> digest(['a', 1]) == digest(['a', 1]), digest(['a', 1]) == digest(['a', 2])
     (True, False)

@@ -1,4 +1,4 @@
-"""Cells in which something stands that is no value, in every kind of workbook."""
+"""Cells whose content is not a value, in every kind of workbook."""
 
 import zipfile
 
@@ -6,7 +6,10 @@ import openpyxl
 import pytest
 import xlwt
 
-from mmaction_mer.datasets.preparation.sheets.workbook import Unreadable, read_workbook
+from mmaction_mer.datasets.preparation.sheets.workbook import (
+    UnreadableCell,
+    read_workbook,
+)
 
 MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
 OPEN = 'urn:oasis:names:tc:opendocument:xmlns'
@@ -18,12 +21,12 @@ def cells(path):
 
 
 def kinds(row):
-    return [cell.reason.split()[1] if isinstance(cell, Unreadable) else cell
+    return [cell.reason.split()[1] if isinstance(cell, UnreadableCell) else cell
             for cell in row]  # fmt: skip
 
 
 def test_errors_and_formulas_in_xlsx(tmp_path):
-    """A formula whose value was never stored, and an error, are no empty cells."""
+    """A formula whose value was never stored, and an error, are not empty cells."""
     book = openpyxl.Workbook()
     book.active.append(['x', None, '=1+1', '#REF!', 5, '=NA()'])
     book.create_sheet('other').append(['=A1'])
@@ -41,9 +44,9 @@ def rewrite(path, change):
             archive.writestr(name, change(name, content.decode()))
 
 
-@pytest.mark.parametrize('anew', ['0', '1'])
-def test_values_that_are_stored_are_believed(tmp_path, anew):
-    """An empty text is a value; 0 is none where all is to be computed anew."""
+@pytest.mark.parametrize('recompute', ['0', '1'])
+def test_stored_values_are_used(tmp_path, recompute):
+    """An empty text is a value; 0 is not if all formulas are to be recomputed."""
     path = tmp_path / 'a.xlsx'
     openpyxl.Workbook().save(path)
     row = (
@@ -55,11 +58,11 @@ def test_values_that_are_stored_are_believed(tmp_path, anew):
     def change(name, text):
         if name == 'xl/worksheets/sheet1.xml':
             return f'<worksheet xmlns="{MAIN}"><sheetData>{row}</sheetData></worksheet>'
-        return text.replace('fullCalcOnLoad="1"', f'fullCalcOnLoad="{anew}"')
+        return text.replace('fullCalcOnLoad="1"', f'fullCalcOnLoad="{recompute}"')
 
     rewrite(path, change)
     (row,), _ = cells(path)
-    zero = 'a' if anew == '1' else 0
+    zero = 'a' if recompute == '1' else 0
     assert kinds(row) == ['', 20, zero, 'x', 'the', 'a']
 
 

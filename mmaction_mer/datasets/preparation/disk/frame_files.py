@@ -1,4 +1,4 @@
-"""The frame files of a clip, and how they are numbered."""
+"""List the frame files of a clip by frame number."""
 
 import os
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ from ...images.frame_names import (
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameFiles:
     """The frame files of a clip.
 
     Attributes:
-        folder: Where they lie.
+        folder: The folder that contains them.
         template: Their names with ``{}`` for the number.
         files: File name by frame number, in the order of the numbers.
-        strangers: What else is named like an image, and is left alone.
+        ignored: Names of other images in the folder.
     """
 
     folder: Path
     template: str
     files: dict[int, str]
-    strangers: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
-def list_images(folder: Path) -> Frames:
+def list_images(folder: Path) -> FrameFiles:
     """List the images of a folder by frame number, in natural order.
 
     See :func:`~mmaction_mer.datasets.images.frame_names.by_number`.
@@ -46,7 +46,7 @@ def list_images(folder: Path) -> Frames:
         with os.scandir(folder) as entries:
             held = {entry.name: is_file(entry) for entry in entries}
     except OSError as error:
-        raise MERDataError(f'{folder}: cannot be read: {error.strerror}') from error
+        raise MERDataError(f'cannot be read: {error.strerror}', path=folder) from error
     images = {
         name: usable
         for name, usable in sorted(held.items())
@@ -54,19 +54,21 @@ def list_images(folder: Path) -> Frames:
     }
     if not images:
         raise MERDataError(
-            f'{folder}: no picture there, it holds no image ({", ".join(IMAGES)}); '
-            f'name a folder that holds the frames of one clip'
+            f'contains no image ({", ".join(IMAGES)})',
+            path=folder,
+            hint='name a folder with the frames of one clip',
         )
-    # A pipe, a device or a link to nowhere is no frame.
+    # A pipe, a device or a dead link is not a frame.
     others = [name for name, usable in images.items() if not usable]
     if len(others) == len(images):
         raise MERDataError(
-            f'{folder}: holds no image that can be read; {quote(others[0])} is a '
-            f'folder, a pipe, a device or a link to nowhere'
+            f'contains no image that can be read; {quote(others[0])} is a folder, a '
+            f'pipe, a device or a dead link',
+            path=folder,
         )
     others += [name for name in sorted(held) if name.lower().endswith(OTHER_IMAGES)]
     try:
         named = by_number(name for name, usable in images.items() if usable)
     except FrameNameError as error:
-        raise MERDataError(f'{folder}: {error}') from error
-    return Frames(folder, named.template, named.files, (*others, *named.others))
+        raise MERDataError(str(error), path=folder) from error
+    return FrameFiles(folder, named.template, named.files, (*others, *named.others))
