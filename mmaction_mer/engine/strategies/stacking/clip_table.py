@@ -24,7 +24,7 @@ from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores
 from ...runners.fold_config import ALL_SUBJECTS
-from .compatibility import StackingNotSupported
+from .compatibility import StackingNotSupportedError
 from .sizing import out_of_memory
 
 # Of what is free: the clips themselves, and their streams.
@@ -48,8 +48,8 @@ class ClipTable:
         labels: ``(N,)``.
 
     Raises:
-        StackingNotSupported: The pipeline draws at random or packs something else, clips
-            differ in form, or there are more than memory holds.
+        StackingNotSupportedError: The pipeline draws at random or packs something else,
+            clips differ in form, or there are more than memory holds.
         MERDataError: A clip cannot be read.
     """
 
@@ -164,17 +164,17 @@ def check_pipeline(dataset: Any) -> None:
     """Refuse a pipeline that does not give the same clip each time.
 
     Raises:
-        StackingNotSupported: A transform draws, or clips are not packed as frames.
+        StackingNotSupportedError: A transform draws, or clips are not packed as frames.
     """
     inner = dataset
     while not hasattr(inner, 'pipeline') and hasattr(inner, 'dataset'):
         inner = inner.dataset
     transforms = list(getattr(getattr(inner, 'pipeline', None), 'transforms', []))
     if not transforms or type(transforms[-1]) is not PackMERInputs:
-        raise StackingNotSupported('the pipeline does not end in PackMERInputs')
+        raise StackingNotSupportedError('the pipeline does not end in PackMERInputs')
     for transform in transforms[:-1]:
         if not is_deterministic(transform):
-            raise StackingNotSupported(
+            raise StackingNotSupportedError(
                 f'{type(transform).__name__} in the pipeline may draw at random, clip '
                 'by clip: give model.data_preprocessor.augmentation=dict(crop=...,'
                 ' flip=...) in its stead'
@@ -186,10 +186,10 @@ def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]
     dataset, index = found[0]
     first = dataset[index]['inputs'].get('clip')
     if first is None:
-        raise StackingNotSupported('the pipeline computes the motion itself')
+        raise StackingNotSupportedError('the pipeline computes the motion itself')
     needed = first.nbytes * len(found)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
-        raise StackingNotSupported(
+        raise StackingNotSupportedError(
             f'{len(found)} clips take {needed / 1e9:.1f} GB, more than '
             f'{CLIPS_SHARE:.0%} of the memory that is free'
         )
@@ -200,7 +200,7 @@ def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]
         packed = list(tqdm(work, 'clips', len(found), leave=False, disable=quiet))
     for one in packed:
         if one['inputs']['clip'].shape != first.shape:
-            raise StackingNotSupported(
+            raise StackingNotSupportedError(
                 f'clip {one["data_samples"].get("clip")} is '
                 f'{tuple(one["inputs"]["clip"].shape)}, others {tuple(first.shape)}'
             )
