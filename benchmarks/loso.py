@@ -32,7 +32,9 @@ from training_step import training_share
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine import LOSORunner
 from mmaction_mer.engine.runners.fold_config import mer_dataset
-from mmaction_mer.engine.strategies.stacking.compatibility import StackingNotSupportedError
+from mmaction_mer.engine.strategies.stacking.compatibility import (
+    StackingNotSupportedError,
+)
 from mmaction_mer.engine.strategies.stacking.sizing import out_of_memory
 from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.evaluation.predictions import NAMES

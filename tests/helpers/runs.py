@@ -173,5 +173,3 @@ def stacks(monkeypatch):
 
     monkeypatch.setattr(StackedTrainer, 'train', record)
     return seen
-
-

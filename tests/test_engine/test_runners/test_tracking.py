@@ -79,7 +79,7 @@ def test_mlflow_has_one_finished_run_per_fold(
         history = client.get_metric_history(run.info.run_id, 'loss')
         found = {metric.step: metric.value for metric in history}
         fold = Path(cfg.work_dir, f'seed{seed}', 'folds', name)
-        assert found == pytest.approx(step_losses(fold)) and len(found) == 10
+        assert found == pytest.approx(step_losses(fold)) and len(found) == 8
     # No store and no file of the installation outside of the work directory.
     assert not list(environment.rglob('*'))
 
