@@ -8,7 +8,9 @@ import pytest
 import torch
 from paths import ROOT
 
-from mmaction_mer.engine.strategies.stacking.compatibility import StackingNotSupportedError
+from mmaction_mer.engine.strategies.stacking.compatibility import (
+    StackingNotSupportedError,
+)
 from mmaction_mer.evaluation.predictions import write_predictions
 from mmaction_mer.motion import magnify, to_video
 from mmaction_mer.utils.errors import MERRunError

@@ -62,7 +62,7 @@ def assert_same_run(one, other, step_losses, folds=FOLDS, steps=STEPS):
 
 
 def assert_same_predictions(one, other, folds=FOLDS, part='folds'):
-    """Compare the predictions of two runs, those of ``other`` in its folder ``part``."""
+    """Compare the predictions of two runs; ``part`` is the folder of the other's."""
     for fold in folds:
         pairs = zip(
             read_predictions(one / 'folds' / fold / 'predictions.jsonl'),

@@ -1,4 +1,4 @@
-"""Runs of the small MPT that the tests of strategies share; they must not be changed."""
+"""Runs of the small MPT that the tests of strategies share; not to change."""
 
 import shutil
 from pathlib import Path
