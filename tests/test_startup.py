@@ -13,6 +13,9 @@ from mmaction_mer.analysis.figures import FIGURES
 from mmaction_mer.apis.mer_inferencer import FACES
 from mmaction_mer.apis.weights import DEMO
 from mmaction_mer.datasets.synthme import Nuisance
+from mmaction_mer.evaluation.bootstrap import RESAMPLES
+from mmaction_mer.evaluation.flow_baseline import SIDE
+from mmaction_mer.evaluation.summary import SELECTIONS
 from mmaction_mer.models.converters import LAYOUTS
 
 HEAVY = ('torch', 'mmengine', 'mmaction', 'cv2', 'scipy', 'matplotlib', 'gradio')
@@ -94,6 +97,9 @@ def test_a_registry_that_was_used_before_finds_the_parts():
         (program.FACES, FACES),
         (load_tool('convert_weights.py').LAYOUTS, tuple(sorted(LAYOUTS))),
         (load_tool('analysis/visualize.py').FIGURES, tuple(FIGURES)),
+        (load_tool('analysis/score.py').SELECTIONS, tuple(SELECTIONS)),
+        (load_tool('analysis/compare.py').RESAMPLES, RESAMPLES),
+        (load_tool('analysis/flow_baseline.py').SIDE, SIDE),
         (
             {k: v[0] for k, v in load_tool('data/make_synthme.py').NUISANCES.items()},
             vars(Nuisance()),

@@ -48,7 +48,7 @@ def read_failure(trial: Trial) -> str | None:
 
 def read_finished(trial: Trial) -> RowResult | None:
     """Read the numbers of a row; None unless every seed is finished and intact."""
-    results, lines = {}, {}
+    results, folds = {}, {}
     try:
         runs = WorkDir(trial.folder).runs(trial.seeds)
         for seed, run in runs.items():
@@ -58,7 +58,7 @@ def read_finished(trial: Trial) -> RowResult | None:
                 return None
             work_dir.check_results(results[seed], {seed: run})
             done = results[seed]['extra']['folds']['done']
-            lines[seed] = [line for name in done for line in run.folds[name]]
+            folds[seed] = {name: run.folds[name] for name in done}
     except (OSError, ValueError, KeyError, TypeError, MERRunError):
         return None  # the next start of the run reports the damage and repairs it
     times = [one['extra'].get('training_s') or 0 for one in results.values()]
@@ -68,7 +68,8 @@ def read_finished(trial: Trial) -> RowResult | None:
         'annotation': config.get('annotation'),
         'numerics': config.get('numerics'),
     }
-    summary = summarize_seeds(results, lines, extra)
+    summary = summarize_seeds(folds, results, extra)
+    lines = {seed: sum(one.values(), []) for seed, one in folds.items()}
     return RowResult(trial.row, trial.changes, 'done', summary, lines)
 
 

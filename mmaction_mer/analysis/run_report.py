@@ -21,7 +21,7 @@ from ..engine.runners.fold_config import ALL_SUBJECTS, mer_dataset
 from ..engine.runners.seeding import preserve_rng_state
 from ..engine.work_dir.layout import seed_folders
 from ..engine.work_dir.work_dir import StoredRun, WorkDir
-from ..evaluation.report import SELECTIONS
+from ..evaluation.summary import SELECTIONS
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.files import atomic_write

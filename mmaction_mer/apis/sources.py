@@ -16,7 +16,7 @@ from ..datasets.images.clip_images import ClipPictures
 from ..datasets.images.file_limits import MAX_VIDEO
 from ..datasets.images.frame_folder import choose_frames
 from ..datasets.images.image_file import MAX_PIXELS, MAX_SIDE, PictureError
-from ..datasets.preparation.disk.folders import list_images
+from ..datasets.preparation.disk.frame_files import list_images
 from ..datasets.video.files import VideoError, open_pictures
 from ..datasets.video.index import Watch, video_index
 from ..datasets.video.rate import RATES
@@ -172,7 +172,7 @@ class _Folder(Source):
         chosen, self.notes = _in_time([*held.files], self.name, limits)
         self.files = [str(path / held.files[number]) for number in chosen]
         self.count = len(self.files)
-        if others := held.strangers:
+        if others := held.ignored:
             self.notes.append(
                 f'{len(others)} other picture(s) are no frames and are left alone: '
                 f'{quote(", ".join(others[:3]))}'

@@ -5,7 +5,8 @@ from pathlib import Path
 from toy_predictions import toy_predictions
 
 from mmaction_mer.ablation import RowResult, RowSpec, TableSpec
-from mmaction_mer.evaluation import pool, summarize_seeds, write_predictions
+from mmaction_mer.evaluation.predictions import write_predictions
+from mmaction_mer.evaluation.summary import summarize_run, summarize_seeds
 from mmaction_mer.utils.json_files import write_json
 
 CLASSES = ['negative', 'positive', 'surprise']
@@ -23,7 +24,7 @@ def toy_run(share, seed, selection='last', dataset='toy', subjects=5):
         'protocol': {'type': 'loso'},
         'training_s': 12.5,
     }
-    return pool(folds, CLASSES, selection, [seed], extra), folds
+    return summarize_run(folds, CLASSES, selection, [seed], extra), folds
 
 
 def write_run(folder, share, seeds):
@@ -48,7 +49,8 @@ def toy_row(name, share=None, paper=None, x=None, status='not started', seeds=(0
     lines = {seed: sum(folds.values(), []) for seed, (_, folds) in runs.items()}
     results = {seed: pooled for seed, (pooled, _) in runs.items()}
     extra = {'training_s': 12.5 * len(seeds)}
-    summary = summarize_seeds(results, lines, extra)
+    folds = {seed: one for seed, (_, one) in runs.items()}
+    summary = summarize_seeds(folds, results, extra)
     return RowResult(row, [], 'done', summary, lines)
 
 
@@ -57,3 +59,10 @@ def toy_spec(reference=None, title='A title', paper=None, x_label=''):
     return TableSpec(
         Path('toy.py'), title, Path('base.py'), [], paper or {}, reference, x_label
     )
+
+
+def edit(path, old, new):
+    """Replace a text in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))

@@ -38,15 +38,3 @@ def tables(tmp_path):
     for path, text in zip(paths, (FIRST, SECOND), strict=True):
         path.write_text(text)
     return paths
-
-
-def replace(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-
-
-@pytest.fixture(name='replace')
-def replace_fixture():
-    """Replace a text in a file."""
-    return replace

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ablation_toy import write_run
+from ablation_toy import edit, write_run
 from load_tool import load_tool
 from runs import write_config
 
@@ -61,8 +61,8 @@ def read(out, name, base='base'):
     return table, {row['name']: row for row in table['rows']}
 
 
-def test_rows_with_one_config_are_trained_once(tables, trained, out, replace, capsys):
-    replace(tables[0], '-1.0', '5.0')
+def test_rows_with_one_config_are_trained_once(tables, trained, out, capsys):
+    edit(tables[0], '-1.0', '5.0')
     assert ablate(tables, out, '--seeds', '0', '1') == 0
     assert len(trained) == 4  # of six rows
     assert {tuple(seeds) for _, seeds in trained} == {(0, 1)}
@@ -161,8 +161,8 @@ def test_single_rows_on_another_base_with_options(tables, trained, out, capsys):
     assert "no row is named 'of': did you mean 'off'" in capsys.readouterr().err
 
 
-def test_rows_with_bases_of_their_own_take_no_other(tables, out, replace, capsys):
-    replace(tables[1], "'on', ", "'on', base='base.py', ")
+def test_rows_with_bases_of_their_own_take_no_other(tables, out, capsys):
+    edit(tables[1], "'on', ", "'on', base='base.py', ")
     base = out.parent / 'configs' / 'base.py'
     assert ablate(tables[1:], out, '--base', str(base)) == 1
     printed = capsys.readouterr()
@@ -187,7 +187,7 @@ def test_mistakes_are_found_before_anything_is_trained(
     assert not trained and not out.exists()
 
 
-def test_real_runs(toy_data, tmp_path, nothing_drawn, replace):
+def test_real_runs(toy_data, tmp_path, nothing_drawn):
     """Trained, read, skipped, and not taken for runs on an annotation of today."""
     data = tmp_path / 'data'
     data.mkdir()
@@ -195,7 +195,7 @@ def test_real_runs(toy_data, tmp_path, nothing_drawn, replace):
     annotation = shutil.copy(toy_data / 'annotations.json', data)
     folder = tmp_path / 'ablations'
     folder.mkdir()
-    replace(write_config(tmp_path, data), "'loso')", "dict(type='group-kfold', k=2))")
+    edit(write_config(tmp_path, data), "'loso')", "dict(type='group-kfold', k=2))")
     (folder / 'two.py').write_text(
         "title = 'Two rows'\nbase = 'toy_config.py'\n"
         "rows = [dict(name='wide', options={}),\n"

@@ -137,14 +137,11 @@ def test_one_seed_has_no_deviation_and_one_subject_no_interval():
     assert cells['Acc vs reference'].endswith('(-)')
 
 
-def test_a_row_of_other_clips_has_no_difference_and_a_note():
+def test_a_row_without_a_reference_or_of_other_clips_has_no_difference():
     rows = [toy_row('a', 0.9), toy_row('b', 0.9, subjects=4)]
     table = build_table(toy_spec('a'), rows)
     assert cells_of(table)[1]['Acc vs reference'] == '-'
     assert notes(table)[-1].startswith('b: other clips')
-
-
-def test_without_a_reference_there_are_no_columns_for_it():
-    table = build_table(toy_spec(), [toy_row('a', 0.9), toy_row('b', 0.3)])
+    table = build_table(toy_spec(), rows)
     assert not any('reference' in title for title in cells_of(table)[0])
     assert 'Differences' not in to_markdown(table)

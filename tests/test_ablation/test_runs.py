@@ -16,13 +16,6 @@ def trial(tables, tmp_path):
     return plan_table(read_table(tables[1]), tmp_path / 'out').trials[0]
 
 
-def fail_with(error):
-    def fail(cfg):
-        raise error
-
-    return fail
-
-
 def test_the_status_of_a_row(trial):
     assert read_row(trial).status == 'not started'
     fold = trial.folder / 'seed4' / 'folds' / 's0'
@@ -53,22 +46,26 @@ def test_a_run_that_is_not_whole_has_no_numbers(damage, trial):
     assert row.status == 'unfinished' and row.summary is row.lines is None
 
 
-def test_any_exception_is_kept_with_its_traceback(trial, monkeypatch):
-    error = ZeroDivisionError('nothing\nto divide')
-    monkeypatch.setattr(runs.LOSORunner, 'from_cfg', fail_with(error))
-    assert run_trial(trial) == 'failed'
-    assert read_row(trial).status == 'failed: ZeroDivisionError: nothing\nto divide'
-    assert 'in fail' in json.loads(trial.failure_file.read_text())['traceback']
-    # The failure is forgotten as soon as the row succeeds.
+@pytest.mark.parametrize(
+    ('error', 'reason', 'trace'),
+    [
+        (ZeroDivisionError('no\nway'), 'ZeroDivisionError: no\nway', 'in fail'),
+        (MERDataError('is not there', path='a.json'), 'a.json: is not there', ''),
+    ],
+)
+def test_a_failure_is_kept_until_the_row_succeeds(
+    error, reason, trace, trial, monkeypatch
+):
+    def fail(cfg):
+        raise error
+
     write_run(trial.folder, 0.5, trial.seeds)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, 'make_plan', fail)
+        assert run_trial(trial) == 'failed'
+    assert read_row(trial).status == f'failed: {reason}'
+    content = json.loads(trial.failure_file.read_text())
+    assert trace in content['traceback'] and bool(trace) == bool(content['traceback'])
     monkeypatch.setattr(runs, 'is_up_to_date', lambda one: True)
     assert run_trial(trial) == 'skipped'
     assert read_row(trial).status == 'done'
-
-
-def test_data_that_cannot_be_used_fail_the_row(trial, monkeypatch):
-    error = MERDataError('not there', path='data/annotations.json')
-    monkeypatch.setattr(runs, 'make_plan', fail_with(error))
-    write_run(trial.folder, 0.5, trial.seeds)
-    assert run_trial(trial) == 'failed'
-    assert read_row(trial).status == 'failed: data/annotations.json: not there'

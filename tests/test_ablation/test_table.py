@@ -37,12 +37,6 @@ def test_a_row_has_its_scores_and_the_paired_difference():
     assert broken['status'] == 'failed: no memory' and 'acc' not in broken
 
 
-def test_without_results_nothing_is_measured():
-    table = build_table(toy_spec('a'), [toy_row('a')])
-    assert table['measured'] is None
-    assert table['rows'][0]['status'] == 'not started'
-
-
 def test_selection_on_the_test_subject_is_noted_beside_every_number():
     rows = [toy_row('plain', 0.6), toy_row('chosen', 0.9, selection='test')]
     plain, chosen = build_table(toy_spec('plain'), rows)['rows']

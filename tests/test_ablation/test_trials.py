@@ -1,6 +1,7 @@
 """Plans of tables: which config and which folder belongs to a row."""
 
 import pytest
+from ablation_toy import edit
 
 from mmaction_mer.ablation import plan_table, read_table
 from mmaction_mer.utils.errors import ConfigError
@@ -28,20 +29,11 @@ def test_equal_configs_share_a_folder(tables, tmp_path):
     assert first.trials[0].folder.parent == tmp_path / 'runs' / 'base'
 
 
-def test_another_base_for_all_rows(tables, tmp_path, replace):
-    other = tmp_path / 'other.py'
-    other.write_text((tmp_path / 'configs' / 'base.py').read_text())
-    replace(other, 'num=5', 'num=7')
-    plan = plan_table(read_table(tables[1]), tmp_path, base=other)
-    assert (plan.base, plan.stem) == ('other.py', tmp_path / 'other' / 'second')
-    assert plan.trials[1].cfg.model.prompt.num == 7
-
-
-def test_a_row_with_a_base_of_its_own(tables, tmp_path, replace):
+def test_a_row_with_a_base_of_its_own(tables, tmp_path):
     wide = tmp_path / 'configs' / 'wide.py'
     wide.write_text((tmp_path / 'configs' / 'base.py').read_text())
-    replace(wide, 'num=5', 'num=9')
-    replace(tables[1], "'off', options={'model.prompt': None}",
+    edit(wide, 'num=5', 'num=9')
+    edit(tables[1], "'off', options={'model.prompt': None}",
             "'off', base='wide.py', options={}")  # fmt: skip
     trial = plan_table(read_table(tables[1]), tmp_path).trials[0]
     assert trial.changes == ['model.prompt.num: 5 -> 9']
@@ -59,9 +51,9 @@ def test_a_row_with_a_base_of_its_own(tables, tmp_path, replace):
         ('ablations/first.py', "{}", "{'loso': 5}", 'loso'),
     ],
 )  # fmt: skip
-def test_a_mistake_names_file_and_field(file, old, new, field, tables, replace):
+def test_a_mistake_names_file_and_field(file, old, new, field, tables):
     path = tables[0].parents[1] / file
-    replace(path, old, new)
+    edit(path, old, new)
     with pytest.raises(ConfigError) as caught:
         plan_table(read_table(tables[0]), path.parent)
     assert (caught.value.path, caught.value.field) == (str(path), field)

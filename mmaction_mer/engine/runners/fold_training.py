@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import nn
 
 from ...evaluation.predictions import Key, read_predictions
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...models.utils.complexity import count_parameters
 from ...models.utils.slim_checkpoint import (
     checkpoint_state_dict,

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...utils.errors import ConfigError, MERRunError
 from ..hooks.best_checkpoint import check_save_best
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from ...evaluation.functional import scores
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...utils.errors import MERDataError, MERRunError
 from .plan import CVPlan
 from .tasks import FoldTask, SeedRun

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...utils.errors import MERDataError, MERRunError
 from ...utils.json_files import read_json
 from ...utils.text import quote

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluation.predictions import Key
-from ...evaluation.report import SELECTIONS, pool
-from ...evaluation.seeds import summarize_seeds
+from ...evaluation.summary import SELECTIONS, summarize_run, summarize_seeds
 from ...utils.errors import MERRunError
 from ...utils.text import shown
 from .fold_check import differing, has_digests, read_fold
@@ -305,20 +304,20 @@ class WorkDir:
         path = self.path / RESULTS
         names = [row['fold'] for row in results.get('folds') or []]
         if 'per_seed' in results:
-            pooled = {seed: _ordered(run, names) for seed, run in runs.items()}
-            single = {
-                seed: pool(folds, runs[seed].classes, runs[seed].selection, [seed])
-                for seed, folds in pooled.items()
-            }
-            lines = {seed: sum(folds.values(), []) for seed, folds in pooled.items()}
-            again = summarize_seeds(single, lines)
+            again = summarize_seeds(
+                {seed: _ordered(run, names) for seed, run in runs.items()},
+                {
+                    seed: {'classes': run.classes, 'selection': run.selection}
+                    for seed, run in runs.items()
+                },
+            )
         else:
             if lacking := [key for key in _NEEDED if key not in results]:
                 raise MERRunError(
                     f'has no {", ".join(lacking)}', path=path, hint=_pool_hint(path)
                 )
             (run,) = runs.values()
-            again = pool(
+            again = summarize_run(
                 _ordered(run, names),
                 results['classes'],
                 results['selection'],

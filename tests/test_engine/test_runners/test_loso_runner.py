@@ -14,7 +14,7 @@ from mmaction_mer.engine.runners import results as results_module
 from mmaction_mer.engine.runners.tasks import SeedRun
 from mmaction_mer.engine.strategies import STRATEGIES
 from mmaction_mer.engine.strategies.sequential import sequential
-from mmaction_mer.evaluation import mer_metric
+from mmaction_mer.evaluation.metrics import mer_metric
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 from mmaction_mer.utils.hashing import file_digest
 

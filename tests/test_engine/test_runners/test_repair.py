@@ -103,15 +103,14 @@ PREDICTIONS = {
 
 
 @pytest.mark.parametrize('name', PREDICTIONS)
-def test_wrong_predictions_are_scored_again(name, run, whole, make_config, monkeypatch):
+def test_wrong_predictions_are_scored_again(name, run, whole, make_config):
     PREDICTIONS[name](run)
     # Every reader rejects them: a score of other clips is a wrong number.
     with pytest.raises((MERDataError, MERRunError)):
         read_runs(run)
     with pytest.raises((MERDataError, MERRunError)):
         write_page(run, make_config())
-    monkeypatch.setattr('sys.argv', ['score.py', str(run)])
-    assert load_tool('analysis/score.py').main() == 1
+    assert load_tool('analysis/score.py').main([str(run)]) == 1
     models = [run / 'folds' / name / 'model.pth' for name in NAMES]
     before = [model.stat().st_mtime_ns for model in models]
     train(make_config(resume=True))
@@ -292,11 +291,10 @@ def commands(text):
     return [shlex.split(one) for one in re.findall(r'python (tools/\S+ .*)', text)]
 
 
-def test_the_commands_of_messages_repair_the_run(run, whole, capsys, monkeypatch):
+def test_the_commands_of_messages_repair_the_run(run, whole, capsys):
     """The message of each reader is followed to the letter."""
     others = run.with_name('other')
     shutil.copytree(run, others)
-    score = ['analysis/score.py', str(run)]
     readers = {
         'analysis/compare.py': [str(others), str(run)],
         'analysis/report.py': [str(run)],
@@ -310,9 +308,7 @@ def test_the_commands_of_messages_repair_the_run(run, whole, capsys, monkeypatch
         if damage is MODELS['half']:
             PREDICTIONS['no byte'](run)
         damage(run)
-        monkeypatch.setattr('sys.argv', [tool, *arguments])
-        main = load_tool(tool).main
-        code = main() if tool == score[0] else main(arguments)
+        code = load_tool(tool).main(arguments)
         shown = capsys.readouterr()
         assert code == 1, (tool, shown.out)
         ((script, *options),) = commands(shown.err)
@@ -390,20 +386,18 @@ def test_a_damaged_row_of_a_table_is_not_read_and_is_repaired(config_file, tmp_p
 
 
 @pytest.mark.parametrize('gone', [NAMES[0], NAMES[3]])
-def test_score_names_a_missing_fold(gone, run, monkeypatch, capsys):
+def test_score_names_a_missing_fold(gone, run, capsys):
     shutil.rmtree(run / 'folds' / gone)
-    monkeypatch.setattr('sys.argv', ['score.py', str(run)])
-    assert load_tool('analysis/score.py').main() == 0
+    assert load_tool('analysis/score.py').main([str(run)]) == 0
     assert gone in capsys.readouterr().err
 
 
 def test_a_copied_fold_is_checked_by_its_own_files(run, tmp_path, monkeypatch):
     copy = tmp_path / 'elsewhere' / 'mine'
     shutil.copytree(run / 'folds' / 's2', copy)
-    command = ['score.py', str(copy), '--classes', 'a', 'b', 'c']
-    monkeypatch.setattr('sys.argv', command)
+    command = [str(copy), '--classes', 'a', 'b', 'c']
     score = load_tool('analysis/score.py').main
-    assert score() == 0
+    assert score(command) == 0
     whole = (copy / 'predictions.jsonl').read_bytes()
     for name in ('two lines less', 'a label', 'a clip', 'probabilities'):
         (copy / 'predictions.jsonl').write_bytes(whole)
@@ -413,4 +407,4 @@ def test_a_copied_fold_is_checked_by_its_own_files(run, tmp_path, monkeypatch):
         (tmp_path / moved).write_bytes(whole)
         PREDICTIONS[name](tmp_path)
         shutil.copy(tmp_path / moved, copy)
-        assert score() == 1, name
+        assert score(command) == 1, name

@@ -70,10 +70,10 @@ def test_killed_twenty_times_and_resumed(stack_file, tmp_path):
     # To the last bit: the folds stayed in one stack.
     assert_identical_predictions(tmp_path / 'whole', tmp_path / 'run', FOLDS)
     for fold in FOLDS:
-        whole, run = (
+        one, other = (
             losses(tmp_path / run / 'folds' / fold) for run in ('whole', 'run')
         )
-        assert whole == run and len(run) == ITERATIONS
+        assert one == other and len(one) == ITERATIONS
     # No session has left anything behind.
     assert not [path for path in (tmp_path / 'run').rglob('.*.*')]
     assert not (tmp_path / 'run' / 'stacks').exists()
