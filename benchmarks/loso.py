@@ -32,7 +32,9 @@ from training_step import training_share
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine import LOSORunner
 from mmaction_mer.engine.runners.fold_config import mer_dataset
-from mmaction_mer.engine.strategies.stacking.compatibility import StackingNotSupported
+from mmaction_mer.engine.strategies.stacking.compatibility import (
+    StackingNotSupportedError,
+)
 from mmaction_mer.engine.strategies.stacking.sizing import out_of_memory
 from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.evaluation.predictions import NAMES
@@ -158,7 +160,7 @@ def closing_step(cfg: Config, folder: Path) -> dict | None:
     """Measure a stacked step and print it, or why there is none."""
     try:
         share = training_share(cfg, folder)
-    except StackingNotSupported as error:
+    except StackingNotSupportedError as error:
         print(f'\nNo stacked step: {error}')
         return None
     except RuntimeError as error:

@@ -31,7 +31,7 @@ from training_step import seconds_of
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine.strategies.stacking.fold_stack import (
     FoldStack,
-    copy_of_learning,
+    copy_trainable,
     total_loss,
 )
 from mmaction_mer.utils.cli.command_line import read_config, report_errors
@@ -94,7 +94,7 @@ def peak(way: str, config: str, folds: int, batch: int) -> tuple[float, float]:
         model = build(cfg, device)
         if way == 'unfrozen':
             model.requires_grad_(True)
-        stack = FoldStack(model, [copy_of_learning(model)] * folds)
+        stack = FoldStack(model, [copy_trainable(model)] * folds)
         inputs, labels = data(cfg, (folds, batch), device)
         optimizer = torch.optim.Adam(list(stack.parameters.values()))
         steps = [partial(step, lambda: stack.losses(inputs, labels).sum(), optimizer)]

@@ -55,7 +55,7 @@ def measure(cfg: Config, clips: int, folds: int, folder: Path, steps: int) -> di
         wrapper = group.runner.optim_wrapper
 
         def step(number: int) -> None:
-            losses = group._losses(number, *group._draw(number))
+            losses = group.compute_losses(number, *group.draw(number))
             wrapper.update_params(losses.sum())
 
         step(0)

@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine import LOSORunner
-from mmaction_mer.engine.runners.tasks import Job
+from mmaction_mer.engine.runners.tasks import FoldTask
 from mmaction_mer.engine.strategies.stacking.clip_table import Tables
 from mmaction_mer.engine.strategies.stacking.fold_stack import total_loss
 from mmaction_mer.engine.strategies.stacking.sizing import out_of_memory
-from mmaction_mer.engine.strategies.stacking.trainer import Group
+from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 
 
 def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
@@ -40,14 +40,14 @@ def seconds_of(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def open_group(cfg: Config, work_dir: Path) -> Group:
+def open_group(cfg: Config, work_dir: Path) -> StackedTrainer:
     """Open all folds of a config as one stack, from nothing."""
     shutil.rmtree(work_dir, ignore_errors=True)
     cfg = Config(cfg.to_dict())
     cfg.work_dir = str(work_dir)
     runner = LOSORunner.from_cfg(cfg)
-    jobs = [Job(runner.runs[0], fold) for fold in runner.plan.wanted]
-    return Group(jobs, Tables(), {})
+    tasks = [FoldTask(runner.runs[0], fold) for fold in runner.plan.wanted]
+    return StackedTrainer(tasks, Tables(), {})
 
 
 def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
     the others, or None where it does not compile.
 
     Raises:
-        StackingNotSupported: These folds are not trained in one pass.
+        StackingNotSupportedError: These folds are not trained in one pass.
         RuntimeError: So many folds do not fit, see ``out_of_memory``.
     """
     with open_group(cfg, work_dir) as group:
@@ -68,7 +68,7 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
 
         def step(number: int) -> None:
             number %= group.iterations
-            losses = group._losses(number, *group._draw(number))
+            losses = group.compute_losses(number, *group.draw(number))
             wrapper.update_params(losses.sum())
 
         def timed(number: int) -> float:
@@ -95,11 +95,11 @@ def training_share(cfg: Config, work_dir: Path, steps: int = 6) -> dict[str, Any
                 data = model.data_preprocessor(batch, True)
                 parts = model(**data, mode='loss')
             total_loss(parts).backward()
-        work = counter.get_total_flops() * len(group.jobs)
-        precision = group._precision()
+        work = counter.get_total_flops() * len(group.tasks)
+        precision = group.precision()
         best = matrix_rate(group.device, precision)
         return dict(
-            folds=len(group.jobs),
+            folds=len(group.tasks),
             seconds=round(took, 4),
             compiled=compiled,
             rate=round(work / took),

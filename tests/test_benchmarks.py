@@ -8,7 +8,9 @@ import pytest
 import torch
 from paths import ROOT
 
-from mmaction_mer.engine.strategies.stacking.compatibility import StackingNotSupported
+from mmaction_mer.engine.strategies.stacking.compatibility import (
+    StackingNotSupportedError,
+)
 from mmaction_mer.evaluation.predictions import write_predictions
 from mmaction_mer.motion import magnify, to_video
 from mmaction_mer.utils.errors import MERRunError
@@ -237,7 +239,7 @@ def test_a_step_that_cannot_be_stacked_says_why(benchmarks, monkeypatch, capsys)
         monkeypatch.setattr(loso, 'training_share', share)
         return loso.closing_step(None, None)
 
-    assert fail(StackingNotSupported('compile changes the model')) is None
+    assert fail(StackingNotSupportedError('compile changes the model')) is None
     assert 'compile changes the model' in capsys.readouterr().out
     assert fail(torch.cuda.OutOfMemoryError('no room\nmore')) is None
     assert 'does not hold it: no room\n' in capsys.readouterr().out
