@@ -1,4 +1,4 @@
-r"""What a training step of many folds takes of memory, stacked and otherwise.
+"""Measure the peak memory of a training step of many folds, stacked and otherwise.
 
     python benchmarks/memory.py configs/mpt_vit-b16_casme2.py --folds 26
 
@@ -21,21 +21,18 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from common import machine, row
+from common import machine, print_table, seconds_of
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
-from training_step import seconds_of
 
-import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.engine.command_line import read_config, report_errors
 from mmaction_mer.engine.stacking.fold_stack import (
     FoldStack,
     copy_of_learning,
     total_loss,
 )
-from mmaction_mer.utils import write_json
 
 WAYS = ('stacked', 'separate', 'unfrozen')
 
@@ -104,27 +101,8 @@ def peak(way: str, config: str, folds: int, batch: int) -> tuple[float, float]:
             one()
 
     turn()
-    seconds = seconds_of(turn, device)
+    seconds = seconds_of(turn)
     return _used(device, most=True) - before, seconds
-
-
-def rows_of(
-    found: dict[str, tuple[float, float]], folds: int, batch: int
-) -> list[dict]:
-    """A row for every way, from its bytes and seconds of a step of all folds."""
-    size_stacked = found['stacked'][0] if 'stacked' in found else None
-    slow = found['separate'][1] if 'separate' in found else None
-    return [
-        row(
-            way,
-            folds * batch / seconds,
-            seconds,
-            slow and slow / seconds,
-            bytes=int(size),
-            over_stacked=size_stacked and round(size / size_stacked, 2),
-        )
-        for way, (size, seconds) in found.items()
-    ]
 
 
 def _used(device: torch.device, most: bool) -> float:
@@ -156,10 +134,7 @@ def main() -> None:
     parser.add_argument('--folds', type=int, default=26)
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))
-    parser.add_argument('--json', help='write the numbers there, too')
     args = parser.parse_args()
-    if min(args.folds, args.batch) < 1:
-        parser.error('--folds, --batch: 1 or more')
     found = {}
     for way in args.ways:
         # The peak of a process cannot be shared by two of them.
@@ -169,18 +144,15 @@ def main() -> None:
             found[way] = asked.result()
         except BrokenProcessPool:
             print(f'{way}: the process was killed, most likely for its memory')
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
-    print(f'{device}; {args.folds} folds, {args.batch} clip(s) of each\n')
-    print('| way | peak | over stacked | a step of all folds | over separate |')
-    print('|---|---:|---:|---:|---:|')
-    rows = rows_of(found, args.folds, args.batch)
-    for r in rows:
-        print(
-            f'| {r["name"]} | {r["bytes"] / 2**30:.2f} GB | {r["over_stacked"]} '
-            f'| {r["wall_s"]:.3f} s | {r["speedup"]} |'
-        )
-    if args.json:
-        write_json(args.json, dict(machine=device, rows=rows))
+    print(f'{machine()}; {args.folds} folds, {args.batch} clip(s) of each\n')
+    first = next(iter(found.values()))[0]
+    print_table(
+        ('way', 'peak', f'over {args.ways[0]}', 'a step of all folds'),
+        [
+            (way, f'{size / 2**30:.2f} GB', f'{size / first:.2f}', f'{seconds:.3f} s')
+            for way, (size, seconds) in found.items()
+        ],
+    )
 
 
 if __name__ == '__main__':
