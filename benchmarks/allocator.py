@@ -6,14 +6,13 @@ Steps of the config's model on random clips, with and without `keep_freed_memory
 turns. The setting cannot be taken back, so each turn is a process of its own.
 """
 
-import argparse
 import logging
 import multiprocessing
 import statistics
 import sys
 
 import torch
-from common import print_table, seconds_of
+from common import make_parser, print_table, seconds_of
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
@@ -52,7 +51,7 @@ def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
 @report_errors
 def main() -> None:
     """Measure in turns and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument('config')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--steps', type=int, default=10)

@@ -5,6 +5,7 @@ import platform
 import shutil
 import statistics
 import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,13 @@ from mmaction_mer.engine import LOSORunner
 from mmaction_mer.engine.run import Job
 from mmaction_mer.engine.stacking import Group
 from mmaction_mer.engine.stacking.clip_table import Tables
+
+
+def make_parser(description: str | None) -> ArgumentParser:
+    """Make a parser that shows a module's docstring as it is."""
+    return ArgumentParser(
+        description=description, formatter_class=RawDescriptionHelpFormatter
+    )
 
 
 def machine() -> str:

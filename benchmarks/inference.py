@@ -13,13 +13,13 @@ On a SynthME release of other people than its own (seed 11), read clip by clip a
     python benchmarks/inference.py data/synthme77
 """
 
-import argparse
 import json
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from common import make_parser
 from tqdm import tqdm
 
 from mmaction_mer.datasets.annotation import read_annotation
@@ -104,9 +104,7 @@ def measure(data: Path) -> dict[str, float]:
 @report_errors
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('data', type=Path, help='folder of a SynthME release')
     for name, value in measure(parser.parse_args().data).items():
         print(f'{name:36}' + (f'{value:8.2f}' if 'sec' in name else f'{value:8.1%}'))

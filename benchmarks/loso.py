@@ -13,7 +13,6 @@ stacked      all folds in one pass
 `--random-backbone` does without pre-trained weights.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ import mmaction
 import torch
 from common import (
     machine,
+    make_parser,
     make_release,
     open_group,
     print_table,
@@ -133,9 +133,7 @@ def print_step(cfg: Config, folder: Path) -> None:
 @report_errors
 def main() -> None:
     """Measure one way after the other and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/bench_loso'))
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))

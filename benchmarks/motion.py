@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import machine, print_table
+from common import machine, make_parser, print_table
 from magnifiers import FPS, HIGH, LOW
 
 from mmaction_mer.engine.command_line import report_errors
@@ -179,9 +179,7 @@ def print_task(task: str, length: int, medians: list[dict], like: dict) -> None:
 @report_errors
 def main() -> None:
     """Measure in turns and print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('--peers', type=Path, help='folder of the peers')
     parser.add_argument('--install', action='store_true', help='download them there')
     parser.add_argument('--frames', type=int, nargs='+', default=[16, 70])

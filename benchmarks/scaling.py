@@ -8,7 +8,6 @@ their front end, drawing the batches of every fold) with the number of clips. Th
 is `scaling.png` in the folder `--out`.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from common import (
     machine,
+    make_parser,
     make_release,
     open_group,
     print_table,
@@ -55,9 +55,7 @@ def measure(
 @report_errors
 def main() -> None:
     """Measure, print the table and draw it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config')
     parser.add_argument('--out', type=Path, default=Path('work_dirs'))
     parser.add_argument('--folds', type=int, nargs='+', default=[8, 26, 68])

@@ -7,7 +7,6 @@ release has them (JPEG, 640x480), as prepare.py leaves them (PNG, 224x224), and 
 the store. The frames are textures that move, made in a temporary folder.
 """
 
-import argparse
 import logging
 import os
 import statistics
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import machine, print_table, texture
+from common import machine, make_parser, print_table, texture
 from mmengine.registry import init_default_scope
 
 from mmaction_mer.datasets import MERDataset, write_annotation
@@ -80,7 +79,7 @@ def forget_pages(path: Path) -> None:
 @report_errors
 def main() -> None:
     """Measure in turns and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument('--clips', type=int, default=8, help=f'times {NAMES}')
     parser.add_argument('--turns', type=int, default=3)
     args = parser.parse_args()

@@ -7,7 +7,6 @@ that is read, is made once per process and file; its time stands beside. The vid
 textures that move, written to a temporary folder.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from common import machine, print_table, texture
+from common import machine, make_parser, print_table, texture
 
 from mmaction_mer.datasets import video_reader
 from mmaction_mer.datasets.video_index import VideoIndex, video_index
@@ -68,7 +67,7 @@ def seconds_of(way: str, path: Path, index: VideoIndex) -> float:
 @report_errors
 def main() -> None:
     """Measure in turns and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument('--frames', type=int, default=3000)
     parser.add_argument('--turns', type=int, default=3)
     args = parser.parse_args()

@@ -118,6 +118,6 @@ def test_whose_movement_a_swapped_code_gives():
     measure = importlib.import_module('actions').measure
     people = ['a', 'a', 'b', 'b']
     found = measure(_Swaps(fields), torch.rand(4, 2, 3, 8, 8), fields, people)
-    assert found['own'] == pytest.approx(1) and found['giver'] == pytest.approx(1)
-    assert found['face'] < 0 and found['unlike'] == 4
-    assert found['error'] == found['copy_error'] > 0
+    error, copied, own, giver, face, *_ = found.values()
+    assert own == pytest.approx(1) and giver == pytest.approx(1) and face < 0
+    assert error == copied > 0

@@ -62,7 +62,7 @@ def test_examples():
 
 def test_all_that_is_to_be_run_is_found_in_its_place():
     steps, files = check_docs.read_page(PAGE, 'a.md')
-    program = '\n' * 28 + "import one\nprint('value', one.x)"
+    program = '\n' * 29 + "import one\nprint('value', one.x)"
     assert [(step.line, step.text.rstrip()) for step in steps] == [
         (1, 'make demo'),
         (1, 'pip install thing'),
@@ -70,7 +70,7 @@ def test_all_that_is_to_be_run_is_found_in_its_place():
         (6, 'python a.py --b \\\n    --c'),
         (8, "cat <<'EOF'\ntext # this\nEOF"),
         (17, 'tools/slurm_train.sh PARTITION JOB c.py [--seeds 0]'),
-        (29, program),
+        (30, program),
     ]
     assert steps[-1].printed == ('value 1',)
     assert files == {'one.py': 'x = 1\n'}

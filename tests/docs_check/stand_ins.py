@@ -51,10 +51,11 @@ MLP = ARCH['feedforward_channels']
 
 def configs() -> None:
     """Replace every config by a small one without a base, and cut the ablations."""
-    for path in Path('configs').glob('*.py'):
-        cfg = Config.fromfile(path)
+    found = {path: Config.fromfile(path) for path in Path('configs').glob('*.py')}
+    for path, cfg in found.items():
         shrink(cfg)
-        cfg.dump(path)
+        items = cfg.to_dict().items()
+        path.write_text(''.join(f'{key} = {value!r}\n' for key, value in items))
     for path in Path('configs/ablations').glob('*.py'):
         text = path.read_text(encoding='utf-8')
         path.write_text(f'{text}\nrows = rows[:{ROWS}]\nreference = None\n')
