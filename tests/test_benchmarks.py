@@ -16,7 +16,7 @@ FOLDER = ROOT / 'benchmarks'
 SMALL = {
     'scaling': 'CONFIG --folds 2 --clips 6 --steps 1 --out OUT',
     'store': '--clips 1 --turns 1',
-    'videos': '--frames 120 --turns 1',
+    'videos': '--frames 200 --turns 1',
     'inference': 'RELEASE',
 }
 NAMES = sorted({path.stem for path in FOLDER.glob('*.py')} - {'common', 'magnifiers'})
