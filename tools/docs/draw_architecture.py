@@ -35,9 +35,9 @@ BOXES = [
         'frozen',
     ),
     ((6.2, 0.7, 2.6, 2.6), '', 'trainable'),
-    ((6.4, 1.2, 1.1, 1.3), 'convolution\nGELU, mean\nEq. 8', 'trainable'),
-    ((7.7, 1.2, 0.95, 1.3), 'K\nGaussians\nEq. 9–11', 'trainable'),
-    ((7.7, 2.6, 0.95, 0.6), 'project\nEq. 12', 'trainable'),
+    ((6.4, 1.2, 1.1, 1.2), 'convolution\nGELU, mean\nEq. 8', 'trainable'),
+    ((7.7, 1.2, 0.95, 1.2), 'K\nGaussians\nEq. 9–11', 'trainable'),
+    ((7.7, 2.65, 0.95, 0.5), 'project\nEq. 12', 'trainable'),
     ((10.0, 1.0, 4.0, 5.0), '', 'group'),
     ((10.2, 1.3, 0.45, 4.4), 'attention', 'frozen'),
     ((10.9, 1.3, 0.45, 4.4), 'feed-forward', 'frozen'),
@@ -50,22 +50,24 @@ BOXES = [
 ARROWS = [
     ((1.9, 3.6), (2.4, 4.9)), ((1.9, 3.4), (2.4, 2.1)), ((3.9, 5.1), (4.2, 5.1)),
     ((3.9, 1.85), (4.2, 1.85)), ((5.8, 5.1), (6.3, 5.1)), ((5.9, 1.85), (6.4, 1.85)),
-    ((7.5, 1.85), (7.7, 1.85)), ((8.17, 2.5), (8.17, 2.6)), ((8.5, 5.1), (9.2, 5.1)),
+    ((7.5, 1.85), (7.7, 1.85)), ((8.17, 2.45), (8.17, 2.65)), ((8.5, 5.1), (9.2, 5.1)),
     ((8.65, 2.9), (9.2, 2.2)), ((9.6, 5.25), (10.2, 5.25)), ((9.6, 4.3), (10.2, 4.3)),
     ((9.6, 2.0), (10.2, 2.0)), ((11.35, 5.25), (11.8, 5.25)),
     ((11.35, 4.3), (11.8, 4.3)), ((11.35, 2.0), (11.8, 2.0)),
-    ((13.7, 5.25), (15.0, 5.25)), ((15.35, 5.0), (15.35, 4.5)),
+    ((13.7, 5.25), (14.2, 5.25)), ((13.7, 4.3), (14.2, 4.3)),
+    ((13.7, 2.0), (14.2, 2.0)), ((14.6, 5.25), (15.0, 5.25)),
+    ((15.35, 5.0), (15.35, 4.5)),
 ]  # fmt: skip
 WORDS = [
     (0.3, 6.6, 'Motion prompt tuning', 18),
-    (3.6, 6.6, 'a clip becomes one image and five prompts of a Vision Transformer', 13),
+    (4.1, 6.6, 'a clip becomes one image and five prompts of a Vision Transformer', 13),
     (0.3, 2.4, '16 frames of a face', 11),
     (4.0, 4.05, 'one image of what changed', 11),
     (4.2, 0.8, 'motion in 16 frames', 11),
     (6.8, 3.4, 'motion prompts', 12),
-    (9.0, 5.75, 'tokens, Eq. 3', 11),
+    (8.9, 5.6, 'tokens, Eq. 3', 11),
     (10.1, 6.1, '12 layers', 12),
-    (11.8, 3.0, 'group adapter: 768 → 96 → 768,\nshares the means of the groups', 10),
+    (11.8, 3.0, 'group adapter\n768 → 96 → 768, shares\nthe means of its groups', 10),
     (6.2, 0.25, 'orange: trainable, 5.5 M parameters', 11),
     (10.0, 0.25, 'blue: frozen, a ViT-B/16 of 85.8 M parameters', 11),
 ]
@@ -114,7 +116,7 @@ def draw() -> Figure:
             '', end, start, arrowprops=dict(arrowstyle='-|>', color='#23272e')
         )
     for x, y, words, size in WORDS:
-        axes.text(x, y, words, fontsize=size)
+        axes.text(x, y, words, fontsize=size, weight='bold' if size > 13 else None)
     for x in (9.4, 14.4):
         heights = [('class', 5.25), *(('patch', 4.3 + 0.25 * i) for i in (-1, 0, 1))]
         heights += [('prompt', 2.0 + 0.25 * i) for i in range(-2, 3)]
