@@ -29,8 +29,7 @@ import mmaction_mer  # noqa: E402, F401  (registers, and repairs the host stack)
 torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 cv2.setNumThreads(1)
 
-# Packages of their own: one is loaded by the fixture below, the other one patches what
-# is imported after it.
+# No tests: scripts, and a package that the fixture below loads.
 collect_ignore = ['docs_check', 'fake_releases', 'hostile', 'load_tool.py']
 
 
