@@ -330,14 +330,11 @@ def remove_output(command: str, tree: Path) -> None:
     The trainings of a page are mostly different ways to do one thing, and a training
     refuses a work directory of another one.
     """
-    written = re.findall(r'--(?:out|work-dir) (\S+)', command)
+    written = re.findall(r'--(?:out|work-dir) ((?:data|work_dirs)/\S+)', command)
     if not written and (match := TRAINING.search(command)):
         written = [f'work_dirs/{match[1]}']
     for name in written:
-        path = tree / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        path.unlink(missing_ok=True)
+        shutil.rmtree(tree / name, ignore_errors=True)
 
 
 def make_tree(tree: Path) -> None:
