@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from workers import InProcessWorker, parallel
 
+from mmaction_mer.analysis.run_report import write_page
 from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
 from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 from mmaction_mer.utils.errors import FoldsFailed
