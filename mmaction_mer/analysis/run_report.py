@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from ..datasets.annotation import clip_name
 from ..datasets.clip_cache import is_deterministic
 from ..datasets.transforms.loading import LoadMERFrames
-from ..datasets.transforms.motion import RankPooling
+from ..datasets.transforms.rank_pooling import RankPooling
 from ..engine.runners.fold_config import ALL_SUBJECTS, mer_dataset
 from ..engine.runners.seeding import preserve_rng_state
 from ..engine.work_dir.layout import RESULTS, seed_folders

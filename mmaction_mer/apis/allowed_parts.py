@@ -34,13 +34,10 @@ from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from torch import nn
 
 from ..datasets.transforms.loading import LoadMERFrames
-from ..datasets.transforms.motion import (
-    EulerianMagnification,
-    PackMERInputs,
-    RankPooling,
-    StabilizeHead,
-    StandardizeLength,
-)
+from ..datasets.transforms.magnification import EulerianMagnification
+from ..datasets.transforms.packing import PackMERInputs
+from ..datasets.transforms.rank_pooling import RankPooling
+from ..datasets.transforms.standardize import StabilizeHead, StandardizeLength
 from ..models.backbones.miacnet import MIACNet
 from ..models.backbones.mpt_vit import MPTViT
 from ..models.data_preprocessors.key_frames import KeyFramePreprocessor

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..datasets.faces.alignment import align
-from ..datasets.faces.finder import Face, FaceFinder, FaceNotFound
+from ..datasets.faces.finder import Face, FaceFinder, FaceNotFoundError
 from ..utils.errors import MERDataError
 from .framing import Framing
 
@@ -31,7 +31,7 @@ def face_clip(
 
     Raises:
         MERDataError: There is but one frame.
-        FaceNotFound: No frame shows one face.
+        FaceNotFoundError: No frame shows one face.
     """
     if len(frames) < 2:
         raise MERDataError(
@@ -54,7 +54,7 @@ def _find(frames: Sequence[np.ndarray], find_face: FaceFinder) -> Face:
     for place in tried:
         try:
             return find_face(frames[place])
-        except FaceNotFound:
+        except FaceNotFoundError:
             if place == tried[-1]:
                 raise
     raise AssertionError('unreachable')

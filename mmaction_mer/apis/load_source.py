@@ -5,7 +5,7 @@ from itertools import islice
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..datasets.faces.finder import FaceFinder, FaceNotFound
+from ..datasets.faces.finder import FaceFinder, FaceNotFoundError
 from ..utils.errors import MERDataError
 from .face_clip import face_clip
 from .framing import framing_of
@@ -68,7 +68,7 @@ class LoadMERSource(BaseTransform):
             )
         try:
             clip, _, _ = face_clip(frames, self.framing, self.find_face, source.name)
-        except FaceNotFound as error:
+        except FaceNotFoundError as error:
             raise MERDataError(f'{source.name}: {error}') from error
         found = clip_results(clip, source.fps, self.max_frames, source.name)
         return {**results, **found, 'dataset': self.dataset or 'unknown'}

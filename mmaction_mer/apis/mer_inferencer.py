@@ -14,7 +14,7 @@ from mmengine.infer import BaseInferencer
 from tqdm import tqdm
 
 from ..datasets.faces.alignment import align
-from ..datasets.faces.finder import FaceFinder, FaceNotFound
+from ..datasets.faces.finder import FaceFinder, FaceNotFoundError
 from ..motion.spotting import spot
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json
@@ -256,7 +256,7 @@ class MERInferencer(BaseInferencer):
             clip, matrix, face = face_clip(
                 frames, self.framing, self.find_face, source.name
             )
-        except FaceNotFound as error:
+        except FaceNotFoundError as error:
             problem = WindowPrediction(start, stop, problem=f'{name}: {error}')
             return problem, None, None
         found = spot(clip) if len(clip) >= _SPOTTED else None

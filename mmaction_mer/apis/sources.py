@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.images.clip_images import ClipPictures
+from ..datasets.images.clip_images import ClipImages
 from ..datasets.images.file_limits import MAX_VIDEO
 from ..datasets.images.frame_folder import choose_frames
-from ..datasets.images.image_file import MAX_PIXELS, MAX_SIDE, PictureError
+from ..datasets.images.image_file import MAX_PIXELS, MAX_SIDE, ImageReadError
 from ..datasets.preparation.disk.frame_files import list_images
-from ..datasets.video.files import VideoError, open_pictures
-from ..datasets.video.index import Watch, video_index
+from ..datasets.video.files import VideoError, open_video_stream
+from ..datasets.video.index import ProgressCallback, video_index
 from ..datasets.video.rate import RATES
-from ..datasets.video.reader import decoded_in_order
+from ..datasets.video.reader import iter_frames_in_order
 from ..datasets.video.sampling import frame_notes, sample_video
 from ..utils.errors import MERDataError
 from ..utils.text import quote
@@ -168,7 +168,7 @@ class _Folder(Source):
         self.name, self.limits = str(path), limits
         self.fps = _needed(fps, self.name)
         held = list_images(path)
-        self.pictures = ClipPictures([str(path / one) for one in held.files.values()])
+        self.pictures = ClipImages([str(path / one) for one in held.files.values()])
         chosen, self.notes = _in_time([*held.files], self.name, limits)
         self.files = [str(path / held.files[number]) for number in chosen]
         self.count = len(self.files)
@@ -188,7 +188,7 @@ class _Folder(Source):
                 raise MERDataError(
                     f'{file}: cannot be read ({error.strerror}); restore or remove it'
                 ) from error
-            except PictureError as error:
+            except ImageReadError as error:
                 raise MERDataError(f'{file}: {error}; restore or remove it') from error
             _check_side(file, picture.shape[0], picture.shape[1], self.limits)
             yield picture
@@ -238,7 +238,7 @@ class _Video(Source):
                 f'{limits.size / 1e6:,.0f} MB that are read; cut it'
             )
         try:
-            with open_pictures(path) as (_, stream):
+            with open_video_stream(path) as (_, stream):
                 _check_side(self.name, stream.height, stream.width, limits)
             index = video_index(path, self._watch(fps))
             _check_side(self.name, index.height, index.width, limits)
@@ -253,7 +253,7 @@ class _Video(Source):
         self.fps, self.picks = sampling.fps, sampling.picks
         self.count, self.notes = len(self.picks), sampling.notes + frame_notes(index)
 
-    def _watch(self, fps: float | None) -> Watch:
+    def _watch(self, fps: float | None) -> ProgressCallback:
         """Refuse a video while it is decoded, as soon as it is too long."""
         begun, limits = time.monotonic(), self.limits
 
@@ -279,7 +279,7 @@ class _Video(Source):
         return watch
 
     def _frames(self) -> Iterator[np.ndarray]:
-        yield from decoded_in_order(str(self.path), self.picks, self.name)
+        yield from iter_frames_in_order(str(self.path), self.picks, self.name)
 
 
 def _check_side(name: str, height: int, width: int, limits: Limits) -> None:

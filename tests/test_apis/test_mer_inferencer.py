@@ -12,7 +12,7 @@ from mmengine.infer import BaseInferencer
 from skimage import data
 
 from mmaction_mer.apis import MERInferencer
-from mmaction_mer.datasets.faces.finder import FaceNotFound
+from mmaction_mer.datasets.faces.finder import FaceNotFoundError
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 
@@ -155,11 +155,11 @@ def test_no_face_two_faces_one_frame(inferencer):
         inferencer.read(grey, fps=50)
     face = data.astronaut()[40:200, 150:290]
     two = np.concatenate([face, face], axis=1)
-    with pytest.raises(MERDataError, match='2 faces of like size'):
+    with pytest.raises(MERDataError, match='2 faces of similar size'):
         inferencer.read(np.stack([two] * 8), fps=50)
     with pytest.raises(MERDataError, match='one frame, but a movement needs two'):
         inferencer.read(face[None], fps=50)
-    assert issubclass(FaceNotFound, MERDataError)
+    assert issubclass(FaceNotFoundError, MERDataError)
 
 
 def test_a_bad_clip_leaves_what_was_done(inferencer, clip, tmp_path):

@@ -15,7 +15,7 @@ from paths import CONFIGS
 from mmaction_mer.apis.onnx_export import export_onnx, packed_form, read_facts
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
-from mmaction_mer.datasets.transforms.motion import PackMERInputs
+from mmaction_mer.datasets.transforms.packing import PackMERInputs
 from mmaction_mer.motion import front_end_matrices
 from mmaction_mer.utils.errors import MERRunError
 
