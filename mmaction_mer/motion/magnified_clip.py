@@ -46,20 +46,28 @@ class MagnifiedClip:
     seconds: float
 
     @classmethod
-    def of(cls, clip: np.ndarray, fps: float, most: int = FRAMES) -> 'MagnifiedClip':
+    def of(
+        cls,
+        clip: np.ndarray,
+        fps: float,
+        most: int = FRAMES,
+        registration: np.ndarray | None = None,
+    ) -> 'MagnifiedClip':
         """Prepare an aligned face.
 
         Args:
             clip: ``(N, S, S, 3)`` uint8, N of two or more.
             fps: Its rate in Hz.
-            most: So many frames are kept; a faster camera's are averaged.
+            most: Number of frames to keep; those of a faster camera are averaged.
+            registration: See ``maps`` of
+                :func:`~mmaction_mer.motion.registration.stabilize`.
         """
         length = min(len(clip), most)
         frames = clip
         if len(clip) > length:
             matrix = interpolation_matrix(len(clip), length, average=True)
             frames = multiply(matrix, clip, as_video=True)
-        still = stabilize(frames)
+        still = stabilize(frames, registration)
         # Around their mean: what is fitted is meant for differences of frames.
         around = still - still.mean(axis=0, dtype=np.float32)
         changes = remove_head_motion_numpy(around, still).mean(axis=3)
