@@ -24,7 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.apis import MERInferencer, Reading, mer_inferencer
+from mmaction_mer.apis import MERInferencer, ClipPrediction, mer_inferencer
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.faces.alignment import align
@@ -35,7 +35,7 @@ from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.utils.json_files import write_json
 
 
-def region_shown(field: np.ndarray, reading: Reading) -> np.ndarray:
+def region_shown(field: np.ndarray, reading: ClipPrediction) -> np.ndarray:
     """Where a face truly moves, on the square that people are shown.
 
     Args:
@@ -74,25 +74,25 @@ def measure(data: Path, limit: int | None) -> dict[str, float]:
         rows = [rows[i] for i in np.linspace(0, len(rows) - 1, limit).astype(int)]
     inferencer = MERInferencer(device='cpu')
     found: dict[str, list[float]] = {}
-    combine = mer_inferencer.moving_evidence
+    combine = mer_inferencer.weight_by_motion
     parts: dict[str, np.ndarray] = {}
 
     def watched(evidence: np.ndarray, clip: np.ndarray, fps: float) -> np.ndarray:
         parts['evidence'] = evidence
-        parts['movement'] = combine(np.ones_like(evidence), clip, fps)
+        parts['motion_strength'] = combine(np.ones_like(evidence), clip, fps)
         parts['both'] = combine(evidence, clip, fps)
         return parts['both']
 
-    mer_inferencer.moving_evidence = watched
+    mer_inferencer.weight_by_motion = watched
     started = time.perf_counter()
     for row in tqdm(rows, desc='clips', disable=None):
         clip = np.stack(load_clip(locate(row, str(data)))['imgs'])
-        reading = inferencer.read(clip, fps=row['fps'])
+        reading = inferencer.predict(clip, fps=row['fps'])
         span = row['offset'] - row['onset']
         apex = (row['apex'] - row['onset']) / span
         entry = entries[row['clip']]
         region = region_shown(clip_field(entry, truth['arguments']['size']), reading)
-        view = inferencer.packer.view(inferencer.model, reading.side)
+        view = inferencer.pipeline.view(inferencer.model, reading.side)
         view *= len(region) / reading.side
         told = {
             'label is right': reading.window.mean.argmax() == row['label'],
@@ -106,7 +106,7 @@ def measure(data: Path, limit: int | None) -> dict[str, float]:
             told[f'hottest place of {name}'] = region[place[1], place[0]]
         for name, value in told.items():
             found.setdefault(name, []).append(float(value))
-    mer_inferencer.moving_evidence = combine
+    mer_inferencer.weight_by_motion = combine
     means = {name: float(np.mean(values)) for name, values in found.items()}
     for name in ('estimate', 'middle'):
         errors = found[f'apex, error of the {name}']

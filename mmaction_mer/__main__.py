@@ -8,10 +8,10 @@ from pathlib import Path
 import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
 
 # isort: split
-from .apis.clip_prediction import Reading
-from .apis.mer_inferencer import FACES, MERInferencer
-from .apis.sources import open_source
-from .apis.weights import DEMO
+from .apis.clip_prediction import ClipPrediction
+from .apis.frame_sources import open_frame_source
+from .apis.mer_inferencer import MERInferencer
+from .apis.options import DEMO, FACE_MODES
 from .utils.cli.command_line import report_errors
 from .utils.errors import MERDataError, MERRunError
 from .utils.json_files import write_json
@@ -68,8 +68,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         one.add_argument('--device', help='as in torch; a GPU where there is one')
         one.add_argument(
             '--face',
-            choices=FACES,
-            default=FACES[0],
+            choices=FACE_MODES,
+            default=FACE_MODES[0],
             help='find the face and cut it out, or take frames that are cut already',
         )
         one.add_argument('--face-model', help='file of the face finder')
@@ -93,16 +93,18 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
     predictions, failed = [], []
     for number, given in enumerate(args.inputs):
         try:
-            source = open_source(given, args.fps)
-            reading = inferencer.read(source, args.window, args.stride, args.batch_size)
+            source = open_frame_source(given, args.fps)
+            prediction = inferencer.predict(
+                source, args.window, args.stride, args.batch_size
+            )
         except MERDataError as error:
             if not many:
                 raise
             failed.append(str(error))
             print(f'error: {error}', file=sys.stderr)
             continue
-        predictions.append({**reading.as_dict(), 'input': str(given)})
-        print(_line(reading))
+        predictions.append({**prediction.as_dict(), 'input': str(given)})
+        print(_line(prediction))
         if args.out:  # each time: what is done stays, whatever comes
             write_json(args.out, {'predictions': predictions, 'failed': failed})
         name = f'{number:03d}_{Path(given).stem}'
@@ -110,13 +112,13 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
             from .apis.overlay import write_overlay
 
             path = args.render / f'{name}.mp4' if many else args.render
-            print(f'written: {write_overlay(path, reading, source)}')
+            print(f'written: {write_overlay(path, prediction, source)}')
         if args.timeline:
             from .apis.timeline import plot_timeline
             from .visualization.saving import save_figure
 
             path = args.timeline / f'{name}.png' if many else args.timeline
-            print(f'written: {save_figure(plot_timeline(reading), path)}')
+            print(f'written: {save_figure(plot_timeline(prediction), path)}')
     if args.out:
         path = write_json(args.out, {'predictions': predictions, 'failed': failed})
         print(f'written: {path}')
@@ -124,16 +126,17 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
         raise MERDataError(f'{len(failed)} of {len(args.inputs)} clips were not read')
 
 
-def _line(reading: Reading) -> str:
+def _line(prediction: ClipPrediction) -> str:
     scores = ', '.join(
         f'{name} {value:.0%}'
-        for name, value in zip(reading.classes, reading.window.mean, strict=True)
+        for name, value in zip(prediction.classes, prediction.window.mean, strict=True)
     )
-    when = '' if reading.apex is None else f', apex about frame {reading.apex:.0f}'
-    windows = len(reading.windows)
+    apex = prediction.apex
+    when = '' if apex is None else f', apex about frame {apex:.0f}'
+    windows = len(prediction.windows)
     where = f' (strongest of {windows} windows)' if windows > 1 else ''
-    notes = ''.join(f'; {note}' for note in reading.notes)
-    return f'{reading.name}: {reading.label}{where} ({scores}){when}{notes}'
+    notes = ''.join(f'; {note}' for note in prediction.notes)
+    return f'{prediction.name}: {prediction.label}{where} ({scores}){when}{notes}'
 
 
 @report_errors

@@ -1,16 +1,16 @@
-"""Write a trained recognizer as an ONNX file: from frames to probabilities.
+"""Export a trained recognizer as an ONNX file, from frames to probabilities.
 
     python tools/export_onnx.py work_dirs/RUN/folds/sub01 --fps 50 --out model.onnx
     python tools/export_onnx.py CONFIG --checkpoint model.pth --out model.onnx
 
-docs/export.md says what the file takes and gives.
+docs/export.md describes the inputs and outputs of the file.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-# First of all: it repairs the host stack and registers this package's parts.
+# First of all: it repairs the host stack and registers the classes of this package.
 import mmaction_mer  # noqa: F401
 
 # isort: split
@@ -22,7 +22,7 @@ from mmaction_mer.utils.errors import MERRunError
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,30 +37,31 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--fps',
         type=float,
-        help='frame rate of all clips to come, in Hz, once each has the number of '
-        "frames that the model takes; without it a clip's filter is a second input",
+        help='frame rate in Hz of all clips after resampling to the number of frames '
+        'of the model; without it the filter of a clip is a second input',
     )
     parser.add_argument(
-        '--opset', type=int, default=18, help="version of ONNX's operators (18)"
+        '--opset', type=int, default=18, help='version of the ONNX operators (18)'
     )
     return parser.parse_args(arguments)
 
 
 def one_fold(weights: FoldWeights, name: str | None) -> FoldWeights:
-    """Choose the fold that is written."""
+    """Select the fold to export."""
     if name is not None:
-        return weights.only([name])
+        return weights.select([name])
     if len(weights.folds) > 1:
         raise MERRunError(
-            f'{weights.source}: has {len(weights.folds)} folds, and a file holds one: '
-            f'choose by --fold, of {", ".join(weights.folds)}'
+            f'has {len(weights.folds)} folds, but a file contains one',
+            path=weights.source,
+            hint=f'choose one with --fold: {", ".join(weights.folds)}',
         )
     return weights
 
 
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Export."""
+    """Export the model."""
     args = parse_args(arguments)
     weights = one_fold(load_weights(args.source, args.checkpoint), args.fold)
     (fold,) = weights.folds

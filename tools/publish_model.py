@@ -1,9 +1,10 @@
-"""Pack a run, or some of its folds, into one file that MERInferencer reads.
+"""Pack a run, or some of its folds, into one file for MERInferencer.
 
     python tools/publish_model.py work_dirs/mpt_vit-tiny_synthme --out model.pth
 
-The file holds the config of model and pipeline, the classes, and what each fold has
-learnt: no optimiser, no data. What is frozen stays where the config names it.
+The file contains the config of model and pipeline, the classes, and the trained weights
+of each fold; no optimizer state and no data. Frozen weights stay in the file that the
+config names.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from mmaction_mer.utils.cli.command_line import report_errors
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,12 +33,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read, check, write."""
+    """Load the run, check it and write the file."""
     args = parse_args(arguments)
     weights = load_weights(args.run)
     if args.folds:
-        weights = weights.only(args.folds)
-    FoldEnsemble(weights, 'cpu')  # what does not load here loads nowhere
+        weights = weights.select(args.folds)
+    FoldEnsemble(weights, 'cpu')  # checks that the weights can be loaded
     path = save_weights(weights, args.out)
     size = path.stat().st_size / 1e6
     print(f'written: {path} ({len(weights.folds)} folds, {size:.1f} MB)')

@@ -7,7 +7,7 @@ from inference_toy import make_run, synthetic_clip
 
 from mmaction_mer.apis import load_weights
 from mmaction_mer.apis.ensemble import FoldEnsemble
-from mmaction_mer.apis.packing import Packer
+from mmaction_mer.apis.clip_pipeline import ClipPipeline
 from mmaction_mer.utils.errors import MERRunError
 
 
@@ -18,7 +18,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def packed(weights):
-    packer = Packer(weights.pipeline, weights.dataset)
+    packer = ClipPipeline(weights.pipeline, weights.dataset)
     return [packer(synthetic_clip(seed=seed), 200.0, 18.0, 'x') for seed in (3, 4)]
 
 
@@ -27,7 +27,7 @@ def test_each_fold_says_what_it_says_alone(weights, packed):
     assert together.shape == (2, 2, 3)
     assert torch.allclose(together.sum(-1), torch.ones(2, 2))
     for number, name in enumerate(weights.folds):
-        alone = FoldEnsemble(weights.only([name]), 'cpu').probabilities(packed)
+        alone = FoldEnsemble(weights.select([name]), 'cpu').probabilities(packed)
         assert torch.equal(alone[0], together[number])
     assert (together[0] - together[1]).abs().max() > 1e-3
 

@@ -29,7 +29,7 @@ def expected(run):
 
     def read(given, fps=None, face='align'):
         inferencer = MERInferencer(run, device='cpu', face=face)
-        return inferencer.read(given, fps=fps).window.probabilities[0]
+        return inferencer.predict(given, fps=fps).window.probabilities[0]
 
     return read
 

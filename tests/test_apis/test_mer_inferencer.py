@@ -50,19 +50,19 @@ def test_one_clip(inferencer, clip, tmp_path):
     assert (told['folds'], told['frames'], told['window']) == (2, 40, [0, 40])
     assert told['apex'] == pytest.approx(18, abs=4)
     assert told['apex_s'] == pytest.approx(told['apex'] / 200, abs=1e-3)
-    assert np.asarray(told['heat_map']).shape == (14, 14)
+    assert np.asarray(told['saliency_map']).shape == (14, 14)
     assert done['visualization'] is None
 
 
 def test_file_folder_and_array_are_one(inferencer, clip, tmp_path):
     for number, frame in enumerate(clip):
         cv2.imwrite(str(tmp_path / f'img{number}.png'), frame[..., ::-1])
-    array = inferencer.read(clip, fps=200)
-    folder = inferencer.read(tmp_path, fps=200)
+    array = inferencer.predict(clip, fps=200)
+    folder = inferencer.predict(tmp_path, fps=200)
     assert np.array_equal(array.window.probabilities, folder.window.probabilities)
     assert np.array_equal(array.clip, folder.clip)
     # Compression changes grey levels, and the face is looked for anew.
-    video = inferencer.read(encode(tmp_path / 'a.mp4', clip), fps=200)
+    video = inferencer.predict(encode(tmp_path / 'a.mp4', clip), fps=200)
     assert video.frames == array.frames
 
 
@@ -78,7 +78,7 @@ def test_what_is_no_frame_of_a_folder_is_told(inferencer, clip, tmp_path):
     as_training = [*clip]
     as_training[7] = clip[6]
     (wanted,) = inferencer(np.stack(as_training), fps=200)['predictions']
-    for name in ('probabilities', 'frames', 'window', 'apex', 'movement'):
+    for name in ('probabilities', 'frames', 'window', 'apex', 'motion_strength'):
         assert told[name] == wanted[name]
     gap, others, white = told['notes'][:3]
     assert gap == '1 of the frames 0..39 are missing: the nearest stand in'
@@ -94,8 +94,8 @@ def test_many_come_back_in_order(inferencer, clip):
 
 def test_frames_cut_already_are_taken_as_they_are(run, clip):
     inferencer = MERInferencer(run, device='cpu', face='as-is', folds=['sub02'])
-    reading = inferencer.read(clip, fps=200)
-    packed = inferencer.packer(clip, 200.0, reading.window.spot.apex, 'x')
+    reading = inferencer.predict(clip, fps=200)
+    packed = inferencer.pipeline(clip, 200.0, reading.window.spot.apex, 'x')
     expected = inferencer.ensemble.probabilities([packed])[:, 0].numpy()
     assert np.array_equal(reading.window.probabilities, expected)
     assert reading.window.face is None
@@ -108,7 +108,7 @@ def long_video():
 
 
 def test_a_long_video_is_read_in_windows(inferencer, long_video):
-    reading = inferencer.read(long_video, fps=100)
+    reading = inferencer.predict(long_video, fps=100)
     assert [(one.start, one.stop) for one in reading.windows] == [
         (start, start + 50) for start in range(0, 151, 25)
     ]
@@ -120,27 +120,27 @@ def test_a_long_video_is_read_in_windows(inferencer, long_video):
 
 @pytest.mark.parametrize('batch_size', [1, 3])
 def test_the_size_of_a_batch_changes_nothing(inferencer, long_video, batch_size):
-    one = inferencer.read(long_video, fps=100, batch_size=batch_size)
-    other = inferencer.read(long_video, fps=100)
+    one = inferencer.predict(long_video, fps=100, batch_size=batch_size)
+    other = inferencer.predict(long_video, fps=100)
     for a, b in zip(one.windows, other.windows, strict=True):
         assert np.allclose(a.probabilities, b.probabilities, atol=1e-5)
 
 
 def test_windows_as_asked_for(inferencer, clip):
-    reading = inferencer.read(clip, fps=200, window=0.1, stride=0.05)
+    reading = inferencer.predict(clip, fps=200, window=0.1, stride=0.05)
     assert [one.start for one in reading.windows] == [0, 10, 20]
     with pytest.raises(MERRunError, match='a window of 0.005 s has 1 frame'):
-        inferencer.read(clip, fps=200, window=0.005)
+        inferencer.predict(clip, fps=200, window=0.005)
     with pytest.raises(MERRunError, match='stride is 0.3 s'):
-        inferencer.read(clip, fps=200, window=0.1, stride=0.3)
+        inferencer.predict(clip, fps=200, window=0.1, stride=0.3)
     with pytest.raises(MERRunError, match='batch_size is 0'):
-        inferencer.read(clip, fps=200, batch_size=0)
+        inferencer.predict(clip, fps=200, batch_size=0)
 
 
 def test_windows_without_a_face_are_told_not_hidden(inferencer, long_video):
     video = long_video.copy()
     video[:75] = 90
-    reading = inferencer.read(video, fps=100)
+    reading = inferencer.predict(video, fps=100)
     assert reading.windows[0].probabilities is None
     assert 'no face found' in reading.windows[0].problem
     assert reading.notes[0].startswith('no face was found in')
@@ -152,13 +152,13 @@ def test_windows_without_a_face_are_told_not_hidden(inferencer, long_video):
 def test_no_face_two_faces_one_frame(inferencer):
     grey = np.full((12, 64, 64, 3), 120, np.uint8)
     with pytest.raises(MERDataError, match='the array of frames: no face found'):
-        inferencer.read(grey, fps=50)
+        inferencer.predict(grey, fps=50)
     face = data.astronaut()[40:200, 150:290]
     two = np.concatenate([face, face], axis=1)
     with pytest.raises(MERDataError, match='2 faces of like size'):
-        inferencer.read(np.stack([two] * 8), fps=50)
+        inferencer.predict(np.stack([two] * 8), fps=50)
     with pytest.raises(MERDataError, match='one frame, but a movement needs two'):
-        inferencer.read(face[None], fps=50)
+        inferencer.predict(face[None], fps=50)
     assert issubclass(FaceNotFound, MERDataError)
 
 
@@ -179,34 +179,34 @@ def test_videos_are_drawn_where_asked_for(inferencer, clip, tmp_path):
 
 
 def test_few_frames_have_no_apex_but_a_label(inferencer, clip):
-    reading = inferencer.read(clip[8:20:4], fps=50)
+    reading = inferencer.predict(clip[8:20:4], fps=50)
     assert reading.apex is None and reading.label in inferencer.classes
     assert 'no apex was looked for' in reading.notes[0]
 
 
 def test_a_still_face_says_so_by_its_movement(inferencer, clip):
-    still = inferencer.read(np.stack([clip[0]] * 20), fps=200)
+    still = inferencer.predict(np.stack([clip[0]] * 20), fps=200)
     assert still.apex is None and still.window.strength == 0
     assert still.notes == ['no movement was found: the label is of noise']
-    moving = inferencer.read(clip, fps=200)
+    moving = inferencer.predict(clip, fps=200)
     assert moving.window.strength > 0.16 and moving.notes == []
 
 
 def test_a_face_that_jumps_says_so(inferencer, clip):
     jump = np.concatenate([clip[:20], np.roll(clip[20:], 30, axis=2)])
-    assert 'more than any expression' in inferencer.read(jump, fps=200).notes[0]
+    assert 'more than any expression' in inferencer.predict(jump, fps=200).notes[0]
 
 
 @pytest.mark.parametrize('name', ['window', 'stride'])
 @pytest.mark.parametrize('seconds', [float('nan'), float('inf'), 0, -1])
 def test_lengths_that_are_none(inferencer, clip, name, seconds):
     with pytest.raises(MERRunError, match=f'{name} is .* must be more than 0'):
-        inferencer.read(clip, fps=200, **{name: seconds})
+        inferencer.predict(clip, fps=200, **{name: seconds})
 
 
 def test_a_short_clip_of_a_fast_camera_is_no_second_long(inferencer, clip, monkeypatch):
-    monkeypatch.setattr('mmaction_mer.apis.mer_inferencer.HELD', 2 << 20)
-    assert inferencer.read(clip, fps=5000).frames == 40
+    monkeypatch.setattr('mmaction_mer.apis.mer_inferencer.MAX_FRAME_BYTES', 2 << 20)
+    assert inferencer.predict(clip, fps=5000).frames == 40
 
 
 def test_a_device_that_is_not_there(run):
@@ -231,8 +231,8 @@ def test_a_gpu_says_the_same(run, clip):
 
 
 def test_frames_that_fill_the_memory_are_refused(inferencer, clip, monkeypatch):
-    monkeypatch.setattr('mmaction_mer.apis.mer_inferencer.HELD', 2 << 20)
+    monkeypatch.setattr('mmaction_mer.apis.mer_inferencer.MAX_FRAME_BYTES', 2 << 20)
     long = np.concatenate([clip] * 6)
     with pytest.raises(MERDataError, match='200 frames of 112x112 .* MiB'):
-        inferencer.read(long, fps=200)
-    inferencer.read(long, fps=200, window=0.1)
+        inferencer.predict(long, fps=200)
+    inferencer.predict(long, fps=200, window=0.1)

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from paths import CONFIGS
 
-from mmaction_mer.apis.onnx_export import export_onnx, packed_form, read_facts
+from mmaction_mer.apis.onnx_export import export_onnx, clip_shape, read_metadata
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.datasets.transforms.motion import PackMERInputs
@@ -104,7 +104,7 @@ def test_the_demos_model_with_a_frame_rate_of_its_own(release, tmp_path):
         same(run(path, clip=clips), predicted(model, clips, fps=[50.0] * batch))
 
     # True clips, brought to the form by the pipeline that the file names.
-    told = read_facts(path)
+    told = read_metadata(path)
     dataset = dict(cfg.test_dataloader.dataset, data_root=str(release), cache=False)
     dataset = DATASETS.build(dict(dataset, pipeline=told['pipeline']))
     packed = pseudo_collate([dataset[index] for index in range(6)])
@@ -146,7 +146,7 @@ def test_key_frames_of_a_miacnet(tmp_path):
     model = built(cfg)
     pipeline = cfg.test_dataloader.dataset.pipeline
     path = export_onnx(model, tmp_path / 'm.onnx', pipeline, CLASSES)
-    length, height, width = packed_form(pipeline)
+    length, height, width = clip_shape(pipeline)
     for batch in (1, 2, 5):
         clips = random_clips(batch, length, 3, height, width)
         facts = dict(onset=[0] * batch, apex=[1] * batch, offset=[2] * batch)
@@ -154,7 +154,7 @@ def test_key_frames_of_a_miacnet(tmp_path):
         apex = place('apex', Config(dict(onset=0, apex=1, offset=2)), length)
         frames = clips[:, [0, apex, length - 1]]
         same(run(path, frames=frames), predicted(model, clips, **facts))
-    assert read_facts(path)['frames'] == ['onset', 'apex', 'offset']
+    assert read_metadata(path)['frames'] == ['onset', 'apex', 'offset']
 
 
 def test_a_model_that_sees_no_motion_takes_the_clip_alone(tmp_path):
@@ -188,9 +188,9 @@ def test_what_cannot_be_exported_is_said(tmp_path):
     with pytest.raises(MERRunError, match='fps: the band 0.4-4 Hz lies above'):
         export_onnx(built(cfg), tmp_path / 'm.onnx', pipeline, CLASSES, fps=0.5)
     with pytest.raises(MERRunError, match='does not say the form'):
-        packed_form([dict(type='Resize', scale=(8, 8)), dict(type='PackMERInputs')])
+        clip_shape([dict(type='Resize', scale=(8, 8)), dict(type='PackMERInputs')])
     with pytest.raises(MERRunError, match='computes the motion itself'):
-        packed_form([dict(type='RankPooling')])
+        clip_shape([dict(type='RankPooling')])
     assert not list(tmp_path.iterdir())
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from inference_toy import synthetic_clip
 
-from mmaction_mer.apis import Reading, WindowPrediction, open_source
+from mmaction_mer.apis import ClipPrediction, WindowPrediction, open_frame_source
 from mmaction_mer.apis.overlay import overlay_frames, write_overlay
 from mmaction_mer.apis.timeline import plot_timeline
 from mmaction_mer.datasets.faces.alignment import TEMPLATE
@@ -15,8 +15,8 @@ from mmaction_mer.motion.spotting import Spot
 CLASSES = ['negative', 'positive', 'surprise']
 
 
-def reading(windows, frames, heat=None, chosen=0):
-    return Reading(
+def reading(windows, frames, saliency=None, chosen=0):
+    return ClipPrediction(
         'clip.mp4', 100.0, frames, CLASSES, windows, chosen, ['a'], 112,
         np.zeros((2, 224, 224, 3), np.uint8), heat,
     )  # fmt: skip
@@ -38,7 +38,7 @@ def clip():
 def test_one_picture_for_every_frame(clip, tmp_path):
     windows = [window(0, 20), window(10, 30)]
     told = reading(windows, 30)
-    source = open_source(clip, 100.0)
+    source = open_frame_source(clip, 100.0)
     frames = list(overlay_frames(told, source))
     assert len(frames) == 30
     path = write_overlay(tmp_path / 'a.mp4', told, source)
@@ -50,7 +50,7 @@ def test_one_picture_for_every_frame(clip, tmp_path):
 
 def test_the_frame_is_there_unchanged_beside_the_square(clip):
     told = reading([window(0, 30)], 30)
-    first, *_ = overlay_frames(told, open_source(clip, 100.0), alpha=0)
+    first, *_ = overlay_frames(told, open_frame_source(clip, 100.0), alpha=0)
     # 112 pixels become 320, in the middle of 426.
     left = first[:320, 53:373]
     assert np.abs(left[4:-4:20, 4:-4:20].mean((0, 1)) - clip[0].mean((0, 1))).max() < 6
@@ -60,7 +60,9 @@ def test_the_frame_is_there_unchanged_beside_the_square(clip):
 
 def test_the_face_on_the_right_moves_more(clip):
     told = reading([window(0, 30)], 30)
-    frames = np.stack(list(overlay_frames(told, open_source(clip, 100.0))), dtype=float)
+    frames = np.stack(
+        list(overlay_frames(told, open_frame_source(clip, 100.0))), dtype=float
+    )
     brows = slice(100, 150)
     middle = np.abs(frames[18, brows, 434:754] - frames[0, brows, 434:754]).mean()
     right = np.abs(frames[18, brows, 762:] - frames[0, brows, 762:]).mean()
@@ -69,7 +71,7 @@ def test_the_face_on_the_right_moves_more(clip):
 
 def test_the_longest_bar_is_that_of_the_label(clip):
     told = reading([window(0, 30, (0.1, 0.8, 0.1))], 30)
-    first = next(iter(overlay_frames(told, open_source(clip, 100.0))))
+    first = next(iter(overlay_frames(told, open_frame_source(clip, 100.0))))
     below = first[320:].astype(int)
     coloured = (below[:74].max(2) - below[:74].min(2) > 60)[:, 150:372]
     rows = np.flatnonzero(coloured.any(1))
@@ -81,7 +83,7 @@ def test_the_longest_bar_is_that_of_the_label(clip):
 def test_a_window_without_a_face_is_shown_as_it_is(clip):
     windows = [WindowPrediction(0, 20, problem='x'), window(10, 30)]
     frames = list(
-        overlay_frames(reading(windows, 30, chosen=1), open_source(clip, 100.0))
+        overlay_frames(reading(windows, 30, chosen=1), open_frame_source(clip, 100.0))
     )
     assert len(frames) == 30
     assert (frames[0][:320, 434:754] >= 248).all()

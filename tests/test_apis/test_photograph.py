@@ -26,7 +26,7 @@ def raised():
 @pytest.fixture(scope='module')
 def reading(raised, tmp_path_factory):
     path = encode(tmp_path_factory.mktemp('video') / 'brows.mkv', raised[0])
-    return MERInferencer(device='cpu').read(path, fps=200)
+    return MERInferencer(device='cpu').predict(path, fps=200)
 
 
 def in_the_square(reading, region):
@@ -57,12 +57,12 @@ def test_the_magnified_video_moves_where_the_brows_are(reading, raised):
 
 def test_the_heat_map_is_where_the_brows_are(reading, raised):
     region = in_the_square(reading, raised[1])
-    y, x = np.unravel_index(reading.heat.argmax(), reading.heat.shape)
+    y, x = np.unravel_index(reading.saliency.argmax(), reading.saliency.shape)
     assert region[y, x]
     # Pointing anywhere would hit it by chance only so often.
     assert region.mean() < 0.2
     # And in the photograph's own pixels.
-    left, top = reading.peak()
+    left, top = reading.saliency_peak()
     assert raised[1][round(top), round(left)]
 
 
@@ -72,6 +72,6 @@ def test_a_still_photograph_shows_nothing(raised):
     noise = rng.normal(size=(20, *picture.shape)) * 0.7
     still = (picture + noise).round().clip(0, 255).astype(np.uint8)
     inferencer = MERInferencer(device='cpu')
-    quiet = inferencer.read(still, fps=200)
-    moved = inferencer.read(raised[0], fps=200)
+    quiet = inferencer.predict(still, fps=200)
+    moved = inferencer.predict(raised[0], fps=200)
     assert quiet.window.strength < 0.3 * moved.window.strength

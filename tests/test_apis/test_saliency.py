@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmaction_mer.apis.saliency import moving_evidence
+from mmaction_mer.apis.saliency import weight_by_motion
 
 
 def squares(moving):
@@ -24,7 +24,7 @@ def test_of_two_movements_the_one_that_speaks_for_the_class():
     clip = squares([(10, 10), (60, 60)])
     evidence = np.zeros((80, 80), np.float32)
     evidence[40:, 40:] = 1  # a coarse cell
-    y, x = peak(moving_evidence(evidence, clip, 50.0))
+    y, x = peak(weight_by_motion(evidence, clip, 50.0))
     assert 58 <= y < 72 and 58 <= x < 72
 
 
@@ -32,12 +32,12 @@ def test_evidence_where_nothing_moves_is_cold():
     clip = squares([(10, 10)])
     evidence = np.zeros((80, 80), np.float32)
     evidence[:40, :40], evidence[40:, 40:] = 0.2, 1.0
-    heat = moving_evidence(evidence, clip, 50.0)
+    heat = weight_by_motion(evidence, clip, 50.0)
     y, x = peak(heat)
     assert 8 <= y < 22 and 8 <= x < 22
     assert heat.max() == 1 and heat[50:, 50:].max() < 0.2
 
 
 def test_a_still_clip_has_no_heat_that_is_not_finite():
-    heat = moving_evidence(np.ones((80, 80), np.float32), squares([]), 50.0)
+    heat = weight_by_motion(np.ones((80, 80), np.float32), squares([]), 50.0)
     assert np.isfinite(heat).all() and heat.min() >= 0

@@ -29,9 +29,9 @@ def test_a_run_gives_all_its_finished_folds(run):
     assert (weights.classes, weights.dataset) == (CLASSES, 'synthme')
     assert weights.model['type'] == 'MPTRecognizer'
     assert weights.pipeline[0]['type'] == 'LoadMERFrames'
-    assert list(weights.only(['sub02']).folds) == ['sub02']
+    assert list(weights.select(['sub02']).folds) == ['sub02']
     with pytest.raises(MERRunError, match="no fold 'sub09'; there are sub01, sub02"):
-        weights.only(['sub09'])
+        weights.select(['sub09'])
 
 
 def test_an_unfinished_fold_is_left_out(tmp_path):

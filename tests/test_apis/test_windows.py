@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmaction_mer.apis.windows import sliding
+from mmaction_mer.apis.windows import sliding_windows
 
 
 @given(st.integers(0, 80), st.integers(2, 20), st.data())
 def test_every_frame_is_in_a_window_and_where_it_should_be(total, length, data):
     stride = data.draw(st.integers(1, length))
-    windows = list(sliding(range(total), length, stride))
+    windows = list(sliding_windows(range(total), length, stride))
     for start, frames in windows:
         assert frames == list(range(start, start + len(frames)))
         assert len(frames) == min(length, total)
@@ -29,7 +29,7 @@ def test_frames_are_taken_as_they_are_needed():
             taken.append(number)
             yield number
 
-    windows = sliding(frames(), 10, 5)
+    windows = sliding_windows(frames(), 10, 5)
     next(windows)
     assert len(taken) == 10
     next(windows)
@@ -39,4 +39,4 @@ def test_frames_are_taken_as_they_are_needed():
 @pytest.mark.parametrize(('length', 'stride'), [(1, 1), (4, 0), (4, 5)])
 def test_impossible_windows(length, stride):
     with pytest.raises(ValueError, match='a window has 2 frames or more'):
-        list(sliding(range(9), length, stride))
+        list(sliding_windows(range(9), length, stride))

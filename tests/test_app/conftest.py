@@ -117,7 +117,7 @@ def reading():
 def make_reading(**changes):
     import numpy as np
 
-    from mmaction_mer.apis import Reading, WindowPrediction
+    from mmaction_mer.apis import ClipPrediction, WindowPrediction
     from mmaction_mer.motion.spotting import Spot
 
     frames = np.random.default_rng(0).integers(0, 255, (60, 64, 64, 3), np.uint8)
@@ -143,8 +143,8 @@ def make_reading(**changes):
         folds=['a', 'b'],
         side=64,
         clip=frames,
-        heat=heat,
-        explained=explained,
+        saliency=heat,
+        explanation=explained,
         notes=['a note'],
     )
-    return Reading(**{**facts, **changes})
+    return ClipPrediction(**{**facts, **changes})

@@ -33,7 +33,7 @@ def main(folder, names):
         sent[name] = json.loads(answer[1])[0]
         named = {'path': sent[name], 'meta': {'_type': 'gradio.FileData'}}
         body = {'data': [named, '', 20, 0.4, 4], 'session_hash': 'a',
-                'fn_index': guest.number('read')}  # fmt: skip
+                'fn_index': guest.number('predict')}  # fmt: skip
         guest.post('/gradio_api/queue/join', json.dumps(body).encode())
         assert told.readline() == 'reading\n'
     assert all(Path(path).exists() for path in sent.values())

@@ -55,6 +55,6 @@ def test_the_shaded_time_is_the_movement(reading):
 
 def test_without_movement_and_prompts_there_is_an_axis(reading):
     window = replace(reading.window, spot=None)
-    svg = gaussians_chart(replace(reading, windows=[window], explained=None))
+    svg = gaussians_chart(replace(reading, windows=[window], explanation=None))
     assert lines(svg, 'mer-apex') == [] and '<polyline' not in svg
     assert '0.10</text>' in svg and '0.69 s</text>' in svg

@@ -19,7 +19,7 @@ def text_of(html):
 
 
 def test_the_verdict_names_the_class_its_share_and_the_folds_that_agree(reading):
-    html = words.verdict(reading, 'drawn as calm')
+    html = html.prediction_panel(reading, 'drawn as calm')
     text = text_of(html)
     assert 'Reads as calm drawn as calm' in text
     assert 'calm 55%' in text and 'startled 45%' in text
@@ -32,7 +32,7 @@ def test_the_verdict_names_the_class_its_share_and_the_folds_that_agree(reading)
 def test_one_fold_needs_no_agreement(reading):
     window = replace(reading.window, probabilities=np.float32([[0.2, 0.8]]))
     alone = replace(reading, windows=[window], folds=['a'])
-    text = text_of(words.verdict(alone))
+    text = text_of(html.prediction_panel(alone))
     assert 'Reads as startled' in text and 'agree' not in text
 
 
@@ -40,24 +40,24 @@ def test_names_are_escaped(reading):
     evil = replace(reading, name=EVIL, classes=[EVIL, 'b'], notes=[EVIL])
     film = MagnifiedClip.of(reading.clip, reading.fps)
     for html in (
-        words.verdict(evil, EVIL),
-        words.tiles(evil, film),
-        words.remarks(evil),
-        words.message(EVIL),
-        words.film(film.frames, EVIL),
+        html.prediction_panel(evil, EVIL),
+        html.tiles(evil, film),
+        html.footer(evil),
+        html.message(EVIL),
+        html.film(film.frames, EVIL),
     ):
         assert '<img src=x' not in html
-    assert '&lt;img src=x' in words.message(EVIL)
+    assert '&lt;img src=x' in html.message(EVIL)
 
 
 def test_tiles_show_heat_pooled_image_and_gaussians(reading):
-    html = words.tiles(reading, MagnifiedClip.of(reading.clip, reading.fps), 41)
+    html = html.tiles(reading, MagnifiedClip.of(reading.clip, reading.fps), 41)
     assert html.count('<img src="data:image/jpeg;base64,') == 2
     assert html.count('<polyline') == 3
     assert 'for “calm”' in html
     assert 'dashed' in html and 'The whole video' not in html
-    bare = replace(reading, heat=None, explained=None)
-    html = words.tiles(bare, MagnifiedClip.of(reading.clip, reading.fps))
+    bare = replace(reading, saliency=None, explanation=None)
+    html = html.tiles(bare, MagnifiedClip.of(reading.clip, reading.fps))
     assert '<img' not in html and '<polyline' not in html and 'apex' in html
 
 
@@ -68,21 +68,21 @@ def test_a_long_video_has_a_timeline(reading):
         WindowPrediction(100, 140, reading.window.probabilities),
     ]
     long = replace(reading, windows=windows, frames=140)
-    html = words.tiles(long, MagnifiedClip.of(reading.clip, reading.fps), 200)
+    html = html.tiles(long, MagnifiedClip.of(reading.clip, reading.fps), 200)
     assert 'The whole video' in html and '3 windows' in html
     assert 'class="mer-figure"' in html and 'currentColor' in html
     assert '<!DOCTYPE' not in html and 'dashed' not in html
 
 
 def test_the_player_begins_about_as_slow_as_one_can_follow(reading):
-    html = words.player(MagnifiedClip.of(reading.clip, reading.fps), 0.1)
+    html = html.player(MagnifiedClip.of(reading.clip, reading.fps), 0.1)
     assert 'data-seconds="0.590000"' in html and 'data-start="0.100000"' in html
     assert '<option value="4" selected>' in html
     assert html.count('selected') == 1
 
 
 def test_the_result_can_be_taken_away(reading):
-    html = words.remarks(reading, ['another note'])
+    html = html.footer(reading, ['another note'])
     payload = re.search(r'href="data:application/json;base64,([^"]+)"', html)[1]
     result = json.loads(base64.b64decode(payload))
     assert result == {'predictions': [json.loads(json.dumps(reading.as_dict()))]}

@@ -5,7 +5,7 @@ import base64
 import cv2
 import numpy as np
 
-from mmaction_mer.app.images import as_address, enlarged, film_strip
+from mmaction_mer.app.images import data_url, upscale, film_strip
 
 
 def read(address):
@@ -27,12 +27,12 @@ def test_frames_stand_below_one_another_in_order():
 def test_red_stays_red():
     red = np.zeros((16, 16, 3), np.uint8)
     red[..., 0] = 200
-    kind, picture = read(as_address(red, '.png'))
+    kind, picture = read(data_url(red, '.png'))
     assert kind == 'data:image/png;base64'
     assert (picture == red).all()
 
 
 def test_grey_levels_beyond_the_scale_are_clipped():
-    picture = enlarged(np.full((4, 4, 3), 300.0), 16)
+    picture = upscale(np.full((4, 4, 3), 300.0), 16)
     assert picture.shape == (16, 16, 3) and picture.dtype == np.uint8
     assert (picture == 255).all()

@@ -95,7 +95,7 @@ def press(page):
     """Press the button, and give the sentence that appears."""
     # Watched for from before: a clip that is soon refused is soon done.
     page.evaluate(WATCH)
-    page.click('#read')
+    page.click('#predict')
     page.wait_for_function(
         'window.wasBusy && !document.body.classList.contains("mer-busy")'
     )
@@ -112,7 +112,7 @@ def test_it_says_what_it_is_and_what_it_is_not(page):
 def test_a_sample_is_read(sample):
     assert sample.inner_text('.mer-label') in ('negative', 'positive', 'surprise')
     shares = [
-        int(text.strip('%')) for text in sample.locator('.mer-share').all_inner_texts()
+        int(text.strip('%')) for text in sample.locator('.mer-score').all_inner_texts()
     ]
     assert len(shares) == 3 and 98 <= sum(shares) <= 102
     widths = [
@@ -232,7 +232,7 @@ def test_another_kind_of_file_is_not_taken(page, tmp_path):
     path.write_text('not a clip')
     page.set_input_files('#clip input[type=file]', path)
     page.wait_for_selector('text=/Invalid file type/i')
-    page.click('#read')
+    page.click('#predict')
     page.wait_for_selector('.mer-error')
     assert 'Drop a clip first' in page.inner_text('.mer-error')
 

@@ -120,7 +120,7 @@ def test_no_file_is_read_that_a_client_only_names(guest, path, monkeypatch):
     named = {'path': path, 'meta': {'_type': 'gradio.FileData'}}
     # As the clip, and where no file belongs.
     for data in ([named, '', 20, 0.4, 4], [None, named, 20, 0.4, 4]):
-        answer = guest.press('read', data)
+        answer = guest.press('predict', data)
         assert answer['success'] is False
         assert 'nobody has sent' in answer['output']['error']
 
@@ -146,7 +146,7 @@ def copies(served, content):
 
 def test_nothing_pressed_nothing_read(guest):
     for rate in ('', None):
-        answer = guest.press('read', [None, rate, 20, 0.4, 4])
+        answer = guest.press('predict', [None, rate, 20, 0.4, 4])
         assert 'Drop a clip first' in json.dumps(answer['output'])
 
 

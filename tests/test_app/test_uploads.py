@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mmaction_mer.app import uploads as module
-from mmaction_mer.app.uploads import NoRoomError, Uploads, harmless
+from mmaction_mer.app.uploads import StorageFullError, Uploads, safe_name
 from mmaction_mer.utils.errors import MERDataError
 
 
@@ -20,17 +20,17 @@ def put(uploads, content=b'face', name='clip.mp4'):
 def test_reading_one_removes_that_one_alone(tmp_path):
     uploads = Uploads(tmp_path / 'uploads')
     first, second = put(uploads), put(uploads)
-    with uploads.reading(first) as path:
+    with uploads.open(first) as path:
         assert path.read_bytes() == b'face'
     assert not first.parent.exists() and second.read_bytes() == b'face'
-    with pytest.raises(MERDataError, match='no longer here'), uploads.reading(first):
+    with pytest.raises(MERDataError, match='no longer here'), uploads.open(first):
         pass
 
 
 def test_it_is_removed_though_reading_fails(tmp_path):
     uploads = Uploads(tmp_path)
     path = put(uploads)
-    with pytest.raises(ZeroDivisionError), uploads.reading(path):
+    with pytest.raises(ZeroDivisionError), uploads.open(path):
         1 / 0  # noqa: B018
     assert list(tmp_path.iterdir()) == []
 
@@ -40,7 +40,7 @@ def test_several_who_read_one_file_all_have_it(tmp_path):
     path, met, seen = put(uploads), threading.Barrier(5), []
 
     def read():
-        with uploads.reading(path) as file:
+        with uploads.open(path) as file:
             met.wait(300)
             seen.append(file.read_bytes())
 
@@ -56,12 +56,12 @@ def test_several_who_read_one_file_all_have_it(tmp_path):
 def test_a_reading_that_waits_keeps_its_file_from_another(tmp_path):
     uploads = Uploads(tmp_path)
     path = put(uploads)
-    uploads.expect([str(path)])
-    uploads.expect([str(path)])
+    uploads.reserve([str(path)])
+    uploads.reserve([str(path)])
     for last in (False, True):
-        with uploads.reading(path):
+        with uploads.open(path):
             pass
-        uploads.settle([str(path)])
+        uploads.release([str(path)])
         assert path.exists() != last
 
 
@@ -69,16 +69,16 @@ def test_what_nobody_reads_goes_and_what_waits_stays(tmp_path):
     uploads = Uploads(tmp_path, unread=0.0, waiting=1e6)
     unread, waiting, read = (put(uploads) for _ in range(3))
     arriving = uploads.begin('clip.mp4')
-    uploads.expect([str(waiting), '/etc/hostname', 'clip.mp4'])
-    with uploads.reading(read):
+    uploads.reserve([str(waiting), '/etc/hostname', 'clip.mp4'])
+    with uploads.open(read):
         assert uploads.sweep() == 1
         assert not unread.parent.exists()
         assert waiting.exists() and read.exists() and arriving.path.exists()
-    uploads.settle([str(waiting)])
+    uploads.release([str(waiting)])
     assert uploads.sweep() == 1 and not waiting.parent.exists()
     uploads = Uploads(tmp_path / 'other', waiting=0.0)
     waiting = put(uploads)
-    uploads.expect([str(waiting)])
+    uploads.reserve([str(waiting)])
     assert uploads.sweep() == 1  # whoever waits in vain goes, too
 
 
@@ -103,7 +103,7 @@ def test_the_sweep_goes_on_by_itself(tmp_path):
     uploads = Uploads(tmp_path, unread=0.0)
     swept = threading.Event()
     uploads.sweep = swept.set
-    uploads.watch(every=0.001)
+    uploads.start_sweeping(interval=0.001)
     assert swept.wait(300)
     uploads.close()
 
@@ -112,15 +112,15 @@ def test_all_together_have_a_bound(tmp_path, monkeypatch):
     uploads = Uploads(tmp_path, total=10)
     put(uploads, b'x' * 6)
     upload = uploads.begin('clip.mp4')
-    with pytest.raises(NoRoomError):
+    with pytest.raises(StorageFullError):
         uploads.write(upload, b'x' * 5)
-    uploads.drop(upload)
+    uploads.discard(upload)
     path = put(uploads, b'x' * 4)
-    with uploads.reading(path):
+    with uploads.open(path):
         pass
     put(uploads, b'x' * 4)
     monkeypatch.setattr(module, 'MOST', 2)
-    with pytest.raises(NoRoomError):
+    with pytest.raises(StorageFullError):
         uploads.begin('clip.mp4')
 
 
@@ -129,9 +129,9 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     upload = uploads.begin('clip.mp4')
     upload.file.close()
     upload.file = open('/dev/full', 'wb', buffering=0)
-    with pytest.raises(NoRoomError, match='No space'):
+    with pytest.raises(StorageFullError, match='No space'):
         uploads.write(upload, b'face')
-    uploads.drop(upload)
+    uploads.discard(upload)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,7 +146,7 @@ def test_the_end_removes_all_and_takes_no_more(tmp_path):
         lambda: uploads.write(arriving, b'x'),
         lambda: uploads.finish(arriving),
     ):
-        with pytest.raises(NoRoomError):
+        with pytest.raises(StorageFullError):
             late()
     assert list(tmp_path.iterdir()) == []
 
@@ -155,19 +155,19 @@ def test_only_what_was_sent_is_held(tmp_path):
     uploads = Uploads(tmp_path / 'uploads')
     own = put(uploads)
     (uploads.folder / 'link').symlink_to('/etc')
-    assert uploads.holds(str(own))
+    assert uploads.find(str(own))
     for path in ('/etc/hostname', str(uploads.folder / 'b.mp4'), str(own.parent),
                  str(uploads.folder / '..' / 'b.mp4'), 'http://a.org/b.mp4', 3, None,
                  str(uploads.folder / 'link' / 'hostname'), 'clip.mp4', 'a\0b',
                  '\ud800', ['a'], 'x' * 100_000):  # fmt: skip
-        assert not uploads.holds(path)
+        assert not uploads.find(path)
 
 
 @pytest.mark.parametrize('name', ['', '.', '..', '/', '../../etc/passwd', 'a\0b.mp4',
     'C:\\clips\\a.avi', '映像.mp4', '映' * 300 + '.mp4', 'a.' + 'b' * 300, '\n.mp4',
     ' .mp4', '-rf', '~', '$(id).mp4'])  # fmt: skip
-def test_names_are_harmless(tmp_path, name):
+def test_names_are_safe_name(tmp_path, name):
     uploads = Uploads(tmp_path)
     path = put(uploads, name=name)
     assert path.parent.parent == tmp_path and path.read_bytes() == b'face'
-    assert harmless(name) == path.name
+    assert safe_name(name) == path.name

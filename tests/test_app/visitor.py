@@ -89,7 +89,7 @@ class Visitor:
     def read(self, path, fps='', sliders=(20, 0.4, 4)):
         """Press the button that reads what was sent."""
         named = {'path': path, 'meta': {'_type': 'gradio.FileData'}}
-        return self.press('read', [named, fps, *sliders])
+        return self.press('predict', [named, fps, *sliders])
 
 
 def form(files):

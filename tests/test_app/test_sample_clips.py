@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmaction_mer.app.samples import SAMPLES, Sample, SampleClips
+from mmaction_mer.app.sample_clips import SAMPLES, Sample, SampleClips
 from mmaction_mer.datasets.synthme.actions import CLASSES
 
 QUICK = Sample('quick', 'positive', 1.5, 9)

@@ -4,7 +4,7 @@ import pytest
 
 gr = pytest.importorskip('gradio')
 
-from mmaction_mer.app.boundary import checked  # noqa: E402
+from mmaction_mer.app.input_validation import checked  # noqa: E402
 from mmaction_mer.app.uploads import Uploads  # noqa: E402
 from mmaction_mer.utils.errors import MERDataError  # noqa: E402
 

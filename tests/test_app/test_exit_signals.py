@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from mmaction_mer.app.shutdown import ended_by_signals
+from mmaction_mer.app.exit_signals import exit_on_signals
 
 ENDING = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM',
           'SIGVTALRM', 'SIGXCPU', 'SIGABRT', 'SIGPWR', 'SIGIO', 'SIGRTMIN']  # fmt: skip
@@ -19,7 +19,7 @@ def run(before, signals):
         try:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            with ended_by_signals():
+            with exit_on_signals():
                 try:
                     os.write(theirs, b'ready ')
                     while True:
@@ -54,7 +54,7 @@ def test_an_ignored_interrupt_is_heard_and_an_ignored_hangup_is_not():
     before = signal.getsignal(signal.SIGHUP)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with ended_by_signals():
+        with exit_on_signals():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -74,7 +74,7 @@ def test_a_commands_own_ending_gives_the_status_and_no_second_signal_breaks_in(n
 
 def test_what_was_set_before_is_set_again():
     before = {one: signal.getsignal(one) for one in signal.valid_signals()}
-    with pytest.raises(KeyError), ended_by_signals():
+    with pytest.raises(KeyError), exit_on_signals():
         assert signal.getsignal(signal.SIGTERM) is not before[signal.SIGTERM]
         raise KeyError
     assert {one: signal.getsignal(one) for one in before} == before

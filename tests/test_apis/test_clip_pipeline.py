@@ -8,7 +8,7 @@ from inference_toy import synthetic_clip
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 
-from mmaction_mer.apis.packing import Packer
+from mmaction_mer.apis.clip_pipeline import ClipPipeline
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
@@ -27,7 +27,7 @@ def test_what_the_data_set_gives_to_the_bit(tmp_path, limit):
     dataset = DATASETS.build(
         dict(PIPELINE, data_root=str(tmp_path), pipeline=pipeline, cache=False)
     )
-    packer = Packer(pipeline, 'synthme')
+    packer = ClipPipeline(pipeline, 'synthme')
     for index in range(len(dataset)):
         row = dataset.get_data_info(index)
         frames = np.stack(load_clip(locate(row, str(tmp_path)))['imgs'])
@@ -37,7 +37,7 @@ def test_what_the_data_set_gives_to_the_bit(tmp_path, limit):
 
 
 def test_the_apex_goes_to_the_frame_that_is_nearest():
-    packed = Packer([LOAD, dict(type='PackMERInputs')], 'x')(
+    packed = ClipPipeline([LOAD, dict(type='PackMERInputs')], 'x')(
         synthetic_clip(length=20), 100.0, 7.6, 'x'
     )
     sample = packed['data_samples']
@@ -58,7 +58,7 @@ def test_the_apex_goes_to_the_frame_that_is_nearest():
 )
 @pytest.mark.parametrize('crop', [None, 64])
 def test_a_dot_is_found_where_it_is(steps, crop):
-    packer = Packer([LOAD, *steps, dict(type='PackMERInputs')], 'x')
+    packer = ClipPipeline([LOAD, *steps, dict(type='PackMERInputs')], 'x')
     model = torch.nn.Module()
     model.data_preprocessor = MODELS.build(
         dict(
@@ -78,7 +78,7 @@ def test_a_dot_is_found_where_it_is(steps, crop):
 
 
 def test_one_frame_is_no_movement():
-    packer = Packer(PIPELINE.pipeline, 'synthme')
+    packer = ClipPipeline(PIPELINE.pipeline, 'synthme')
     with pytest.raises(MERDataError, match='still: 1 frame.*needs two or more'):
         packer(np.zeros((1, 112, 112, 3), np.uint8), 25.0, None, 'still')
 
@@ -86,7 +86,7 @@ def test_one_frame_is_no_movement():
 def test_a_rate_that_holds_no_band_names_the_clip():
     from mmaction_mer.models import MERDataPreprocessor
 
-    packer = Packer(PIPELINE.pipeline, 'synthme')
+    packer = ClipPipeline(PIPELINE.pipeline, 'synthme')
     packed = packer(synthetic_clip(length=20), 1.0, None, 'slow')
     with pytest.raises(MERDataError, match='slow'):
         MERDataPreprocessor()(
@@ -99,4 +99,4 @@ def test_a_rate_that_holds_no_band_names_the_clip():
 
 def test_a_pipeline_that_reads_in_another_way_is_refused():
     with pytest.raises(MERRunError, match='begins with DecordInit'):
-        Packer([dict(type='DecordInit'), *PIPELINE.pipeline], 'x')
+        ClipPipeline([dict(type='DecordInit'), *PIPELINE.pipeline], 'x')

@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from mmaction_mer.app.folder import PREFIX, PageFolder, clear_left_behind
+from mmaction_mer.app.private_folder import PREFIX, PrivateFolder, remove_stale_folders
 from mmaction_mer.utils.errors import MERRunError
 
 
@@ -25,7 +25,7 @@ def left_behind(temporary, name='dead'):
 
 
 def test_it_is_private_and_goes_with_all_in_it(temporary):
-    folder = PageFolder()
+    folder = PrivateFolder()
     assert folder.path.parent == temporary and folder.path.stat().st_mode & 0o077 == 0
     (folder.path / 'a').mkdir()
     (folder.path / 'a' / 'b').touch()
@@ -35,10 +35,10 @@ def test_it_is_private_and_goes_with_all_in_it(temporary):
 
 
 def test_a_live_page_keeps_its_folder_and_a_dead_one_does_not(temporary):
-    live, dead = PageFolder(), left_behind(temporary)
+    live, dead = PrivateFolder(), left_behind(temporary)
     (dead / '.lock').unlink()  # killed before it was made
     other = left_behind(temporary, 'other')
-    assert sorted(clear_left_behind()) == sorted([dead, other])
+    assert sorted(remove_stale_folders()) == sorted([dead, other])
     assert list(temporary.iterdir()) == [live.path]
     live.remove()
 
@@ -55,17 +55,17 @@ def test_other_peoples_things_stay(temporary, monkeypatch):
     user = os.geteuid()
     before = sorted(temporary.rglob('*'))
     monkeypatch.setattr(os, 'geteuid', lambda: user + 1)
-    assert clear_left_behind() == []
+    assert remove_stale_folders() == []
     assert sorted(temporary.rglob('*')) == before
     monkeypatch.undo()
     monkeypatch.setattr(tempfile, 'tempdir', str(temporary))
-    assert clear_left_behind() == [foreign]
+    assert remove_stale_folders() == [foreign]
     assert (target / 'kept').is_dir() and not (target / 'made').exists()
     assert (temporary / f'{PREFIX}link').is_symlink()
 
 
 def test_a_child_does_not_remove_its_parents(temporary):
-    folder = PageFolder()
+    folder = PrivateFolder()
     child = os.fork()
     if not child:
         folder.remove()
@@ -81,8 +81,8 @@ def test_without_locks_it_works_and_clears_nothing(temporary, monkeypatch):
 
     dead = left_behind(temporary)
     monkeypatch.setattr('fcntl.flock', none)
-    folder = PageFolder()
-    assert clear_left_behind() == [] and dead.is_dir()
+    folder = PrivateFolder()
+    assert remove_stale_folders() == [] and dead.is_dir()
     folder.remove()
     assert list(temporary.iterdir()) == [dead]
 
@@ -92,5 +92,5 @@ def test_where_no_folder_can_be_made_is_said(monkeypatch, tmp_path):
     place.touch()
     monkeypatch.setattr(tempfile, 'tempdir', str(place))
     with pytest.raises(MERRunError, match='file'):
-        PageFolder()
-    assert clear_left_behind() == []
+        PrivateFolder()
+    assert remove_stale_folders() == []

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mmaction_mer.app.guard import RequestFilter
-from mmaction_mer.app.receiving import Receiver
+from mmaction_mer.app.request_filter import RequestFilter
+from mmaction_mer.app.upload_endpoint import UploadEndpoint
 from mmaction_mer.app.uploads import Uploads
 
 
 def guarded(app, hosts=None):
     """A guard that takes no clip and lets nothing be called."""
-    return RequestFilter(app, hosts, Receiver(Uploads(Path('nowhere')), 10), ())
+    return RequestFilter(app, hosts, UploadEndpoint(Uploads(Path('nowhere')), 10), ())
 
 
 def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http', origin=None):
@@ -120,7 +120,7 @@ def test_an_application_gets_what_the_page_needs_of_a_call_alone(tmp_path):
     uploads = Uploads(tmp_path)
     upload = uploads.begin('a.mp4')
     path = str(uploads.finish(upload))
-    guard = RequestFilter(app, None, Receiver(uploads, 10), {3})
+    guard = RequestFilter(app, None, UploadEndpoint(uploads, 10), {3})
     call = dict(data=[{'path': path}, 1], fn_index=3, session_hash='a')
     more = dict(call, event_data={'a': 1}, trigger_id=7, batched=True, event_id='x')
     assert post(guard, '/gradio_api/queue/join', json.dumps(more).encode()) == 200

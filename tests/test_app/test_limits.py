@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mmaction_mer.apis import open_source
+from mmaction_mer.apis import open_frame_source
 from mmaction_mer.app import safety
-from mmaction_mer.app.safety import Bounded
+from mmaction_mer.app.limits import BoundedSource
 from mmaction_mer.utils.errors import MERDataError
 
 
@@ -13,18 +13,18 @@ def test_frames_that_would_fill_the_memory_are_made_smaller(monkeypatch):
     clip = np.zeros((3, 100, 200, 3), np.uint8)
     clip[:, :, 100:] = 200
     monkeypatch.setattr(safety, 'HELD', 27 * 100 * 200 * 3 / 4)
-    frames = list(Bounded(open_source(clip, 25.0)).frames())
+    frames = list(BoundedSource(open_frame_source(clip, 25.0)).frames())
     assert [frame.shape for frame in frames] == [(50, 100, 3)] * 3
     assert (frames[0][:, :45] == 0).all() and (frames[0][:, 55:] == 200).all()
     # At a lower rate a second holds fewer of them.
-    frames = list(Bounded(open_source(clip, 4.0)).frames())
+    frames = list(BoundedSource(open_frame_source(clip, 4.0)).frames())
     assert frames[0].shape == (100, 200, 3)
 
 
 def test_frame_rates_and_patience_have_an_end(monkeypatch):
     clip = np.zeros((3, 32, 32, 3), np.uint8)
     with pytest.raises(MERDataError, match='5000 frames a second; up to 1000'):
-        Bounded(open_source(clip, 5000.0))
+        BoundedSource(open_frame_source(clip, 5000.0))
     monkeypatch.setattr(safety, 'PATIENCE', -1.0)
     with pytest.raises(MERDataError, match='takes longer'):
-        list(Bounded(open_source(clip, 25.0)).frames())
+        list(BoundedSource(open_frame_source(clip, 25.0)).frames())

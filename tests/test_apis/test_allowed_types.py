@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmaction_mer.apis.allowed_parts import PARTS, check_parts
+from mmaction_mer.apis.allowed_types import PARTS, check_config
 from mmaction_mer.apis.schema import NotAllowedError
 
 CONFIGS = sorted(Path('configs').glob('*.py'))
@@ -83,9 +83,9 @@ def test_what_starts_from_nobodys_own_file_can_be_packed(shipped):
     for model, pipeline in shipped.values():
         if any('://' not in one for one in starts(model)):
             with pytest.raises(NotAllowedError):
-                check_parts(model, pipeline)
+                check_config(model, pipeline)
         else:
-            check_parts(model, pipeline)
+            check_config(model, pipeline)
             packable += 1
     assert packable >= 30
 
@@ -110,7 +110,7 @@ def test_no_place_of_a_config_takes_one(shipped):
         for place in places:
             for value in HOSTILE:
                 with pytest.raises(NotAllowedError):
-                    check_parts(*put(whole, place, value)) if place else check_parts(
+                    check_config(*put(whole, place, value)) if place else check_config(
                         value, value
                     )
 
@@ -124,7 +124,7 @@ def test_no_place_of_a_config_takes_another_argument(shipped, key):
             inner = inner[step]
         if isinstance(inner, dict):
             with pytest.raises(NotAllowedError):
-                check_parts(*put(whole, place, {**inner, key: 'os'}))
+                check_config(*put(whole, place, {**inner, key: 'os'}))
 
 
 LOAD, PACK = dict(type='LoadMERFrames'), dict(type='PackMERInputs')
@@ -146,17 +146,17 @@ STILL = dict(type='StabilizeHead')
 def test_a_pipeline_reads_once_and_packs_once(shipped, steps):
     model, _ = shipped['mpt_vit-tiny_synthme']
     with pytest.raises(NotAllowedError):
-        check_parts(model, steps)
+        check_config(model, steps)
 
 
 def test_another_class_by_the_name_of_a_part_is_not_built(shipped, monkeypatch):
     from mmaction.registry import MODELS
 
     model, pipeline = shipped['mpt_vit-tiny_synthme']
-    check_parts(model, pipeline)
+    check_config(model, pipeline)
     monkeypatch.setitem(MODELS.module_dict, 'MPTViT', os.system)
     with pytest.raises(NotAllowedError):
-        check_parts(model, pipeline)
+        check_config(model, pipeline)
 
 
 # Every part, built and watched
@@ -167,8 +167,8 @@ import numpy as np
 import mmaction_mer, torch
 from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
-from mmaction_mer.apis.allowed_parts import check_parts
-from mmaction_mer.apis.packing import Packer
+from mmaction_mer.apis.allowed_types import check_config
+from mmaction_mer.apis.clip_pipeline import ClipPipeline
 from mmaction_mer.utils.quiet import quiet
 watching, seen = False, []
 KINDS = ('open', 'import', 'subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn',
@@ -182,10 +182,10 @@ sys.addaudithook(watch)
 init_default_scope('mmaction')
 frames = np.zeros((6, 64, 64, 3), np.uint8)
 def build(model, pipeline):
-    check_parts(model, pipeline)
+    check_config(model, pipeline)
     with quiet():
         MODELS.build(json_copy(model))
-    Packer(pipeline, 'x')
+    ClipPipeline(pipeline, 'x')
 def json_copy(value):
     if isinstance(value, dict):
         return {key: json_copy(one) for key, one in value.items()}

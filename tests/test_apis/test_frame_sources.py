@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from inference_toy import encode
 
-from mmaction_mer.apis import Limits, open_source
+from mmaction_mer.apis import SourceLimits, open_frame_source
 from mmaction_mer.utils.errors import MERDataError
 
 
@@ -21,7 +21,7 @@ def steps(count=12, height=48, width=64):
 
 def refusal(given, fps=None, limits=None):
     with pytest.raises(MERDataError) as caught:
-        list(open_source(given, fps, limits).frames())
+        list(open_frame_source(given, fps, limits).frames())
     message = str(caught.value)
     assert 'Traceback' not in message and len(message) < 400
     return message
@@ -29,7 +29,7 @@ def refusal(given, fps=None, limits=None):
 
 @pytest.mark.parametrize('name', ['a.mp4', 'a.avi', 'a.mov', 'a.mkv'])
 def test_videos_of_every_usual_kind(tmp_path, name):
-    source = open_source(encode(tmp_path / name, steps(), 50))
+    source = open_frame_source(encode(tmp_path / name, steps(), 50))
     read = np.stack(list(source.frames()))
     assert source.fps == pytest.approx(50, rel=1e-3)
     assert read.shape == steps().shape and read.dtype == np.uint8
@@ -38,15 +38,15 @@ def test_videos_of_every_usual_kind(tmp_path, name):
 
 def test_the_true_rate_of_a_slowed_recording_can_be_given(tmp_path):
     path = encode(tmp_path / 'a.mp4', steps(), 25)
-    assert open_source(path).fps == 25
-    assert open_source(str(path), fps=200).fps == 200
+    assert open_frame_source(path).fps == 25
+    assert open_frame_source(str(path), fps=200).fps == 200
 
 
 def test_a_folder_is_sorted_by_number_not_by_text(tmp_path):
     for number in (98, 99, 100):
         cv2.imwrite(str(tmp_path / f'img{number}.png'), np.full((20, 20), number))
     (tmp_path / 'notes.txt').write_text('no picture')
-    source = open_source(tmp_path, fps=200)
+    source = open_frame_source(tmp_path, fps=200)
     assert source.count == 3
     assert [int(frame[0, 0, 0]) for frame in source.frames()] == [98, 99, 100]
 
@@ -57,16 +57,16 @@ def test_red_stays_red(tmp_path):
     cv2.imwrite(str(tmp_path / 'a1.png'), red[0][..., ::-1])
     cv2.imwrite(str(tmp_path / 'a2.png'), red[0][..., ::-1])
     for source in (
-        open_source(tmp_path, 25),
-        open_source(encode(tmp_path / 'v.mp4', red)),
-        open_source(red, 25),
+        open_frame_source(tmp_path, 25),
+        open_frame_source(encode(tmp_path / 'v.mp4', red)),
+        open_frame_source(red, 25),
     ):
         r, g, b = next(source.frames()).mean(axis=(0, 1))
         assert r > 180 and g < 30 and b < 30
 
 
 def test_a_grey_array_has_three_colours():
-    frames = list(open_source(steps()[..., 0], fps=100).frames())
+    frames = list(open_frame_source(steps()[..., 0], fps=100).frames())
     assert frames[0].shape == (48, 64, 3)
 
 
@@ -121,7 +121,7 @@ def test_a_header_that_promises_four_gigabytes(tmp_path):
     index = whole.index(b'moov')
     path.write_bytes(whole[: index - 4] + b'\xff\xff\xff\xf0' + whole[index:])
     try:
-        read = list(open_source(path).frames())
+        read = list(open_frame_source(path).frames())
     except MERDataError as error:
         assert str(error).startswith('b.mp4: ')
     else:  # the index runs to the end of the file: nothing is lost
@@ -150,13 +150,15 @@ def test_a_playlist_does_not_reach_out(tmp_path):
 
 def test_limits_are_kept(tmp_path):
     path = encode(tmp_path / 'a.mp4', steps(), 10)
-    assert 'MB' in refusal(path, limits=Limits(size=100))
-    assert '64x48' in refusal(path, limits=Limits(side=50))
-    assert 'more than 5 frames' in refusal(path, limits=Limits(frames=5))
-    assert 'longer than 1 seconds' in refusal(path, limits=Limits(seconds=1))
-    assert 'longer than 1 seconds' in refusal(steps(), 10, Limits(seconds=1))
+    assert 'MB' in refusal(path, limits=SourceLimits(size=100))
+    assert '64x48' in refusal(path, limits=SourceLimits(side=50))
+    assert 'more than 5 frames' in refusal(path, limits=SourceLimits(frames=5))
+    assert 'longer than 1 seconds' in refusal(path, limits=SourceLimits(seconds=1))
+    assert 'longer than 1 seconds' in refusal(steps(), 10, SourceLimits(seconds=1))
     # At its true rate it is short.
-    assert len(list(open_source(path, 200, Limits(seconds=1)).frames())) == 12
+    assert (
+        len(list(open_frame_source(path, 200, SourceLimits(seconds=1)).frames())) == 12
+    )
 
 
 def test_frames_of_two_sizes(tmp_path):
@@ -197,7 +199,7 @@ def test_names_of_files_may_be_anything(tmp_path):
     refusal('x' * 5000)
     for name in ('a²', 'a٣', 'a1'):
         cv2.imencode('.png', steps()[0])[1].tofile(tmp_path / f'{name}.png')
-    source = open_source(tmp_path, 25)
+    source = open_frame_source(tmp_path, 25)
     assert len(list(source.frames())) == 1
     assert source.notes == [
         "2 other picture(s) are no frames and are left alone: 'a².png, a٣.png'"
