@@ -1,16 +1,16 @@
-"""Values of a handler's inputs."""
+"""Inputs of the handlers."""
 
 import pytest
 
 gr = pytest.importorskip('gradio')
 
-from mmaction_mer.app.input_validation import checked  # noqa: E402
+from mmaction_mer.app.input_validation import validate_inputs  # noqa: E402
 from mmaction_mer.app.uploads import Uploads  # noqa: E402
 from mmaction_mer.utils.errors import MERDataError  # noqa: E402
 
 
 @pytest.fixture
-def parts():
+def blocks():
     return [
         gr.Slider(0, 50, label='gain'),
         gr.Textbox(label='rate', max_length=4),
@@ -20,54 +20,45 @@ def parts():
 
 
 @pytest.fixture
-def sent(tmp_path):
-    """Uploads, and one of them."""
-    uploads = Uploads(tmp_path)
-    return uploads, str(uploads.finish(uploads.begin('a.mp4')))
+def uploads(tmp_path):
+    return Uploads(tmp_path)
 
 
-def test_values_of_their_kind_pass(parts, sent):
-    uploads, path = sent
-    named = {'path': path, 'orig_name': 'x', 'meta': {'_type': 'gradio.FileData'}}
-    whole = [7, '25', named, {'never': 'seen'}]
-    assert checked(parts, whole, uploads) == [7.0, '25', path, None]
-    assert checked(parts, [0, None, None, None], uploads) == [0.0, '', None, None]
+@pytest.fixture
+def path(uploads):
+    return str(uploads.finish(uploads.begin('a.mp4')))
 
 
-@pytest.mark.parametrize('value', [None, float('nan'), float('inf'), -1, 51, 1e308,
-    True, 10**400, '7', [], {}, {'value': 7}])  # fmt: skip
-def test_a_number_is_within_its_range(parts, sent, value):
-    with pytest.raises(MERDataError, match='gain.*0 to 50'):
-        checked(parts, [value, '', None, None], sent[0])
+def test_valid_values_pass(blocks, uploads, path):
+    file = {'path': path, 'orig_name': 'x', 'meta': {'_type': 'gradio.FileData'}}
+    values = validate_inputs(blocks, [7, '25', file, {'not': 'used'}], uploads)
+    assert values == [7.0, '25', path, None]
+    assert validate_inputs(blocks, [0, *[None] * 3], uploads) == [0.0, '', None, None]
 
 
-@pytest.mark.parametrize('value', ['12345', 25, True, [], {}, ['2'], float('nan')])
-def test_a_text_is_short(parts, sent, value):
-    with pytest.raises(MERDataError, match='rate'):
-        checked(parts, [1, value, None, None], sent[0])
+ODD = [-1, 51, 1e308, float('nan'), float('inf'), True, 10**400, '12345', 25, [], {},
+       ['a.mp4'], 'a.mp4', '/etc/passwd', {'value': 7}, {'path': None}, {'path': 1},
+       {'path': '/etc/passwd'}, {'path': ['a']}, {'url': 'http://a.org/'}]  # fmt: skip
 
 
-@pytest.mark.parametrize('value', ['a.mp4', '/etc/passwd', 1, True, [], {}, ['a.mp4'],
-    {'path': None}, {'path': 1}, {'path': '/etc/passwd'}, {'path': ['a']},
-    {'url': 'http://a.org/a.mp4'}])  # fmt: skip
-def test_a_file_is_one_that_was_sent(parts, sent, value):
+@pytest.mark.parametrize('place', range(3))
+@pytest.mark.parametrize('value', [*ODD, '7', None], ids=lambda one: repr(one)[:20])
+def test_other_values_are_rejected(blocks, uploads, path, place, value):
+    fine = [(25,), ('7', None), (None,)][place]
+    if any(value is one or value == one for one in fine):
+        return
+    values = [1, '', None, None]
+    values[place] = value
     with pytest.raises(MERDataError):
-        checked(parts, [1, '', value, None], sent[0])
+        validate_inputs(blocks, values, uploads)
 
 
-def test_a_file_has_an_ending_that_is_read(parts, sent):
-    path = str(sent[0].finish(sent[0].begin('notes.txt')))
+def test_suffix_and_number_of_inputs(blocks, uploads):
+    path = str(uploads.finish(uploads.begin('notes.txt')))
     with pytest.raises(MERDataError, match='mp4'):
-        checked(parts, [1, '', {'path': path}, None], sent[0])
-
-
-@pytest.mark.parametrize('inputs', [[], [1], [1, '', None], [1, '', None, None, 1],
-    None, 'abcd', {}])  # fmt: skip
-def test_their_number_is_right(parts, sent, inputs):
-    with pytest.raises(MERDataError, match='4 values'):
-        checked(parts, inputs, sent[0])
-
-
-def test_a_part_that_nothing_checks_is_a_mistake(sent):
+        validate_inputs(blocks, [1, '', {'path': path}, None], uploads)
+    for inputs in ([], [1], [1, '', None], [1, '', None, None, 1], None, 'abcd', {}):
+        with pytest.raises(MERDataError, match='4 values'):
+            validate_inputs(blocks, inputs, uploads)
     with pytest.raises(TypeError):
-        checked([gr.Number()], [1], sent[0])
+        validate_inputs([gr.Number()], [1], uploads)

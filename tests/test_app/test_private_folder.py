@@ -5,7 +5,11 @@ import tempfile
 
 import pytest
 
-from mmaction_mer.app.private_folder import PREFIX, PrivateFolder, remove_stale_folders
+from mmaction_mer.app.private_folder import (
+    PREFIX,
+    PrivateFolder,
+    remove_stale_folders,
+)
 from mmaction_mer.utils.errors import MERRunError
 
 
@@ -15,82 +19,69 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path
 
 
-def left_behind(temporary, name='dead'):
-    """A folder whose process was killed: with its lock, which nobody holds."""
+def stale(temporary, name='dead'):
+    """Create a folder as of a page that was killed."""
     folder = temporary / f'{PREFIX}{name}'
     (folder / 'uploads' / 'x').mkdir(parents=True)
     (folder / 'uploads' / 'x' / 'face.mp4').write_text('a face')
-    (folder / '.lock').touch()
     return folder
 
 
-def test_it_is_private_and_goes_with_all_in_it(temporary):
+def test_it_is_private_and_removed_with_its_content(temporary):
     folder = PrivateFolder()
     assert folder.path.parent == temporary and folder.path.stat().st_mode & 0o077 == 0
     (folder.path / 'a').mkdir()
     (folder.path / 'a' / 'b').touch()
+    child = os.fork()
+    if not child:
+        folder.remove()  # not that of its parent
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (folder.path / 'a' / 'b').exists()
     folder.remove()
     folder.remove()
     assert list(temporary.iterdir()) == []
 
 
-def test_a_live_page_keeps_its_folder_and_a_dead_one_does_not(temporary):
-    live, dead = PrivateFolder(), left_behind(temporary)
-    (dead / '.lock').unlink()  # killed before it was made
-    other = left_behind(temporary, 'other')
-    assert sorted(remove_stale_folders()) == sorted([dead, other])
+def test_only_folders_of_dead_pages_are_removed(temporary):
+    live, dead = PrivateFolder(), stale(temporary)
+    assert remove_stale_folders() == [dead]
     assert list(temporary.iterdir()) == [live.path]
     live.remove()
 
 
-def test_other_peoples_things_stay(temporary, monkeypatch):
+def test_links_and_folders_of_others_are_left_alone(temporary, monkeypatch):
     target = temporary / 'target'
     (target / 'kept').mkdir(parents=True)
     (temporary / f'{PREFIX}link').symlink_to(target)
     (temporary / f'{PREFIX}file').touch()
-    foreign = left_behind(temporary, 'foreign')
-    odd = left_behind(temporary, 'odd')
-    (odd / '.lock').unlink()
-    (odd / '.lock').symlink_to(target / 'made')
-    user = os.geteuid()
+    own = stale(temporary)
     before = sorted(temporary.rglob('*'))
-    monkeypatch.setattr(os, 'geteuid', lambda: user + 1)
-    assert remove_stale_folders() == []
-    assert sorted(temporary.rglob('*')) == before
-    monkeypatch.undo()
-    monkeypatch.setattr(tempfile, 'tempdir', str(temporary))
-    assert remove_stale_folders() == [foreign]
-    assert (target / 'kept').is_dir() and not (target / 'made').exists()
-    assert (temporary / f'{PREFIX}link').is_symlink()
+    user = os.geteuid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'geteuid', lambda: user + 1)
+        assert remove_stale_folders() == []
+        assert sorted(temporary.rglob('*')) == before
+    assert remove_stale_folders() == [own]
+    assert (target / 'kept').is_dir() and (temporary / f'{PREFIX}link').is_symlink()
 
 
-def test_a_child_does_not_remove_its_parents(temporary):
-    folder = PrivateFolder()
-    child = os.fork()
-    if not child:
-        folder.remove()
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert folder.path.is_dir()
-    folder.remove()
-
-
-def test_without_locks_it_works_and_clears_nothing(temporary, monkeypatch):
+def test_a_file_system_without_locks(temporary, monkeypatch):
     def none(*_):
         raise OSError(38, 'Function not implemented')
 
-    dead = left_behind(temporary)
+    dead = stale(temporary)
     monkeypatch.setattr('fcntl.flock', none)
     folder = PrivateFolder()
-    assert remove_stale_folders() == [] and dead.is_dir()
+    assert remove_stale_folders() == [dead] and folder.path.is_dir()
     folder.remove()
-    assert list(temporary.iterdir()) == [dead]
+    assert list(temporary.iterdir()) == []
 
 
-def test_where_no_folder_can_be_made_is_said(monkeypatch, tmp_path):
-    place = tmp_path / 'file'
-    place.touch()
-    monkeypatch.setattr(tempfile, 'tempdir', str(place))
-    with pytest.raises(MERRunError, match='file'):
+def test_an_error_names_the_place(monkeypatch, tmp_path):
+    (tmp_path / 'file').touch()
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'file'))
+    with pytest.raises(MERRunError) as error:
         PrivateFolder()
+    assert error.value.path == str(tmp_path / 'file')
     assert remove_stale_folders() == []

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,37 +10,50 @@ from mmaction_mer.app.upload_endpoint import UploadEndpoint
 from mmaction_mer.app.uploads import Uploads
 
 
-def guarded(app, hosts=None):
-    """A guard that takes no clip and lets nothing be called."""
-    return RequestFilter(app, hosts, UploadEndpoint(Uploads(Path('nowhere')), 10), ())
+@pytest.fixture
+def build(tmp_path):
+    """Build a filter before an application."""
+
+    def build(app, hosts=None, handlers=()):
+        endpoint = UploadEndpoint(Uploads(tmp_path), 10)
+        return RequestFilter(app, hosts, endpoint, handlers)
+
+    return build
 
 
-def ask(path, host='127.0.0.1:7860', hosts=('127.0.0.1',), kind='http', origin=None):
-    """Status and headers of the answer to one request, and whether it got through."""
-    sent, through = [], []
-
-    async def app(scope, receive, send):
-        through.append(scope['path'])
-        await send({'type': 'http.response.start', 'status': 200, 'headers': []})
+def request(guard, path, body=None, kind='http', **headers):
+    """Send a request; return the messages of the answer."""
+    sent, pending = [], [{'type': 'http.request', 'body': body, 'more_body': False}]
 
     async def send(message):
         sent.append(message)
 
-    sent_with = [(b'host', host.encode())]
-    if origin:
-        sent_with.append((b'origin', origin.encode()))
-    scope = {'type': kind, 'path': path, 'headers': sent_with}
-    asyncio.run(guarded(app, hosts)(scope, None, send))
-    headers = dict(sent[0].get('headers', ()))
-    return sent[0].get('status'), headers, bool(through)
+    async def receive():
+        return pending.pop() if body and pending else {'type': 'http.disconnect'}
+
+    scope = {'type': kind, 'path': path, 'method': 'GET' if body is None else 'POST'}
+    scope['method'] = headers.pop('method', scope['method'])
+    headers = {'host': '127.0.0.1:7860', **headers}
+    scope['headers'] = [
+        (name.encode(), text.encode()) for name, text in headers.items()
+    ]
+    if body is not None:
+        scope['headers'].append((b'content-length', str(len(body)).encode()))
+    asyncio.run(guard(scope, receive, send))
+    return sent
+
+
+async def app(scope, receive, send):
+    await send({'type': 'http.response.start', 'status': 200, 'headers': []})
+    await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 
 @pytest.mark.parametrize('path', ['/', '/config', '/assets/a.js', '/theme.css',
     '/gradio_api/queue/join', '/gradio_api/upload'])  # fmt: skip
-def test_what_the_page_needs_gets_through_with_its_policy(path):
-    status, headers, through = ask(path)
-    assert status == 200 and through
-    policy = headers[b'content-security-policy'].decode()
+def test_what_the_page_needs_is_passed_with_a_policy(build, path):
+    start, *_ = request(build(app), path)
+    policy = dict(start['headers'])[b'content-security-policy'].decode()
+    assert start['status'] == 200
     assert "default-src 'self'" in policy and 'http' not in policy
 
 
@@ -50,65 +62,41 @@ def test_what_the_page_needs_gets_through_with_its_policy(path):
     '/gradio_api/call/read', '/monitoring', '/gradio_api/vibe-edit/', '/static/../a',
     '/gradio_api/openapi.json', '/assetsx', '/gradio_api/stream/a/b/c/playlist.m3u8',
 ])  # fmt: skip
-def test_all_else_is_not_there(path):
-    status, headers, through = ask(path)
-    assert status == 404 and not through
-    assert b'content-security-policy' in headers
+def test_everything_else_is_not_found(build, path):
+    start, *_ = request(build(None), path)
+    assert start['status'] == 404
+    assert b'content-security-policy' in dict(start['headers'])
 
 
-def test_only_the_machines_own_names_are_answered():
-    assert not ask('/', host='evil.example')[2]
-    assert not ask('/', host='evil.example:7860')[2]
-    assert not ask('/', host='')[2]
-    assert ask('/', host='127.0.0.1')[2]
-    assert ask('/', host='[::1]:80', hosts=('[::1]',))[2]
-    assert ask('/', host='my.lab:80', hosts=None)[2]
+@pytest.mark.parametrize(
+    ('status', 'hosts', 'headers'),
+    [
+        (404, ['127.0.0.1'], dict(host='evil.example')),
+        (404, ['127.0.0.1'], dict(host='evil.example:7860')),
+        (404, ['127.0.0.1'], dict(host='')),
+        (200, ['127.0.0.1'], dict(host='127.0.0.1')),
+        (200, ['[::1]'], dict(host='[::1]:80')),
+        (200, None, dict(host='my.lab:80')),
+        (200, ['127.0.0.1'], dict(origin='http://127.0.0.1:7860')),
+        (404, ['127.0.0.1'], dict(origin='http://evil.example')),
+        (404, ['127.0.0.1'], dict(origin='http://127.0.0.1:80')),
+        (404, ['127.0.0.1'], dict(origin='null')),
+    ],
+)
+def test_hosts_and_origins(build, status, hosts, headers):
+    start, *_ = request(build(app, hosts), '/', **headers)
+    assert start['status'] == status
 
 
-def test_another_sites_page_cannot_send_here():
-    path = '/gradio_api/upload'
-    assert ask(path, origin='http://127.0.0.1:7860')[2]
-    for origin in ('http://evil.example', 'http://127.0.0.1:80', 'null'):
-        assert ask(path, origin=origin)[0] == 404
+def test_methods_and_sockets(build):
+    for method in ('PUT', 'DELETE', 'OPTIONS', 'TRACE', 'POST'):
+        start, *_ = request(build(None), '/config', method=method)
+        assert start['status'] == 405
+    (close,) = request(build(None), '/', kind='websocket')
+    assert close['type'] == 'websocket.close'
 
 
-def test_sockets_are_closed():
-    assert ask('/', kind='websocket') == (None, {}, False)
-
-
-def post(guard, path, body, **headers):
-    """Status of the answer to a body in one piece."""
-    sent, come = [], [{'type': 'http.request', 'body': body, 'more_body': False}]
-
-    async def send(message):
-        sent.append(message)
-
-    async def receive():
-        return come.pop() if come else {'type': 'http.disconnect'}
-
-    named = [(name.encode(), text.encode()) for name, text in headers.items()]
-    named += [(b'host', b'a'), (b'content-length', str(len(body)).encode())]
-    scope = {'type': 'http', 'path': path, 'headers': named, 'method': 'POST'}
-    asyncio.run(guard(scope, receive, send))
-    return sent[0]['status']
-
-
-@pytest.mark.parametrize('method', ['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'POST'])
-def test_nothing_is_done_but_reading_and_calling(method):
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
-    async def receive():
-        return {'type': 'http.disconnect'}
-
-    scope = {'type': 'http', 'path': '/config', 'headers': [], 'method': method}
-    asyncio.run(guarded(None)(scope, receive, send))
-    assert sent[0]['status'] == 405
-
-
-def test_an_application_gets_what_the_page_needs_of_a_call_alone(tmp_path):
+def test_only_the_needed_fields_of_a_call_are_passed(build):
     seen = []
 
     async def app(scope, receive, send):
@@ -117,43 +105,38 @@ def test_an_application_gets_what_the_page_needs_of_a_call_alone(tmp_path):
         await send({'type': 'http.response.start', 'status': status, 'headers': []})
         await send({'type': 'http.response.body', 'body': b''})
 
-    uploads = Uploads(tmp_path)
+    guard = build(app, handlers={3})
+    uploads = guard.uploads.uploads
     upload = uploads.begin('a.mp4')
     path = str(uploads.finish(upload))
-    guard = RequestFilter(app, None, UploadEndpoint(uploads, 10), {3})
     call = dict(data=[{'path': path}, 1], fn_index=3, session_hash='a')
+
+    def post(value):
+        body = json.dumps(value).encode()
+        return request(guard, '/gradio_api/queue/join', body)[0]['status']
+
     more = dict(call, event_data={'a': 1}, trigger_id=7, batched=True, event_id='x')
-    assert post(guard, '/gradio_api/queue/join', json.dumps(more).encode()) == 200
+    assert post(more) == 200
     headers, body = seen[0]
     assert body == call and headers[b'content-length'] != b'0'
-    # The clip waits for its reading, but not for one that the queue refused.
+    # The clip is reserved, but not for a call that the queue rejected.
     assert upload.waiting == 1
-    assert post(guard, '/gradio_api/queue/join', json.dumps(call).encode()) == 503
+    assert post(call) == 503
     assert upload.waiting == 1
     for other in (dict(call, fn_index=2), dict(call, fn_index=True), [call]):
-        body = json.dumps(other).encode()
-        assert post(guard, '/gradio_api/queue/join', body) in (400, 422)
+        assert post(other) in (400, 422)
     assert len(seen) == 2
 
 
-def test_what_the_application_stumbles_over_is_answered(caplog):
-    async def app(scope, receive, send):
+@pytest.mark.parametrize('started', [False, True])
+def test_an_error_of_the_application_is_answered(build, caplog, started):
+    async def failing(scope, receive, send):
         if started:
             await send({'type': 'http.response.start', 'status': 200, 'headers': []})
         raise RuntimeError('secret')
 
-    for started in (False, True):
-        sent = []
-
-        async def send(message, sent=sent):
-            sent.append(message)
-
-        async def receive():
-            return {'type': 'http.disconnect'}
-
-        scope = {'type': 'http', 'path': '/config', 'headers': []}
-        asyncio.run(guarded(app)(scope, receive, send))
-        assert sent[0]['status'] == (200 if started else 500)
-        assert not sent[-1].get('more_body') and b'secret' not in sent[-1]['body']
-    assert len(caplog.records) == 2
-    assert all(record.exc_info is None for record in caplog.records)
+    start, *_, end = request(build(failing), '/config')
+    assert start['status'] == (200 if started else 500)
+    assert not end.get('more_body') and b'secret' not in end['body']
+    (record,) = caplog.records
+    assert record.exc_info is None

@@ -1,33 +1,35 @@
-"""Clips that arrive, whole and otherwise."""
+"""Uploads: complete ones, and others."""
 
 import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from page_visitor import BOUNDARY, form
 
-from mmaction_mer.app import receiving
+from mmaction_mer.app import upload_endpoint
 from mmaction_mer.app.request_body import ClientDisconnectedError, RequestError
 from mmaction_mer.app.upload_endpoint import UploadEndpoint
 from mmaction_mer.app.uploads import Uploads
 
 
-def deliver(receiver, visitor, messages, send=None):
-    """Send a body in pieces; what is answered."""
-    kind = f'multipart/form-data; boundary={visitor.BOUNDARY.decode()}'
+def upload(endpoint, messages, complete=True):
+    """Send a body in pieces; return the path in the answer."""
+    kind = f'multipart/form-data; boundary={BOUNDARY.decode()}'
     scope = {'headers': [(b'content-type', kind.encode())], 'query_string': b''}
     messages, sent = list(messages), []
 
     async def receive():
         if messages:
             body = messages.pop(0)
-            return {'type': 'http.request', 'body': body, 'more_body': bool(messages)}
+            more = bool(messages) or not complete
+            return {'type': 'http.request', 'body': body, 'more_body': more}
         return {'type': 'http.disconnect'}
 
-    async def keep(message):
+    async def send(message):
         sent.append(message)
 
-    asyncio.run(receiver.take(scope, receive, keep))
+    asyncio.run(endpoint.receive(scope, receive, send))
     return Path(json.loads(sent[1]['body'])[0])
 
 
@@ -35,85 +37,76 @@ def files(folder):
     return [path for path in folder.rglob('*') if path.is_file()]
 
 
+@pytest.fixture
+def endpoint(tmp_path):
+    return UploadEndpoint(Uploads(tmp_path), 1000)
+
+
 @pytest.mark.parametrize('step', [1, 7, 100, 10_000])
-def test_a_file_arrives_in_pieces_of_any_size(tmp_path, visitor, step):
-    content = b'\r\n--' + visitor.BOUNDARY[:-1] + bytes(range(256)) + b'\r\n--'
-    body = visitor.form([('my clip.mp4', content)])
-    receiver = UploadEndpoint(Uploads(tmp_path), 1000)
-    path = deliver(
-        receiver, visitor, [body[n : n + step] for n in range(0, len(body), step)]
-    )
+def test_a_file_arrives_in_pieces_of_any_size(endpoint, step):
+    content = b'\r\n--' + BOUNDARY[:-1] + bytes(range(256)) + b'\r\n--'
+    body = form([('my clip.mp4', content)])
+    path = upload(endpoint, [body[n : n + step] for n in range(0, len(body), step)])
     assert path.read_bytes() == content and path.name == 'my clip.mp4'
 
 
-def test_the_same_file_twice_is_two_files(tmp_path, visitor):
-    receiver = UploadEndpoint(Uploads(tmp_path), 1000)
-    body = visitor.form([('a.mp4', b'same')])
-    first, second = (deliver(receiver, visitor, [body]) for _ in range(2))
+def test_equal_content_is_stored_twice(endpoint, tmp_path):
+    body = form([('a.mp4', b'same')])
+    first, second = (upload(endpoint, [body]) for _ in range(2))
     assert first.parent != second.parent
-    with receiver.uploads.open(first):
+    with endpoint.uploads.open(first):
         pass
     assert files(tmp_path) == [second]
 
 
-@pytest.mark.parametrize('body', ['half', 'large', 'many', 'other', 'late'])
-def test_what_is_not_one_whole_clip_leaves_nothing(tmp_path, visitor, body):
-    receiver = UploadEndpoint(Uploads(tmp_path), 1000, patience=60.0)
-    whole = visitor.form([('a.mp4', b'x' * 900)])
-    given, error, status = {
-        'half': ([whole[:500]], RequestError, 400),
-        'large': ([visitor.form([('a.mp4', b'x' * 1001)])], RequestError, 413),
-        'many': ([visitor.form([('a.mp4', b'x'), ('b.mp4', b'y')])], RequestError, 413),
-        'other': ([whole.replace(b'files', b'fields')], RequestError, 400),
-        'late': ([whole[:500], whole[500:]], RequestError, 408),
-    }[body]
-    if body == 'late':
-        receiver.patience = 0.0
-    with pytest.raises(error) as raised:
-        deliver(receiver, visitor, given)
-    assert raised.value.status == status
+WHOLE = form([('a.mp4', b'x' * 900)])
+
+
+@pytest.mark.parametrize(
+    ('messages', 'status'),
+    [
+        ([WHOLE[:500]], 400),
+        ([form([('a.mp4', b'x' * 1001)])], 413),
+        ([form([('a.mp4', b'x'), ('b.mp4', b'y')])], 413),
+        ([WHOLE.replace(b'files', b'fields')], 400),
+        ([WHOLE[:500], WHOLE[500:]], 408),
+    ],
+)
+def test_what_is_not_one_complete_clip_leaves_nothing(
+    endpoint, tmp_path, messages, status
+):
+    endpoint.patience = 0.0 if status == 408 else 60.0
+    with pytest.raises(RequestError) as error:
+        upload(endpoint, messages)
+    assert error.value.status == status
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whoever_breaks_off_leaves_nothing(tmp_path, visitor):
-    receiver = UploadEndpoint(Uploads(tmp_path), 1000)
-    seen = []
-
-    async def run():
-        come = [visitor.form([('a.mp4', b'x' * 900)])[:500], None]
-
-        async def receive():
-            body = come.pop(0)
-            if body is None:
-                seen.extend(files(tmp_path))
-                return {'type': 'http.disconnect'}
-            return {'type': 'http.request', 'body': body, 'more_body': True}
-
-        kind = f'multipart/form-data; boundary={visitor.BOUNDARY.decode()}'
-        scope = {'headers': [(b'content-type', kind.encode())]}
-        await receiver.take(scope, receive, None)
-
+def test_a_client_that_disconnects_leaves_nothing(endpoint, tmp_path, monkeypatch):
+    sizes, write = [], endpoint.uploads.write
+    monkeypatch.setattr(
+        endpoint.uploads, 'write', lambda *args: write(*args) or sizes.append(args)
+    )
     with pytest.raises(ClientDisconnectedError):
-        asyncio.run(run())
-    assert len(seen) == 1 and list(tmp_path.iterdir()) == []
+        upload(endpoint, [WHOLE[:500]], complete=False)
+    assert sizes and list(tmp_path.iterdir()) == []
 
 
-def test_many_may_arrive_at_once_but_not_any_number(tmp_path, visitor, monkeypatch):
-    monkeypatch.setattr(receiving, 'AT_ONCE', 0)
-    receiver = UploadEndpoint(Uploads(tmp_path), 1000)
-    with pytest.raises(RequestError) as raised:
-        deliver(receiver, visitor, [visitor.form([('a.mp4', b'x')])])
-    assert raised.value.status == 503
-    monkeypatch.setattr(receiving, 'AT_ONCE', 1)
-    for _ in range(3):  # each gives its place back
-        deliver(receiver, visitor, [visitor.form([('a.mp4', b'x')])])
+def test_the_number_of_concurrent_uploads_is_limited(endpoint, monkeypatch):
+    body = form([('a.mp4', b'x')])
+    monkeypatch.setattr(upload_endpoint, 'MAX_CONCURRENT', 0)
+    with pytest.raises(RequestError) as error:
+        upload(endpoint, [body])
+    assert error.value.status == 503
+    monkeypatch.setattr(upload_endpoint, 'MAX_CONCURRENT', 1)
+    for _ in range(3):  # each is counted off when it ends
+        upload(endpoint, [body])
 
 
-def test_a_full_page_says_so(tmp_path, visitor):
-    receiver = UploadEndpoint(Uploads(tmp_path, total=1500), 1000)
-    body = visitor.form([('a.mp4', b'x' * 900)])
-    kept = deliver(receiver, visitor, [body])
-    with pytest.raises(RequestError) as raised:
-        deliver(receiver, visitor, [body])
-    assert raised.value.status == 507
-    assert files(tmp_path) == [kept]  # nobody loses theirs
+def test_a_full_storage_is_reported(tmp_path):
+    endpoint = UploadEndpoint(Uploads(tmp_path, total=1500), 1000)
+    kept = upload(endpoint, [WHOLE])
+    with pytest.raises(RequestError) as error:
+        upload(endpoint, [WHOLE])
+    assert error.value.status == 507
+    assert files(tmp_path) == [kept]
