@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test browser docs docs-check lint style clean
+.PHONY: help install demo app test coverage browser docs docs-check lint style clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -51,6 +51,10 @@ app: $(INSTALLED) ## Open the page to try it: http://127.0.0.1:7860
 
 test: lint browser ## Run every check: style, types, tests, doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+coverage: $(INSTALLED) ## Run the tests and print what they do not reach
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov=mmaction_mer \
+		--cov-report=term-missing:skip-covered
 
 # Debian's Chromium, for the test of the page. Where it cannot be installed, that test
 # says so and is skipped; under CI it fails.

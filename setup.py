@@ -103,6 +103,7 @@ setup(
             'openpyxl>=3.1',
             'playwright>=1.50',
             'pytest>=8',
+            'pytest-cov>=6',
             'pytest-xdist>=3.6',
             'ruff>=0.9',
             'safetensors>=0.5',

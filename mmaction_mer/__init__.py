@@ -1,50 +1,52 @@
 """Micro-expression recognition for mmaction2.
 
-Importing this package checks the versions that it depends on, repairs the host stack
-where it is broken (:mod:`mmaction_mer.utils.host.compat`) and registers everything in
-mmaction registries: ``custom_imports = dict(imports=["mmaction_mer"])`` is all a config
-needs.
+``custom_imports = dict(imports=['mmaction_mer'])`` is all a config needs: importing
+this package checks the versions that it depends on, repairs the host stack where it is
+broken (:mod:`mmaction_mer.utils.host.compat`) and tells mmaction's registries where its
+parts are. The parts themselves are imported when a registry is first asked for one
+(:mod:`mmaction_mer.registration`), or when they are imported by name.
 """
+
+import importlib
+import sys
+from types import ModuleType
 
 from .version import __version__, explain_requirements, installed_versions
 
-if _problems := explain_requirements(installed_versions()):
-    raise ImportError(_problems)
+_ROOMS = (
+    'motion', 'datasets', 'models', 'evaluation', 'visualization', 'engine', 'analysis',
+    'ablation', 'apis',
+)  # fmt: skip
 
-try:
-    import torchvision as _torchvision  # noqa: F401
-except Exception as error:
-    # A CUDA build beside a CPU build of torch fails here, each time with other words.
-    raise ImportError(
-        'mmaction_mer cannot start: torchvision does not fit the installed torch '
-        f'({error}). Install both anew from the same place, both CPU or both CUDA: '
-        'pip install --force-reinstall torch torchvision'
-    ) from error
+__all__ = ['__version__', 'register_all_modules', *_ROOMS]
 
-from .utils.host import compat
 
-compat.apply()
+def register_all_modules() -> None:
+    """Prepare the host stack and register this package's parts with mmaction.
 
-# The subpackages come after the repairs: they import mmaction.models.
-from . import (  # noqa: E402
-    analysis,
-    apis,
-    datasets,
-    engine,
-    evaluation,
-    models,
-    motion,
-    visualization,
-)
+    Importing the package calls it; calling it again changes nothing.
 
-__all__ = [
-    '__version__',
-    'analysis',
-    'apis',
-    'datasets',
-    'engine',
-    'evaluation',
-    'models',
-    'motion',
-    'visualization',
-]
+    Raises:
+        ImportError: A package is missing or has an unsupported version.
+    """
+    if problems := explain_requirements(installed_versions()):
+        raise ImportError(problems)
+    # Imported here: these import torch and mmengine, the check above does not.
+    from .utils.host import compat, locations
+
+    compat.apply()
+    locations.add_location(f'{__name__}.registration')
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a room when it is used as an attribute of the package (PEP 562)."""
+    if name in _ROOMS:
+        return importlib.import_module(f'{__name__}.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+# `python -m mmaction_mer` imports the package before it reads its command line, and
+# runpy leaves '-m' in argv[0] for that time. Its commands register when they need to,
+# so that --help need not wait for torch.
+if sys.argv[:1] != ['-m']:
+    register_all_modules()

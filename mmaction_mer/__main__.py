@@ -1,30 +1,31 @@
-"""``python -m mmaction_mer``: read clips, or open the page to try it."""
+"""``python -m mmaction_mer``: predict clips, or serve the demo page."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
+from . import register_all_modules
 
-# isort: split
-from .apis.clip_prediction import ClipPrediction
-from .apis.frame_sources import open_frame_source
-from .apis.mer_inferencer import MERInferencer
-from .apis.options import DEMO, FACE_MODES
-from .utils.cli.command_line import report_errors
-from .utils.errors import MERDataError, MERRunError
-from .utils.json_files import write_json
+if TYPE_CHECKING:
+    from .apis.clip_prediction import ClipPrediction
+    from .apis.mer_inferencer import MERInferencer
+
+# apis.weights.DEMO and apis.face_crop.FACE_MODES, which a test compares: importing them
+# takes seconds, and --help should not.
+DEMO = 'demo'
+FACE_MODES = ('align', 'as-is')
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m mmaction_mer', description='Micro-expressions in videos.'
     )
     commands = parser.add_subparsers(dest='command', required=True)
     predict = commands.add_parser(
-        'predict', help='read clips: label, probabilities, apex, place'
+        'predict', help='predict clips: label, probabilities, apex, location'
     )
     predict.add_argument(
         'inputs', nargs='+', help='video files, or folders with the frames of a clip'
@@ -32,8 +33,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     predict.add_argument(
         '--fps',
         type=float,
-        help='frames per second at which it was taken; a video says it itself, unless '
-        'a high-speed recording is stored to be played slowly',
+        help='frames per second of the recording; by default that of the video file, '
+        'which is wrong for high-speed recordings that are stored to be played slowly',
     )
     predict.add_argument('--out', type=Path, help='JSON file for the results')
     predict.add_argument(
@@ -76,8 +77,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
-    """Read every input; one that cannot be read costs no other."""
+def predict(args: argparse.Namespace, inferencer: 'MERInferencer') -> None:
+    """Read every input; one that cannot be read does not stop the others."""
+    from .apis.frame_sources import open_frame_source
+    from .utils.errors import MERDataError, MERRunError
+    from .utils.json_files import write_json
+
     many = len(args.inputs) > 1
     for place in (args.render, args.timeline):
         if many and place is not None and place.suffix:
@@ -126,7 +131,7 @@ def predict(args: argparse.Namespace, inferencer: MERInferencer) -> None:
         raise MERDataError(f'{len(failed)} of {len(args.inputs)} clips were not read')
 
 
-def _line(prediction: ClipPrediction) -> str:
+def _line(prediction: 'ClipPrediction') -> str:
     scores = ', '.join(
         f'{name} {value:.0%}'
         for name, value in zip(prediction.classes, prediction.window.mean, strict=True)
@@ -139,10 +144,8 @@ def _line(prediction: ClipPrediction) -> str:
     return f'{prediction.name}: {prediction.label}{where} ({scores}){when}{notes}'
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what was asked for."""
-    args = parse_args(arguments)
+def run(args: argparse.Namespace) -> None:
+    """Run the command that was asked for."""
     if args.command == 'app':
         from .app.serving import launch
 
@@ -157,6 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             port=args.port,
         )
         return
+    from .apis.mer_inferencer import MERInferencer
+
     inferencer = MERInferencer(
         args.model,
         args.weights,
@@ -167,6 +172,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show_progress=sys.stderr.isatty(),
     )
     predict(args, inferencer)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    register_all_modules()
+    from .utils.cli.command_line import report_errors
+
+    return report_errors(run)(args)
 
 
 if __name__ == '__main__':

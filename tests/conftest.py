@@ -48,6 +48,14 @@ def fake_releases():
     return fake_releases
 
 
+@pytest.fixture(autouse=True, scope='session')
+def no_fsync():
+    """Do not wait for the disk: a killed process loses nothing that it has written."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, 'fsync', lambda handle: None)
+        yield
+
+
 def pytest_collection_finish():
     """Let the collector of garbage pass over what stays to the end: modules and tests.
 

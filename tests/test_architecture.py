@@ -15,6 +15,9 @@ FLOORS = (
     'engine', 'analysis', 'ablation', 'apis', 'app',
 )  # fmt: skip
 
+#: Modules that start everything, and that no room imports.
+ABOVE = ('__main__', 'registration')
+
 
 def modules() -> dict[str, ast.Module]:
     """Parse every module of the package, by its dotted name; a package is its own."""
@@ -56,7 +59,7 @@ def upward(graph: dict[str, set[str]]) -> list[str]:
     for name, targets in graph.items():
         for target in targets:
             rooms = [one.split('.')[1:2] for one in (name, target)]
-            if not all(rooms) or rooms[0][0] == '__main__':
+            if not all(rooms) or rooms[0][0] in ABOVE:
                 continue
             low, high = (FLOORS.index(one[0]) for one in rooms)
             if high > low:

@@ -15,28 +15,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-# First of all: it repairs the host stack and registers this package's parts.
-import mmaction_mer
-
-# isort: split
-import torch
-from mmaction.registry import MODELS
-from mmengine.config import ConfigDict
-from mmengine.registry import init_default_scope
-
-from mmaction_mer.models.converters.convert import LAYOUTS, check_fit, convert
-from mmaction_mer.models.converters.files import read_weights
-from mmaction_mer.models.utils.slim_checkpoint import write_checkpoint
-from mmaction_mer.utils.cli.command_line import (
-    CfgOptions,
-    merge_options,
-    read_config,
-    report_errors,
-)
-from mmaction_mer.utils.errors import MERRunError
+if TYPE_CHECKING:
+    from mmengine.config import ConfigDict
 
 PREFIX = 'backbone'
+# The keys of mmaction_mer.models.converters.LAYOUTS, which a test compares.
+LAYOUTS = ('clip', 'google', 'hugging-face', 'hugging-face-clip', 'timm')
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -50,15 +36,22 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--layout',
-        choices=sorted(LAYOUTS),
+        choices=LAYOUTS,
         help='take the file for this layout, whatever its keys look like',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
+    parser.add_argument(
+        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE'
+    )
     return parser.parse_args(arguments)
 
 
-def read_vit(args: argparse.Namespace) -> ConfigDict:
+def read_vit(args: argparse.Namespace) -> 'ConfigDict':
     """Read the config of the ViT."""
+    from mmengine.registry import init_default_scope
+
+    from mmaction_mer.utils.cli.command_line import merge_options, read_config
+    from mmaction_mer.utils.errors import MERRunError
+
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
     if 'vit' not in cfg.get('model', {}).get('backbone', {}):
@@ -67,8 +60,10 @@ def read_vit(args: argparse.Namespace) -> ConfigDict:
     return cfg.model.backbone.vit
 
 
-def where_to(args: argparse.Namespace, vit: ConfigDict) -> Path:
+def where_to(args: argparse.Namespace, vit: 'ConfigDict') -> Path:
     """Say which file to write."""
+    from mmaction_mer.utils.errors import MERRunError
+
     if args.out is not None:
         out = args.out
     else:
@@ -83,10 +78,16 @@ def where_to(args: argparse.Namespace, vit: ConfigDict) -> Path:
     return Path(out)
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def convert_file(args: argparse.Namespace) -> None:
     """Convert, check, report, write."""
-    args = parse_args(arguments)
+    import torch
+    from mmaction.registry import MODELS
+
+    import mmaction_mer
+    from mmaction_mer.models.converters.convert import check_fit, convert
+    from mmaction_mer.models.converters.files import read_weights
+    from mmaction_mer.models.utils.slim_checkpoint import write_checkpoint
+
     vit = read_vit(args)
     out = where_to(args, vit)
     # Shapes alone are needed.
@@ -109,6 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"in the config, model.backbone.vit: init_cfg=dict(type='Pretrained', "
             f"checkpoint='{out}', prefix='{PREFIX}')"
         )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(convert_file)(args)
 
 
 if __name__ == '__main__':

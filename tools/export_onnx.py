@@ -9,16 +9,10 @@ docs/export.md describes the inputs and outputs of the file.
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-# First of all: it repairs the host stack and registers the classes of this package.
-import mmaction_mer  # noqa: F401
-
-# isort: split
-from mmaction_mer.apis.ensemble import FoldEnsemble
-from mmaction_mer.apis.onnx_export import export_onnx
-from mmaction_mer.apis.weights import FoldWeights, load_weights
-from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.utils.errors import MERRunError
+if TYPE_CHECKING:
+    from mmaction_mer.apis.weights import FoldWeights
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -46,8 +40,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def one_fold(weights: FoldWeights, name: str | None) -> FoldWeights:
+def one_fold(weights: 'FoldWeights', name: str | None) -> 'FoldWeights':
     """Select the fold to export."""
+    from mmaction_mer.utils.errors import MERRunError
+
     if name is not None:
         return weights.select([name])
     if len(weights.folds) > 1:
@@ -59,10 +55,12 @@ def one_fold(weights: FoldWeights, name: str | None) -> FoldWeights:
     return weights
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def export(args: argparse.Namespace) -> None:
     """Export the model."""
-    args = parse_args(arguments)
+    from mmaction_mer.apis.ensemble import FoldEnsemble
+    from mmaction_mer.apis.onnx_export import export_onnx
+    from mmaction_mer.apis.weights import load_weights
+
     weights = one_fold(load_weights(args.source, args.checkpoint), args.fold)
     (fold,) = weights.folds
     model = FoldEnsemble(weights, 'cpu').model
@@ -76,6 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         dict(fold=fold, held_out=weights.held_out.get(fold, [])),
     )
     print(f'written: {path} ({path.stat().st_size / 1e6:.1f} MB)')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported after the command line is parsed: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(export)(args)
 
 
 if __name__ == '__main__':

@@ -12,13 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmaction_mer  # noqa: F401  (repairs the host stack, registers everything)
-
-# isort: split
-from mmaction_mer.apis import load_weights, save_weights
-from mmaction_mer.apis.ensemble import FoldEnsemble
-from mmaction_mer.utils.cli.command_line import report_errors
-
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
@@ -31,10 +24,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def publish(args: argparse.Namespace) -> None:
     """Load the run, check it and write the file."""
-    args = parse_args(arguments)
+    from mmaction_mer.apis.ensemble import FoldEnsemble
+    from mmaction_mer.apis.weights import load_weights, save_weights
+
     weights = load_weights(args.run)
     if args.folds:
         weights = weights.select(args.folds)
@@ -42,6 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = save_weights(weights, args.out)
     size = path.stat().st_size / 1e6
     print(f'written: {path} ({len(weights.folds)} folds, {size:.1f} MB)')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported after the command line is parsed: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(publish)(args)
 
 
 if __name__ == '__main__':

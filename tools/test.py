@@ -10,24 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-# First of all: it repairs the host stack and registers this package's parts.
-import mmaction_mer  # noqa: F401
-
-# isort: split
-from mmaction.registry import RUNNERS
-from mmengine.config import Config
-from mmengine.runner import Runner
-
-from mmaction_mer.utils.cli.command_line import (
-    add_common_options,
-    default_work_dir,
-    is_protocol,
-    loso_option,
-    merge_options,
-    read_config,
-    report_errors,
-)
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -52,14 +38,37 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--wait-time', type=float, default=2, help='seconds a window stays'
     )
-    add_common_options(parser)
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        metavar='KEY=VALUE',
+        help='change settings of the config, as in model.cls_head.num_classes=3; lists '
+        'as key="[a,b]" or key=a,b, nested ones as key="[(a,b),(c,d)]", a text with a '
+        'comma as key="\'a, b\'"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher that started this process',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
-def build_config(args: argparse.Namespace) -> Config:
+def build_config(args: argparse.Namespace) -> 'Config':
     """Read the config file and merge the command line into it."""
+    from mmaction_mer.utils.cli.command_line import (
+        default_work_dir,
+        is_protocol,
+        loso_option,
+        merge_options,
+        read_config,
+    )
+
     cfg = read_config(args.config)
     if args.show or args.show_dir is not None:
         drawn = dict(
@@ -104,12 +113,25 @@ def build_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Score."""
-    cfg = build_config(parse_args(arguments))
+def test(args: argparse.Namespace) -> None:
+    """Score the checkpoints."""
+    from mmaction.registry import RUNNERS
+    from mmengine.runner import Runner
+
+    from mmaction_mer.utils.cli.command_line import is_protocol
+
+    cfg = build_config(args)
     runner = RUNNERS.build(cfg) if is_protocol(cfg) else Runner.from_cfg(cfg)
     runner.test()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(test)(args)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..engine.work_dir.fold_folder import resume_command
 from ..engine.work_dir.stored_runs import StoredRun, find_config, read_runs
-from ..evaluation.report import SELECTIONS
+from ..evaluation.summary import SELECTIONS
 from ..models.recognizers.base import MERRecognizer
 from ..utils.cli.command_line import read_config
 from ..utils.errors import MERRunError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..evaluation.class_recalls import class_recalls
+from ..evaluation.bootstrap import class_recalls
 from ..evaluation.functional import confusion_matrix
 from ..utils.errors import MERRunError
 from ..visualization.class_bars import plot_class_accuracy

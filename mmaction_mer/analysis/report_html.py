@@ -15,14 +15,15 @@ from jinja2 import Environment, StrictUndefined, Template, UndefinedError
 
 from ..evaluation.functional import SCORES
 from ..evaluation.predictions import plain_subject
-from ..evaluation.report import SELECTIONS, missing_lines
+from ..evaluation.summary import SELECTIONS
+from ..evaluation.summary_text import missing_lines
 
 #: What the scores are, in words.
 MEANINGS = {
     'acc': 'share of all clips that are right',
     'uf1': 'macro F1: mean of the classes’ F1',
     'uar': 'mean of the classes’ recalls',
-    'f1_of_means': 'F1 of macro precision and macro recall',
+    'f1_from_macro_pr': 'F1 of macro precision and macro recall',
     'f1_weighted': 'F1 weighted by the clips of a class',
 }
 #: What a page cannot do without.
@@ -70,8 +71,8 @@ def report_page(
     """Write a run's result as HTML.
 
     Args:
-        results: What ``pool`` or ``summarize_seeds`` returned; what they took is in
-            ``extra`` and may be missing.
+        results: What ``summarize_run`` or ``summarize_seeds`` returned; the cost of
+            training is in ``extra`` and may be missing.
         pictures: PNG files by ``'confusion'`` (the matrix) and ``'clip'`` (a clip as
             the model sees it).
         mistakes: The most confident ones, worst first.

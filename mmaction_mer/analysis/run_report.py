@@ -27,7 +27,7 @@ from ..engine.work_dir.stored_runs import (
     read_run,
     read_seeds,
 )
-from ..evaluation.report import SELECTIONS
+from ..evaluation.summary import SELECTIONS
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.files import atomic_write

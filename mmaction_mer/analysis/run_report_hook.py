@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 
 from ..engine.runners.tasks import SeedRun
 from ..engine.work_dir.fold_folder import read_object
-from ..evaluation.report import SELECTIONS
+from ..evaluation.summary import SELECTIONS
 from .example_figure import draw_clip
 from .run_report import write_page
 

@@ -10,6 +10,9 @@ from ..datasets.faces.finder import Face, FaceFinder, FaceNotFound
 from ..utils.errors import MERDataError
 from .framing import Framing
 
+#: Values of the option ``face``: detect and align faces, or take frames as they are.
+FACE_MODES = ('align', 'as-is')
+
 
 def crop_face(
     frames: Sequence[np.ndarray],

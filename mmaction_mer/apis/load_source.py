@@ -8,11 +8,10 @@ from mmcv.transforms import BaseTransform
 from ..datasets.faces.finder import FaceFinder, FaceNotFound
 from ..utils.errors import MERDataError
 from .clip_pipeline import clip_results
-from .face_crop import crop_face
+from .face_crop import FACE_MODES, crop_face
 from .frame_sources import open_frame_source
 from .framing import get_framing
 from .mer_inferencer import CLIP_SECONDS, check_memory
-from .options import FACE_MODES
 
 
 @TRANSFORMS.register_module()

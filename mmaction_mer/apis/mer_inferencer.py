@@ -24,12 +24,11 @@ from ..utils.json_files import write_json
 from .clip_pipeline import ClipPipeline
 from .clip_prediction import ClipPrediction, WindowPrediction
 from .ensemble import FoldEnsemble
-from .face_crop import crop_face
+from .face_crop import FACE_MODES, crop_face
 from .frame_sources import FrameSource, SourceLimits, open_frame_source
 from .framing import get_framing
-from .options import DEMO, FACE_MODES
 from .saliency import weight_by_motion
-from .weights import load_weights
+from .weights import DEMO, load_weights
 from .windows import sliding_windows
 
 #: Seconds up to which a video is one clip.

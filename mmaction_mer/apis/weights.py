@@ -21,7 +21,6 @@ from ..utils.checkpoints.wrapped_keys import without_wrappers
 from ..utils.cli.command_line import read_config
 from ..utils.errors import MERRunError
 from ..utils.text import quote
-from .options import DEMO
 from .packed_model import (
     FORMAT,
     MAX_BYTES,
@@ -32,6 +31,9 @@ from .packed_model import (
 )
 from .schema import NotAllowedError
 
+#: Name of the model that ships with the package: MPT with a small ViT, trained on
+#: SynthME.
+DEMO = 'demo'
 _DEMO_FILE = WEIGHTS_DIR / 'mpt_vit-tiny_synthme.pth'
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..apis.options import DEMO
+from ..apis.weights import DEMO
 from ..utils.errors import MERRunError
 from .exit_signals import exit_on_signals
 from .private_folder import PrivateFolder, remove_stale_folders

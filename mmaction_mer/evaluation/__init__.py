@@ -1,16 +1,18 @@
-"""SCORE: metric functions, the metric for mmaction, and the pooled report."""
+"""Metric functions, metrics for mmengine's evaluator, and summaries of runs."""
 
+from .bootstrap import class_recalls, subject_bootstrap, subject_interval
 from .functional import (
     SCORES,
     absent_classes,
+    batched_scores,
+    confusion_by_group,
     confusion_matrix,
     f1_fold_mean,
     scores,
     scores_from_confusion,
-    subject_interval,
 )
 from .localization import movement_regions, pointing_hits
-from .mer_metric import MERMetric
+from .metrics import MERMetric, ReconstructionMetric
 from .paired import compare_runs, format_comparison
 from .predictions import (
     read_predictions,
@@ -18,9 +20,8 @@ from .predictions import (
     write_megc_log,
     write_predictions,
 )
-from .reconstruction_metric import ReconstructionMetric
-from .report import SELECTIONS, format_report, pool, save_results
-from .seeds import format_seeds, summarize_seeds
+from .summary import SELECTIONS, summarize_run, summarize_seeds
+from .summary_text import format_summary
 
 __all__ = [
     'MERMetric',
@@ -28,20 +29,22 @@ __all__ = [
     'SCORES',
     'SELECTIONS',
     'absent_classes',
+    'batched_scores',
+    'class_recalls',
     'compare_runs',
+    'confusion_by_group',
     'confusion_matrix',
     'f1_fold_mean',
     'format_comparison',
-    'format_report',
-    'format_seeds',
+    'format_summary',
     'movement_regions',
     'pointing_hits',
-    'pool',
     'read_predictions',
-    'save_results',
     'scores',
     'scores_from_confusion',
+    'subject_bootstrap',
     'subject_interval',
+    'summarize_run',
     'summarize_seeds',
     'validate_predictions',
     'write_megc_log',

@@ -1,4 +1,4 @@
-"""How well Gaussians over time agree with when a face truly moves most."""
+"""Agreement of Gaussians over time with the frame in which a face truly moves most."""
 
 import numpy as np
 
@@ -8,21 +8,21 @@ def apex_agreement(
 ) -> dict[str, float]:
     """Compare the Gaussians of clips with their true apexes.
 
-    K means that are spread over a clip always have one near any apex. So what counts
-    is how many of them are near, how much of the weight is, and whether they follow
-    the apex from clip to clip; all beside what Gaussians that never learnt would get.
+    K means spread over a clip always have one near any apex. So it matters how many of
+    them are near, how much of the weight is, and whether they follow the apex from clip
+    to clip, each compared with untrained Gaussians.
 
     Args:
-        means: ``(N, K)`` in frames from 0.
-        weights: ``(N, K, T)``, each summing to one over T.
-        apex: ``(N,)`` in frames from 0, need not be whole.
-        tolerance: So many frames away is near.
+        means: (N, K) in frames from 0.
+        weights: (N, K, T), each summing to one over T.
+        apex: (N,) in frames from 0, need not be integers.
+        tolerance: Distance in frames up to which a frame is near. Defaults to 1.5.
 
     Returns:
         ``any``: share of clips with a mean near the apex. ``each``: share of all means
         that are near. ``weight``: share of the weight on frames that are near.
-        ``follows``: correlation of a clip's mean of means with its apex; 0 where
-        either never changes.
+        ``follows``: correlation of a clip's average mean with its apex; 0 where
+        either is constant.
 
     Raises:
         ValueError: The shapes do not fit.
@@ -41,11 +41,11 @@ def apex_agreement(
         )
     near = np.abs(means - apex[:, None]) <= tolerance
     frames = np.abs(np.arange(weights.shape[2]) - apex[:, None]) <= tolerance
-    centre = means.mean(1)
-    moves = centre.std() > 1e-9 and apex.std() > 1e-9
+    center = means.mean(1)
+    varies = center.std() > 1e-9 and apex.std() > 1e-9
     return {
         'any': float(near.any(1).mean()),
         'each': float(near.mean()),
         'weight': float((weights.mean(1) * frames).sum(1).mean()),
-        'follows': float(np.corrcoef(centre, apex)[0, 1]) if moves else 0.0,
+        'follows': float(np.corrcoef(center, apex)[0, 1]) if varies else 0.0,
     }

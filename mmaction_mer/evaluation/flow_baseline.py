@@ -4,14 +4,40 @@ No network, no pre-training, seconds on one core: what a learned method has to
 beat under the same folds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+
+from ..datasets.clips import load_clip
+
+#: Frames are resized to this many pixels along each side.
+SIDE = 224
+
+
+def clip_features(row: Mapping[str, Any], grid: int = 14) -> np.ndarray:
+    """Load two frames of a clip and compute :func:`flow_features` between them.
+
+    Args:
+        row: The clip as in the annotation, with the path of its frames.
+        grid: Number of cells along each side. Defaults to 14.
+
+    Returns:
+        float32 array (2 * grid * grid,): motion from the onset to the apex, to the
+        middle frame where there is no apex.
+    """
+    apex = row['apex']
+    if apex is None or apex == row['onset']:
+        apex = (row['onset'] + row['offset'] + 1) // 2
+    frames = load_clip({**row, 'offset': apex}, max_frames=2)['imgs']
+    if frames[0].shape[:2] != (SIDE, SIDE):
+        frames = [
+            cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            for frame in frames
+        ]
+    return flow_features(*frames, grid=grid)
 
 
 def flow_features(onset: np.ndarray, apex: np.ndarray, grid: int = 14) -> np.ndarray:
@@ -19,22 +45,21 @@ def flow_features(onset: np.ndarray, apex: np.ndarray, grid: int = 14) -> np.nda
 
     Farneback ("Two-Frame Motion Estimation Based on Polynomial Expansion", SCIA
     2003), with windows of 15 pixels and polynomials over 7. Dense inverse search
-    (DIS, Kroeger et al., ECCV 2016) is nearer to the truth on textured pictures
-    warped by known sub-pixel fields: 0.75 against 0.56 correlation of the cells
-    at 0.5 pixels, noise of 1 grey level and flicker of 2 %. Yet on three early
-    draws of SynthME (120, 120 and 78 clips) Farneback was the stronger baseline,
-    84-90 % against 73-84 % under leave-one-subject-out; a likely reason is that
-    its flow fades to zero where skin has no texture, where that of DIS is noise.
-    A baseline should be as strong as it can be, so this one was chosen, with
-    those results in view.
+    (DIS, Kroeger et al., ECCV 2016) is more accurate on textured images warped by
+    known sub-pixel fields: 0.75 against 0.56 correlation of the cells at 0.5 pixels,
+    noise of 1 gray level and flicker of 2 %. Yet on three early draws of SynthME
+    (120, 120 and 78 clips) Farneback was the stronger baseline, 84-90 % against
+    73-84 % under leave-one-subject-out; a likely reason is that its flow fades to
+    zero where skin has no texture, where that of DIS is noise. A baseline should be
+    as strong as possible, so this one was chosen after seeing those results.
 
-    The median over the image goes from each component, since the head drifts as
-    a whole and the face moves in few places.
+    The median over the image is subtracted from each component, since the head
+    drifts as a whole and the face moves in few places.
 
     Args:
-        onset: (H, W, 3) RGB or (H, W) grey, uint8.
+        onset: (H, W, 3) RGB or (H, W) grayscale, uint8.
         apex: The same shape and type.
-        grid: Number of cells along each side.
+        grid: Number of cells along each side. Defaults to 14.
 
     Returns:
         float32 array (2 * grid * grid,): for each cell, row by row, its mean
@@ -54,8 +79,8 @@ def flow_features(onset: np.ndarray, apex: np.ndarray, grid: int = 14) -> np.nda
     if min(onset.shape[:2]) < max(grid, 16):
         raise ValueError(f'frames of {onset.shape[:2]} are too small for a {grid} grid')
     flow = cv2.calcOpticalFlowFarneback(
-        _grey(onset),
-        _grey(apex),
+        _gray(onset),
+        _gray(apex),
         None,
         pyr_scale=0.5,
         levels=3,
@@ -76,9 +101,9 @@ def fit_and_predict(
     test: ArrayLike,
     num_classes: int,
 ) -> np.ndarray:
-    """Fit a linear SVM on standardised features and apply it.
+    """Fit a linear SVM on standardized features and apply it.
 
-    C is scikit-learn's default, 1, and no class is weighted: nothing is selected
+    C is scikit-learn's default, 1, and no class is weighted: nothing is tuned
     per dataset or fold. The mean and scale of the features are those of the
     training clips.
 
@@ -93,59 +118,27 @@ def fit_and_predict(
         decision values. It ranks the classes as the SVM does, but is **not a
         calibrated probability**; a class without training clips gets 0.
     """
+    # Imported here: scikit-learn takes a second that few processes need to spend.
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import LinearSVC
+
     train, test = np.asarray(train, np.float64), np.asarray(test, np.float64)
     labels = np.asarray(labels)
     known = np.unique(labels)
-    chances = np.zeros((len(test), num_classes))
+    probabilities = np.zeros((len(test), num_classes))
     if len(known) == 1:
-        chances[:, known[0]] = 1.0
-        return chances
-    machine = LinearSVC(C=1.0, random_state=0, max_iter=20_000)
-    model = make_pipeline(StandardScaler(), machine).fit(train, labels)
+        probabilities[:, known[0]] = 1.0
+        return probabilities
+    svm = LinearSVC(C=1.0, random_state=0, max_iter=20_000)
+    model = make_pipeline(StandardScaler(), svm).fit(train, labels)
     values = model.decision_function(test)
     if values.ndim == 1:  # Two classes: one value, positive for the second.
         values = np.stack([-values / 2, values / 2], axis=1)
     weights = np.exp(values - values.max(axis=1, keepdims=True))
-    chances[:, known] = weights / weights.sum(axis=1, keepdims=True)
-    return chances
+    probabilities[:, known] = weights / weights.sum(axis=1, keepdims=True)
+    return probabilities
 
 
-def loso_svm(
-    features: ArrayLike, labels: ArrayLike, subjects: Sequence[str]
-) -> np.ndarray:
-    """Predict each subject's clips by an SVM trained on all other subjects.
-
-    Args:
-        features: (N, D).
-        labels: (N,) class indices.
-        subjects: Subject of each clip.
-
-    Returns:
-        int64 array (N,): predicted class indices.
-
-    Raises:
-        ValueError: There is one subject only.
-
-    >>> x = [[0.0], [1.0], [0.1], [0.9]]
-    >>> loso_svm(x, [0, 1, 0, 1], ['a', 'a', 'b', 'b']).tolist()
-    [0, 1, 0, 1]
-    """
-    features, labels = np.asarray(features), np.asarray(labels)
-    people = np.asarray(subjects)
-    if len(set(subjects)) < 2:
-        raise ValueError('leaving one subject out needs two or more subjects')
-    predictions = np.empty(len(labels), np.int64)
-    for subject in np.unique(people):
-        held_out = people == subject
-        chances = fit_and_predict(
-            features[~held_out],
-            labels[~held_out],
-            features[held_out],
-            int(labels.max()) + 1,
-        )
-        predictions[held_out] = chances.argmax(axis=1)
-    return predictions
-
-
-def _grey(frame: np.ndarray) -> np.ndarray:
+def _gray(frame: np.ndarray) -> np.ndarray:
     return frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)

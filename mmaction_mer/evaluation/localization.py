@@ -1,50 +1,53 @@
-"""How often a heat map points at where a face truly moves."""
+"""The pointing game: does a saliency map peak where a face truly moves?"""
 
 import numpy as np
 
 
-def movement_regions(fields: np.ndarray, share: float = 0.5) -> np.ndarray:
-    """Where a face moves by at least a share of its fastest place.
+def movement_regions(displacement: np.ndarray, fraction: float = 0.5) -> np.ndarray:
+    """Return where a face moves by at least a fraction of its largest displacement.
 
     Args:
-        fields: ``(N, H, W, 2)`` displacement, as :func:`~mmaction_mer.datasets.
-            synthme.clip_field` gives it.
-        share: Of the longest displacement of the clip.
+        displacement: (N, H, W, 2) in pixels, as from :func:`~mmaction_mer.datasets.
+            synthme.clip_field`.
+        fraction: Of the largest displacement of the clip. Defaults to 0.5.
 
     Returns:
-        ``(N, H, W)`` bool.
+        (N, H, W) bool.
 
     Example:
         >>> movement_regions(np.array([[[[0.0, 0.0], [3.0, 4.0], [0.0, 3.0]]]]))
         array([[[False,  True,  True]]])
     """
-    size = np.linalg.norm(fields, axis=-1)
-    most = size.max((1, 2), keepdims=True)
-    return (size >= share * most) & (most > 0)
+    length = np.linalg.norm(displacement, axis=-1)
+    largest = length.max((1, 2), keepdims=True)
+    return (length >= fraction * largest) & (largest > 0)
 
 
-def pointing_hits(heat: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """Whether the hottest place of each map lies in its region (the pointing game).
+def pointing_hits(saliency: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """Tell for each saliency map whether its maximum lies in the region.
 
-    What a map that points anywhere would score is the share of the picture that the
-    regions cover, ``regions.mean()``.
+    A map that points anywhere would score the share of the image that the regions
+    cover, ``regions.mean()``. The pointing game is from Zhang et al., "Top-down Neural
+    Attention by Excitation Backprop", ECCV 2016.
 
     Args:
-        heat: ``(N, H, W)``.
-        regions: ``(N, H, W)`` bool.
+        saliency: (N, H, W).
+        regions: (N, H, W) bool.
 
     Returns:
-        ``(N,)`` bool.
+        (N,) bool.
 
     Raises:
         ValueError: The shapes differ.
 
     Example:
-        >>> heat = np.array([[[0.1, 0.9]], [[0.8, 0.2]]])
-        >>> pointing_hits(heat, np.array([[[False, True]], [[False, True]]]))
+        >>> saliency = np.array([[[0.1, 0.9]], [[0.8, 0.2]]])
+        >>> pointing_hits(saliency, np.array([[[False, True]], [[False, True]]]))
         array([ True, False])
     """
-    if heat.shape != regions.shape:
-        raise ValueError(f'heat is {heat.shape}, but regions are {regions.shape}')
-    hottest = heat.reshape(len(heat), -1).argmax(1)
-    return regions.reshape(len(regions), -1)[np.arange(len(heat)), hottest]
+    if saliency.shape != regions.shape:
+        raise ValueError(
+            f'saliency is {saliency.shape}, but regions are {regions.shape}'
+        )
+    peak = saliency.reshape(len(saliency), -1).argmax(1)
+    return regions.reshape(len(regions), -1)[np.arange(len(saliency)), peak]

@@ -1,11 +1,15 @@
-"""Prediction lines: what one model said about one clip, as JSON lines.
+"""Predictions of clips, and the JSON-lines files that they are stored in.
 
-A file ``predictions.jsonl`` holds one line per clip::
+A file ``predictions.jsonl`` has one line per clip::
 
     {"dataset": "casme2", "subject": "sub01", "clip": "EP02_01f", "label": 1,
      "prediction": 1, "probabilities": [0.1, 0.7, 0.2]}
 
 (here broken in two). Further fields are kept as they are.
+
+Predictions are validated where they come from: by ``MERMetric``, which makes them of
+what a model returns, and by :func:`read_predictions` and :func:`write_predictions`.
+Whatever else takes predictions takes validated ones.
 """
 
 import json
@@ -20,24 +24,35 @@ from ..utils.files import atomic_write, read_regular
 from ..utils.json_files import parse_json
 from ..utils.text import quote, shown
 
+#: The fields that identify a clip.
 NAMES = ('dataset', 'subject', 'clip')
-#: Dataset, subject and clip: what tells one clip from all others.
+#: Their values.
 Key = tuple[str, str, str]
+#: One prediction.
+Prediction = Mapping[str, Any]
 #: The largest release takes some megabytes: 16,000 clips of less than 500 bytes each.
 MAX_BYTES = 1 << 26
 #: Probabilities are written as decimals and come from 16-bit networks too.
 SUM_TOLERANCE = 1e-3
 
 
+class NonFiniteScoreError(MERDataError):
+    """Scores of a clip are NaN or infinite, as those of a model that diverged."""
+
+
+class MissingClipNameError(MERDataError):
+    """Samples of a MERDataset come without the fields that identify their clip."""
+
+
 def prediction_problem(line: Any, num_classes: int | None = None) -> str | None:
-    """Say what is wrong with a prediction, naming the field.
+    """Describe what is wrong with a prediction, naming the field.
 
     Args:
         line: One prediction.
-        num_classes: Number of classes; None takes the number of probabilities.
+        num_classes: Number of classes. Defaults to the number of probabilities.
 
     Returns:
-        The problem, or None.
+        The problem, or None if there is none.
 
     >>> line = {'dataset': 'samm', 'subject': '006', 'clip': '006_1_2', 'label': 0,
     ...         'prediction': 1, 'probabilities': [0.4, 0.6]}
@@ -53,34 +68,33 @@ def prediction_problem(line: Any, num_classes: int | None = None) -> str | None:
     for field in NAMES:
         if not isinstance(line.get(field), str) or not line[field]:
             return f'field {field!r}: must be a name, but is {quote(line.get(field))}'
-    chances = line.get('probabilities')
-    if not isinstance(chances, list | tuple) or not chances:
-        return (
-            f"field 'probabilities': must be a list of numbers, but is {quote(chances)}"
-        )
-    if num_classes is not None and len(chances) != num_classes:
-        return (
-            f"field 'probabilities': has {len(chances)} numbers, but there are "
-            f'{num_classes} classes'
-        )
-    for chance in chances:
-        if isinstance(chance, bool) or not isinstance(chance, int | float):
-            return (
-                f"field 'probabilities': holds {quote(chance)}, which is not a number"
-            )
-        # Written so that NaN fails too.
-        if not -SUM_TOLERANCE <= chance <= 1 + SUM_TOLERANCE:
-            return f"field 'probabilities': holds {quote(chance)}, which is not in 0..1"
-    if not abs(math.fsum(chances) - 1) <= SUM_TOLERANCE:
-        return f"field 'probabilities': sums to {math.fsum(chances):.6g}, not to 1"
+    probabilities: Any = line.get('probabilities')
+    if problem := _probabilities_problem(probabilities, num_classes):
+        return f"field 'probabilities': {problem}"
     for field in ('label', 'prediction'):
         value = line.get(field)
         whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or value not in range(len(chances)):
+        if not whole or value not in range(len(probabilities)):
             return (
                 f'field {field!r}: is {quote(value)}, but must be a class index, '
-                f'0..{len(chances) - 1}'
+                f'0..{len(probabilities) - 1}'
             )
+    return None
+
+
+def _probabilities_problem(values: Any, num_classes: int | None) -> str | None:
+    if not isinstance(values, list | tuple) or not values:
+        return f'must be a list of numbers, but is {quote(values)}'
+    if num_classes is not None and len(values) != num_classes:
+        return f'has {len(values)} numbers, but there are {num_classes} classes'
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f'contains {quote(value)}, which is not a number'
+        # Written so that NaN fails too.
+        if not -SUM_TOLERANCE <= value <= 1 + SUM_TOLERANCE:
+            return f'contains {quote(value)}, which is not in 0..1'
+    if not abs(math.fsum(values) - 1) <= SUM_TOLERANCE:
+        return f'sums to {math.fsum(values):.6g}, not to 1'
     return None
 
 
@@ -91,20 +105,20 @@ def validate_predictions(
 
     Args:
         lines: Predictions as dicts.
-        source: The file's name, for the message.
-        num_classes: Number of classes; None takes the number of probabilities
-            of the first line.
+        source: Where they come from, for the message.
+        num_classes: Number of classes. Defaults to the number of probabilities of
+            the first prediction.
 
     Raises:
-        MERDataError: A line is wrong or a clip occurs twice; the message names
-            every such clip and field.
+        MERDataError: A prediction is invalid or a clip occurs twice; the message
+            lists these clips with the field.
     """
     problems: list[str] = []
     first: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(lines, start=1):
         where = f'line {number}'
         if isinstance(line, Mapping) and all(field in line for field in NAMES):
-            where = f'clip {clip_name(dict(line))} ({where})'
+            where = f'clip {clip_name(line)} ({where})'
         problem = prediction_problem(line, num_classes)
         if problem:
             problems.append(f'{where}, {problem}')
@@ -121,7 +135,7 @@ def validate_predictions(
 
 
 def clip_key(row: Mapping[str, Any]) -> Key:
-    """Return what tells a clip from all others.
+    """Return the fields that identify a clip.
 
     >>> clip_key({'dataset': 'smic', 'subject': 's01', 'clip': 's1_ne_01'})
     ('smic', 's01', 's1_ne_01')
@@ -130,7 +144,7 @@ def clip_key(row: Mapping[str, Any]) -> Key:
 
 
 def shown_clip(key: Key) -> str:
-    """Return the name of a clip for a message, whatever a file calls it.
+    """Return the name of a clip as messages print it.
 
     >>> shown_clip(('smic', 's01', 's1_ne_01'))
     'smic/s01/s1_ne_01'
@@ -139,16 +153,16 @@ def shown_clip(key: Key) -> str:
 
 
 def compare_with_clips(
-    lines: Iterable[Mapping[str, Any]], clips: Mapping[Key, int]
+    lines: Iterable[Prediction], clips: Mapping[Key, int]
 ) -> list[str]:
-    """Say in what predictions differ from the clips that were to be predicted.
+    """List how predictions differ from the clips that were to be predicted.
 
     Args:
         lines: Predictions, each clip once.
         clips: The label of each clip.
 
     Returns:
-        A line per difference; empty where there is none.
+        One message per difference.
 
     >>> line = {'dataset': 'samm', 'subject': '006', 'clip': '006_1_2', 'label': 0}
     >>> compare_with_clips([line], {('samm', '006', '006_1_2'): 1})
@@ -172,21 +186,22 @@ def compare_with_clips(
 def read_predictions(
     path: str | Path, num_classes: int | None = None
 ) -> list[dict[str, Any]]:
-    """Read and validate a file of prediction lines.
+    """Read and validate a file of predictions.
 
     Args:
         path: The JSON-lines file.
-        num_classes: Number of classes, if known.
+        num_classes: Number of classes. Defaults to the number of probabilities of
+            the first prediction.
 
     Raises:
-        MERDataError: The file is missing, empty, cut short or inconsistent.
+        MERDataError: The file is missing, empty, truncated or invalid.
     """
     try:
         text = read_regular(path, MAX_BYTES).decode('utf-8')
     except FileNotFoundError as error:
-        raise MERDataError(f'{path}: no predictions there') from error
+        raise MERDataError('there is no such file', path=path) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise MERDataError(f'{path}: predictions not readable: {error}') from error
+        raise MERDataError(f'cannot be read: {error}', path=path) from error
     lines = []
     for number, row in enumerate(text.split('\n'), start=1):
         if not row.strip():
@@ -195,23 +210,34 @@ def read_predictions(
             lines.append(parse_json(row.encode()))
         except ValueError as error:
             raise MERDataError(
-                f'{path}: line {number} is not JSON, or was cut short: {error}'
+                f'line {number} is not JSON, or was truncated: {error}', path=path
             ) from error
     if not lines:
-        raise MERDataError(f'{path}: holds no prediction')
+        raise MERDataError('the file has no predictions', path=path)
     validate_predictions(lines, str(path), num_classes)
     return lines
 
 
-def write_predictions(path: str | Path, predictions: Iterable[Mapping]) -> Path:
+def write_predictions(
+    path: str | Path, predictions: Iterable[Prediction], num_classes: int | None = None
+) -> Path:
     """Validate predictions and write them atomically, one JSON line per clip.
 
+    Args:
+        path: The JSON-lines file.
+        predictions: Predictions, each clip once.
+        num_classes: Number of classes. Defaults to the number of probabilities of
+            the first prediction.
+
+    Returns:
+        The path written.
+
     Raises:
-        MERDataError: A prediction is wrong or a clip occurs twice; nothing is
+        MERDataError: A prediction is invalid or a clip occurs twice; nothing is
             written.
     """
     lines = [dict(line) for line in predictions]
-    validate_predictions(lines, str(path))
+    validate_predictions(lines, str(path), num_classes)
     rows = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines]
     return atomic_write(path, ''.join(f'{row}\n' for row in rows))
 
@@ -225,7 +251,7 @@ def plain_subject(dataset: str, subject: str) -> str:
     return subject.removeprefix(f'{dataset}_') or subject
 
 
-def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
+def write_megc_log(path: str | Path, predictions: Iterable[Prediction]) -> Path:
     """Write predictions in the log format of the MEGC 2019 challenge.
 
     A header ``<dataset> <subject>`` per subject, then one line
@@ -234,35 +260,38 @@ def write_megc_log(path: str | Path, predictions: Iterable[Mapping]) -> Path:
         casme2 sub01
         EP02_01f 1 1
 
-    The name of the data set that a composite puts before its subjects
-    (``casme2_sub01``) is left out of the header.
+    The header omits the name of the data set that a composite puts before its
+    subjects (``casme2_sub01``).
+
+    Args:
+        path: The text file.
+        predictions: Validated predictions, each clip once.
+
+    Returns:
+        The path written.
 
     Raises:
-        MERDataError: A prediction is wrong, or a name holds white space, which
-            this format cannot carry; nothing is written.
+        MERDataError: A name contains white space, which this format cannot
+            represent; nothing is written.
     """
-    lines = sorted(
-        (dict(line) for line in predictions),
-        key=lambda line: tuple(str(line.get(field)) for field in NAMES),
-    )
-    validate_predictions(lines, str(path))
-    text: list[str] = []
-    subject: tuple[str, str] | None = None
-    people = {(line['dataset'], line['subject']) for line in lines}
-    for line in lines:
+    rows: list[str] = []
+    by_subject: dict[tuple[str, str], list[Prediction]] = {}
+    for line in sorted(predictions, key=clip_key):
         for field in NAMES:
             if len(line[field].split()) != 1:
                 raise MERDataError(
-                    f'{path}: clip {clip_name(line)}, field {field!r}: {line[field]!r} '
-                    f'holds white space, which separates the columns of a MEGC log; '
-                    f'rename it'
+                    f'{line[field]!r} contains white space, which separates the '
+                    f'columns of a MEGC log',
+                    path=path,
+                    clip=clip_name(line),
+                    field=field,
+                    hint='rename it',
                 )
-        if (line['dataset'], line['subject']) != subject:
-            subject = line['dataset'], line['subject']
-            name = plain_subject(*subject)
-            if (line['dataset'], name) in people:
-                # Its own name, or that of somebody else who must stay apart.
-                name = line['subject']
-            text.append(f'{line["dataset"]} {name}')
-        text.append(f'{line["clip"]} {line["label"]} {line["prediction"]}')
-    return atomic_write(path, ''.join(f'{row}\n' for row in text))
+        by_subject.setdefault((line['dataset'], line['subject']), []).append(line)
+    for (dataset, subject), lines in by_subject.items():
+        name = plain_subject(dataset, subject)
+        # Another subject of this name must not be merged with it.
+        header = subject if (dataset, name) in by_subject else name
+        rows.append(f'{dataset} {header}')
+        rows += [f'{one["clip"]} {one["label"]} {one["prediction"]}' for one in lines]
+    return atomic_write(path, ''.join(f'{row}\n' for row in rows))

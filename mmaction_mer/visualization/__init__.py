@@ -4,7 +4,6 @@ Every drawing function returns a :class:`matplotlib.figure.Figure` that belongs 
 window, so they work on servers and in several threads.
 """
 
-from .ablation_figure import plot_ablation
 from .class_bars import plot_class_accuracy
 from .clip_figure import plot_clip
 from .clip_sheets import clip_sheets, write_clip_sheets
@@ -26,7 +25,6 @@ __all__ = [
     'clip_sheets',
     'contact_sheet',
     'over_face',
-    'plot_ablation',
     'plot_class_accuracy',
     'plot_classes',
     'plot_clip',

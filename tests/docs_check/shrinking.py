@@ -222,7 +222,7 @@ PATCHES = {
     'mmengine.config.config': patch_config,
     'mmaction_mer.datasets.synthme.release': patch_synthme,
     'mmaction_mer.datasets.faces.finder': patch_faces,
-    'mmaction_mer.engine.ablation': patch_ablation,
+    'mmaction_mer.ablation.spec': patch_ablation,
     'mmaction_mer.visualization.clip_sheets': patch_sheets,
     'matplotlib.figure': patch_figures,
     'argparse': patch_argparse,

@@ -1,58 +1,68 @@
-"""Made-up runs for tests of ablation tables: five subjects, mistakes by the seed."""
+"""Synthetic runs and tables for the tests of ablations, without any training."""
 
 from pathlib import Path
 
-import numpy as np
+from toy_predictions import toy_predictions
 
+from mmaction_mer.ablation import RowResult, RowSpec, TableSpec
 from mmaction_mer.evaluation.predictions import write_predictions
-from mmaction_mer.evaluation.report import pool
-from mmaction_mer.evaluation.seeds import summarize_seeds
+from mmaction_mer.evaluation.summary import summarize_run, summarize_seeds
 from mmaction_mer.utils.json_files import write_json
 
 CLASSES = ['negative', 'positive', 'surprise']
+PAPER = {'source': 'MPT, table X', 'dataset': 'SMIC'}
 
 
-def made_up(skill, seed, selection='last', dataset='toy', people=5):
-    """Results and lines by fold of a run that is right with a probability."""
-    rng = np.random.default_rng([int(100 * skill), seed])
+def toy_run(share, seed, selection='last', dataset='toy', subjects=5):
+    """Pooled results, and prediction lines by fold, of a run with 6 clips a subject."""
     folds = {}
-    for subject in range(people):
-        rows = []
-        for clip in range(4 + subject):
-            label = (subject + clip) % 3
-            guess = label if rng.random() < skill else int(rng.integers(3))
-            rows.append({
-                'dataset': dataset, 'subject': f's{subject}', 'clip': f'c{clip}',
-                'label': label, 'prediction': guess,
-                'probabilities': [float(index == guess) for index in range(3)],
-            })  # fmt: skip
-        folds[f's{subject}'] = rows
+    for line in toy_predictions([int(100 * share), seed], share, subjects, 6):
+        folds.setdefault(line['subject'], []).append({**line, 'dataset': dataset})
     extra = {
-        'folds': {'done': list(folds), 'of': people},
+        'folds': {'done': list(folds), 'of': subjects},
         'parameters': {'trainable': 1234, 'total': 5000},
         'protocol': {'type': 'loso'},
         'training_s': 12.5,
     }
-    return pool(folds, CLASSES, selection, [seed], extra), folds
+    return summarize_run(folds, CLASSES, selection, [seed], extra), folds
 
 
-def summary(skill, seeds=(0, 1), **more):
-    """A summary over seeds and its lines, as a row of a table has them."""
-    results, lines = {}, {}
+def write_run(folder, share, seeds):
+    """Write what a finished run leaves, as far as a table reads it."""
     for seed in seeds:
-        results[seed], folds = made_up(skill, seed, **more)
-        lines[seed] = [line for rows in folds.values() for line in rows]
-    extra = {'training_s': 12.5 * len(seeds)}
-    return summarize_seeds(results, lines, extra), lines
-
-
-def write_run(folder, skill, seeds):
-    """Write what LOSORunner leaves of a finished run, as far as a table reads it."""
-    for seed in seeds:
-        results, folds = made_up(skill, seed)
-        where = Path(folder, f'seed{seed}')
+        results, folds = toy_run(share, seed)
+        work_dir = Path(folder, f'seed{seed}')
         for name, lines in folds.items():
-            fold = where / 'folds' / name
+            fold = work_dir / 'folds' / name
             write_json(fold / 'fold.json', {'status': 'done', 'seed': seed})
             write_predictions(fold / 'predictions.jsonl', lines)
-        write_json(where / 'results.json', results)
+        write_json(work_dir / 'results.json', results)
+
+
+def toy_row(name, share=None, paper=None, x=None, status='not started', seeds=(0, 1),
+            **run):  # fmt: skip
+    """A row of a table: measured if a share of right predictions is given."""
+    row = RowSpec(name, {}, paper=paper or {}, x=x)
+    if share is None:
+        return RowResult(row, status=status)
+    runs = {seed: toy_run(share, seed, **run) for seed in seeds}
+    lines = {seed: sum(folds.values(), []) for seed, (_, folds) in runs.items()}
+    results = {seed: pooled for seed, (pooled, _) in runs.items()}
+    extra = {'training_s': 12.5 * len(seeds)}
+    folds = {seed: one for seed, (_, one) in runs.items()}
+    summary = summarize_seeds(folds, results, extra)
+    return RowResult(row, [], 'done', summary, lines)
+
+
+def toy_spec(reference=None, title='A title', paper=None, x_label=''):
+    """A table without a file."""
+    return TableSpec(
+        Path('toy.py'), title, Path('base.py'), [], paper or {}, reference, x_label
+    )
+
+
+def edit(path, old, new):
+    """Replace a text in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))

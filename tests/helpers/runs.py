@@ -1,5 +1,6 @@
 """Fixtures that write small data sets and configs, and train them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -148,3 +149,19 @@ def stacks(monkeypatch):
 
     monkeypatch.setattr(StackedTrainer, 'train', note)
     return seen
+
+
+@pytest.fixture(scope='session')
+def step_losses():
+    """Read the loss of every step of a fold from its logs."""
+
+    def read(fold):
+        found = {}
+        for path in sorted((fold / 'vis_data').glob('*.json')):
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                if 'loss' in entry:
+                    found[entry['step']] = entry['loss']
+        return found
+
+    return read

@@ -62,12 +62,11 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
 
 @entry('ablate', 'run', 'ablate')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    argv = [str(sound / 'table.py'), '--out', str(scratch / 'o'), '--rows', 'first']
+    argv = [str(sound / 'table.py'), '--out', str(scratch / 'o'), '--only', 'first']
     # Trained before, so that its folder exists; then one seed of it is replaced.
-    from mmaction_mer.engine.ablation import read_table
-    from mmaction_mer.engine.ablation_trials import plan_trials
+    from mmaction_mer.ablation import plan_table, read_table
 
-    trial = plan_trials(read_table(sound / 'table.py'), scratch / 'o')[0]
+    (trial,) = plan_table(read_table(sound / 'table.py'), scratch / 'o').trials
     folder = trial.folder / f'seed{trial.seeds[0]}'
     place(sound / 'run', folder)
     if file is not None:

@@ -6,8 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mmaction_mer.analysis.report_html import Mistake, duration, report_page
-from mmaction_mer.evaluation.report import pool
-from mmaction_mer.evaluation.seeds import summarize_seeds
+from mmaction_mer.evaluation.summary import summarize_run, summarize_seeds
 
 CLASSES = ['negative', 'positive', 'surprise']
 LABEL = 'selected on the test subject'
@@ -69,13 +68,13 @@ def lines(seed=0, dataset='samm'):
 
 
 def results(selection='last', seed=0, **extra):
-    return pool(lines(seed), CLASSES, selection, [seed], extra)
+    return summarize_run(lines(seed), CLASSES, selection, [seed], extra)
 
 
 def summary(selection='last'):
     return summarize_seeds(
+        {seed: lines(seed) for seed in range(3)},
         {seed: results(selection, seed) for seed in range(3)},
-        {seed: sum(lines(seed).values(), []) for seed in range(3)},
     )
 
 
@@ -123,7 +122,7 @@ def test_the_page_is_whole_and_asks_nobody_for_anything():
 def test_numbers_are_those_of_the_results():
     found = results()
     rows = {row[0]: row[1:] for row in Page(report_page(found)).rows if row}
-    for name in ('acc', 'uf1', 'uar', 'f1_of_means', 'f1_weighted'):
+    for name in ('acc', 'uf1', 'uar', 'f1_from_macro_pr', 'f1_weighted'):
         low, high = found['intervals'][name]
         assert rows[name][0] == f'{100 * found["scores"][name]:.2f}'
         assert rows[name][1] == f'{100 * low:.2f} .. {100 * high:.2f}'
@@ -194,7 +193,7 @@ def test_a_summary_shows_its_seeds_with_mean_and_deviation():
     seen = Page(report_page(found, {}, [mistake(seeds=(2, 3))]))
     rows = [row for row in seen.rows if row]
     by_name = {row[0]: row[1:] for row in rows if row[0] in ('mean', 'deviation', '1')}
-    names = ('acc', 'uf1', 'uar', 'f1_of_means', 'f1_weighted')
+    names = ('acc', 'uf1', 'uar', 'f1_from_macro_pr', 'f1_weighted')
     percent = {
         'mean': found['scores'],
         'deviation': found['deviations'],
@@ -207,7 +206,7 @@ def test_a_summary_shows_its_seeds_with_mean_and_deviation():
 
 
 def test_one_seed_of_a_summary_has_no_deviation():
-    found = summarize_seeds({0: results()}, {0: sum(lines().values(), [])})
+    found = summarize_seeds({0: lines()}, {0: results()})
     rows = {row[0]: row[1:] for row in Page(report_page(found)).rows if row}
     assert rows['deviation'] == ['–'] * 5
 
@@ -219,13 +218,13 @@ def test_a_composite_has_its_data_sets_and_plain_subjects():
         for row in rows:
             row['subject'] = f'{row["dataset"]}_{row["subject"]}'
             row['clip'] = f'{name}{row["clip"]}'
-    found = pool({'samm': both['samm/s0'], 'smic': both['smic/s1']}, CLASSES)
+    found = summarize_run({'samm': both['samm/s0'], 'smic': both['smic/s1']}, CLASSES)
     seen = Page(report_page(found))
     assert 'Data sets, each alone' in seen.text and 'samm/s0' in seen.text
     # The folds are the data sets here.
     assert 'Folds' not in seen.text
     named = {'half': both['samm/s0'] + both['smic/s1'], 'rest': both['smic/s2']}
-    assert 'Folds' in Page(report_page(pool(named, CLASSES))).text
+    assert 'Folds' in Page(report_page(summarize_run(named, CLASSES))).text
 
 
 def test_nothing_becomes_markup():
@@ -233,7 +232,7 @@ def test_nothing_becomes_markup():
     rows = lines()
     for row in rows['s1']:
         row['subject'] = evil
-    found = pool(rows, [evil, 'b', 'c'], extra={'versions': {evil: evil}})
+    found = summarize_run(rows, [evil, 'b', 'c'], extra={'versions': {evil: evil}})
     page = report_page(
         found, {}, [mistake(clip=evil, problem=evil, pictures=[(evil, PNG)])],
         config=evil, title=evil, notes=[evil], figures=[(evil, PNG)],
@@ -266,7 +265,7 @@ def test_older_results_and_single_subjects_still_have_a_page():
 
 
 def test_classes_without_clips_are_named():
-    found = pool({'s': lines()['s0'][:1]}, CLASSES)
+    found = summarize_run({'s': lines()['s0'][:1]}, CLASSES)
     page = Page(report_page(found))
     assert 'left out of every mean' in page.text and 'surprise' in page.text
     rows = {row[0]: row for row in page.rows if row}

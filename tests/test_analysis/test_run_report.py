@@ -23,10 +23,10 @@ from mmaction_mer.analysis.run_report import (
 from mmaction_mer.datasets import MERDataset
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.evaluation.predictions import write_predictions
-from mmaction_mer.evaluation.report import pool, save_results
-from mmaction_mer.evaluation.seeds import summarize_seeds
+from mmaction_mer.evaluation.summary import summarize_run, summarize_seeds
 from mmaction_mer.motion import rank_pool
 from mmaction_mer.utils.errors import MERDataError, MERRunError
+from mmaction_mer.utils.json_files import write_json
 
 CLASSES = ['negative', 'positive', 'surprise']
 PNG = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=]+)')
@@ -79,12 +79,12 @@ def write_run(work_dir, cfg, toy_data, seed=0, selection='last', wrong=None):
         state = {'status': 'done', 'selection': selection, 'seed': seed}
         (folder / 'fold.json').write_text(json.dumps(state))
     facts = {'fingerprint': f'print{seed}', 'wall_time_s': 12.0, 'gpu_hours': 0.25}
-    results = pool(folds, CLASSES, selection, [seed], facts)
-    save_results(work_dir / 'results.json', results)
+    results = summarize_run(folds, CLASSES, selection, [seed], facts)
+    write_json(work_dir / 'results.json', results)
     plan = {'classes': CLASSES, 'folds': {name: [name] for name in folds}}
     (work_dir / 'loso.json').write_text(json.dumps(plan))
     cfg.dump(work_dir / 'config.py')
-    return results, [line for lines in folds.values() for line in lines]
+    return results, folds
 
 
 @pytest.fixture
@@ -236,11 +236,11 @@ def test_several_seeds_are_shown_by_their_mean(make_config, toy_data, tmp_path):
         seed: write_run(tmp_path / f'seed{seed}', cfg, toy_data, seed, 'test', clips)
         for seed, clips in wrong.items()
     }
-    save_results(
+    write_json(
         tmp_path / 'results.json',
         summarize_seeds(
+            {seed: folds for seed, (_, folds) in runs.items()},
             {seed: results for seed, (results, _) in runs.items()},
-            {seed: lines for seed, (_, lines) in runs.items()},
         ),
     )
     (tmp_path / 'seed1' / 'clip.png').write_bytes(to_png(np.full((9, 9, 3), 77)))

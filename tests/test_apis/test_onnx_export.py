@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from paths import CONFIGS
 
+from mmaction_mer.apis import FoldWeights
 from mmaction_mer.apis.onnx_export import clip_shape, export_onnx, read_metadata
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
@@ -210,7 +211,7 @@ def test_the_tool_names_folds_to_choose_from(tmp_path, capsys):
     tool = load_tool('export_onnx.py')
     assert tool.main([str(tmp_path / 'nowhere')]) == 1
     assert 'there is no such run' in capsys.readouterr().err
-    weights = tool.FoldWeights({}, [], [], '', dict(a={}, b={}), {}, 'runs/x')
+    weights = FoldWeights({}, [], [], '', dict(a={}, b={}), {}, 'runs/x')
     with pytest.raises(MERRunError) as error:
         tool.one_fold(weights, None)
     assert error.value.path == 'runs/x' and 'a, b' in error.value.hint

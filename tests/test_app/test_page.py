@@ -14,7 +14,13 @@ from mmaction_mer.utils.errors import MERDataError  # noqa: E402
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def service(tmp_path):
+    uploads = Uploads(tmp_path / 'uploads')
+    return ClipService(MERInferencer(device='cpu'), tmp_path, uploads)
+
+
+@pytest.fixture
+def calls(service, monkeypatch):
     """Count calls of the functions that cost most, by name."""
     from mmaction_mer.apis import face_crop, mer_inferencer, saliency
     from mmaction_mer.models.data_preprocessors.mer import MERDataPreprocessor
@@ -39,10 +45,7 @@ def calls(monkeypatch):
     return calls
 
 
-def test_a_clip_on_the_page_is_processed_once(calls, tmp_path):
-    service = ClipService(
-        MERInferencer(device='cpu'), tmp_path, Uploads(tmp_path / 'u')
-    )
+def test_a_clip_on_the_page_is_processed_once(service, calls):
     clip = synthetic_clip()
     prediction, shown = service.predict(open_frame_source(clip, 200.0))
     shown.magnified()

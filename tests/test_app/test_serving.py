@@ -166,14 +166,13 @@ def test_only_uploads_can_be_used(guest, path, monkeypatch):
         assert 'not uploaded here' in answer['output']['error']
 
 
-@pytest.mark.parametrize('text', ['fast', '-3', '1e9', 'nan'])
-def test_a_wrong_frame_rate_keeps_the_clip(guest, served, text):
+def test_a_wrong_frame_rate_keeps_the_clip(guest, served):
     def copies():
         files = (path for path in served.folder.rglob('*') if path.is_file())
         return [path for path in files if path.read_bytes() == b'x']
 
     path = json.loads(guest.send(b'x')[1])[0]
-    answer = guest.predict(path, text)
+    answer = guest.predict(path, 'fast')
     assert 'The true frame rate is' in json.dumps(answer['output'])
     # There is no copy of it, and the browser gets no other path.
     assert answer['output']['data'][-1] == {'__type__': 'update'}

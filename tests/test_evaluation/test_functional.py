@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, by hand, and on wrong input."""
+"""Scores against scikit-learn, by hand, and on invalid input."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from sklearn import metrics
 from mmaction_mer.evaluation.functional import (
     SCORES,
     absent_classes,
+    confusion_by_group,
     confusion_matrix,
     f1_fold_mean,
     scores,
     scores_from_confusion,
-    subject_interval,
 )
 
 
@@ -46,7 +46,7 @@ def test_scores_are_those_of_scikit_learn(case):
         'acc': metrics.accuracy_score(labels, predictions),
         'uf1': reports[2],
         'uar': recall,
-        'f1_of_means': means,
+        'f1_from_macro_pr': means,
         'f1_weighted': metrics.f1_score(
             labels, predictions, average='weighted', zero_division=0
         ),
@@ -84,7 +84,7 @@ def test_fold_mean_is_the_mean_of_each_folds_f1(case, count, random):
                 zero_division=0,
             )
         )
-    value = f1_fold_mean(labels, predictions, folds, num_classes)
+    value = f1_fold_mean(confusion_by_group(labels, predictions, folds, num_classes))
     assert value == pytest.approx(np.mean(each))
 
 
@@ -96,7 +96,7 @@ def test_scores_by_hand():
     assert values['uar'] == pytest.approx((3 / 4 + 1 / 3) / 2)
     precision, recall = (3 / 5 + 1 / 2) / 2, (3 / 4 + 1 / 3) / 2
     means = 2 * precision * recall / (precision + recall)
-    assert values['f1_of_means'] == pytest.approx(means)
+    assert values['f1_from_macro_pr'] == pytest.approx(means)
     assert values['f1_weighted'] == pytest.approx((4 * 6 / 9 + 3 * 2 / 5) / 7)
 
 
@@ -119,9 +119,9 @@ def test_all_wrong_is_zero_not_nan():
 @pytest.mark.parametrize(
     ('labels', 'predictions', 'message'),
     [
-        ([0, 1, 2], [0, 1, 3], 'prediction of clip number 2 .* is 3'),
-        ([0, -1, 2], [0, 1, 2], 'label of clip number 1 .* is -1'),
-        ([0, 1], [0], '2 labels but 1 predictions'),
+        ([0, 1, 2], [0, 1, 3], 'prediction number 2 .* is 3'),
+        ([0, -1, 2], [0, 1, 2], 'label number 1 .* is -1'),
+        ([0, 1], [0], '2 labels, but 1 predictions'),
         ([0.0, 1.0], [0, 1], 'labels must be class indices'),
         ([[0], [1]], [0, 1], 'labels must be one list'),
     ],
@@ -143,65 +143,3 @@ def test_wrong_lists_are_refused(labels, predictions, message):
 def test_wrong_matrices_are_refused(matrix, message):
     with pytest.raises(ValueError, match=message):
         scores_from_confusion(matrix)
-
-
-def random_study(subjects=20, seed=3):
-    """Subjects who differ: some are recognised well, some badly."""
-    rng = np.random.default_rng(seed)
-    labels, predictions, people = [], [], []
-    for subject in range(subjects):
-        clips, skill = rng.integers(2, 12), rng.uniform(0.3, 1)
-        truth = rng.integers(0, 3, clips)
-        right = rng.random(clips) < skill
-        labels += truth.tolist()
-        predictions += np.where(right, truth, rng.integers(0, 3, clips)).tolist()
-        people += [f's{subject}'] * int(clips)
-    return labels, predictions, people
-
-
-def test_interval_equals_a_plain_bootstrap_over_subjects():
-    labels, predictions, people = map(np.array, random_study())
-    rng = np.random.default_rng(0)
-    names, values = np.unique(people), []
-    places = {name: np.flatnonzero(people == name) for name in names}
-    for _ in range(1000):
-        drawn = np.concatenate([places[name] for name in rng.choice(names, len(names))])
-        values.append(scores(labels[drawn], predictions[drawn], 3)['uf1'])
-    plain = np.quantile(values, [0.025, 0.975])
-    fast = subject_interval(labels, predictions, list(people), 3)
-    # Two draws of one distribution: ends within a percent of each other.
-    np.testing.assert_allclose(fast['uf1'], plain, atol=0.012)
-
-
-def test_interval_holds_the_score_is_seeded_and_widens_with_the_level():
-    labels, predictions, people = random_study()
-    wide = subject_interval(labels, predictions, people, 3, metric=SCORES)
-    narrow = subject_interval(labels, predictions, people, 3, metric=SCORES, level=0.5)
-    for name, value in scores(labels, predictions, 3).items():
-        assert wide[name][0] < narrow[name][0] < value < narrow[name][1] < wide[name][1]
-    assert subject_interval(labels, predictions, people, 3, metric=SCORES) == wide
-    assert (
-        subject_interval(labels, predictions, people, 3, metric=SCORES, seed=1) != wide
-    )
-
-
-def test_interval_resamples_people_not_clips():
-    # One person all right, one all wrong: clips alone would say about 0.5.
-    labels, predictions = [0, 1] * 50, [0, 1] * 25 + [1, 0] * 25
-    people = ['a'] * 50 + ['b'] * 50
-    assert subject_interval(labels, predictions, people, 2)['acc'] == (0.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ('changed', 'message'),
-    [
-        ({'subjects': ['a'] * 4}, 'two or more'),
-        ({'subjects': ['a', 'b']}, '4 labels but 2 subjects'),
-        ({'metric': ['f1']}, "unknown score 'f1'"),
-        ({'level': 1.0}, 'level'),
-    ],
-)
-def test_interval_refuses_what_it_cannot_do(changed, message):
-    arguments = {'subjects': ['a', 'a', 'b', 'b'], **changed}
-    with pytest.raises(ValueError, match=message):
-        subject_interval([0, 1, 0, 1], [0, 1, 1, 0], num_classes=2, **arguments)

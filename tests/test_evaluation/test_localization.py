@@ -6,15 +6,15 @@ import pytest
 from mmaction_mer.evaluation import movement_regions, pointing_hits
 
 
-def test_a_region_is_where_a_face_moves_by_half_of_its_most():
-    fields = np.zeros((2, 4, 4, 2))
-    fields[0, 1, 1] = 3, 4
-    fields[0, 1, 2] = 0, 2.5
-    fields[0, 3, 3] = 0, 2.4
-    regions = movement_regions(fields)
+def test_a_region_is_where_a_face_moves_by_half_of_its_maximum():
+    displacement = np.zeros((2, 4, 4, 2))
+    displacement[0, 1, 1] = 3, 4
+    displacement[0, 1, 2] = 0, 2.5
+    displacement[0, 3, 3] = 0, 2.4
+    regions = movement_regions(displacement)
     assert regions[0].sum() == 2 and regions[0, 1, 1] and regions[0, 1, 2]
     assert not regions[1].any()  # nothing moves
-    assert movement_regions(fields, share=0.4)[0, 3, 3]
+    assert movement_regions(displacement, fraction=0.4)[0, 3, 3]
 
 
 def test_pointing_anywhere_hits_as_often_as_the_region_is_large():
@@ -28,5 +28,5 @@ def test_pointing_anywhere_hits_as_often_as_the_region_is_large():
 
 
 def test_shapes_must_fit():
-    with pytest.raises(ValueError, match=r'heat is \(1, 2, 2\), but regions'):
+    with pytest.raises(ValueError, match=r'saliency is \(1, 2, 2\), but regions'):
         pointing_hits(np.zeros((1, 2, 2)), np.zeros((1, 3, 3), dtype=bool))

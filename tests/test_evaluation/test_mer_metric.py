@@ -12,43 +12,61 @@ from mmaction.registry import METRICS
 from mmaction.structures import ActionDataSample
 from mmengine.logging import MMLogger
 
-import mmaction_mer.evaluation  # noqa: F401  (registers MERMetric)
 from mmaction_mer.datasets import MERDataset
-from mmaction_mer.evaluation.functional import SCORES, scores
-from mmaction_mer.evaluation.predictions import read_predictions
+from mmaction_mer.evaluation import predictions
+from mmaction_mer.evaluation.functional import scores
+from mmaction_mer.evaluation.paired import compare_runs
+from mmaction_mer.evaluation.predictions import (
+    MissingClipNameError,
+    NonFiniteScoreError,
+    read_predictions,
+)
+from mmaction_mer.evaluation.summary import summarize_run
 from mmaction_mer.utils.errors import MERDataError
 
 TRUTH, GUESS = [0, 0, 1, 2, 1], [0, 1, 1, 2, 2]
 
 
-def samples(named=True, dtype=torch.float32, truth=TRUTH, guess=GUESS):
+def samples(dtype=torch.float32):
     out = []
-    for number, (label, predicted) in enumerate(zip(truth, guess, strict=True)):
+    for number, (label, predicted) in enumerate(zip(TRUTH, GUESS, strict=True)):
         score = torch.full((3,), 0.2, dtype=dtype)
         score[predicted] = 0.6
         sample = ActionDataSample().set_gt_label(label)
         sample.set_pred_score(score).set_pred_label(predicted)
-        if named:
-            names = {'dataset': 'smic', 'subject': 's1', 'clip': f's1_{number}'}
-            sample.set_metainfo(names)
+        sample.set_metainfo(
+            {'dataset': 'smic', 'subject': 's1', 'clip': f's1_{number}'}
+        )
         out.append(sample.to_dict())
     return out
+
+
+def without_names(rows, kept=()):
+    """Drop the fields that identify the clips, except for some."""
+    for row in rows:
+        for name in {'dataset', 'subject', 'clip'} - set(kept):
+            del row[name]
+    return rows
 
 
 def build(**kwargs):
     return METRICS.build({'type': 'MERMetric', **kwargs})
 
 
+def run(metric, *batches):
+    for batch in batches:
+        metric.process(None, batch)
+    return metric.evaluate(sum(map(len, batches)))
+
+
+EXPECTED = {f'mer/{name}': value for name, value in scores(TRUTH, GUESS, 3).items()}
+
+
 def test_scores_and_predictions_file(tmp_path):
     path = tmp_path / 'deep' / 'predictions.jsonl'
-    metric = build(predictions_file=str(path))
     batch = samples()
-    metric.process(None, batch[:3])
-    metric.process(None, batch[3:])
-    values = metric.evaluate(size=5)
-    assert values == pytest.approx(
-        {f'mer/{name}': value for name, value in scores(TRUTH, GUESS, 3).items()}
-    )
+    values = run(build(predictions_file=str(path)), batch[:3], batch[3:])
+    assert values == pytest.approx(EXPECTED)
     lines = read_predictions(path, num_classes=3)
     assert [line['clip'] for line in lines] == [f's1_{n}' for n in range(5)]
     assert [line['label'] for line in lines] == TRUTH
@@ -57,71 +75,49 @@ def test_scores_and_predictions_file(tmp_path):
     assert os.listdir(path.parent) == ['predictions.jsonl']
 
 
-def test_samples_without_names_are_named_by_their_place(tmp_path):
-    path = tmp_path / 'predictions.jsonl'
-    metric = build(predictions_file=str(path))
-    metric.dataset_meta = {'classes': ['a', 'b', 'c']}
-    metric.process(None, samples(named=False))
-    assert set(metric.evaluate(5)) == {f'mer/{name}' for name in SCORES}
-    lines = read_predictions(path)
-    assert [line['clip'] for line in lines][:2] == ['sample000000', 'sample000001']
-    assert lines[0]['subject'] == 'unknown'
-
-
-def test_samples_of_ours_without_names_are_refused():
-    """With one, some or all of the three names missing, at the first batch.
-
-    Whatever the packer kept: by subject all scores would be those of one 'unknown'.
-    """
-    for kept in ((), ('clip',), ('dataset', 'clip'), ('subject', 'clip')):
-        metric = build()
-        metric.dataset_meta = {'classes': ['a', 'b', 'c'], **MERDataset.METAINFO}
-        rows = samples()
-        for row in rows:
-            for name in {'dataset', 'subject', 'clip'} - set(kept):
-                del row[name]
-        with pytest.raises(MERDataError, match=r"meta_keys=\('dataset', 'subject', 'c"):
-            metric.process(None, rows)
-
-
-def test_names_that_stock_samples_do_carry_are_kept(tmp_path, caplog):
-    """Scores come all the same; that subjects are missing is said once."""
+@pytest.mark.parametrize(
+    ('kept', 'subject', 'clip', 'warnings'),
+    [
+        (('subject', 'clip'), 's1', 's1_1', 0),
+        (('clip',), 'unknown', 's1_1', 1),
+        ((), 'unknown', 'sample000001', 1),
+    ],
+)
+def test_stock_samples_keep_their_names_and_get_the_others(
+    tmp_path, caplog, kept, subject, clip, warnings
+):
+    """They are scored all the same; one warning says that subjects are missing."""
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
+    path = tmp_path / 'predictions.jsonl'
+    rows = without_names(samples(), kept)
     try:
-        for kept, subject, warnings in (
-            ({'subject': 's7', 'clip': 'c'}, 's7', 0),
-            ({'clip': 'c'}, 'unknown', 1),
-            ({}, 'unknown', 1),
-        ):
-            caplog.clear()
-            path = tmp_path / f'{len(kept)}.jsonl'
-            metric = build(predictions_file=str(path))
-            rows = samples(named=False)
-            for number, row in enumerate(rows):
-                row.update({name: f'{value}' for name, value in kept.items()})
-                if 'clip' in kept:
-                    row['clip'] = f'c{number}'
-            metric.process(None, rows[:2])
-            metric.process(None, rows[2:])
-            wanted = {f'mer/{name}': v for name, v in scores(TRUTH, GUESS, 3).items()}
-            assert metric.evaluate(5) == pytest.approx(wanted)
-            lines = read_predictions(path)
-            assert {line['subject'] for line in lines} == {subject}
-            assert lines[1]['clip'] == ('c1' if kept else 'sample000001')
-            said = [one for one in caplog.messages if 'without a subject' in one]
-            assert len(said) == warnings
+        values = run(build(predictions_file=str(path)), rows[:2], rows[2:])
     finally:
         logger.removeHandler(caplog.handler)
+    assert values == pytest.approx(EXPECTED)
+    line = read_predictions(path)[1]
+    assert (line['subject'], line['clip']) == (subject, clip)
+    assert sum('without a subject' in one for one in caplog.messages) == warnings
 
 
-def test_half_precision_probabilities_pass(tmp_path):
-    for dtype in (torch.float16, torch.bfloat16):
-        path = tmp_path / f'{dtype}.jsonl'
-        metric = build(predictions_file=str(path))
-        metric.process(None, samples(dtype=dtype))
-        metric.evaluate(5)
-        assert sum(read_predictions(path)[0]['probabilities']) == pytest.approx(1)
+@pytest.mark.parametrize(
+    'kept', [(), ('clip',), ('dataset', 'clip'), ('subject', 'clip')]
+)
+def test_samples_of_a_merdataset_without_names_are_refused(kept):
+    """At the first batch: by subject all scores would be those of one 'unknown'."""
+    metric = build()
+    metric.dataset_meta = {'classes': ['a', 'b', 'c'], **MERDataset.METAINFO}
+    with pytest.raises(MissingClipNameError) as error:
+        metric.process(None, without_names(samples(), kept))
+    assert error.value.field not in kept and 'meta_keys=' in error.value.hint
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_probabilities_pass(tmp_path, dtype):
+    path = tmp_path / 'predictions.jsonl'
+    run(build(predictions_file=str(path)), samples(dtype=dtype))
+    assert sum(read_predictions(path)[0]['probabilities']) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -135,55 +131,66 @@ def test_half_precision_probabilities_pass(tmp_path):
 def test_another_number_of_classes_is_refused(arguments, meta):
     metric = build(**arguments)
     metric.dataset_meta = meta
-    metric.process(None, samples())
     with pytest.raises(MERDataError, match='3 numbers, but there are 4 classes'):
-        metric.evaluate(5)
+        run(metric, samples())
 
 
-def test_arguments_come_before_the_dataset():
+def test_arguments_override_the_dataset():
     metric = build(num_classes=3)
     metric.dataset_meta = {'classes': ['a', 'b']}
-    metric.process(None, samples())
-    assert metric.evaluate(5)['mer/acc'] == 0.6
-    with pytest.raises(ValueError, match='num_classes is 2, but classes names 3'):
+    assert run(metric, samples())['mer/acc'] == 0.6
+    with pytest.raises(ValueError, match='num_classes is 2, but classes has 3'):
         build(num_classes=2, classes=['a', 'b', 'c'])
 
 
 def test_a_clip_shown_twice_is_refused(tmp_path):
     path = tmp_path / 'predictions.jsonl'
-    metric = build(predictions_file=str(path))
-    metric.process(None, samples() + samples())
     with pytest.raises(MERDataError, match='smic/s1/s1_0 .*already predicted'):
-        metric.evaluate(10)
+        run(build(predictions_file=str(path)), samples(), samples())
     assert not path.exists()
 
 
 @pytest.mark.parametrize(
-    'score', [[2.0, -1.0, 0.5], [[0.2, 0.3, 0.5]], [0.5, 0.9, 0.1]]
+    ('field', 'value', 'message'),
+    [
+        ('pred_score', [2.0, -1.0, 0.5], "average_clips='prob'"),
+        ('pred_score', [[0.2, 0.3, 0.5]], "average_clips='prob'"),
+        ('pred_score', [0.5, 0.9, 0.1], "average_clips='prob'"),
+        ('gt_label', [0, 1], 'one label per clip'),
+    ],
 )
-def test_scores_that_are_no_probabilities_are_refused(score):
-    sample = samples()[0]
-    sample['pred_score'] = torch.tensor(score)
-    with pytest.raises(ValueError, match="smic/s1/s1_0.*average_clips='prob'"):
+def test_what_is_no_probability_or_label_is_refused(field, value, message):
+    sample = {**samples()[0], field: torch.tensor(value)}
+    with pytest.raises(ValueError, match=f'smic/s1/s1_0.*{message}'):
         build().process(None, [sample])
 
 
-def test_nan_is_refused_by_name():
-    sample = samples()[0]
-    sample['pred_score'] = torch.tensor([float('nan'), 0.5, 0.5])
-    with pytest.raises(ValueError, match='smic/s1/s1_0'):
+def test_nan_is_refused_by_clip():
+    sample = {**samples()[0], 'pred_score': torch.tensor([float('nan'), 0.5, 0.5])}
+    with pytest.raises(NonFiniteScoreError) as error:
         build().process(None, [sample])
+    assert (error.value.clip, error.value.field) == ('smic/s1/s1_0', 'pred_score')
 
 
-def test_several_labels_are_refused():
-    sample = samples()[0]
-    sample['gt_label'] = torch.tensor([0, 1])
-    with pytest.raises(ValueError, match='one label a clip'):
-        build().process(None, [sample])
+def test_predictions_are_validated_where_they_come_from_and_once(tmp_path, monkeypatch):
+    calls, validate = [], predictions.prediction_problem
+    monkeypatch.setattr(
+        predictions,
+        'prediction_problem',
+        lambda *args: calls.append(1) or validate(*args),
+    )
+    path = tmp_path / 'predictions.jsonl'
+    run(build(predictions_file=str(path)), samples())
+    assert len(calls) == 5
+    lines = read_predictions(path)
+    assert len(calls) == 10
+    summarize_run({'fold': lines}, ['a', 'b', 'c'])
+    compare_runs({0: lines}, {0: lines}, 3)
+    assert len(calls) == 10
 
 
-def test_the_loss_of_tensors_to_the_caller_is_none():
-    # What the metric keeps must not hold on to the model's graph or device.
+def test_results_hold_no_tensors():
+    # They would keep the model's graph and device memory alive.
     metric = build()
     metric.process(None, samples())
     assert json.loads(json.dumps(metric.results)) == metric.results
@@ -192,12 +199,12 @@ def test_the_loss_of_tensors_to_the_caller_is_none():
 RANK = """
 import sys, torch.distributed as dist
 from mmengine.dist import init_dist
-from test_mer_metric import build, samples
+from test_mer_metric import build, samples, without_names
 # As the tools start a rank: gloo's threads get time to end before Python does.
 init_dist('pytorch', backend='gloo')
 metric = build(predictions_file=sys.argv[1])
-# As DefaultSampler shares 5 clips out: every second one, the last rank padded.
-rows = samples(named=False)
+# As DefaultSampler distributes 5 clips: every second one, the last rank padded.
+rows = without_names(samples())
 metric.process(None, (rows + rows[:1])[dist.get_rank() :: 2])
 print(metric.evaluate(size=5)['mer/acc'])
 """
@@ -230,11 +237,11 @@ def test_two_ranks_give_one_result(tmp_path):
         for rank in range(2)
     ]
     try:
-        said = [rank.communicate(timeout=120) for rank in ranks]
+        printed = [rank.communicate(timeout=600) for rank in ranks]
     finally:
         for rank in ranks:
             rank.kill()
-    for rank, (output, errors) in zip(ranks, said, strict=True):
+    for rank, (output, errors) in zip(ranks, printed, strict=True):
         assert rank.returncode == 0, errors
         assert output.split()[-1] == '0.6'
     lines = read_predictions(path)

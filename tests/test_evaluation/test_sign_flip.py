@@ -1,41 +1,36 @@
 """The sign-flip test against brute force: predictions exchanged line by line.
 
-The kind: p-values over a handful of subjects that are smaller than any test of so few
-could give.
+A regression: p-values over few subjects that are smaller than any test of so few can
+give.
 """
 
-from itertools import product
+import copy
+from itertools import compress, product
 
 import numpy as np
 import pytest
 from scipy.stats import permutation_test
-from toy_predictions import toy_predictions
+from toy_predictions import columns, toy_predictions
 
 from mmaction_mer.evaluation.functional import scores
 from mmaction_mer.evaluation.paired import COMPARED, compare_runs, format_comparison
-from mmaction_mer.evaluation.sign_flip import MOST_EXACT, sign_flip_p, smallest_p
+from mmaction_mer.evaluation.sign_flip import MAX_EXACT, sign_flip_p, smallest_p
 
 
-def run(seed, subjects, share=0.6, clips=4):
-    return toy_predictions(seed, share, subjects, clips)
+def run(seed, subjects, share=0.6):
+    return toy_predictions(seed, share, subjects, clips=4)
 
 
-def apart(pairs, flipped):
-    """Differences B - A after the exchange of some subjects, a mean over pairs."""
+def difference(pairs, flipped):
+    """Scores of B - A after the exchange of some subjects, averaged over pairs."""
     found = []
-    for a, b in pairs:
-        sides = [[], []]
-        for one, other in zip(a, b, strict=True):
-            change = one['subject'] in flipped
-            for side, line in zip(sides, (other, one) if change else (one, other),
-                                  strict=True):  # fmt: skip
-                side.append(line)
-        values = [
-            scores([row['label'] for row in side], [row['prediction'] for row in side],
-                   3)
-            for side in sides
-        ]  # fmt: skip
-        found.append([values[1][name] - values[0][name] for name in COMPARED])
+    for pair in pairs:
+        both = [
+            lines[::-1] if lines[0]['subject'] in flipped else lines
+            for lines in zip(*pair, strict=True)
+        ]
+        a, b = (scores(*columns(side), 3) for side in zip(*both, strict=True))
+        found.append([b[name] - a[name] for name in COMPARED])
     return np.mean(found, axis=0)
 
 
@@ -50,25 +45,25 @@ def test_every_exchange_by_hand(seeds):
         pairs = list(zip(a.values(), b.values(), strict=True))
     names = [f's{subject}' for subject in range(subjects)]
     all_ways = np.array([
-        apart(pairs, {name for name, flip in zip(names, ways, strict=True) if flip})
+        difference(pairs, {*compress(names, ways)})
         for ways in product((False, True), repeat=subjects)
     ])  # fmt: skip
     wanted = np.mean(np.abs(all_ways) >= np.abs(all_ways[0]) - 1e-9, axis=0)
     found = compare_runs(a, b, 3)['scores']
-    for name, difference, p in zip(COMPARED, all_ways[0], wanted, strict=True):
-        assert found[name]['difference'] == pytest.approx(difference)
+    for name, observed, p in zip(COMPARED, all_ways[0], wanted, strict=True):
+        assert found[name]['difference'] == pytest.approx(observed)
         assert found[name]['sign_flip_p'] == pytest.approx(p)
-    assert len(set(wanted.round(6))) > 1  # the scores differ in theirs
+    assert len(set(wanted.round(6))) > 1, 'no score stands for another'
 
 
 def test_ten_subjects_give_no_less_than_two_in_1024():
-    """B is right once more in every subject: the bootstrap says 0.001."""
+    """B is right once more in every subject: the bootstrap gives 0.001."""
     a = run(0, 10, 0.3)
-    b = [dict(line) for line in a]
-    for subject in range(10):
-        wrong = [line for line in b if line['subject'] == f's{subject}'
-                 and line['prediction'] != line['label']]  # fmt: skip
-        wrong[0]['prediction'] = wrong[0]['label']
+    b = copy.deepcopy(a)
+    fixed = {one['subject']: one for one in b if one['prediction'] != one['label']}
+    assert len(fixed) == 10
+    for one in fixed.values():
+        one['prediction'] = one['label']
     found = compare_runs({0: a}, {0: b}, 3)
     row = found['scores']['acc']
     assert row['p'] == pytest.approx(2 / 2001)
@@ -80,7 +75,7 @@ def test_ten_subjects_give_no_less_than_two_in_1024():
 
 
 def test_accuracy_flips_the_sign_of_each_subject():
-    """As scipy's own test does, by what a subject adds to the difference."""
+    """As scipy's own test does, by what a subject contributes to the difference."""
     subjects = 9
     rng = np.random.default_rng(4)
     first, second = (rng.integers(0, 4, (1, subjects, 3, 3)) for _ in range(2))
@@ -96,31 +91,30 @@ def test_accuracy_flips_the_sign_of_each_subject():
 
 
 def test_many_subjects_are_drawn_and_the_draw_is_seeded():
-    """A mean of many draws is near the exact p, which adding a still subject keeps."""
-    a, b = run(1, MOST_EXACT, 0.5), run(2, MOST_EXACT, 0.62)
-    exact = compare_runs({0: a}, {0: b}, 3)['scores']
-    still = [
-        {**line, 'subject': 'still', 'prediction': line['label']} for line in a[:3]
-    ]
-    a, b = a + still, b + still
-    drawn = compare_runs({0: a}, {0: b}, 3, resamples=20_000)['scores']
-    again = compare_runs({0: a}, {0: b}, 3, resamples=20_000)['scores']
+    """The p of many draws is near the exact one, which a constant subject preserves."""
+    a, b = run(1, MAX_EXACT, 0.5), run(2, MAX_EXACT, 0.62)
+    p = compare_runs({0: a}, {0: b}, 3)['scores']['acc']['sign_flip_p']
+    constant = [
+        {**one, 'subject': 'same', 'prediction': one['label']} for one in a[:3]
+    ]  # fmt: skip
+    a, b = a + constant, b + constant
+    drawn, again = (
+        compare_runs({0: a}, {0: b}, 3, resamples=20_000)['scores'] for _ in range(2)
+    )
     assert drawn == again
-    p, q = exact['acc']['sign_flip_p'], drawn['acc']['sign_flip_p']
     assert 0.01 < p < 0.9
-    assert q == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 20_000) + 1e-4)
-    other = compare_runs({0: a}, {0: b}, 3, resamples=20_000, seed=1)['scores']
-    assert other['acc']['sign_flip_p'] != q
-    # What was seen is one of the exchanges, so that no p is zero.
-    better = [{**line, 'prediction': line['label']} for line in a]
-    worse = [{**line, 'prediction': (line['label'] + 1) % 3} for line in a]
-    sure = compare_runs({0: worse}, {0: better}, 3, resamples=99)
-    assert sure['scores']['acc']['sign_flip_p'] == pytest.approx(1 / 100)
-    assert '99 drawn ways; none is below 0.01)' in format_comparison(sure)
+    sampling = 4 * np.sqrt(p * (1 - p) / 20_000) + 1e-4
+    assert drawn['acc']['sign_flip_p'] == pytest.approx(p, abs=sampling)
+    counts = np.random.default_rng(0).integers(0, 9, (2, 1, MAX_EXACT + 1, 3, 3))
+    assert sign_flip_p(*counts, 999) != sign_flip_p(*counts, 999, seed=1)
+    # The observed assignment is one of the exchanges, so that no p is zero.
+    better = [{**one, 'prediction': one['label']} for one in a]
+    worse = [{**one, 'prediction': (one['label'] + 1) % 3} for one in a]
+    found = compare_runs({0: worse}, {0: better}, 3, resamples=99)
+    assert found['scores']['acc']['sign_flip_p'] == pytest.approx(1 / 100)
+    assert '99 drawn ways; none is below 0.01)' in format_comparison(found)
 
 
-def test_nothing_and_nobody():
+def test_equal_runs_have_p_one():
     same = compare_runs({0: run(0, 5)}, {0: run(0, 5)}, 3)['scores']
     assert {row['sign_flip_p'] for row in same.values()} == {1.0}
-    alone = compare_runs({0: run(0, 1)}, {0: run(1, 1)}, 3)['scores']
-    assert {row['sign_flip_p'] for row in alone.values()} == {None}

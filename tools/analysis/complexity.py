@@ -9,33 +9,6 @@ One config: a list, part by part. Several: a table, one row each (MPT, table V).
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-
-import torch
-from mmaction.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from torch import nn
-
-import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.models import Cost, cost, count_by_part
-from mmaction_mer.utils.cli.command_line import (
-    CfgOptions,
-    merge_options,
-    read_config,
-    report_errors,
-)
-from mmaction_mer.utils.errors import MERRunError
-
-HEADINGS = (
-    'learns',
-    'all',
-    'multiply-adds a clip',
-    'kept a clip in training',
-    'checkpoint of a fold',
-    'a clip takes',
-    'clips a second, 8 at once',
-)
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,92 +24,20 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='load the pre-trained weights too; they do not change the figures',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
+    parser.add_argument(
+        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE'
+    )
     return parser.parse_args(arguments)
 
 
-def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
-    """Build the model of a config, and say how large the frames are that it sees."""
-    cfg = read_config(path)
-    merge_options(cfg, args.cfg_options)
-    if 'model' not in cfg:
-        raise MERRunError(f'{path}: has no model')
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    if not args.pretrained:
-        forget_weights(cfg.model)
-    model = MODELS.build(cfg.model).to(args.device)
-    if not hasattr(model, 'dummy_inputs'):
-        raise MERRunError(
-            f'{path}: is a {cfg.model.type}; this table is of MPTRecognizer and '
-            'MIACRecognizer'
-        )
-    return model, args.image_size or frame_size(cfg, model)
-
-
-def forget_weights(part: dict | list) -> None:
-    """Take every ``init_cfg`` of pre-trained weights out of a model's config."""
-    if isinstance(part, dict):
-        part.pop('pretrained', None)
-        if isinstance(start := part.get('init_cfg'), dict) and 'checkpoint' in start:
-            part.pop('init_cfg')
-    for value in part.values() if isinstance(part, dict) else part:
-        if isinstance(value, dict | list):
-            forget_weights(value)
-
-
-def frame_size(cfg: Config, model: nn.Module) -> int:
-    """Side of the frames in pixels: the ViT's own, or what the data ends in."""
-    if vit := getattr(model.backbone, 'vit', None):
-        return vit.img_size[0]
-    if crop := model.data_preprocessor.augmentation.crop:
-        return crop
-    sizes = [
-        step.get('crop_size') or step['scale'][0]
-        for step in cfg.test_dataloader.dataset.pipeline
-        if step.type in ('CenterCrop', 'Resize')
-    ]
-    if not sizes:
-        raise MERRunError('the test pipeline sets no size of frames; give --image-size')
-    return sizes[-1]
-
-
-def written(found: Cost) -> list[str]:
-    """Write a cost in the order of the headings."""
-    return [
-        f'{found.trainable:,}',
-        f'{found.total:,}',
-        f'{found.multiply_adds / 1e9:.2f} G',
-        f'{found.activation_bytes / 1e6:.0f} MB',
-        f'{found.checkpoint_bytes / 1e6:.2f} MB',
-        f'{found.latency_ms:.0f} ms',
-        f'{found.clips_per_s:.1f}',
-    ]
-
-
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Build the models and print their table."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
     args = parse_args(arguments)
-    rows = []
-    for path in args.configs:
-        model, size = build(path, args)
-        prompt = getattr(model.backbone, 'prompt', None)
-        length = getattr(prompt, 'length', 16)
-        rows.append((path, size, written(cost(model, size, length))))
-    if len(rows) == 1:
-        print('| what | count |\n|---|---:|')
-        for part, number in count_by_part(model).items():
-            print(f'| {part} | {number:,} |')
-        names = ['all that learns', *HEADINGS[1:]]
-        for name, value in zip(names, rows[0][2], strict=True):
-            print(f'| {name} | {value} |')
-    else:
-        print('| config | pixels | ' + ' | '.join(HEADINGS) + ' |')
-        print('|---|---:|' + '---:|' * len(HEADINGS))
-        for path, size, values in rows:
-            print(f'| {Path(path).stem} | {size} | ' + ' | '.join(values) + ' |')
-    where = torch.cuda.get_device_name() if 'cuda' in args.device else 'CPU'
-    print(f'\nTimed on {where}, {torch.get_num_threads()} threads, float32.')
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.models.utils.complexity_table import print_costs
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(print_costs)(args)
 
 
 if __name__ == '__main__':

@@ -10,23 +10,18 @@ with any number of workers.
 import argparse
 import os
 import sys
-from dataclasses import fields
 from pathlib import Path
 
-from mmaction_mer.utils.errors import MERDataError
-from mmaction_mer.datasets.synthme.nuisance import Nuisance
-from mmaction_mer.datasets.synthme.plan import Release
-from mmaction_mer.datasets.synthme.release import make_release
-
+# Defaults are those of mmaction_mer.datasets.synthme.Nuisance, which a test compares.
 NUISANCES = {
-    'drift': 'slow translation of the head, px at 224',
-    'rotation': 'slow roll of the head, degrees',
-    'scale': "slow relative change of the head's size",
-    'turn': 'slow turn and nod of the head, degrees',
-    'flicker': 'relative change of brightness',
-    'noise': 'sensor noise, grey levels',
-    'blink': 'probability that a clip holds a blink',
-    'twitch': 'slow push of a random spot of the face, px at 224',
+    'drift': (1.0, 'slow translation of the head, px at 224'),
+    'rotation': (0.4, 'slow roll of the head, degrees'),
+    'scale': (0.004, "slow relative change of the head's size"),
+    'turn': (0.5, 'slow turn and nod of the head, degrees'),
+    'flicker': (0.01, 'relative change of brightness'),
+    'noise': (4.5, 'sensor noise, grey levels'),
+    'blink': (0.12, 'probability that a clip holds a blink'),
+    'twitch': (0.6, 'slow push of a random spot of the face, px at 224'),
 }
 
 
@@ -57,19 +52,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='processes that draw',
     )
     group = parser.add_argument_group('nuisances (standard deviations; 0 is off)')
-    for item in fields(Nuisance):
-        group.add_argument(
-            f'--{item.name}',
-            type=float,
-            default=item.default,
-            help=NUISANCES[item.name],
-        )
+    for name, (default, meaning) in NUISANCES.items():
+        group.add_argument(f'--{name}', type=float, default=default, help=meaning)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Make the release; 0 if it stands there afterwards."""
+    """Make the release; return 0 if it is there afterwards."""
     args = parse_args(argv)
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.datasets.synthme.nuisance import Nuisance
+    from mmaction_mer.datasets.synthme.plan import Release
+    from mmaction_mer.datasets.synthme.release import make_release
+    from mmaction_mer.utils.errors import MERDataError
+
     try:
         release = Release(
             subjects=args.subjects,

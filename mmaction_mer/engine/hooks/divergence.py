@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from ...evaluation.mer_metric import NotFiniteScores
+from ...evaluation.predictions import NonFiniteScoreError
 from ...utils.errors import DivergedError, MERRunError
 
 
@@ -72,7 +72,7 @@ def divergence_named(fold: str, runner: Any) -> Iterator[None]:
     """
     try:
         yield
-    except NotFiniteScores as error:
+    except NonFiniteScoreError as error:
         raise DivergedError(fold, next_iteration(runner)) from error
     except RuntimeError as error:
         if isinstance(error, MERRunError) or not _clipping_refused(runner):

@@ -5,7 +5,7 @@ import sys
 
 from tqdm import tqdm
 
-from ...evaluation.mer_metric import NamelessSamples
+from ...evaluation.predictions import MissingClipNameError
 from ...utils.cli.command_line import explained
 from ...utils.errors import ConfigError, FoldsFailed, MERDataError, MERRunError
 from .tasks import FoldTask
@@ -29,7 +29,7 @@ def of_one_fold(error: BaseException) -> bool:
     if isinstance(error, OSError) and not isinstance(error, MERRunError):
         return error.errno not in _FULL and explained(error) is not None
     known = isinstance(error, MERDataError | MERRunError)
-    return known and not isinstance(error, ConfigError | NamelessSamples)
+    return known and not isinstance(error, ConfigError | MissingClipNameError)
 
 
 class Failures:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...models.utils.complexity import count_parameters
 from ...models.utils.slim_checkpoint import (
     checkpoint_state_dict,

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from ...datasets.protocols import Fold, assert_disjoint, make_folds
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...models.utils.slim_checkpoint import read_checkpoint
 from ...utils.errors import MERRunError
 from ...utils.files import atomic_write

@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 from ...datasets.protocols import Fold
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...models.utils.slim_checkpoint import read_checkpoint
 from ...utils.errors import MERRunError
 from ...utils.files import clear_half_written

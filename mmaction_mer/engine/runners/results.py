@@ -8,8 +8,8 @@ from typing import Any
 import mmengine
 
 from ...evaluation.functional import scores
-from ...evaluation.report import SELECTIONS, format_report, pool, save_results
-from ...evaluation.seeds import format_seeds, summarize_seeds
+from ...evaluation.summary import SELECTIONS, summarize_run, summarize_seeds
+from ...evaluation.summary_text import format_summary
 from ...utils.errors import MERDataError, MERRunError
 from ...utils.json_files import write_json
 from ...version import __version__, installed_versions
@@ -130,7 +130,7 @@ def pool_results(
             'threads': _all_of(states, 'threads'),
         },
     }
-    results = pool(
+    results = summarize_run(
         {folder.name: run.read(folder) for folder in scored},
         plan.classes,
         selection=states[0]['selection'],
@@ -138,8 +138,8 @@ def pool_results(
         extra=extra,
         missing=missing,
     )
-    save_results(path, results)
-    print(format_report(results))
+    write_json(path, results)
+    print(format_summary(results))
     print(f'{len(names)} of {len(plan.folds)} folds')
     learned = extra['parameters']
     took = facts.get('wall_time_s')
@@ -174,42 +174,21 @@ def pool_seeds(
     Returns:
         The summary as saved; empty where no fold is done in every seed.
     """
-    seeds = [run.plan.seed for run in runs]
     common = set.intersection(*({folder.name for folder in one} for one in scored))
     if missing and not common:
         print('no summary over seeds: no fold is done in all of them', flush=True)
         return {}
-    by_fold = [
-        {one.name: run.read(one) for one in folders}
-        for run, folders in zip(runs, scored, strict=True)
-    ]
     if missing:
-        by_fold = [
-            {name: lines for name, lines in one.items() if name in common}
-            for one in by_fold
-        ]
         # A seed that lacks nothing is scored without what another one lacks.
-        results = [
-            pool(
-                folds,
-                one['classes'],
-                selection=one['selection'],
-                seeds=one['seeds'],
-                extra=one['extra'],
-            )
-            for folds, one in zip(by_fold, results, strict=True)
-        ]
-    summary = summarize_seeds(
-        dict(zip(seeds, results, strict=True)),
-        {
-            seed: sum(folds.values(), [])
-            for seed, folds in zip(seeds, by_fold, strict=True)
-        },
-        facts,
-        missing,
-    )
+        scored = [[one for one in folders if one.name in common] for folders in scored]
+    folds = {
+        run.plan.seed: {one.name: run.read(one) for one in folders}
+        for run, folders in zip(runs, scored, strict=True)
+    }
+    by_seed = dict(zip(folds, results, strict=True))
+    summary = summarize_seeds(folds, by_seed, facts, missing)
     write_json(path, summary)
-    print(format_seeds(summary))
+    print(format_summary(summary))
     print(f'results: {path}', flush=True)
     return summary
 

@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ...datasets.mer_dataset import MERDataset
-from ...evaluation.mer_metric import MERMetric
+from ...evaluation.metrics import MERMetric
 from ...evaluation.predictions import NAMES
 from ...utils.errors import ConfigError
 from .fold_config import annotation_path

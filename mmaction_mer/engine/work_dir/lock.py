@@ -8,6 +8,10 @@ from ...utils.errors import MERRunError
 from ...utils.locks import FileLock
 
 
+class WorkDirLockedError(MERRunError):
+    """Another process is training in a work directory."""
+
+
 class WorkDirLock:
     """Hold a work directory until the end of a ``with`` block, or of the process.
 
@@ -21,8 +25,8 @@ class WorkDirLock:
         share: The share ``(k, n)`` that this process trains, or None for all.
         of: What is shared, where it is not all: shares of another list may overlap.
 
-    :meth:`take` raises ``MERRunError`` where another process holds it, and nothing was
-    touched; or a file is in its place.
+    :meth:`take` raises :class:`WorkDirLockedError` where another process holds it, and
+    nothing was touched; or ``MERRunError`` where a file is in its place.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class WorkDirLock:
         lock = FileLock(self.work_dir / name, shared)
         if not lock.take():
             self._let_go()
-            raise MERRunError(
+            raise WorkDirLockedError(
                 f'{self.work_dir}: another process is training in {what}; wait until '
                 f'it ends (then go on with --resume), or choose another --work-dir'
             )
@@ -81,7 +85,7 @@ class WorkDirLock:
                 free = lock.take()
             if not free:
                 self._let_go()
-                raise MERRunError(
+                raise WorkDirLockedError(
                     f'{self.work_dir}: another process is training a share '
                     f'{"/".join(path.name.split("-")[1:4:2])}, which may hold the same '
                     f'folds as a share of {count}: give all the same number of shares '

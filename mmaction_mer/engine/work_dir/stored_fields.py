@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluation.report import SELECTIONS
+from ...evaluation.summary import SELECTIONS
 from ...utils.text import quote
 
 # Names are names of people and clips, texts are sentences or paths.

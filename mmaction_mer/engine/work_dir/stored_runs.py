@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluation.report import SELECTIONS, pool
-from ...evaluation.seeds import summarize_seeds
+from ...evaluation.summary import SELECTIONS, summarize_run, summarize_seeds
 from ...utils.errors import MERRunError
 from ..runners.plan import check_one_run
 from .fold_check import differing, has_digests, read_fold
@@ -258,7 +257,7 @@ def check_pooled(
     """
     names = [row['fold'] for row in results.get('folds') or []]
     ordered = {name: folds[name] for name in names if name in folds} or folds
-    again = pool(
+    again = summarize_run(
         ordered, results['classes'], results['selection'], results.get('seeds') or []
     )
     _compare(path, results, again)
@@ -287,13 +286,12 @@ def check_results(
         check_pooled(path, results, next(iter(runs.values())).folds)
         return
     names = [row['fold'] for row in results.get('folds') or []]
-    single, lines = {}, {}
+    folds, settings = {}, {}
     for seed, run in runs.items():
         order = names if set(names) <= run.folds.keys() and names else [*run.folds]
-        folds = {name: run.folds[name] for name in order}
-        lines[seed] = [line for name in order for line in folds[name]]
-        single[seed] = pool(folds, run.classes, run.selection, [seed])
-    _compare(path, results, summarize_seeds(single, lines))
+        folds[seed] = {name: run.folds[name] for name in order}
+        settings[seed] = {'classes': run.classes, 'selection': run.selection}
+    _compare(path, results, summarize_seeds(folds, settings))
 
 
 def _compare(path: Path, results: Mapping[str, Any], again: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """What the command-line tools share."""
 
-import argparse
 import errno
 import functools
 import os
@@ -8,7 +7,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,51 +19,6 @@ from ..memory import starved
 from ..text import printable
 from .option_values import parse_value
 from .type_names import name_types
-
-
-class CfgOptions(argparse.Action):
-    """Reads ``key=value``, see :func:`~.option_values.parse_value`.
-
-    Any number of them after one option, and of the option; the last of a key counts.
-    """
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Read the pairs; what is none is a usage error."""
-        options = dict(getattr(namespace, self.dest, None) or {})
-        for pair in values:
-            key, equals, text = pair.partition('=')
-            if not key or not equals:
-                parser.error(f'{option_string}: {pair!r} is not of the form key=value')
-            try:
-                options[key] = parse_value(text)
-            except ValueError as error:
-                parser.error(f'{option_string} {key}: {error}')
-        setattr(namespace, self.dest, options)
-
-
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that training and scoring share with mmaction's tools."""
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        help='change settings of the config, as in model.cls_head.num_classes=3; lists '
-        'as key="[a,b]" or key=a,b, nested ones as key="[(a,b),(c,d)]", a text with a '
-        'comma as key="\'a, b\'"',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='what started this process among others',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
 def read_config(path: str) -> Config:
@@ -93,17 +47,35 @@ def read_config(path: str) -> Config:
         ) from error
 
 
-def merge_options(cfg: Config, options: dict[str, Any] | None) -> None:
-    """Merge what ``--cfg-options`` gave into a config.
+def merge_options(cfg: Config, pairs: Sequence[str] | None) -> None:
+    """Merge the ``key=value`` pairs of ``--cfg-options`` into a config.
+
+    Args:
+        cfg: The config, changed in place.
+        pairs: Pairs as typed, see :func:`~.option_values.parse_value`; of a key that
+            is given twice the last one counts.
 
     Raises:
-        MERRunError: An option reaches into something that is not there.
+        MERRunError: A pair has no ``=``, a value cannot be parsed, or a key leads
+            into something that the config does not have.
     """
-    for key, value in (options or {}).items():
+    options: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, text = pair.partition('=')
+        if not key or not equals:
+            raise MERRunError(
+                f'{pair!r} is not of the form key=value', field='--cfg-options'
+            )
+        try:
+            options[key] = parse_value(text)
+        except ValueError as error:
+            raise MERRunError(str(error), field=f'--cfg-options {key}') from error
+    for key, value in options.items():
         try:
             cfg.merge_from_dict({key: value})
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as err:
-            raise MERRunError(f'--cfg-options {key}: {shortened(err)[:300]}') from err
+            problem = shortened(err)[:300]
+            raise MERRunError(problem, field=f'--cfg-options {key}') from err
 
 
 def default_work_dir(config: str) -> str:

@@ -1,7 +1,8 @@
 """Repairs of the host stack, each only where its defect exists.
 
-:func:`apply` runs once when :mod:`mmaction_mer` is imported; running it again changes
-nothing. A repair goes away with the version that brought its defect.
+:func:`apply` runs when :mod:`mmaction_mer` is imported, :func:`apply_to_models` when
+its parts are; running them again changes nothing. A repair is removed with support for
+the version that needs it.
 """
 
 import atexit
@@ -24,7 +25,6 @@ import torch
 import torch._weights_only_unpickler as torch_unpickler
 from mmengine.device import is_mlu_available, is_musa_available, is_npu_available
 from mmengine.logging import HistoryBuffer
-from mmengine.model import MMDistributedDataParallel
 
 from ..checkpoints.safe_globals import checkpoint_globals
 from . import config_repairs
@@ -35,10 +35,14 @@ def apply() -> None:
     provide_drn()
     allow_checkpoint_globals()
     start_without_gpu()
-    wrap_without_gpu()
     provide_find_loader()
     config_repairs.apply()
     hush_lite()
+
+
+def apply_to_models() -> None:
+    """Make the repairs that need ``mmengine.model``, which takes long to import."""
+    wrap_without_gpu()
 
 
 # mmaction2 issue 2714: the wheel and the sdist of 1.2.0 lack a package that
@@ -183,6 +187,8 @@ def has_accelerator() -> bool:
 
 def wrap_without_gpu() -> None:
     """Let mmengine wrap a model that lives on the CPU for distributed training."""
+    from mmengine.model import MMDistributedDataParallel
+
     construct = MMDistributedDataParallel.__init__
     if hasattr(construct, '__wrapped__'):
         return

@@ -146,7 +146,7 @@ def test_samples_without_names_are_refused_before_training(make_config, tmp_path
 def test_predictions_without_names_end_the_first_fold(
     make_config, tmp_path, monkeypatch
 ):
-    from mmaction_mer.evaluation import mer_metric
+    from mmaction_mer.evaluation.metrics import mer_metric
 
     # Names that get lost only after the data set, in a model say.
     monkeypatch.setattr(mer_metric, 'NAMES', ('lost',))

@@ -14,10 +14,8 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from settings import one_thread
 
+from mmaction_mer.ablation import plan_table, read_finished, read_table, run_trial
 from mmaction_mer.analysis.run_report import write_page
-from mmaction_mer.engine.ablation import read_table
-from mmaction_mer.engine.ablation_runs import run_trial, stored
-from mmaction_mer.engine.ablation_trials import plan_trials
 from mmaction_mer.engine.runners import rescoring as mending
 from mmaction_mer.engine.work_dir.fold_check import check_model
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
@@ -409,25 +407,25 @@ def test_a_damaged_row_of_a_table_is_no_result_and_made_good(config_file, tmp_pa
     folder.mkdir()
     rows = "title = 'T'\nbase = 'toy_config.py'\nrows = [dict(name='a', options={})]\n"
     (folder / 'table.py').write_text(rows)
-    options = {'train_cfg.max_iters': 2}
+    options = ['train_cfg.max_iters=2']
     table = read_table(folder / 'table.py')
-    (trial,) = plan_trials(table, tmp_path / 'out', options=options)
+    (trial,) = plan_table(table, tmp_path / 'out', options=options).trials
     assert run_trial(trial) == 'done' and run_trial(trial) == 'skipped'
-    before, run = stored(trial), trial.folder / 'seed0'
+    before, run = read_finished(trial), trial.folder / 'seed0'
     whole = run.with_name('whole')
     shutil.copytree(run, whole)
     damages = [PREDICTIONS['two lines less'], PREDICTIONS['probabilities'],
                MODELS['half']]  # fmt: skip
     for damage in damages:
         damage(run)
-        assert (stored(trial) is None) == (damage is not MODELS['half'])
+        assert (read_finished(trial) is None) == (damage is not MODELS['half'])
         assert run_trial(trial) == 'done'
-        assert stored(trial).lines == before.lines
-        assert stored(trial).summary['scores'] == before.summary['scores']
+        assert read_finished(trial).lines == before.lines
+        assert read_finished(trial).summary['scores'] == before.summary['scores']
     path = run / 'results.json'
     path.write_text(json.dumps(RESULTS['a score'](json.loads(path.read_text()))))
-    assert stored(trial) is None and run_trial(trial) == 'done'
-    assert stored(trial).summary['scores'] == before.summary['scores']
+    assert read_finished(trial) is None and run_trial(trial) == 'done'
+    assert read_finished(trial).summary['scores'] == before.summary['scores']
 
 
 @pytest.mark.parametrize('gone', [NAMES[0], NAMES[3]])

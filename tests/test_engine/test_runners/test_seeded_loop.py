@@ -42,7 +42,7 @@ def test_it_trains_and_leaves_what_it_should(whole):
     assert meta['iter'] == 8
     assert meta['pretrained_on'] == {'synthme': ['sub02', 'sub03']}
     rows = next(whole.glob('*/vis_data/scalars.json')).read_text()
-    assert 'clips_per_s' in rows and 'ma2mi/of_copy' in rows
+    assert 'clips_per_s' in rows and 'ma2mi/error_ratio' in rows
 
 
 def test_two_processes_give_what_one_gives(release, whole, tool, tmp_path):

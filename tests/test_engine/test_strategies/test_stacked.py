@@ -39,7 +39,7 @@ FORMS = {
         'model__cls_head__loss_cls': dict(
             type='CrossEntropyLoss', class_weight=[1.0, 2.0, 0.5], loss_weight=0.7
         ),
-        'model__data_preprocessor__steady': True,
+        'model__data_preprocessor__remove_head_motion': True,
     },
     'head alone, clipped values, SGD, a rate of its own for the bias': {
         'model__backbone__adapter': None,
@@ -55,7 +55,7 @@ FORMS = {
             type='VPTPrompt', num_prompts=3, deep=True, _delete_=True
         ),
         'model__backbone__adapter__share_means': False,
-        'model__backbone__adapter_from': 1,
+        'model__backbone__adapter_start_layer': 1,
     },
     'prompts with a place, without GELU, low-rank updates, no residual': {
         'model__backbone__prompt__spatial': True,

@@ -4,7 +4,6 @@ The kind: a text with blanks, commas in quotes, brackets, backslashes or letters
 language that arrives as another text, of a folder that is another or not there.
 """
 
-import argparse
 import math
 import re
 
@@ -14,8 +13,9 @@ from hypothesis import strategies as st
 from load_tool import load_tool
 from mmengine.config import Config, DictAction
 
-from mmaction_mer.utils.cli.command_line import CfgOptions, merge_options
+from mmaction_mer.utils.cli.command_line import merge_options
 from mmaction_mer.utils.cli.option_values import parse_value
+from mmaction_mer.utils.errors import MERRunError
 
 
 @pytest.mark.parametrize(
@@ -112,25 +112,20 @@ def test_any_text_is_a_value_or_one_sentence(text):
             assert quoted == text
 
 
-def parsed(*arguments):
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
-    return parser.parse_args(arguments).cfg_options
-
-
-def test_pairs_of_several_options(capsys):
-    found = parsed('--cfg-options', 'a.b=/x/y z', 'c=1', '--cfg-options', 'c=2')
-    assert found == {'a.b': '/x/y z', 'c': 2}
+def test_pairs_of_several_options():
     cfg = Config(dict(a=dict(b='')))
-    merge_options(cfg, found)
-    assert cfg.a.b == '/x/y z'
-    assert math.isnan(parsed('--cfg-options', 'a=nan')['a'])
-    for wrong in ('a', '=1', 'a=(1,2', 'a=x(1, b'):
-        with pytest.raises(SystemExit):
-            parsed('--cfg-options', wrong)
-    assert '--cfg-options a: the brackets do not match in x(1, b' in (
-        capsys.readouterr().err
-    )
+    merge_options(cfg, ['a.b=/x/y z', 'c=1', 'c=2'])
+    assert cfg.a.b == '/x/y z' and cfg.c == 2
+    merge_options(cfg, ['a=nan'])
+    assert math.isnan(cfg.a)
+    merge_options(cfg, None)
+
+
+@pytest.mark.parametrize('wrong', ['a', '=1', 'a=(1,2', 'a=x(1, b'])
+def test_what_is_no_pair_is_an_error(wrong):
+    with pytest.raises(MERRunError) as error:
+        merge_options(Config(), [wrong])
+    assert error.value.field.startswith('--cfg-options')
 
 
 @pytest.mark.parametrize('folder', ['moved data', 'a, b', 'alt (2)', "d'été"])

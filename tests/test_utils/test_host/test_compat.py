@@ -14,13 +14,15 @@ import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.runner import Runner, load_checkpoint
-from paths import ROOT
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmaction_mer.utils.host import compat
+
+# Not from `paths`: this file is also run by itself, by the ranks of a test.
+ROOT = Path(__file__).parents[3]
 
 
 class Toy(BaseModel):
@@ -72,12 +74,12 @@ def toy_runner(work_dir, epochs=2, launcher='none', **kwargs):
 def test_apply_twice_changes_nothing():
     before = set(torch.serialization.get_safe_globals())
     starter = compat.mmengine_dist._init_dist_pytorch
-    construct = compat.MMDistributedDataParallel.__init__
+    construct = MMDistributedDataParallel.__init__
     drn = sys.modules.get('mmaction.models.localizers.drn')
     compat.apply()
     assert set(torch.serialization.get_safe_globals()) == before
     assert compat.mmengine_dist._init_dist_pytorch is starter
-    assert compat.MMDistributedDataParallel.__init__ is construct
+    assert MMDistributedDataParallel.__init__ is construct
     assert sys.modules.get('mmaction.models.localizers.drn') is drn
 
 

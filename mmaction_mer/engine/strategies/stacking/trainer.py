@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from tqdm import tqdm
 
-from ....evaluation.mer_metric import NotFiniteScores
+from ....evaluation.predictions import NonFiniteScoreError
 from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....models.utils.saved_bytes import SavedBytes
 from ....models.utils.slim_checkpoint import frozen_fingerprints
@@ -339,7 +339,7 @@ class StackedTrainer:
             dataset = self.validated[number]
             try:
                 metrics = self._score(dataset, cfg.val_dataloader, cfg.val_evaluator)
-            except NotFiniteScores:
+            except NonFiniteScoreError:
                 self._mark_diverged(number, next_iteration(self.runner))
                 continue
             hook.after_val_epoch(self.runner, metrics)

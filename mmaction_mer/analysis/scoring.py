@@ -1,0 +1,143 @@
+"""Scores of stored predictions, as ``tools/analysis/score.py`` prints them."""
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ..datasets.annotation import read_annotation
+from ..engine.work_dir.fold_check import read_fold
+from ..engine.work_dir.fold_folder import FoldFolder
+from ..engine.work_dir.stored_plan import stored_clips, stored_run
+from ..engine.work_dir.stored_runs import check_fold, read_results
+from ..evaluation.predictions import read_predictions, write_megc_log
+from ..evaluation.summary import SELECTIONS, summarize_run
+from ..evaluation.summary_text import format_summary
+from ..utils.errors import MERDataError
+from ..utils.json_files import write_json
+from ..utils.text import quote, shown
+
+FILE = 'predictions.jsonl'
+#: Reads the plan of a run in a folder.
+PlanOf = Callable[[Path], dict[str, Any]]
+
+
+def find_files(path: Path) -> dict[str, Path]:
+    """List the prediction files behind a path, by name of their fold."""
+    if path.is_file():
+        return {_real(path).parent.name if path.name == FILE else path.stem: path}
+    if (path / FILE).is_file():
+        return {_real(path).name: path / FILE}
+    folder = path / 'folds' if (path / 'folds').is_dir() else path
+    files = {}
+    for fold in sorted(folder.iterdir()) if folder.is_dir() else []:
+        status = FoldFolder(fold).state().get('status')
+        if status == 'done' or (status is None and (fold / FILE).is_file()):
+            files[fold.name] = fold / FILE
+        elif fold.is_dir():
+            print(f'fold {shown(fold.name)}: not finished, left out', file=sys.stderr)
+    planned = stored_run(path).get('folds', {})
+    for name in planned if folder != path else ():
+        if not (folder / name).is_dir():
+            print(f'fold {shown(name)}: not there, left out', file=sys.stderr)
+    if not files:
+        raise MERDataError(f'there is no {FILE}, neither here nor in folds', path=path)
+    return files
+
+
+def stored_settings(files: Iterable[Path], plan_of: PlanOf) -> dict[str, set[Any]]:
+    """Collect classes, selection and seeds from the runs that wrote the files."""
+    results_of = functools.cache(read_results)  # once per run, not per fold
+    stored: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
+    for file in files:
+        fold = _real(file).parent
+        run = fold.parent.parent
+        pooled = results_of(run)
+        classes = plan_of(run).get('classes') or pooled.get('classes')
+        if classes:
+            stored['classes'].add(tuple(classes))
+        state = FoldFolder(fold).state()
+        selection = state.get('selection') or pooled.get('selection')
+        if selection:
+            stored['selection'].add(selection)
+        stored['seeds'] |= (
+            {state['seed']} if 'seed' in state else {*pooled.get('seeds', ())}
+        )
+    return stored
+
+
+def _real(path: Path) -> Path:
+    """Resolve the links of a path, circular ones as far as possible."""
+    return Path(os.path.realpath(path))
+
+
+def read_file(name: str, file: Path, plan_of: PlanOf) -> list[dict[str, Any]]:
+    """Read predictions; those of a run must be of the clips of its plan."""
+    folder = FoldFolder(_real(file).parent)
+    state = folder.state() if file.name == FILE else {}
+    if not state:
+        return read_predictions(file)
+    plan = plan_of(folder.path.parent.parent)
+    # A copied folder has no plan beside it.
+    if folder.path.parent.name != 'folds' or 'clips' not in plan:
+        plan = {}
+    check_fold(folder, plan)
+    return read_fold(folder, stored_clips(plan, name))
+
+
+def choose(field: str, given: Any, stored: set[Any]) -> Any:
+    """Return a given setting, else the stored one.
+
+    Raises:
+        MERDataError: They contradict each other, or the stored ones do.
+    """
+    if len(stored) > 1:
+        raise MERDataError(
+            f'differs between these folds: {", ".join(map(quote, stored))}',
+            field=field,
+            hint='score them separately',
+        )
+    if given is not None and stored and given not in stored:
+        raise MERDataError(
+            f'is given as {given}, but stored as {quote(stored.pop())}', field=field
+        )
+    return given if given is not None else next(iter(stored), None)
+
+
+def print_scores(args: argparse.Namespace) -> None:
+    """Read predictions, score them and print the result."""
+    files: dict[str, Path] = {}
+    for path in args.paths:
+        for fold, file in find_files(path).items():
+            if fold in files:
+                raise MERDataError(
+                    f'fold {shown(fold)} is both {files[fold]} and {file}'
+                )
+            files[fold] = file
+    plan_of = functools.cache(stored_run)  # once per run, not per fold
+    stored = stored_settings(files.values(), plan_of)
+    selection = choose('selection', args.selection, stored['selection'])
+    if selection is None:
+        raise MERDataError(
+            'it is not stored how the iteration of these predictions was chosen',
+            field='selection',
+            hint=f'add --selection, one of {", ".join(SELECTIONS)}',
+        )
+    by_fold = {fold: read_file(fold, file, plan_of) for fold, file in files.items()}
+    given = args.classes
+    if args.annotation:
+        given = read_annotation(args.annotation)['metainfo']['classes']
+    classes = choose('classes', tuple(given) if given else None, stored['classes'])
+    if classes is None:
+        count = len(next(iter(by_fold.values()))[0]['probabilities'])
+        classes = tuple(f'class {index}' for index in range(count))
+    results = summarize_run(by_fold, classes, selection, sorted(stored['seeds']))
+    print(format_summary(results))
+    if args.out:
+        print(f'written: {write_json(args.out, results)}')
+    if args.megc_log:
+        lines = [line for lines in by_fold.values() for line in lines]
+        print(f'written: {write_megc_log(args.megc_log, lines)}')
