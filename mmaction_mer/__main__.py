@@ -50,12 +50,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--stride', type=float, help='seconds between windows (half a window)'
     )
     predict.add_argument('--batch-size', type=int, default=8, metavar='N')
-    app = commands.add_parser('app', help='open a page to try it')
+    app = commands.add_parser('app', help='serve a page to try it')
     app.add_argument('--port', type=int, default=7860)
     app.add_argument(
         '--host',
         default='127.0.0.1',
-        help='address to listen at; anything but the default lets others in',
+        help='address to listen on; with any but the default, others have access',
     )
     for one in (predict, app):
         one.add_argument(
@@ -65,13 +65,13 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             f'model.pth of a fold, or a file of tools/publish_model.py',
         )
         one.add_argument('--weights', help='checkpoint, where --model is a config file')
-        one.add_argument('--folds', nargs='+', help='use these folds alone')
-        one.add_argument('--device', help='as in torch; a GPU where there is one')
+        one.add_argument('--folds', nargs='+', help='use only these folds')
+        one.add_argument('--device', help='device, as in torch (a GPU if there is one)')
         one.add_argument(
             '--face',
             choices=FACE_MODES,
             default=FACE_MODES[0],
-            help='find the face and cut it out, or take frames that are cut already',
+            help='detect and align the face, or take frames that are cropped already',
         )
         one.add_argument('--face-model', help='file of the face finder')
     return parser.parse_args(arguments)
@@ -87,14 +87,14 @@ def predict(args: argparse.Namespace, inferencer: 'MERInferencer') -> None:
     for place in (args.render, args.timeline):
         if many and place is not None and place.suffix:
             raise MERRunError(
-                f'{place}: {len(args.inputs)} clips need a folder, not a file'
+                f'{len(args.inputs)} clips need a folder, not a file', path=place
             )
     if args.render and not many and args.render.suffix != '.mp4':
-        raise MERRunError(f'{args.render}: videos are written as .mp4')
+        raise MERRunError('videos are written as .mp4', path=args.render)
     for place in (args.out, args.render, args.timeline):
-        # Said now, not after all the work.
+        # Checked before all the work.
         if place is not None and not many and place.is_dir():
-            raise MERRunError(f'{place}: is a folder; name a file in it')
+            raise MERRunError('is a folder', path=place, hint='name a file in it')
     predictions, failed = [], []
     for number, given in enumerate(args.inputs):
         try:
@@ -110,7 +110,7 @@ def predict(args: argparse.Namespace, inferencer: 'MERInferencer') -> None:
             continue
         predictions.append({**prediction.as_dict(), 'input': str(given)})
         print(_line(prediction))
-        if args.out:  # each time: what is done stays, whatever comes
+        if args.out:  # after each clip: a later one may fail
             write_json(args.out, {'predictions': predictions, 'failed': failed})
         name = f'{number:03d}_{Path(given).stem}'
         if args.render:
@@ -128,7 +128,7 @@ def predict(args: argparse.Namespace, inferencer: 'MERInferencer') -> None:
         path = write_json(args.out, {'predictions': predictions, 'failed': failed})
         print(f'written: {path}')
     if failed:
-        raise MERDataError(f'{len(failed)} of {len(args.inputs)} clips were not read')
+        raise MERDataError(f'{len(failed)} of {len(args.inputs)} clips failed')
 
 
 def _line(prediction: 'ClipPrediction') -> str:
