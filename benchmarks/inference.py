@@ -1,7 +1,7 @@
 """Accuracy of the demo model on unseen subjects: label, time and location.
 
-On a SynthME release of other people than its own (seed 11), predicted clip by clip as by
-``python -m mmaction_mer predict``, with detected faces:
+On a SynthME release of other people than its own (seed 11), predicted clip by clip as
+by ``python -m mmaction_mer predict``, with detected faces:
 
 * how often the label is right;
 * how far the estimated apex is from the true one, compared with the middle of the clip;
@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
-from mmaction_mer.apis import MERInferencer, ClipPrediction, mer_inferencer
+from mmaction_mer.apis import ClipPrediction, MERInferencer, mer_inferencer
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.faces.alignment import align
