@@ -51,7 +51,7 @@ class WindowPrediction:
 
     @property
     def strength(self) -> float:
-        """Strength of the strongest movement, in grey levels; 0 if there is none."""
+        """Strength of the strongest movement, in gray levels; 0 if there is none."""
         return self.spot.strength if self.spot else 0.0
 
 

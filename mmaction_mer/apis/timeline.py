@@ -21,7 +21,7 @@ def plot_timeline(prediction: ClipPrediction) -> 'Figure':
 
     Returns:
         The figure. The upper axes have a step per window and class, the lower ones the
-        strength of each window's strongest movement, in grey levels, at the estimated
+        strength of each window's strongest movement, in gray levels, at the estimated
         apex. Windows without a face are left blank; the window whose prediction is
         that of the video is shaded.
     """
@@ -56,6 +56,6 @@ def plot_timeline(prediction: ClipPrediction) -> 'Figure':
         heights = [one.strength for one in spotted]
         below.vlines(times, 0, heights, color='#20242a')
         below.plot(times, heights, 'o', color='#20242a', ms=4)
-    below.set(xlabel='seconds', ylabel='motion\n(grey levels)', xlim=(0, edges[-1]))
+    below.set(xlabel='seconds', ylabel='motion\n(gray levels)', xlim=(0, edges[-1]))
     below.set_ylim(bottom=0)
     return figure

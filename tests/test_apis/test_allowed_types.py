@@ -213,12 +213,12 @@ def everything():
     )  # fmt: skip
     gelu = {**vit, 'layer_cfgs': dict(act_cfg=dict(type='GELU'))}
     crop = dict(crop=48, flip=0.5)
-    colours = dict(mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 3.0])
+    colors = dict(mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 3.0])
     mer = dict(
         type='MERDataPreprocessor',
         motion_std=127.5,
         augmentation=crop,
-        **colours,
+        **colors,
         **band,
     )
     motion = dict(
@@ -238,7 +238,7 @@ def everything():
         gain=8.0, decoupled=True, init_cfg=None,
     )  # fmt: skip
     keys = dict(
-        type='KeyFramePreprocessor', frames=['onset', 'apex', 'offset'], **colours,
+        type='KeyFramePreprocessor', frames=['onset', 'apex', 'offset'], **colors,
         missing_apex='middle', augmentation=crop,
     )  # fmt: skip
 
@@ -269,7 +269,7 @@ def everything():
     rest.append(dict(type='PackActionInputs', **meta))
     wide = {**head, 'in_channels': 2 * 2 * 49}
     action = dict(
-        type='ActionDataPreprocessor', to_rgb=False, format_shape='NCHW', **colours
+        type='ActionDataPreprocessor', to_rgb=False, format_shape='NCHW', **colors
     )
     stock = dict(
         type='Recognizer2D', cls_head=dict(type='TSNHead', **head), **none,

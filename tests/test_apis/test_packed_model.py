@@ -121,7 +121,7 @@ MALFORMED = {
     'a weight too few': lambda content: content['folds']['sub01'].__delitem__(HEAD),
     'a weight is a list': fold(HEAD, lambda value: value.tolist()),
     'a weight of another shape': fold(HEAD, lambda value: value[:2].clone()),
-    'a weight of no numbers': fold(HEAD, lambda value: value * float('nan')),
+    'a weight of NaN': fold(HEAD, lambda value: value * float('nan')),
     'a weight of halves': fold(HEAD, lambda value: value.half()),
     'a weight is complex': fold(HEAD, lambda value: value + 0j),
     'a weight is expanded': fold(HEAD, lambda value: value[:1, :1].expand_as(value)),
@@ -132,10 +132,10 @@ MALFORMED = {
     'a weight is meta': fold(HEAD, lambda value: value.to('meta')),
     'a weight is an array': fold(HEAD, lambda value: value.numpy()),
     'what is frozen is another': fold('frozen_fingerprint', lambda value: value[:3]),
-    'alpha is no number': at('model', 'data_preprocessor', 'alpha', float('nan')),
+    'alpha is NaN': at('model', 'data_preprocessor', 'alpha', float('nan')),
     'no classes': at('model', 'cls_head', 'num_classes', 0),
     'true classes': at('model', 'cls_head', 'num_classes', True),
-    'classes without end': at('model', 'cls_head', 'num_classes', 10**12),
+    'too many classes': at('model', 'cls_head', 'num_classes', 10**12),
     'a wide head': at('model', 'cls_head', 'in_channels', 999),
     'a wide network': at(
         'model', 'backbone', 'vit', 'arch',
@@ -145,17 +145,17 @@ MALFORMED = {
         'model', 'backbone', 'vit', 'arch', 'num_heads', 3
     ),
     'a clip of another length': at('model', 'backbone', 'prompt', 'length', 9),
-    'pictures without end': at('pipeline', 4, 'scale', (10**6, 10**6)),
-    'many large pictures': lambda content: content['meta']['facts'].update(
+    'infinite images': at('pipeline', 4, 'scale', (10**6, 10**6)),
+    'many large images': lambda content: content['meta']['facts'].update(
         pipeline=[
             dict(type='LoadMERFrames'), dict(type='StandardizeLength', length=64),
             dict(type='Resize', scale=(384, 384)), dict(type='PackMERInputs'),
         ]
     ),
-    'a crop beyond the picture': at(
+    'a crop beyond the image': at(
         'model', 'data_preprocessor', 'augmentation', 'crop', 384
     ),
-    'motion without its picture': lambda content: content['meta']['facts'][
+    'motion without its image': lambda content: content['meta']['facts'][
         'pipeline'
     ].insert(-1, dict(type='EulerianMagnification')),
     'cyclic': cyclic,
@@ -174,11 +174,11 @@ def test_malformed_models_are_rejected(pack, name):
 @pytest.mark.parametrize('place', ['model', 'pipeline', 'classes', 'held_out'])
 def test_deeply_nested_lists_are_rejected(tmp_path, place):
     deep = b']' * 100_000 + b'a' * 99_999
-    told = b'}('
+    facts_ = b'}('
     for key in ('model', 'pipeline', 'classes', 'dataset', 'held_out'):
-        told += text(key) + (deep if key == place else b'}')
+        facts_ += text(key) + (deep if key == place else b'}')
     content = b'}(' + text('meta') + b'}(' + text('mmaction_mer') + number(1)
-    content += text('facts') + told + b'uu' + text('folds') + b'}u'
+    content += text('facts') + facts_ + b'uu' + text('folds') + b'}u'
     check_rejected(evil.archive(tmp_path / 'a.pth', content))
 
 
