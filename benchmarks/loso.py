@@ -34,7 +34,7 @@ from mmaction_mer.engine import LOSORunner
 from mmaction_mer.engine.runners.fold_config import mer_dataset
 from mmaction_mer.engine.strategies.stacking.compatibility import StackingNotSupported
 from mmaction_mer.engine.strategies.stacking.sizing import out_of_memory
-from mmaction_mer.engine.work_dir.stored_runs import read_runs
+from mmaction_mer.engine.work_dir.work_dir import WorkDir
 from mmaction_mer.evaluation.predictions import NAMES
 from mmaction_mer.utils.cli.command_line import (
     CfgOptions,
@@ -143,7 +143,7 @@ def agreement(works: Sequence[Path]) -> tuple[int, int]:
     """
     said: dict[tuple, list[int]] = {}
     for work in works:
-        for seed, done in read_runs(work).items():
+        for seed, done in WorkDir(work).runs().items():
             for line in done.lines:
                 clip = (seed, *(line[field] for field in NAMES))
                 said.setdefault(clip, []).append(line['prediction'])

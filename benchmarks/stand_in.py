@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mmaction_mer.datasets import write_annotation
-from mmaction_mer.datasets.clip_store.writing import write_store
+from mmaction_mer.datasets.clip_cache import write_store
 
 
 def make_stand_in(

@@ -22,8 +22,7 @@ from common import machine, row
 from mmengine.registry import init_default_scope
 
 from mmaction_mer.datasets import MERDataset, write_annotation
-from mmaction_mer.datasets.clip_store import reading
-from mmaction_mer.datasets.clip_store.writing import STANDARD, write_store
+from mmaction_mer.datasets.clip_cache import STANDARD, write_store
 from mmaction_mer.utils.cli.command_line import report_errors
 from mmaction_mer.utils.json_files import write_json
 
@@ -73,11 +72,11 @@ def clips_per_second(data: MERDataset, passes: int = 1) -> float:
     return passes * len(data) / (time.perf_counter() - start)
 
 
-def forget_pages(path: Path) -> None:
+def forget_pages(store: Path) -> None:
     """Ask the system to drop what it keeps of a store in memory."""
-    reading._pixels.cache_clear()  # what is mapped is not dropped
-    with open(path, 'rb') as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    for path in store.glob('*.npy'):
+        with open(path, 'rb') as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def rows_of(rates: dict[str, float], clips: int) -> list[dict]:
@@ -106,7 +105,7 @@ def main() -> None:
                 files = clips_per_second(open_data(root, store=False))
                 rates.setdefault(kind, []).append(files)
             stored = roots['JPEG 640x480']
-            forget_pages(stored / 'store/clips.npy')
+            forget_pages(stored / 'store')
             data = open_data(stored, store=True)
             rates.setdefault('store, first pass', []).append(clips_per_second(data))
             warm = clips_per_second(data, passes=10)

@@ -161,14 +161,14 @@ def train(args: argparse.Namespace) -> None:
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
 
-    from mmaction_mer.engine.runners.clip_limits import look_at_config
+    from mmaction_mer.engine.runners.clip_limits import check_config_clips
     from mmaction_mer.utils.cli.command_line import is_protocol
 
     cfg = build_config(args)
     if is_protocol(cfg):
         runner = RUNNERS.build(cfg)
     else:
-        for note in look_at_config(cfg):
+        for note in check_config_clips(cfg):
             print(f'note: {note}', flush=True)
         runner = Runner.from_cfg(cfg)
     runner.train()

@@ -8,9 +8,9 @@ from ..engine.runners.loso_runner import LOSORunner
 from ..engine.runners.plan import make_plan
 from ..engine.runners.tasks import runs_by_seed
 from ..engine.work_dir.fold_check import check_model
-from ..engine.work_dir.fold_folder import FoldFolder, find_folds, read_object
+from ..engine.work_dir.json_fields import read_object
 from ..engine.work_dir.lock import WorkDirLock, WorkDirLockedError
-from ..engine.work_dir.stored_runs import check_pooled, read_results, read_seeds
+from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation import summarize_seeds
 from ..utils.cli.command_line import explained
 from ..utils.errors import MERRunError
@@ -32,7 +32,8 @@ def read_row(trial: Trial) -> RowResult:
         return replace(row, status=f'failed: {reason}')
     if finished := read_finished(trial):
         return finished
-    if not any(find_folds(trial.folder / f'seed{seed}') for seed in trial.seeds):
+    seeds = [WorkDir(trial.folder / f'seed{seed}') for seed in trial.seeds]
+    if not any(seed.started_folds() for seed in seeds):
         return row
     return replace(row, status='running' if _is_locked(trial) else 'unfinished')
 
@@ -49,12 +50,13 @@ def read_finished(trial: Trial) -> RowResult | None:
     """Read the numbers of a row; None unless every seed is finished and intact."""
     results, folds = {}, {}
     try:
-        runs = read_seeds(trial.folder, trial.seeds)
+        runs = WorkDir(trial.folder).runs(trial.seeds)
         for seed, run in runs.items():
-            results[seed] = read_results(run.path)
+            work_dir = WorkDir(run.path)
+            results[seed] = work_dir.results()
             if results[seed].get('missing'):
                 return None
-            check_pooled(run.path / 'results.json', results[seed], run.folds)
+            work_dir.check_results(results[seed], {seed: run})
             done = results[seed]['extra']['folds']['done']
             folds[seed] = {name: run.folds[name] for name in done}
     except (OSError, ValueError, KeyError, TypeError, MERRunError):
@@ -82,7 +84,8 @@ def is_up_to_date(trial: Trial) -> bool:
         return False
     plan = make_plan(trial.cfg)
     for run in runs_by_seed(trial.cfg, plan, trial.seeds, 'ERROR'):
-        extra = read_results(run.work_dir)['extra']
+        work_dir = WorkDir(run.work_dir)
+        extra = work_dir.results()['extra']
         done = set(extra['folds']['done'])
         if extra.get('fingerprint') != run.plan.fingerprint:
             return False
@@ -90,7 +93,7 @@ def is_up_to_date(trial: Trial) -> bool:
             return False
         try:
             for name in done:
-                check_model(FoldFolder(run.work_dir / 'folds' / name))
+                check_model(work_dir.fold(name))
         except MERRunError:
             return False
     return True

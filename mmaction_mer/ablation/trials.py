@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..engine.runners.fold_config import plan_seed
-from ..engine.runners.plan import OPTIONS, check_numbers
+from ..engine.runners.plan_options import OPTIONS, check_numbers
 from ..engine.work_dir.fingerprint import canonical_config, differences
 from ..utils.cli.command_line import merge_options, read_config
 from ..utils.errors import ConfigError

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 
 from ..engine.work_dir.fingerprint import differences
-from ..engine.work_dir.stored_runs import StoredRun, read_runs
+from ..engine.work_dir.work_dir import StoredRun, WorkDir
 from ..evaluation.paired import compare_runs, format_comparison
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json
@@ -92,7 +92,7 @@ def notes_on(a: Runs, b: Runs) -> list[str]:
 
 def print_comparison(args: argparse.Namespace) -> None:
     """Read both runs, compare them and print the comparison."""
-    a, b = read_runs(args.a), read_runs(args.b)
+    a, b = WorkDir(args.a).runs(), WorkDir(args.b).runs()
     check_classes(a, b)
     missing = missing_folds(a, b)
     try:

@@ -10,8 +10,8 @@ import numpy as np
 from mmengine.config import Config
 from torch import nn
 
-from ..engine.work_dir.fold_folder import resume_command
-from ..engine.work_dir.stored_runs import StoredRun, find_config, read_runs
+from ..engine.work_dir.layout import resume_command
+from ..engine.work_dir.work_dir import StoredRun, WorkDir
 from ..evaluation.summary import SELECTIONS
 from ..models.recognizers.base import MERRecognizer
 from ..utils.cli.command_line import read_config
@@ -51,7 +51,7 @@ class FigureRequest:
     @cached_property
     def cfg(self) -> Config:
         """Its config."""
-        return read_config(str(find_config(self.args.run)))
+        return read_config(str(WorkDir(self.args.run).config_file()))
 
     @cached_property
     def model(self) -> nn.Module:
@@ -102,7 +102,7 @@ def finished_runs(path: Path) -> dict[int, StoredRun]:
     Raises:
         MERRunError: There is no run, or a fold is missing.
     """
-    runs = read_runs(path)
+    runs = WorkDir(path).runs()
     for run in runs.values():
         if run.missing:
             command = resume_command(run.path) or 'tools/train.py CONFIG --resume'

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from ..datasets.annotation import clip_name
 from ..engine.runners.fold_config import mer_dataset
-from ..engine.work_dir.fold_check import check_model
+from ..engine.work_dir.fold_check import read_model
 from ..engine.work_dir.fold_folder import FoldFolder
-from ..models.utils.slim_checkpoint import load_slim, read_checkpoint
+from ..models.utils.slim_checkpoint import load_slim
 from ..utils.errors import MERRunError
 
 
@@ -84,8 +84,7 @@ def held_out_clips(
             f'{run}: has no finished fold; train it, or name the folder of one seed'
         )
     for fold in tqdm(folds, desc='folds', disable=None):
-        check_model(fold)
-        load_slim(model, read_checkpoint(fold.model)['state_dict'])
+        load_slim(model, read_model(fold)['state_dict'])
         dataset = DATASETS.build(
             dict(data, held_out=fold.state()['held_out'], inner=(), side='test')
         )

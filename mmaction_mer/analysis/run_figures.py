@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..engine.work_dir.fold_folder import read_object
-from ..engine.work_dir.stored_runs import StoredRun
+from ..engine.work_dir.json_fields import read_object
+from ..engine.work_dir.work_dir import StoredRun
 from ..utils.errors import MERRunError
 from ..utils.files import read_regular
 from ..utils.json_files import write_json

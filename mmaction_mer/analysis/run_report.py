@@ -17,16 +17,10 @@ from ..datasets.annotation import clip_name
 from ..datasets.clip_cache import is_deterministic
 from ..datasets.transforms.loading import LoadMERFrames
 from ..datasets.transforms.motion import RankPooling
-from ..engine.runners.fold_config import EVERYBODY, mer_dataset
+from ..engine.runners.fold_config import ALL_SUBJECTS, mer_dataset
 from ..engine.runners.seeding import preserve_rng_state
-from ..engine.work_dir.fold_folder import seed_folders
-from ..engine.work_dir.stored_runs import (
-    StoredRun,
-    check_results,
-    read_results,
-    read_run,
-    read_seeds,
-)
+from ..engine.work_dir.layout import seed_folders
+from ..engine.work_dir.work_dir import StoredRun, WorkDir
 from ..evaluation.summary import SELECTIONS
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERRunError
@@ -67,7 +61,8 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
     from .report_html import report_page
 
     work_dir = Path(work_dir)
-    results = read_results(work_dir)
+    reader = WorkDir(work_dir)
+    results = reader.results()
     if not results:
         path = work_dir / 'results.json'
         raise MERRunError(
@@ -76,9 +71,9 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
         )
     if 'per_seed' in results:
         # The seeds of the scores: others may have been begun since.
-        runs = read_seeds(work_dir, results['seeds'])
+        runs = reader.runs(results['seeds'])
     else:
-        runs = {0: read_run(work_dir)}
+        runs = {0: reader.run()}
     clips = len(next(iter(runs.values())).lines)
     notes = []
     # A summary over seeds leaves out what one of them lacks, and says so itself.
@@ -91,7 +86,7 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
             f'written. Resume the run to bring them together.'
         )
     else:
-        check_results(work_dir, results, runs)
+        reader.check_results(results, runs)
     figures, left_out = read_figures(work_dir, runs.values())
     notes += left_out
     mistakes = confident_mistakes([run.lines for run in runs.values()])
@@ -223,7 +218,7 @@ def clip_rows(cfg: Config, names: Container[str]) -> tuple[dict[str, Any], list[
     loader = copy.deepcopy(cfg.test_dataloader)
     config = mer_dataset(loader, 'test_dataloader')
     config.update(
-        EVERYBODY, test_mode=True, serialize_data=False, cache=False, store=False,
+        ALL_SUBJECTS, test_mode=True, serialize_data=False, cache=False, store=False,
         max_missing=10**9,
     )  # fmt: skip
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction'))

@@ -6,7 +6,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
 from ..engine.runners.tasks import SeedRun
-from ..engine.work_dir.fold_folder import read_object
+from ..engine.work_dir.json_fields import read_object
 from ..evaluation.summary import SELECTIONS
 from .example_figure import draw_clip
 from .run_report import write_page

@@ -11,8 +11,7 @@ from typing import Any
 from ..datasets.annotation import read_annotation
 from ..engine.work_dir.fold_check import read_fold
 from ..engine.work_dir.fold_folder import FoldFolder
-from ..engine.work_dir.stored_plan import stored_clips, stored_run
-from ..engine.work_dir.stored_runs import check_fold, read_results
+from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation.predictions import read_predictions, write_megc_log
 from ..evaluation.summary import SELECTIONS, summarize_run
 from ..evaluation.summary_text import format_summary
@@ -21,8 +20,8 @@ from ..utils.json_files import write_json
 from ..utils.text import quote, shown
 
 FILE = 'predictions.jsonl'
-#: Reads the plan of a run in a folder.
-PlanOf = Callable[[Path], dict[str, Any]]
+#: Returns the reader of a run's folder, always the same one.
+WorkDirOf = Callable[[Path], WorkDir]
 
 
 def find_files(path: Path) -> dict[str, Path]:
@@ -39,7 +38,7 @@ def find_files(path: Path) -> dict[str, Path]:
             files[fold.name] = fold / FILE
         elif fold.is_dir():
             print(f'fold {shown(fold.name)}: not finished, left out', file=sys.stderr)
-    planned = stored_run(path).get('folds', {})
+    planned = WorkDir(path).plan.get('folds', {})
     for name in planned if folder != path else ():
         if not (folder / name).is_dir():
             print(f'fold {shown(name)}: not there, left out', file=sys.stderr)
@@ -48,15 +47,17 @@ def find_files(path: Path) -> dict[str, Path]:
     return files
 
 
-def stored_settings(files: Iterable[Path], plan_of: PlanOf) -> dict[str, set[Any]]:
+def stored_settings(
+    files: Iterable[Path], work_dir_of: WorkDirOf
+) -> dict[str, set[Any]]:
     """Collect classes, selection and seeds from the runs that wrote the files."""
-    results_of = functools.cache(read_results)  # once per run, not per fold
+    results_of = functools.cache(WorkDir.results)  # once per run, not per fold
     stored: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
     for file in files:
         fold = _real(file).parent
-        run = fold.parent.parent
+        run = work_dir_of(fold.parent.parent)
         pooled = results_of(run)
-        classes = plan_of(run).get('classes') or pooled.get('classes')
+        classes = run.plan.get('classes') or pooled.get('classes')
         if classes:
             stored['classes'].add(tuple(classes))
         state = FoldFolder(fold).state()
@@ -74,18 +75,15 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def read_file(name: str, file: Path, plan_of: PlanOf) -> list[dict[str, Any]]:
+def read_file(file: Path, work_dir_of: WorkDirOf) -> list[dict[str, Any]]:
     """Read predictions; those of a run must be of the clips of its plan."""
     folder = FoldFolder(_real(file).parent)
-    state = folder.state() if file.name == FILE else {}
-    if not state:
+    if file.name != FILE or not folder.state():
         return read_predictions(file)
-    plan = plan_of(folder.path.parent.parent)
     # A copied folder has no plan beside it.
-    if folder.path.parent.name != 'folds' or 'clips' not in plan:
-        plan = {}
-    check_fold(folder, plan)
-    return read_fold(folder, stored_clips(plan, name))
+    if folder.path.parent.name != 'folds':
+        return read_fold(folder)
+    return work_dir_of(folder.path.parent.parent).predictions(folder)
 
 
 def choose(field: str, given: Any, stored: set[Any]) -> Any:
@@ -117,8 +115,8 @@ def print_scores(args: argparse.Namespace) -> None:
                     f'fold {shown(fold)} is both {files[fold]} and {file}'
                 )
             files[fold] = file
-    plan_of = functools.cache(stored_run)  # once per run, not per fold
-    stored = stored_settings(files.values(), plan_of)
+    work_dir_of = functools.cache(WorkDir)  # reads a plan once per run, not per fold
+    stored = stored_settings(files.values(), work_dir_of)
     selection = choose('selection', args.selection, stored['selection'])
     if selection is None:
         raise MERDataError(
@@ -126,7 +124,7 @@ def print_scores(args: argparse.Namespace) -> None:
             field='selection',
             hint=f'add --selection, one of {", ".join(SELECTIONS)}',
         )
-    by_fold = {fold: read_file(fold, file, plan_of) for fold, file in files.items()}
+    by_fold = {fold: read_file(file, work_dir_of) for fold, file in files.items()}
     given = args.classes
     if args.annotation:
         given = read_annotation(args.annotation)['metainfo']['classes']

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets.annotation import clip_name
 from ..datasets.transforms.loading import LoadMERFrames
-from ..engine.work_dir.stored_runs import read_results
+from ..engine.work_dir.work_dir import WorkDir
 from ..models import MERDataPreprocessor
 from ..motion import MagnifiedClip
 from ..utils.errors import MERRunError
@@ -119,5 +119,5 @@ def draw_figures(args: argparse.Namespace) -> None:
         print_agreement(request)
     if args.out is None and args.format == 'png':
         note_figures(folder, request.runs.values(), captions)
-        if read_results(args.run):
+        if WorkDir(args.run).results():
             print(f'written: {write_page(args.run, request.cfg)}')

@@ -17,7 +17,7 @@ from ..datasets.images.clip_images import ClipPictures
 from ..datasets.images.file_limits import MAX_VIDEO
 from ..datasets.images.frame_folder import choose_frames
 from ..datasets.images.image_file import MAX_PIXELS, MAX_SIDE, PictureError
-from ..datasets.preparation.disk.folders import list_images
+from ..datasets.preparation.disk.frame_files import list_images
 from ..datasets.video.files import VideoError, open_pictures
 from ..datasets.video.index import Watch, video_index
 from ..datasets.video.rate import RATES
@@ -207,7 +207,7 @@ class _Folder(FrameSource):
         numbers, self.notes = _fill_gaps([*held.files], self.name, limits)
         self.files = [str(path / held.files[number]) for number in numbers]
         self.count = len(self.files)
-        if others := held.strangers:
+        if others := held.ignored:
             self.notes.append(
                 f'{len(others)} other image(s) are not frames and are ignored: '
                 f'{quote(", ".join(others[:3]))}'

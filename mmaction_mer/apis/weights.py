@@ -10,13 +10,13 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..engine.runners.fold_config import mer_dataset
-from ..engine.runners.plan import trained_folds
-from ..engine.work_dir.fold_check import check_model
-from ..engine.work_dir.fold_folder import seed_folders
+from ..engine.work_dir.fold_check import read_model
+from ..engine.work_dir.layout import seed_folders
+from ..engine.work_dir.work_dir import finished_folds
 from ..models.utils.pretrained import WEIGHTS_DIR
 from ..models.utils.slim_checkpoint import write_checkpoint
 from ..utils.checkpoints.reading import MAX_BYTES as MAX_CHECKPOINT_BYTES
-from ..utils.checkpoints.reading import read_checkpoint
+from ..utils.checkpoints.reading import read_checkpoint, read_hashed_checkpoint
 from ..utils.checkpoints.wrapped_keys import without_wrappers
 from ..utils.cli.command_line import read_config
 from ..utils.errors import MERRunError
@@ -91,6 +91,7 @@ def load_weights(
         MERRunError: There is no trained model; the message says what to give.
     """
     path = Path(source)
+    loaded = None
     if str(source) == DEMO and not path.exists():
         if checkpoint is not None:
             raise MERRunError(
@@ -106,7 +107,8 @@ def load_weights(
     if path.is_file():
         packed = not _is_of_run(path)
         limit = MAX_BYTES if packed else MAX_CHECKPOINT_BYTES
-        content = read_checkpoint(path, max_bytes=limit)
+        loaded = read_hashed_checkpoint(path, limit)
+        content = loaded[0]
         # Files beside a packed model are ignored: their config would be run.
         if is_packed(content):
             return FoldWeights(**unpack(content, str(path)), source=str(path))
@@ -123,7 +125,7 @@ def load_weights(
             path=path,
             hint=f'{DEMO!r} is the model that ships with the package',
         )
-    return _from_runs(path)
+    return _from_runs(path, loaded)
 
 
 def save_weights(weights: FoldWeights, path: str | Path) -> Path:
@@ -202,14 +204,14 @@ def _state_dict(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     return dict(without_wrappers(state))
 
 
-def _from_runs(path: Path) -> FoldWeights:
+def _from_runs(path: Path, loaded: tuple[dict[str, Any], str] | None) -> FoldWeights:
     runs = seed_folders(path) if path.is_dir() else {}
     places = runs.values() if runs and not (path / 'folds').is_dir() else [path]
     folds, held_out, metas = {}, {}, []
     for place in places:
-        for folder in trained_folds(place)[0]:
-            check_model(folder)
-            content = read_checkpoint(folder.model)
+        for folder in finished_folds(place)[1]:
+            # A path to one model.pth has been read to see that it is not packed.
+            content = read_model(folder, loaded)
             name = f'{place.name}/{folder.name}' if len(runs) > 1 else folder.name
             folds[name] = _state_dict(content, folder.model)
             held_out[name] = list(folder.state().get('held_out') or ())

@@ -5,13 +5,16 @@ are in ``rules.py``, and whether the frames exist on disk is asked in
 ``clips.py``.
 """
 
+import functools
+import pickle
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..utils.errors import MERDataError, raise_problems
-from ..utils.json_files import read_json, write_json
+from ..utils.files import read_regular
+from ..utils.json_files import MAX_BYTES, parse_json, write_json
 from ..utils.text import quote
 from .annotation_rules import (
     MAX_NAME,
@@ -84,40 +87,56 @@ def validate_annotation(content: Any, source: str = 'annotation') -> None:
 def read_annotation(path: str | Path) -> dict[str, Any]:
     """Read and validate an annotation file.
 
+    A file with the same content as before is not parsed and validated again: the data
+    sets of all folds read the same one.
+
     Args:
         path: The JSON file.
 
     Returns:
-        ``{'metainfo': {...}, 'data_list': [...]}``; in each row ``fps`` is a
-        float, ``aus`` a list and ``emotion`` a text, empty where not given.
+        ``{'metainfo': {...}, 'data_list': [...]}``, a new copy; in each row ``fps`` is
+        a float, ``aus`` a list, and ``emotion`` a text, empty where not given.
 
     Raises:
-        MERDataError: The file is missing, cut short, not JSON, or breaks the
-            format (see :func:`validate_annotation`).
+        MERDataError: The file is missing, truncated, not JSON, or breaks the format
+            (see :func:`validate_annotation`).
     """
     try:
-        content = read_json(path)
+        content = read_regular(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise MERDataError(
-            f'{path}: annotation file not found; check ann_file and data_root; '
-            'tools/data/prepare.py makes one from a release (docs/datasets.md)'
+            'annotation file not found',
+            path=path,
+            hint='check ann_file and data_root; tools/data/prepare.py makes one from a '
+            'release (docs/datasets.md)',
         ) from error
     except OSError as error:
         raise MERDataError(
-            f'{path}: annotation file not readable: {error.strerror}'
+            f'annotation file not readable: {error.strerror}', path=path
         ) from error
+    return pickle.loads(_parse_annotation(content, str(path)))
+
+
+# By the content itself, which cannot be out of date. A pickle is the fastest copy, and
+# was made here: no pickle is read from a file.
+@functools.lru_cache(maxsize=4)
+def _parse_annotation(content: bytes, source: str) -> bytes:
+    try:
+        annotation = parse_json(content)
     except UnicodeDecodeError as error:
-        raise MERDataError(f'{path}: annotation file not readable: {error}') from error
+        raise MERDataError(
+            f'annotation file not readable: {error}', path=source
+        ) from error
     except ValueError as error:
         raise MERDataError(
-            f'{path}: not a JSON file, or cut short: {error}; make it again'
+            f'not a JSON file, or truncated: {error}', path=source, hint='make it again'
         ) from error
-    validate_annotation(content, str(path))
-    for row in content['data_list']:
+    validate_annotation(annotation, source)
+    for row in annotation['data_list']:
         row['fps'] = float(row['fps'])
         row.setdefault('emotion', '')
         row.setdefault('aus', [])
-    return content
+    return pickle.dumps(annotation, pickle.HIGHEST_PROTOCOL)
 
 
 def write_annotation(path: str | Path, content: dict[str, Any]) -> Path:

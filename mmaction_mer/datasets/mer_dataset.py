@@ -12,14 +12,13 @@ from mmengine.logging import print_log
 from ..utils.errors import MERDataError
 from ..utils.text import quote
 from .annotation import clip_name, read_annotation
-from .clip_cache import CachedPipeline, beginning
-from .clip_store.reading import ClipStore, find_store
+from .clip_cache import ClipStore, MemoryCache, deterministic_prefix, find_store
 from .clips import usable_clips
 from .pipelines import build_transforms, check_readers
 from .protocols import Fold, assert_disjoint, check_known
 
 SIDES = ('all', 'train', 'val', 'test')
-# Every fold builds its data sets anew; a store that does not fit is told of once.
+# Every fold builds its own datasets; a store that does not fit is reported once.
 _told: set[str] = set()
 
 
@@ -58,11 +57,13 @@ class MERDataset(BaseActionDataset):
         max_missing: So many clips may lack their frames.
         filter_cfg: Values to keep, by field of the annotation, such as
             ``dict(dataset=['casme2', 'samm'])``.
-        cache: Keep every clip in memory once it is read and standardised, see
-            :class:`~mmaction_mer.datasets.clip_cache.CachedPipeline`.
-        store: Read clips from ``<data_root>/store`` where one stands that was made by
-            the same beginning of the pipeline, see
-            :mod:`~mmaction_mer.datasets.clip_store`. What comes out is the same.
+        cache: Whether to keep every clip in memory once it is read and standardized,
+            see :class:`~mmaction_mer.datasets.clip_cache.MemoryCache`. Defaults to
+            False.
+        store: Whether to read clips from ``<data_root>/store`` if that clip store was
+            built by the same beginning of the pipeline, see
+            :mod:`~mmaction_mer.datasets.clip_cache`. The result is the same. Defaults
+            to True.
         test_mode: Whether the pipeline may return None (it may in training).
         **kwargs: Further arguments of ``BaseActionDataset``: ``metainfo``,
             ``indices``, ``serialize_data``, ``lazy_init``...
@@ -97,10 +98,11 @@ class MERDataset(BaseActionDataset):
         self.inner = _as_subjects(inner, 'inner')
         self.side = side
         self.max_missing = max_missing
-        self._configs, self._keep, self._store = pipeline, cache, store
-        # What stands in for the pipeline, chosen when the clips are known.
-        self.cache: CachedPipeline | None = None
-        self.stored: Compose | None = None
+        self._use_memory, self._use_store = cache, store
+        # Chosen when the clips are known.
+        self.cache: MemoryCache | None = None
+        self.store: ClipStore | None = None
+        self._cached_pipeline: Compose | None = None
         data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
         if set(data_prefix) != {'img'}:
             raise MERDataError(
@@ -155,7 +157,7 @@ class MERDataset(BaseActionDataset):
         for note in usable.notes:
             print_log(note, 'current', logging.WARNING)
         self._check_filter(content['data_list'])
-        self._choose_reading(usable.rows)
+        self._choose_caches(usable.rows)
         chosen = self._subjects_of_side({row['subject'] for row in usable.rows})
         return [row for row in usable.rows if row['subject'] in chosen]
 
@@ -187,9 +189,8 @@ class MERDataset(BaseActionDataset):
                 )
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on a clip, or only its random part where clips are kept."""
-        run = self.cache or self.stored or self.pipeline
-        return run(self.get_data_info(idx))
+        """Run the pipeline on a clip, its deterministic beginning once if cached."""
+        return (self._cached_pipeline or self.pipeline)(self.get_data_info(idx))
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a clip, for mmengine's ``ClassBalancedDataset``."""
@@ -205,31 +206,32 @@ class MERDataset(BaseActionDataset):
         """The name of each clip of this side, ``dataset/subject/clip``, in order."""
         return [clip_name(self.get_data_info(i)) for i in range(len(self))]
 
-    def _choose_reading(self, rows: list[dict]) -> None:
-        """Let a store, memory or both stand in for the pipeline's beginning."""
-        configs, transforms = list(self._configs), list(self.pipeline.transforms)
-        store = self._fitting_store()
-        if store is not None:
-            store.check(rows, self.data_prefix['img'])
-            count = len(store.pipeline)
-            configs[:count] = transforms[:count] = [store]
-            self.stored = Compose(transforms)
-        if self._keep:
-            cache = CachedPipeline(configs, transforms)
-            # The system keeps what was read of a store; what comes after may be kept.
-            self.cache = cache if store is None or cache.count > 1 else None
+    def _choose_caches(self, rows: list[dict]) -> None:
+        """Replace the beginning of the pipeline by a store, by memory, or by both."""
+        transforms = list(self.pipeline.transforms)
+        prefix = deterministic_prefix(transforms)
+        first, rest = transforms[: len(prefix)], transforms[len(prefix) :]
+        self.store = self._fitting_store(prefix)
+        if self.store is not None:
+            self.store.check(rows, self.data_prefix['img'])
+            first[: len(self.store.pipeline)] = [self.store]
+        # The system caches the files of a store; only what follows it needs memory.
+        if self._use_memory and len(first) > (self.store is not None):
+            self.cache = MemoryCache(first, prefix)
+            first = [self.cache]
+        if self.store or self.cache:
+            self._cached_pipeline = Compose([*first, *rest])
 
-    def _fitting_store(self) -> ClipStore | None:
-        """Find the store, if it was made by the beginning of this pipeline."""
-        names = beginning(self.pipeline.transforms)
-        if not self._store or not self.data_root or not names:
+    def _fitting_store(self, prefix: list[str]) -> ClipStore | None:
+        """Find the store, if it was built by the beginning of this pipeline."""
+        if not self._use_store or not self.data_root or not prefix:
             return None
         store = find_store(self.data_root)
-        if store is None or names[: len(store.pipeline)] == store.pipeline:
+        if store is None or prefix[: len(store.pipeline)] == store.pipeline:
             return store
         note = (
-            f'{store.folder}: not used: it was made by {_short(store.pipeline)}, but '
-            f'this pipeline begins with {_short(names)}'
+            f'{store.folder}: not used: it was built by {_short(store.pipeline)}, but '
+            f'this pipeline begins with {_short(prefix)}'
         )
         if note not in _told:
             _told.add(note)

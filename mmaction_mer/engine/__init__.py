@@ -1,4 +1,4 @@
-"""Training: protocols run fold by fold, slim checkpoints, what stands on disk."""
+"""Training: runners of protocols, strategies, hooks, and the work directory."""
 
 from .hooks.pretraining import PretrainedOnHook, ReconstructionHook, ThroughputHook
 from .hooks.slim_checkpoint_hook import SlimCheckpointHook

@@ -12,6 +12,7 @@ what a model returns, and by :func:`read_predictions` and :func:`write_predictio
 Whatever else takes predictions takes validated ones.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -197,7 +198,8 @@ def read_predictions(
         MERDataError: The file is missing, empty, truncated or invalid.
     """
     try:
-        text = read_regular(path, MAX_BYTES).decode('utf-8')
+        content = read_regular(path, MAX_BYTES)
+        text = content.decode('utf-8')
     except FileNotFoundError as error:
         raise MERDataError('there is no such file', path=path) from error
     except (OSError, UnicodeDecodeError) as error:
@@ -214,7 +216,9 @@ def read_predictions(
             ) from error
     if not lines:
         raise MERDataError('the file has no predictions', path=path)
-    validate_predictions(lines, str(path), num_classes)
+    if not _is_known_valid(content, num_classes):
+        validate_predictions(lines, str(path), num_classes)
+        _remember_valid(content, lines)
     return lines
 
 
@@ -239,7 +243,30 @@ def write_predictions(
     lines = [dict(line) for line in predictions]
     validate_predictions(lines, str(path), num_classes)
     rows = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines]
-    return atomic_write(path, ''.join(f'{row}\n' for row in rows))
+    content = ''.join(f'{row}\n' for row in rows).encode()
+    written = atomic_write(path, content)
+    _remember_valid(content, lines)
+    return written
+
+
+# Number of classes of each content that was found valid, by its digest. The progress
+# bar, the results, and the report of a run read the same predictions, which are
+# validated once. A changed file has another digest.
+_KNOWN_VALID: dict[bytes, int] = {}
+_MOST_KNOWN = 10_000
+
+
+def _is_known_valid(content: bytes, num_classes: int | None) -> bool:
+    known = _KNOWN_VALID.get(hashlib.blake2b(content, digest_size=16).digest())
+    return known is not None and num_classes in (None, known)
+
+
+def _remember_valid(content: bytes, lines: Sequence[Prediction]) -> None:
+    if lines:
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        _KNOWN_VALID[digest] = len(lines[0]['probabilities'])
+    while len(_KNOWN_VALID) > _MOST_KNOWN:
+        del _KNOWN_VALID[next(iter(_KNOWN_VALID))]
 
 
 def plain_subject(dataset: str, subject: str) -> str:

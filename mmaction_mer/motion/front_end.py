@@ -1,4 +1,4 @@
-"""Magnification and rank pooling of a whole batch as one product on the device."""
+"""Magnification and rank pooling of a batch as one product on the device."""
 
 import torch
 
@@ -16,15 +16,16 @@ def front_end_matrices(
     order: int = 1,
     kind: str = 'zero-phase',
 ) -> torch.Tensor:
-    """The whole motion front end as one matrix per clip (MPT, Eq. 1 and 5).
+    """Return the motion front end as one matrix per clip (MPT, Eq. 1 and 5).
 
     Args:
         length: Frames T of the clips.
         fps: Effective frame rate of each of the B clips, in Hz.
-        low: Lower edge of the pass band in Hz.
-        high: Upper edge of the pass band in Hz.
-        order: Order of the Butterworth filter.
-        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
+        low: Lower edge of the pass band in Hz. Defaults to 0.4.
+        high: Upper edge of the pass band in Hz. Defaults to 4.
+        order: Order of the Butterworth filter. Defaults to 1.
+        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`. Defaults to
+            ``'zero-phase'``.
 
     Returns:
         Float32 ``(B, T + 1, T)``: T rows of the temporal filter, then the row of
@@ -47,14 +48,14 @@ def motion_front_end(
     remove_head_motion: bool = False,
     keep_residual: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rank-pooled images and magnified motion of a batch of clips, apart.
+    """Compute rank-pooled images and magnified motion of a batch of clips.
 
     Args:
-        clips: As in :func:`motion_streams`, and so are the others.
+        clips: Frames ``(B, T, C, H, W)`` in grey levels, uint8 or float.
         matrices: From :func:`front_end_matrices`, on the clips' device.
-        alpha: Gain of the magnification (MPT, Eq. 6).
-        remove_head_motion: Take the head's own motion out of both.
-        keep_residual: Magnify the pyramid's low-pass residual too.
+        alpha: Gain of the magnification (MPT, Eq. 6). Defaults to 20.
+        remove_head_motion: See :func:`motion_streams`. Defaults to False.
+        keep_residual: See :func:`motion_streams`. Defaults to True.
 
     Returns:
         ``image (B, C, H, W)`` in ``[0, 255]`` and ``motion (B, T, C, H, W)`` in grey
@@ -78,16 +79,17 @@ def motion_streams(
     remove_head_motion: bool = False,
     keep_residual: bool = True,
 ) -> torch.Tensor:
-    """Magnified motion and rank-pooled images of a batch of clips in one tensor.
+    """Compute magnified motion and rank-pooled images in one tensor.
 
     Args:
         clips: Frames ``(B, T, C, H, W)`` in grey levels, uint8 or float.
         matrices: From :func:`front_end_matrices`, on the clips' device.
-        alpha: Gain of the magnification (MPT, Eq. 6).
-        remove_head_motion: Take the head's own motion out of both, see
-            :mod:`~mmaction_mer.motion.head_motion`.
-        keep_residual: ``False`` takes the pyramid's low-pass residual out of the
-            motion, see :func:`~mmaction_mer.motion.magnification.magnify`.
+        alpha: Gain of the magnification (MPT, Eq. 6). Defaults to 20.
+        remove_head_motion: Remove the head's own motion from both, see
+            :mod:`~mmaction_mer.motion.head_motion`. Defaults to False.
+        keep_residual: ``False`` removes the low-pass residual of the pyramid from the
+            motion, see :func:`~mmaction_mer.motion.magnification.magnify`. Defaults
+            to True.
 
     Returns:
         ``(B, T + 1, C, H, W)`` float32: T frames of motion in grey levels times alpha,
@@ -117,7 +119,7 @@ def motion_streams(
 
 
 def _low_pass(frames: torch.Tensor) -> torch.Tensor:
-    """The pyramid's residual of frames ``(..., H, W)``, at their size."""
+    """Return the low-pass residual of frames ``(..., H, W)`` at their size."""
     height, width = frames.shape[-2:]
     levels = pyramid_levels((height, width))
     rows, columns = (

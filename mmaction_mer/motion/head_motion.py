@@ -1,13 +1,14 @@
-"""Taking the head's own movement out of a motion sequence, in closed form.
+"""Removal of the head's own motion from a motion sequence, in closed form.
 
-To first order a moving picture changes by ``I_x u + I_y v`` (optical flow's
-constraint). A head that drifts, rolls or comes nearer moves as a whole, so that its
+To first order a moving image changes by ``I_x u + I_y v`` (the constraint of optical
+flow). A head that drifts, rolls or comes nearer moves as a whole, so that its
 ``(u, v)`` is affine in the position: six columns of gradients times 1, x and y. Where
-it turns or nods, what is nearer to the camera moves farther; a face is round, so that
-its depth is nearly quadratic in the position, which gives six columns more. Light adds
-two, the picture itself and a constant. What these fourteen columns explain of a change
-is the head and the lamp; what they leave is the face. This is ours, not the paper's: a
-least-squares fit of fourteen numbers for every filtered frame.
+it turns or nods, points nearer to the camera move farther; the depth of a face is
+nearly quadratic in the position, which gives six more columns. Illumination adds two:
+the image itself and a constant. The part of a change that these fourteen columns
+explain is attributed to the head and the illumination, the residual to the face. This
+is not part of the paper: a least-squares fit of fourteen weights for every filtered
+frame.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ _SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
 def head_columns(frame: Tensor) -> Tensor:
-    """The fourteen ways in which a whole head and its light change a picture.
+    """Return the fourteen regressors of rigid head motion and illumination.
 
     Args:
         frame: Mean frames ``(B, C, H, W)`` in grey levels.
@@ -46,12 +47,13 @@ def head_columns(frame: Tensor) -> Tensor:
 
 
 def fit_columns(columns: Tensor, products: Tensor, ridge: float = 1e-4) -> Tensor:
-    """Least-squares weights of the columns.
+    """Compute the least-squares weights of the columns.
 
     Args:
         columns: ``(B, N, P)`` from :func:`head_columns`, pixels flattened.
-        products: ``(B, L, N)``: inner products of L pictures with the columns.
-        ridge: Keeps the fit of a flat picture finite.
+        products: ``(B, L, N)``: inner products of L images with the columns.
+        ridge: Regularization that keeps the fit of a flat image finite. Defaults to
+            1e-4.
 
     Returns:
         ``(B, L, N)``.
@@ -62,7 +64,7 @@ def fit_columns(columns: Tensor, products: Tensor, ridge: float = 1e-4) -> Tenso
 
 
 def remove_head_motion(changes: Tensor, frame: Tensor) -> Tensor:
-    """Subtract what a moving head and a changing light explain.
+    """Subtract the part that head motion and illumination explain.
 
     Args:
         changes: Temporally filtered or pooled frames ``(B, L, C, H, W)``: linear
@@ -78,14 +80,14 @@ def remove_head_motion(changes: Tensor, frame: Tensor) -> Tensor:
 
 
 def head_columns_numpy(frame: np.ndarray) -> np.ndarray:
-    """The affine ones of :func:`head_columns` and light's, gradients to scale.
+    """Return the affine and illumination columns of :func:`head_columns`, unscaled.
 
     Args:
         frame: ``(H, W)`` float32.
 
     Returns:
-        ``(8, H * W)``: how the frame changes with each of the six numbers of an
-        affine map in coordinates from -1 to 1, with its gain, and with an offset.
+        ``(8, H * W)``: derivatives of the frame with respect to the six parameters of
+        an affine map in coordinates from -1 to 1, a gain and an offset.
     """
     height, width = frame.shape
     gy, gx = np.gradient(frame)
@@ -98,11 +100,11 @@ def head_columns_numpy(frame: np.ndarray) -> np.ndarray:
 
 
 def remove_head_motion_numpy(changes: np.ndarray, clip: np.ndarray) -> np.ndarray:
-    """:func:`remove_head_motion` for one clip in the layout of the pipelines.
+    """Apply :func:`remove_head_motion` to one clip in the layout of the pipelines.
 
     Args:
         changes: ``(L, H, W, C)`` float32.
-        clip: The frames they were made of, ``(T, H, W, C)``.
+        clip: The frames that they were computed from, ``(T, H, W, C)``.
 
     Returns:
         ``(L, H, W, C)`` float32.

@@ -1,9 +1,9 @@
 """Eulerian motion magnification (MPT, Eq. 4-7; Wu et al. 2012).
 
-Two forms of one operation. With one gain on every level, taking a Laplacian
-pyramid apart and putting it together again is the identity, so that the whole
-method is ``alpha * B @ X`` with the temporal matrix ``B``: :func:`magnify`. With
-gains per level the pyramid is needed: :func:`magnify_pyramid`.
+Two forms of one operation. With the same gain on every level, decomposing and
+reconstructing a Laplacian pyramid is the identity, so that the method reduces to
+``alpha * B @ X`` with the temporal matrix ``B``: :func:`magnify`. Gains per level need
+the pyramid: :func:`magnify_pyramid`.
 """
 
 import functools
@@ -31,29 +31,33 @@ def magnify(
     add_original: bool = False,
     as_video: bool = False,
 ) -> np.ndarray:
-    """Magnified motion of a clip without building a pyramid (MPT, Eq. 4-7).
+    """Magnify the motion of a clip without building a pyramid (MPT, Eq. 4-7).
 
     Args:
         clip: Frames ``(T, H, W, C)`` in grey levels.
         fps: Effective frame rate of these T frames, in Hz.
-        alpha: Gain; the paper's 20. Zero gives a sequence of zeros.
-        low: Lower edge of the pass band in Hz.
-        high: Upper edge of the pass band in Hz.
-        order: Order of the Butterworth filter.
-        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
-        keep_residual: Magnify the pyramid's low-pass residual too. ``False``
-            subtracts it, as many programs for magnification do.
-        levels: Levels of the pyramid whose residual is dropped; as many as fit by
-            default. Without effect while the residual is kept.
-        remove_head_motion: Take the head's own motion out, see :mod:`~mmaction_mer.motion.head_motion`.
-        add_original: Return the magnified video in place of the motion alone.
-        as_video: Return the magnified video, rounded to grey levels from 0 to 255.
+        alpha: Gain. Defaults to 20, as in the paper.
+        low: Lower edge of the pass band in Hz. Defaults to 0.4.
+        high: Upper edge of the pass band in Hz. Defaults to 4.
+        order: Order of the Butterworth filter. Defaults to 1.
+        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`. Defaults to
+            ``'zero-phase'``.
+        keep_residual: Magnify the low-pass residual of the pyramid, too. ``False``
+            drops it, as many implementations do. Defaults to True.
+        levels: Levels of the pyramid whose residual is dropped, unused while it is
+            kept. Defaults to as many as fit.
+        remove_head_motion: Remove the head's own motion, see
+            :mod:`~mmaction_mer.motion.head_motion`. Defaults to False.
+        add_original: Return the magnified frames instead of the motion. Defaults to
+            False.
+        as_video: Return the magnified frames as uint8. Defaults to False.
 
     Returns:
-        Float32 ``(T, H, W, C)`` in grey levels times alpha; uint8 as a video.
+        Float32 ``(T, H, W, C)`` in grey levels times alpha; uint8 with ``as_video``.
 
     Raises:
-        ValueError: Not four axes, fewer than two frames, or an impossible band.
+        ValueError: ``clip`` has not four axes or fewer than two frames, or the band is
+            not possible.
 
     Example:
         >>> still = np.full((16, 8, 8, 3), 90, np.uint8)
@@ -94,7 +98,7 @@ def magnify_pyramid(
     remove_head_motion: bool = False,
     add_original: bool = False,
 ) -> np.ndarray:
-    """Magnified motion through a Laplacian pyramid, step by step (MPT, Eq. 4-7).
+    """Magnify the motion of a clip through a Laplacian pyramid (MPT, Eq. 4-7).
 
     Args:
         clip: See :func:`magnify`.
@@ -105,15 +109,15 @@ def magnify_pyramid(
         order: See :func:`magnify`.
         kind: See :func:`magnify`.
         keep_residual: See :func:`magnify`.
-        levels: Band-pass levels of the pyramid; as many as fit by default.
+        levels: Band-pass levels of the pyramid. Defaults to as many as fit.
         cutoff_wavelength: Spatial wavelength in pixels below which the gain is
-            attenuated, see :func:`level_gains`; ``None`` for one gain everywhere,
-            as in the paper.
+            attenuated, see :func:`level_gains`. Defaults to None: the same gain
+            everywhere, as in the paper.
         remove_head_motion: See :func:`magnify`.
         add_original: See :func:`magnify`.
 
     Returns:
-        See :func:`magnify`, whose result this equals while all gains are one.
+        See :func:`magnify`; the results are equal if all gains are.
 
     Raises:
         ValueError: See :func:`magnify`.
@@ -144,23 +148,23 @@ def level_gains(
     alpha: float,
     cutoff_wavelength: float | None = None,
 ) -> list[float]:
-    """Gain of every pyramid level, the residual last (Wu et al. 2012, section 4).
+    """Compute the gain of every pyramid level (Wu et al. 2012, section 4).
 
-    Their bound ``(1 + alpha) delta < lambda / 8`` ties gain and displacement to the
-    spatial wavelength. With the cut-off ``lambda_c`` the displacement that alpha
-    still holds for is ``delta = lambda_c / (8 (1 + alpha))``, and a level of
+    Their bound ``(1 + alpha) delta < lambda / 8`` relates gain and displacement to the
+    spatial wavelength. With the cut-off ``lambda_c`` the largest displacement for which
+    alpha holds is ``delta = lambda_c / (8 (1 + alpha))``, and a level of
     wavelength ``lambda_l`` gets ``min(alpha, lambda_l / (8 delta) - 1)``, not below
     zero. The wavelength is a third of the image's diagonal at the residual and
-    halves with every finer level, as in their program.
+    halves with every finer level, as in their code.
 
     Args:
         size: Height and width of the frames in pixels.
         levels: Band-pass levels above the residual.
-        alpha: The gain asked for.
-        cutoff_wavelength: ``lambda_c`` in pixels, or ``None`` for no attenuation.
+        alpha: Requested gain.
+        cutoff_wavelength: ``lambda_c`` in pixels. Defaults to None: no attenuation.
 
     Returns:
-        ``levels + 1`` gains, finest level first.
+        ``levels + 1`` gains, the finest level first and the residual last.
 
     Raises:
         ValueError: The cut-off is not positive.
@@ -182,7 +186,7 @@ def level_gains(
 
 
 def pyramid_levels(size: Sequence[int]) -> int:
-    """Band-pass levels that fit an image: the residual keeps 8 pixels or more.
+    """Return the number of band-pass levels whose residual has 8 pixels or more.
 
     Example:
         >>> pyramid_levels((224, 224)), pyramid_levels((9, 100))
@@ -193,17 +197,17 @@ def pyramid_levels(size: Sequence[int]) -> int:
 
 @functools.cache
 def low_pass_matrix(size: int, levels: int) -> np.ndarray:
-    """What a pyramid's residual keeps of one axis of an image, as a matrix.
+    """Return the low-pass residual of a pyramid along one axis as a matrix.
 
-    Shrinking and growing treat rows and columns apart, so that the residual of an image
-    ``X``, grown to its size again, is ``A X B^T`` with a matrix of each axis.
+    The pyramid is separable: the residual of an image ``X``, upsampled to its size, is
+    ``A X B^T`` with one matrix per axis.
 
     Args:
         size: Pixels along the axis.
         levels: Band-pass levels above the residual.
 
     Returns:
-        Float32 ``(size, size)``, not to be written to; its rows sum to one.
+        Float32 ``(size, size)``, read-only; its rows sum to one.
 
     Example:
         >>> low_pass_matrix(4, 0).tolist() == np.eye(4).tolist()
@@ -222,7 +226,7 @@ def low_pass_matrix(size: int, levels: int) -> np.ndarray:
 
 
 def to_video(magnified: np.ndarray) -> np.ndarray:
-    """Round and clip a magnified video to uint8 for people to watch."""
+    """Round and clip magnified frames to uint8."""
     return np.clip(np.rint(magnified), 0, 255).astype(np.uint8)
 
 

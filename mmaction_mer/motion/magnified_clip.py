@@ -1,10 +1,9 @@
-"""A face held still, and its motion magnified while one watches.
+"""Motion magnification of one clip for interactive display.
 
-All that does not depend on the gain and the band is done once: the head is held still,
-what is left of its motion is taken out, and the frames are smoothed. Both are linear
-maps of single pictures that are the same for all frames, so that they may as well come
-before the filter in time; what is left for a slider is one small matrix times the
-frames.
+Everything that does not depend on the gain and the band is computed once: registration
+of the head, removal of its remaining motion, and smoothing. The last two are linear
+maps of single frames, so that they commute with the temporal filter; a change of gain
+or band is then one small matrix product.
 """
 
 from dataclasses import dataclass
@@ -17,26 +16,26 @@ from .magnification import magnify, to_video
 from .registration import stabilize
 from .temporal import clamp_band, effective_fps, interpolation_matrix, multiply
 
-#: Most frames that are shown of a clip.
+#: Maximum number of frames that are shown.
 FRAMES = 48
-#: Deviation in pixels of the blur that keeps the camera's noise from being magnified.
+#: Standard deviation in pixels of the blur that suppresses sensor noise.
 BLUR = 2.0
-#: What the sliders are set to: the gain and the band of the paper.
+#: Gain and band of the paper.
 ALPHA, LOW, HIGH = 20.0, 0.4, 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class MagnifiedClip:
-    """A clip as it is shown.
+    """A registered clip whose motion can be magnified at once.
 
     Attributes:
-        frames: ``(T, S, S, 3)`` uint8, T of at most ``most``.
-        still: The same, with the head held still.
-        changes: How the brightness of each differs from their mean, without the head's
-            own motion, smoothed, ``(T, S, S, 1)`` float16 in grey levels. Skin moves
-            without a change of colour, but a camera's noise is coloured.
+        frames: ``(T, S, S, 3)`` uint8, T at most ``most``.
+        still: The same after registration of the head.
+        changes: Smoothed difference of each frame from the mean frame in grey levels,
+            without head motion, ``(T, S, S, 1)`` float16. One channel: skin moves
+            without a change of color, while sensor noise is colored.
         fps: Effective rate of these frames in Hz.
-        seconds: From the first frame to the last.
+        seconds: Duration from the first frame to the last.
     """
 
     frames: np.ndarray
@@ -58,9 +57,9 @@ class MagnifiedClip:
         Args:
             clip: ``(N, S, S, 3)`` uint8, N of two or more.
             fps: Its rate in Hz.
-            most: Number of frames to keep; those of a faster camera are averaged.
+            most: Maximum number of frames; more are averaged in time. Defaults to 48.
             registration: See ``maps`` of
-                :func:`~mmaction_mer.motion.registration.stabilize`.
+                :func:`~mmaction_mer.motion.registration.stabilize`. Defaults to None.
         """
         length = min(len(clip), most)
         frames = clip
@@ -68,7 +67,7 @@ class MagnifiedClip:
             matrix = interpolation_matrix(len(clip), length, average=True)
             frames = multiply(matrix, clip, as_video=True)
         still = stabilize(frames, registration)
-        # Around their mean: what is fitted is meant for differences of frames.
+        # Around the mean: the fit is defined for differences of frames.
         around = still - still.mean(axis=0, dtype=np.float32)
         changes = remove_head_motion_numpy(around, still).mean(axis=3)
         smooth = [cv2.GaussianBlur(one, (0, 0), BLUR)[..., None] for one in changes]
@@ -83,19 +82,19 @@ class MagnifiedClip:
     def magnified(
         self, alpha: float = ALPHA, low: float = LOW, high: float = HIGH
     ) -> tuple[np.ndarray, str]:
-        """Magnify the face's motion.
+        """Magnify the motion of the face.
 
         Args:
-            alpha: Gain, 0 and up; 0 gives the frames, with the head held still.
-            low: Lower edge of the pass band in Hz.
-            high: Upper edge.
+            alpha: Gain, 0 or more; 0 returns the registered frames. Defaults to 20.
+            low: Lower edge of the pass band in Hz. Defaults to 0.4.
+            high: Upper edge of the pass band in Hz. Defaults to 4.
 
         Returns:
-            ``(T, S, S, 3)`` uint8, and a sentence if the frame rate holds less than
-            the whole band, else nothing.
+            ``(T, S, S, 3)`` uint8, and a note where the frame rate limits the band,
+            else an empty string.
 
         Raises:
-            ValueError: The band is empty, or the frame rate holds none of it.
+            ValueError: The band is empty or lies above the Nyquist rate.
         """
         _, note = clamp_band(self.fps, low, high)
         motion = magnify(self.changes, self.fps, alpha, low, high)

@@ -1,4 +1,4 @@
-"""Approximate rank pooling: a clip becomes one image that holds its motion.
+"""Approximate rank pooling: one image that represents the motion of a clip.
 
 Source: Bilen et al., "Action Recognition with Dynamic Image Networks"; MPT, Eq. 1.
 """
@@ -14,13 +14,13 @@ from .head_motion import remove_head_motion_numpy
 Array = TypeVar('Array', np.ndarray, torch.Tensor)
 
 MID_GREY = 127.5
-# Below this range in grey levels a pooled clip is rounding error around a still face.
+# A pooled clip with a smaller range, in grey levels, is only rounding error.
 _STILL = 1e-2
 
 
 @lru_cache(maxsize=64)
 def rank_pooling_weights(length: int) -> np.ndarray:
-    """Weights of approximate rank pooling (MPT, Eq. 1).
+    """Return the weights of approximate rank pooling (MPT, Eq. 1).
 
     ``a_t = 2 (T - t + 1) - (T + 1) (H_T - H_{t-1})`` with the harmonic numbers
     ``H_t = sum_{i <= t} 1 / i`` and ``t = 1 .. T``.
@@ -32,7 +32,7 @@ def rank_pooling_weights(length: int) -> np.ndarray:
         Weights of shape ``(T,)`` that sum to zero; read-only.
 
     Raises:
-        ValueError: One frame or none has no order to learn.
+        ValueError: ``length`` is below 2.
 
     Example:
         >>> rank_pooling_weights(2).tolist()
@@ -53,8 +53,9 @@ def rank_pool(clip: np.ndarray, remove_head_motion: bool = False) -> np.ndarray:
 
     Args:
         clip: Frames of shape ``(T, ...)``, any real type.
-        remove_head_motion: Take the head's own motion out first, see
-            :mod:`~mmaction_mer.motion.head_motion`; frames are ``(T, H, W, C)`` then.
+        remove_head_motion: Remove the head's own motion first, see
+            :mod:`~mmaction_mer.motion.head_motion`; requires ``(T, H, W, C)``.
+            Defaults to False.
 
     Returns:
         Image of shape ``(...)``, float32 in ``[0, 255]``; see :func:`to_grey_levels`.
@@ -81,8 +82,8 @@ def to_grey_levels(pooled: Array) -> Array:
         pooled: Weighted sums of frames, shape ``(B, ...)``, array or tensor.
 
     Returns:
-        The same shape and kind, every ``pooled[b]`` stretched by its own minimum
-        and maximum.
+        Same shape and type; every ``pooled[b]`` is stretched by its own minimum and
+        maximum.
     """
     flat = pooled.reshape(pooled.shape[0], -1)
     shape = (-1,) + (1,) * (pooled.ndim - 1)

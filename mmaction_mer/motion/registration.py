@@ -1,10 +1,10 @@
-"""Holding the head still: every frame warped onto the first, by one affine map each.
+"""Registration of the head: every frame is warped onto the first by an affine map.
 
-A head that drifts by a pixel hides an expression that moves by half of one. Taking
-its motion out to first order (:mod:`~mmaction_mer.motion.head_motion`) fails where an edge
-moves farther than it is wide; so the frames are registered first, and what is left is
-small enough for the linear fit. This is ours, not the paper's. It estimates one map
-for the whole head, so that it cannot undo an expression.
+A head that drifts by a pixel hides an expression that moves by half a pixel. The
+first-order removal of :mod:`~mmaction_mer.motion.head_motion` fails where an edge moves
+farther than it is wide. Frames are therefore registered first, and the remaining motion
+is small enough for the linear fit. This is not part of the paper. One map is estimated
+for the whole head, so that an expression is not undone.
 """
 
 import cv2
@@ -14,7 +14,7 @@ from .head_motion import head_columns_numpy
 
 # Side in pixels at which the maps are estimated: noise averages out, and it is fast.
 _SIDE = 56
-# Gauss-Newton steps.
+# Gauss-Newton steps: the maps no longer change after three.
 _STEPS = 3
 # Standard deviation in pixels of the blur that hides where frames were interpolated.
 SOFTNESS = 0.7
@@ -52,9 +52,9 @@ def stabilize(clip: np.ndarray, maps: np.ndarray | None = None) -> np.ndarray:
 def register(clip: np.ndarray) -> np.ndarray:
     """Estimate the affine map of every frame of a clip to its first frame.
 
-    Gauss-Newton on the brightness difference, with the gradients of the first frame
-    throughout (inverse compositional alignment; Baker and Matthews 2004). The fit has
-    six parameters for the affine map and two for the light, which are not returned.
+    Gauss-Newton on the brightness difference with the gradients of the first frame
+    (inverse compositional alignment; Baker and Matthews 2004). Six parameters of an
+    affine map and two of the illumination are fitted; only the map is returned.
 
     Args:
         clip: Frames ``(T, H, W, C)``, uint8 or float.
@@ -64,8 +64,8 @@ def register(clip: np.ndarray) -> np.ndarray:
         identity.
 
     Raises:
-        ValueError: Not four axes, fewer than 16 pixels on a side, more than four
-            channels, or neither bytes nor floats of 32 or 64 bits.
+        ValueError: ``clip`` has not four axes, fewer than 16 pixels on a side, more
+            than four channels, or a type other than uint8, float32 and float64.
     """
     if clip.ndim != 4:
         raise ValueError(f'a clip has four axes (T, H, W, C), got {clip.shape}')
@@ -75,7 +75,7 @@ def register(clip: np.ndarray) -> np.ndarray:
         raise ValueError(f'a clip is uint8, float32 or float64, got {clip.dtype}')
     small = np.stack([_shrink(frame) for frame in clip])
     columns = head_columns_numpy(small[0])
-    # einsum rather than BLAS: its threads would fight those of the training process.
+    # einsum rather than BLAS, whose threads would compete with the training process.
     gram = np.einsum('in,jn->ij', columns, columns) + 1e-3 * np.eye(8)
     solve = np.einsum('ij,jn->in', np.linalg.inv(gram), columns)
     maps = [np.eye(3)]
@@ -100,10 +100,10 @@ def _resample(maps: np.ndarray, count: int) -> np.ndarray:
 
 
 def _soften(frame: np.ndarray) -> np.ndarray:
-    """Blur slightly, the first frame too.
+    """Blur a frame slightly, including the first, which is not interpolated.
 
-    Interpolated frames are less sharp than the first, which is not interpolated: that
-    alone would draw every edge of the face into a difference of the two.
+    Interpolated frames are less sharp, and the difference in sharpness alone would show
+    at every edge of the face.
     """
     return cv2.GaussianBlur(frame, (0, 0), SOFTNESS).reshape(*frame.shape[:2], -1)
 
@@ -120,17 +120,17 @@ def _shrink(frame: np.ndarray) -> np.ndarray:
 
 
 def _affine(fit: np.ndarray) -> np.ndarray:
-    """The map of a fit, in coordinates from -1 to 1 on both axes."""
+    """Return the affine map of a fit, in coordinates from -1 to 1 on both axes."""
     u, v, ux, uy, vx, vy = fit[:6]
     return np.array([[1 + ux, uy, u], [vx, 1 + vy, v], [0, 0, 1]])
 
 
 def _warp(
-    image: np.ndarray, normalised: np.ndarray, interpolation: int = cv2.INTER_LINEAR
+    image: np.ndarray, normalized: np.ndarray, interpolation: int = cv2.INTER_LINEAR
 ) -> np.ndarray:
     height, width = image.shape[:2]
     to_unit = np.array([[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]])
-    matrix = np.linalg.inv(to_unit) @ normalised @ to_unit
+    matrix = np.linalg.inv(to_unit) @ normalized @ to_unit
     flags = interpolation | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(
         image, matrix[:2], (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE

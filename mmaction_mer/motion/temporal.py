@@ -1,7 +1,7 @@
-"""Linear operations on the time axis, each written as one small matrix.
+"""Linear operations along the time axis, each as one small matrix.
 
-A clip of fixed length is filtered, interpolated or pooled by multiplying it with
-a matrix from the left, so that a chain of them is one product.
+A clip of fixed length is filtered, interpolated or pooled by a matrix product from the
+left, so that a chain of operations is a single product.
 """
 
 import math
@@ -13,26 +13,25 @@ from scipy import signal
 
 FILTERS = ('zero-phase', 'causal', 'ideal')
 
-# Bytes of a clip's piece as floats: with the product of it, what a core's own cache
-# holds.
+# Bytes of a block of a clip as floats: the block and its product fit a core's cache.
 _PIECE = 1 << 17
 
 
 def multiply(
     matrix: np.ndarray, clip: np.ndarray, as_video: bool = False
 ) -> np.ndarray:
-    """A temporal matrix times a clip, ``matrix @ clip`` along the first axis.
+    """Multiply a clip by a temporal matrix, ``matrix @ clip`` along the first axis.
 
-    In pieces, so that neither the frames as floats nor the product leave the cache
-    on their way.
+    Works block by block, so that neither the float frames nor the product leave the
+    cache.
 
     Args:
         matrix: ``(L, T)``.
         clip: Frames ``(T, ...)``, any real type.
-        as_video: Round the product to grey levels, 0 to 255.
+        as_video: Round the product to grey levels, 0 to 255. Defaults to False.
 
     Returns:
-        ``(L, ...)``, float32, or uint8 as a video.
+        ``(L, ...)``, float32, or uint8 with ``as_video``.
 
     Example:
         >>> multiply(np.array([[-1, 1]]), np.array([[1, 2], [3, 5]], np.uint8))
@@ -55,10 +54,10 @@ def multiply(
 
 
 def effective_fps(fps: float, num_frames: int, length: int) -> float:
-    """Frame rate of a clip after ``num_frames`` became ``length`` frames.
+    """Compute the frame rate of a clip that is resampled to ``length`` frames.
 
-    First and last frame stay where they are, so the same time is divided into
-    ``length - 1`` steps in place of ``num_frames - 1``.
+    The first and last frame are kept, so that the same duration has ``length - 1``
+    steps instead of ``num_frames - 1``.
 
     Args:
         fps: Frames per second of the clip as recorded.
@@ -66,11 +65,10 @@ def effective_fps(fps: float, num_frames: int, length: int) -> float:
         length: Frames after, at least 2.
 
     Returns:
-        Frames per second of the standardised clip, in Hz.
+        Frames per second of the resampled clip, in Hz.
 
     Raises:
-        ValueError: Fewer than two frames, or a frame rate that is no positive
-            number.
+        ValueError: Fewer than two frames, or ``fps`` is not a positive number.
 
     Example:
         >>> effective_fps(200, 61, 16)
@@ -81,7 +79,9 @@ def effective_fps(fps: float, num_frames: int, length: int) -> float:
             f'a frame rate needs at least two frames, got {num_frames} -> {length}'
         )
     if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f'fps must be a positive number of frames a second, got {fps}')
+        raise ValueError(
+            f'fps must be a positive number of frames per second, got {fps}'
+        )
     return fps * (length - 1) / (num_frames - 1)
 
 
@@ -89,22 +89,22 @@ def effective_fps(fps: float, num_frames: int, length: int) -> float:
 def interpolation_matrix(
     num_frames: int, length: int = 16, average: bool = False
 ) -> np.ndarray:
-    """Linear interpolation in time from ``num_frames`` to ``length`` frames.
+    """Return the matrix of linear interpolation to ``length`` frames.
 
     Args:
-        num_frames: Frames in, at least 2.
-        length: Frames out, at least 2.
-        average: Where frames go in faster than they come out, weight all of them by
-            a triangle as wide as the step between frames out, rather than the two
-            nearest: no frame is dropped, and noise averages out.
+        num_frames: Input frames, at least 2.
+        length: Output frames, at least 2. Defaults to 16.
+        average: When downsampling, weight all frames by a triangle as wide as the
+            output step instead of the two nearest frames: no frame is dropped, and
+            noise averages out. Defaults to False.
 
     Returns:
-        Matrix of shape ``(length, num_frames)``; every row sums to one. The first
-        and the last frame are kept; with ``average`` the first and the last frame
-        out stand for the third of a step at that end. Read-only: it is cached.
+        Matrix ``(length, num_frames)``; every row sums to one. The first and last
+        frame are kept; with ``average`` the first and last output frame represent a
+        third of a step at that end. Read-only, since it is cached.
 
     Raises:
-        ValueError: One frame or none: there is no motion to interpolate.
+        ValueError: ``num_frames`` or ``length`` is below 2.
 
     Example:
         >>> interpolation_matrix(2, 3).tolist()
@@ -112,7 +112,7 @@ def interpolation_matrix(
     """
     if num_frames < 2 or length < 2:
         raise ValueError(
-            'a clip needs at least two frames to be standardised, '
+            'a clip needs at least two frames to be standardized, '
             f'got {num_frames} -> {length}'
         )
     position = np.linspace(0, num_frames - 1, length)
@@ -124,25 +124,25 @@ def interpolation_matrix(
         matrix.setflags(write=False)
         return matrix
     left = np.minimum(position.astype(int), num_frames - 2)
-    share = position - left
+    fraction = position - left
     matrix = np.zeros((length, num_frames))
     rows = np.arange(length)
-    matrix[rows, left] = 1 - share
-    matrix[rows, left + 1] += share
+    matrix[rows, left] = 1 - fraction
+    matrix[rows, left + 1] += fraction
     matrix.setflags(write=False)
     return matrix
 
 
 def resampling_matrix(places: np.ndarray, length: int) -> np.ndarray:
-    """Linear interpolation in time from irregular places to regular ones.
+    """Return the matrix of linear interpolation from irregular to regular times.
 
     Args:
-        places: Time of each of T frames in any unit, rising, ``(T,)``; a frame may
-            stand twice.
-        length: Frames out, at least 2.
+        places: Time of each of T frames in any unit, non-decreasing, ``(T,)``.
+        length: Output frames, at least 2.
 
     Returns:
-        Matrix ``(length, T)``; every row sums to one. First and last frame are kept.
+        Matrix ``(length, T)``; every row sums to one. The first and last frame are
+        kept.
 
     Example:
         >>> resampling_matrix(np.array([0, 1, 4]), 3).round(2).tolist()
@@ -157,7 +157,7 @@ def resampling_matrix(places: np.ndarray, length: int) -> np.ndarray:
 def clamp_band(
     fps: float, low: float, high: float
 ) -> tuple[tuple[float, float], str | None]:
-    """Fit a pass band under the Nyquist rate.
+    """Limit a pass band to the Nyquist rate.
 
     Args:
         fps: Effective frame rate in Hz (see :func:`effective_fps`).
@@ -165,11 +165,11 @@ def clamp_band(
         high: Upper edge in Hz.
 
     Returns:
-        The band that the frame rate can hold, and a sentence that says what was
-        changed, or ``None`` when nothing was.
+        The band that the frame rate supports, and a note about the change, or
+        ``None`` if nothing was changed.
 
     Raises:
-        ValueError: The band is empty, or lies above the Nyquist rate altogether.
+        ValueError: The band is empty or lies entirely above the Nyquist rate.
 
     Example:
         >>> clamp_band(50.0, 0.4, 4.0)
@@ -178,7 +178,9 @@ def clamp_band(
         (0.4, 2.97)
     """
     if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f'fps must be a positive number of frames a second, got {fps}')
+        raise ValueError(
+            f'fps must be a positive number of frames per second, got {fps}'
+        )
     if not 0 < low < high:
         raise ValueError(f'a pass band needs 0 < low < high, got {low} to {high} Hz')
     # Just below Nyquist: at Nyquist itself the bilinear transform is singular.
@@ -187,12 +189,13 @@ def clamp_band(
         return (low, high), None
     if low >= limit:
         raise ValueError(
-            f'the band {low:g}-{high:g} Hz lies above what {fps:g} frames a second '
-            f'can hold ({fps / 2:g} Hz); use a higher frame rate or a lower band'
+            f'the band {low:g}-{high:g} Hz lies above the Nyquist rate of {fps:g} '
+            f'frames per second ({fps / 2:g} Hz); use a higher frame rate or a lower '
+            f'band'
         )
     return (low, limit), (
         f'the upper edge {high:g} Hz is above the Nyquist rate of an effective '
-        f'{fps:g} frames a second and was lowered to {limit:g} Hz'
+        f'{fps:g} frames per second and was lowered to {limit:g} Hz'
     )
 
 
@@ -205,28 +208,31 @@ def bandpass_matrix(
     order: int = 1,
     kind: str = 'zero-phase',
 ) -> np.ndarray:
-    """A temporal band-pass filter as a matrix (MPT, Eq. 5).
+    """Return a temporal band-pass filter as a matrix (MPT, Eq. 5).
 
-    The paper names a Butterworth filter and its band; order and phase are our
-    choice. Every row sums to zero, so that a still face leaves no trace in the
-    filtered sequence, whatever the start-up of the filter.
+    The paper gives a Butterworth filter and its band; order and phase are choices of
+    this implementation. Every row sums to zero, so that a static face gives zero,
+    independent of the initial state of the filter.
 
     Args:
         length: Frames T of the clip.
         fps: Effective frame rate in Hz.
-        low: Lower edge in Hz.
-        high: Upper edge in Hz; above the Nyquist rate it is lowered (ask
-            :func:`clamp_band` for the sentence that says so).
-        order: Order of the Butterworth prototype (unused for ``'ideal'``).
-        kind: ``'zero-phase'`` runs forward and backward, so that the apex does
-            not move in time; ``'causal'`` runs forward only, its state seeded with
-            the first frame; ``'ideal'`` cuts in the Fourier domain.
+        low: Lower edge in Hz. Defaults to 0.4.
+        high: Upper edge in Hz, limited to the Nyquist rate (see :func:`clamp_band`).
+            Defaults to 4.
+        order: Order of the Butterworth prototype, unused for ``'ideal'``. Defaults
+            to 1.
+        kind: ``'zero-phase'`` filters forward and backward, so that the apex is not
+            delayed; ``'causal'`` filters forward only, initialized with the first
+            frame; ``'ideal'`` masks in the Fourier domain. Defaults to
+            ``'zero-phase'``.
 
     Returns:
         Matrix ``(length, length)``, float64, read-only: ``filtered = matrix @ x``.
 
     Raises:
-        ValueError: Unknown ``kind``, a length below 2, or an impossible band.
+        ValueError: ``kind`` is unknown, ``length`` or ``order`` is too small, or the
+            band is not possible.
 
     Example:
         >>> matrix = bandpass_matrix(16, 50.0)
@@ -257,7 +263,7 @@ def bandpass_matrix(
             matrix, _ = signal.sosfilt(sos, impulses, axis=0, zi=state)
     else:
         raise ValueError(f'unknown filter {kind!r}, choose from {", ".join(FILTERS)}')
-    # What is left of the row sums is rounding; times 20 x 255 it would be seen.
+    # The row sums are only rounding errors, but would be visible times 20 x 255.
     matrix = matrix - matrix.mean(axis=1, keepdims=True)
     matrix.setflags(write=False)
     return matrix

@@ -4,12 +4,19 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import MERRunError
 from .files import open_regular
 
 #: The largest checkpoints are some gigabytes; anything else is a mistake, in bytes.
 MAX_WEIGHTS = 8 << 30
+
+
+def open_file_digest(file: BinaryIO) -> str:
+    """Hash an open file from its current position to its end."""
+    digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+    return digest.hexdigest()
 
 
 def file_digest(path: str | Path, max_bytes: int = MAX_WEIGHTS) -> str:
@@ -27,10 +34,7 @@ def file_digest(path: str | Path, max_bytes: int = MAX_WEIGHTS) -> str:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size <= max_bytes:
-                digest = hashlib.file_digest(
-                    file, lambda: hashlib.blake2b(digest_size=16)
-                )
-                return digest.hexdigest()
+                return open_file_digest(file)
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ELOOP, errno.ENXIO):
             raise MERRunError(

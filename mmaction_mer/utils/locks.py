@@ -96,14 +96,6 @@ class FileLock:
         _held.add(self)
         return True
 
-    def in_place(self) -> bool:
-        """Tell whether what was locked is still what stands at the path."""
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return False
-        return self._handle is None or os.path.samestat(os.fstat(self._handle), found)
-
     def release(self) -> None:
         """Let go. The file stays: taking it away would let two processes in."""
         self._over.set()

@@ -1,9 +1,9 @@
-"""Train, kill, resume, again and again: what the kill tests of all strategies share.
+"""Repeated kills and resumes, for the kill tests of all strategies.
 
 Importing takes seconds: one process imports, and its forks train until they are killed.
-A fork tells every step and every file that it writes, and goes on when it is told to:
-kills fall where they shall on any machine. Time is told by a clock that moves with the
-steps, so that a minute of work is the same number of them everywhere.
+A fork reports every step and every file that it writes, and waits for an answer, so
+that kills happen at the same places on any machine. The clock moves with the steps, so
+that a minute of work is the same number of them everywhere.
 """
 
 import os
@@ -18,17 +18,17 @@ from typing import NamedTuple
 
 from paths import HELPERS, ROOT
 
-# Seconds that a step and a save take by the clock of the forks.
+# Seconds of a step and of a save by the clock of the forks.
 STEP, SAVE = 7.0, 1.0
 
 
 class Kill(NamedTuple):
-    """What a sitting had done when it was killed.
+    """The work of a session that was killed.
 
     Attributes:
-        event: What it was killed after.
-        first: Number of the first step that it took, None if it took none.
-        last: Number of the last.
+        event: The event after which it was killed.
+        first: Number of its first step; None if it took none.
+        last: Number of its last step.
     """
 
     event: str
@@ -37,7 +37,7 @@ class Kill(NamedTuple):
 
 
 def run_script(script, config, work_dir, timeout):
-    """Run a script that ends with ``over``, and give the lines that it printed."""
+    """Run a script that ends with ``over``, and return the lines that it printed."""
     paths = [str(ROOT), str(HELPERS), os.environ.get('PYTHONPATH', '')]
     done = subprocess.run(
         [sys.executable, '-c', script, config, work_dir],
@@ -48,13 +48,13 @@ def run_script(script, config, work_dir, timeout):
         capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    told = done.stdout.splitlines()
-    assert told[-1] == 'over', told[-3:]
-    return told
+    lines = done.stdout.splitlines()
+    assert lines[-1] == 'over', lines[-3:]
+    return lines
 
 
 def run_kills(script, config, work_dir, timeout):
-    """Run a script that calls :func:`killed`, and give its kills."""
+    """Run a script that calls :func:`killed`, and return its kills."""
     kills = []
     for line in run_script(script, config, work_dir, timeout):
         if line.startswith('killed|'):
@@ -65,7 +65,7 @@ def run_kills(script, config, work_dir, timeout):
 
 
 def lost_seconds(kills):
-    """Seconds of training that each kill cost, by the clock of the forks."""
+    """Return the seconds of training that each kill cost, by the clock of the forks."""
     lost, reached = [], 0
     for kill in kills:
         if kill.first is not None:
@@ -74,30 +74,32 @@ def lost_seconds(kills):
     return lost
 
 
-def killed(train, work_dir, sittings, seed=0):
-    """Train once in ``whole``; in ``run`` be killed in every sitting, then end.
+def killed(train, work_dir, sessions, seed=0):
+    """Train once in ``whole``; in ``run`` kill every session, then finish.
 
     Args:
-        train: Trains, or resumes, in a work directory; given that and what to call
-            with the number of every step.
-        work_dir: Where both runs are.
-        sittings: After which event to kill, and after how many of it. Events are
-            ``step``, and ``write`` or ``wrote`` with the name of a file.
-        seed: A kill falls into the moments after its event, drawn at random.
+        train: Trains, or resumes, in a work directory; its second argument is to be
+            called with the number of every step.
+        work_dir: Folder of both runs.
+        sessions: The event after which each session is killed, and the count of it.
+            Events are ``step``, and ``write`` or ``wrote`` with the name of a file.
+        seed: Seed of the random delay between event and kill. Defaults to 0.
     """
     draw = random.Random(seed)
-    assert _end(_sit(train, os.path.join(work_dir, 'whole'), waits=False)) == 0
+    # A killed process loses nothing that it has written: do not wait for the disk.
+    os.fsync = lambda handle: None
+    assert _end(_fork(train, os.path.join(work_dir, 'whole'), waits=False)) == 0
     run = os.path.join(work_dir, 'run')
-    for event, count in sittings:
-        fork = _sit(train, run, waits=True)
+    for event, count in sessions:
+        fork = _fork(train, run, waits=True)
         steps = []
         while count:
-            line = fork.said.readline().strip()
+            line = fork.reports.readline().strip()
             assert line, f'it ended before it was killed: {event}'
             if line.startswith('step '):
                 steps.append(int(line.split()[1]))
             count -= line.startswith(event)
-            # The last one too: it stops at the next event, and is killed before.
+            # The last event too: the fork stops at the next one, and is killed before.
             os.write(fork.answers, b'.')
         time.sleep(draw.uniform(0, 0.004))
         os.kill(fork.number, signal.SIGKILL)
@@ -105,38 +107,38 @@ def killed(train, work_dir, sittings, seed=0):
         assert not os.path.exists(os.path.join(run, 'results.json'))
         first, last = (steps[0], steps[-1]) if steps else (None, None)
         print('killed', event, first, last, sep='|', flush=True)
-    assert _end(_sit(train, run, waits=False)) == 0
+    assert _end(_fork(train, run, waits=False)) == 0
     print('over')
 
 
 class _Fork(NamedTuple):
-    """A process that trains: its number, what it says, where it is answered."""
+    """A process that trains: its number, its reports, and the pipe for answers."""
 
     number: int
-    said: object
+    reports: object
     answers: int
 
 
-def _sit(train, work_dir, waits):
+def _fork(train, work_dir, waits):
     """Train in a fork."""
-    (said, says), (answered, answers) = os.pipe(), os.pipe()
+    (reports, says), (answered, answers) = os.pipe(), os.pipe()
     child = os.fork()
     if child:
         os.close(says)
         os.close(answered)
-        return _Fork(child, os.fdopen(said), answers)
+        return _Fork(child, os.fdopen(reports), answers)
     status = 1
     try:
-        os.close(said)
+        os.close(reports)
         os.close(answers)
 
-        def tell(event):
+        def report(event):
             if waits:
                 os.write(says, f'{event}\n'.encode())
                 if not os.read(answered, 1):
-                    os._exit(1)  # nobody is there any more
+                    os._exit(1)  # the parent has ended
 
-        train(work_dir, _watched(tell))
+        train(work_dir, _instrument(report))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -146,25 +148,25 @@ def _sit(train, work_dir, waits):
         os._exit(status)
 
 
-def _watched(tell):
-    """Set the clock, tell of every file, and give what to call at every step."""
+def _instrument(report):
+    """Set the clock, report every file, and return what to call at every step."""
     from mmaction_mer.engine.hooks import save_interval as saving
 
     now, replace = [0.0], os.replace
 
     def step(number):
         now[0] += STEP
-        tell(f'step {number}')
+        report(f'step {number}')
 
     def write(source, target):
         name = Path(target).name
         # The names of stacks are digests.
         is_state = name.endswith('.pth') and name != 'model.pth'
         name = 'state' if is_state else name
-        tell(f'write {name}')
+        report(f'write {name}')
         replace(source, target)
         now[0] += SAVE * is_state
-        tell(f'wrote {name}')
+        report(f'wrote {name}')
 
     saving.monotonic = lambda: now[0]
     os.replace = write
@@ -174,5 +176,5 @@ def _watched(tell):
 def _end(fork):
     code = os.waitstatus_to_exitcode(os.waitpid(fork.number, 0)[1])
     os.close(fork.answers)
-    fork.said.close()
+    fork.reports.close()
     return code

@@ -13,7 +13,7 @@ from paths import CONFIGS
 
 @HOOKS.register_module()
 class KillAt(Hook):
-    """What a cut of power does, before an iteration."""
+    """Kill the process before an iteration."""
 
     priority = 'VERY_HIGH'
 
@@ -26,7 +26,7 @@ class KillAt(Hook):
 
 
 def small_pretraining(root, folder, work_dir, batch_size=4, kill_at=None):
-    """Write the config of ``ma2mi_miacnet_synthme.py`` made small; gives its path."""
+    """Write a small config of ``ma2mi_miacnet_synthme.py``, and return its path."""
     cfg = Config.fromfile(CONFIGS / 'ma2mi_miacnet_synthme.py')
     cfg.work_dir = str(work_dir)
     cfg.train_cfg.update(max_iters=8, val_interval=4)
@@ -59,7 +59,7 @@ def small_pretraining(root, folder, work_dir, batch_size=4, kill_at=None):
 
 
 def losses(work_dir):
-    """Loss by iteration, over all sittings; what was trained again counts once."""
+    """Return the loss by iteration over all sessions; repeated ones count once."""
     found = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():

@@ -2,16 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import cv2
 import numpy as np
 import pytest
+from mmaction.registry import RUNNERS
 from paths import HELPERS, ROOT
-from settings import changed_config
+from settings import changed_config, one_thread
 
-from mmaction_mer.analysis import RunReportHook
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 
@@ -52,13 +53,13 @@ def write_config(folder, toy_data):
 
 @pytest.fixture(scope='module')
 def module_config(toy_data, tmp_path_factory):
-    """A config file for the run that a module's tests share."""
+    """The config file of a run that the tests of a module share."""
     return write_config(tmp_path_factory.mktemp('shared'), toy_data)
 
 
 @pytest.fixture
 def config_file(toy_data, tmp_path):
-    """The toy's config file; the work directory is the test's to choose."""
+    """The config file of the toy, without a work directory."""
     return write_config(tmp_path, toy_data)
 
 
@@ -74,8 +75,7 @@ def make_config(config_file, tmp_path):
 
 @pytest.fixture(scope='session')
 def tool(tmp_path_factory):
-    """Start one of the tools in a process of its own."""
-
+    """Run one of the tools in a new process."""
     folder = tmp_path_factory.mktemp('here')
 
     def start(*command, wait=True, **environment):
@@ -99,18 +99,42 @@ def tool(tmp_path_factory):
     return start
 
 
-@pytest.fixture(scope='module')
-def nothing_drawn():
-    """Pictures and pages are drawn in other tests; here they cost the most time."""
-    with pytest.MonkeyPatch.context() as patched:
-        for event in ('after_train', 'after_test'):
-            patched.setattr(RunReportHook, event, lambda *args: None)
-        yield
+@pytest.fixture(scope='session')
+def finished_run(toy_data, tmp_path_factory):
+    """The work directory of a finished run, trained with one thread; not to change."""
+    folder = tmp_path_factory.mktemp('finished')
+    with one_thread():
+        RUNNERS.build(
+            changed_config(write_config(folder, toy_data), folder / 'run', {})
+        ).train()
+    return folder / 'run'
+
+
+@pytest.fixture
+def run_copy(finished_run, tmp_path):
+    """A copy of the finished run, to be changed."""
+    return shutil.copytree(finished_run, tmp_path / 'run')
+
+
+@pytest.fixture(scope='session')
+def step_losses():
+    """Read the loss of every step of a fold from its logs."""
+
+    def read(fold):
+        found = {}
+        for path in sorted((fold / 'vis_data').glob('*.json')):
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                if 'loss' in entry:
+                    found[entry['step']] = entry['loss']
+        return found
+
+    return read
 
 
 @pytest.fixture(scope='session')
 def uneven_data(toy_data):
-    """The toy's clips without some, so that folds differ in size."""
+    """The toy's clips without some of them, so that folds differ in size."""
     content = read_annotation(toy_data / 'annotations.json')
     left_out = ('s1_c0', 's2_c1', 's2_c2', 's2_c3', 's4_c0')
     rows = [row for row in content['data_list'] if row['clip'] not in left_out]
@@ -140,28 +164,12 @@ def stack_config(stack_file, tmp_path):
 
 @pytest.fixture
 def stacks(monkeypatch):
-    """Where each stack began, and its folds."""
+    """The first iteration of each stack, and its folds."""
     seen, normal = [], StackedTrainer.train
 
-    def note(self, quiet):
+    def record(self, quiet):
         seen.append((self.iteration, [str(job) for job in self.jobs]))
         normal(self, quiet)
 
-    monkeypatch.setattr(StackedTrainer, 'train', note)
+    monkeypatch.setattr(StackedTrainer, 'train', record)
     return seen
-
-
-@pytest.fixture(scope='session')
-def step_losses():
-    """Read the loss of every step of a fold from its logs."""
-
-    def read(fold):
-        found = {}
-        for path in sorted((fold / 'vis_data').glob('*.json')):
-            for line in path.read_text().splitlines():
-                entry = json.loads(line)
-                if 'loss' in entry:
-                    found[entry['step']] = entry['loss']
-        return found
-
-    return read

@@ -12,8 +12,8 @@ from pathlib import Path
 #: What a file may be given as; see ``entries.py``. ``pickle`` is what ``torch.load``
 #: itself must refuse: it opens pipes, and allows a ``bytearray`` of any length.
 KINDS = (
-    'packed', 'weights', 'picture', 'video', 'annotation', 'sheet', 'store', 'journal',
-    'run', 'pickle', 'probe',
+    'packed', 'weights', 'picture', 'video', 'annotation', 'sheet', 'store', 'run',
+    'pickle', 'probe',
 )  # fmt: skip
 
 

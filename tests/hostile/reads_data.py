@@ -1,6 +1,5 @@
 """Entry points that take annotations, spreadsheets and stores."""
 
-import os
 from pathlib import Path
 
 from .case import place
@@ -92,38 +91,10 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
     return [str(_stored(file, scratch, sound))]
 
 
-@entry('store-resumed', 'journal', store)
+@entry('store-resumed', 'store', store)
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    data = scratch / 'toy'
-    place(sound / 'toy', data)
-    if file is not None:
-        place(file, data / '.store.partial')
-        _believe(data)
+    data = _stored(file, scratch, sound)
+    index = data / 'store' / 'index.json'  # a killed run has not written it
+    if index.is_symlink() or not index.is_dir():
+        index.unlink()
     return [str(data)]
-
-
-def _believe(data: Path) -> None:
-    """Let a journal name the plan that the store will be written by."""
-    from mmaction_mer.datasets.annotation import read_annotation
-    from mmaction_mer.datasets.clip_store import writing
-
-    journal = data / '.store.partial' / 'journal.jsonl'
-    if not journal.is_file() or journal.is_symlink() or journal.stat().st_size > 10**8:
-        return
-    from mmaction.registry import TRANSFORMS
-
-    from .sound import BEGINNING
-
-    rows = read_annotation(data / 'annotations.json')['data_list']
-    root = os.path.abspath(data / 'frames')
-    transforms = [TRANSFORMS.build(dict(one)) for one in BEGINNING]
-    pipeline = writing.beginning(transforms)
-    clips = writing._without_duplicates(rows, root)
-    plan = writing.digest([writing.FORMAT, pipeline, clips])
-    text = journal.read_text()
-    if '"PLAN"' in text:
-        journal.write_text(text.replace('PLAN', plan))
-        import numpy as np
-
-        shape = (len(clips), 4, 64, 64, 3)
-        np.lib.format.open_memmap(journal.with_name('clips.npy'), 'w+', np.uint8, shape)

@@ -9,7 +9,7 @@ from .staging import Argv, data_with, named, release, run_with, toy_config
 def store(data: str) -> int:
     """Write a store of a prepared data set."""
     from mmaction_mer.datasets.annotation import read_annotation
-    from mmaction_mer.datasets.clip_store.writing import write_store
+    from mmaction_mer.datasets.clip_cache import write_store
     from mmaction_mer.utils.cli.command_line import report_errors
 
     from .sound import BEGINNING

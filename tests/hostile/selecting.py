@@ -17,7 +17,7 @@ FIRST = frozenset({
     'special/fifo', 'special/sparse', 'weights/os-system', 'weights/pointers',
     'arrays/unpacks', 'packed/model-call-command', 'packed/step-module',
     'pictures/png-20000', 'videos/m3u8', 'annotations/long-frame_dir',
-    'tables/unpacks-sheet', 'stores/rest-label', 'runs/predictions-fifo',
+    'tables/unpacks-sheet', 'stores/field-label', 'runs/predictions-fifo',
 })  # fmt: skip
 
 

@@ -152,7 +152,7 @@ def spoil(run: Path, copy: Path) -> None:
 def write_stores(root: Path) -> None:
     """Write a store of the toy's clips, by the beginning of its pipeline."""
     from mmaction_mer.datasets.annotation import read_annotation
-    from mmaction_mer.datasets.clip_store.writing import write_store
+    from mmaction_mer.datasets.clip_cache import write_store
 
     shutil.copytree(root / 'toy', root / 'stored')
     rows = read_annotation(root / 'stored' / 'annotations.json')['data_list']
@@ -181,7 +181,7 @@ def write_models(root: Path) -> dict[str, Any]:
         cfg.dump(root / 'mpt.py')
     finally:
         os.chdir(here)
-    weights = load_weights(root / 'mpt').only(['sub01'])
+    weights = load_weights(root / 'mpt').select(['sub01'])
     save_weights(weights, root / 'packed.pth')
     return dict(
         model=plain(weights.model),

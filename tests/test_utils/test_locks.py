@@ -38,7 +38,6 @@ def without(monkeypatch):
 def test_one_at_a_time(any_system, tmp_path):
     with FileLock(tmp_path / 'lock') as first, FileLock(tmp_path / 'lock') as second:
         assert first.take() and not second.take()
-        assert first.in_place()
         first.release()
         assert second.take()
     assert [path.name for path in tmp_path.iterdir()] == ['lock']
@@ -55,15 +54,12 @@ def test_shared_together_and_not_with_one_alone(any_system, tmp_path):
 
 
 def test_a_folder(any_system, tmp_path):
-    folder = tmp_path / '.store.partial'
+    folder = tmp_path / 'store'
     folder.mkdir()
     with FileLock(folder, folder=True) as lock:
         assert lock.take() and not FileLock(folder, folder=True).take()
-        # Its owner makes something else of it: what others then take is a new one.
-        folder.rename(tmp_path / 'store')
-        assert not lock.in_place()
-        assert not [*(tmp_path / 'store').iterdir()]
-    # Of one that has just gone nothing is made.
+        assert not [*folder.iterdir()]
+    folder.rmdir()  # and it is not created again
     with pytest.raises(FileNotFoundError):
         FileLock(folder, folder=True).take()
     assert not folder.exists()

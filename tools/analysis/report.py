@@ -21,10 +21,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def write_report(args: argparse.Namespace) -> None:
     """Read the run and write its report."""
     from mmaction_mer.analysis.run_report import write_page
-    from mmaction_mer.engine.work_dir.stored_runs import find_config
+    from mmaction_mer.engine.work_dir.work_dir import WorkDir
     from mmaction_mer.utils.cli.command_line import read_config
 
-    cfg = read_config(str(args.config or find_config(args.work_dir)))
+    cfg = read_config(str(args.config or WorkDir(args.work_dir).config_file()))
     print(f'written: {write_page(args.work_dir, cfg)}')
 
 

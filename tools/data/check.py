@@ -1,11 +1,11 @@
-"""Check an annotation file against the disk, and count what it holds.
+"""Check an annotation file against the disk, and count its clips.
 
     python tools/data/check.py data/casme2/annotations.json
 
-Of every clip 16 frames are decoded, as for training; those of a video are compared with
-what decoding it in order gives, and its header with the time stamps. The clip's length
-and frame rate are compared with what the configs of MPT ask for, or with ``--config
-FILE``. The exit status is 0 if every clip can be used, else 1.
+16 frames of every clip are decoded, as in training; those of a video are compared with
+decoding it in order, and its header with the timestamps. The length and frame rate of
+clips are compared with the requirements of the configs of MPT, or of ``--config FILE``.
+The exit status is 0 if every clip can be used, else 1.
 """
 
 import argparse
@@ -14,52 +14,52 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-# First of all: it repairs the host stack and registers this package's parts.
-import mmaction_mer  # noqa: F401
-
-# isort: split
-from mmaction_mer.utils.errors import MERDataError
-from mmaction_mer.datasets.annotation import read_annotation
-from mmaction_mer.datasets.checking import (LimitCheck, check_clips, check_limits, frames_root, is_macro, summarise)
-from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.engine.runners.clip_limits import config_limits
-from mmaction_mer.motion.limits import ClipLimits
-from mmaction_mer.utils.json_files import write_json
-
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
     parser.add_argument('annotation', type=Path, help='annotation file')
     parser.add_argument(
         '--frames',
         type=Path,
-        help='folder that its paths start from; default: frames/ beside it, or its own',
+        help='folder that its paths are in; default: frames/ beside it, or its own',
     )
     parser.add_argument(
         '--config',
-        help='config whose pipeline and model the clips are for; default: those of MPT',
+        help='config whose pipeline and model use the clips; default: those of MPT',
     )
-    parser.add_argument('--json', type=Path, help='write what is found there')
+    parser.add_argument('--json', type=Path, help='file to write the result to')
     return parser.parse_args(argv)
 
 
 def check(args: argparse.Namespace) -> dict[str, Any]:
-    """Read the file and look at its clips.
+    """Read the file and check its clips.
 
     Raises:
         MERDataError: The file itself, or the folder of the frames, cannot be used.
         MERRunError: The config cannot be read.
     """
+    from tqdm import tqdm
+
+    from mmaction_mer.datasets.annotation import read_annotation
+    from mmaction_mer.datasets.checking import (
+        LimitCheck,
+        check_clips,
+        check_limits,
+        frames_root,
+        is_macro,
+        summarise,
+    )
+    from mmaction_mer.engine.runners.clip_limits import config_limits
+    from mmaction_mer.motion.limits import ClipLimits
+
     content = read_annotation(args.annotation)
     metainfo, rows = content['metainfo'], content['data_list']
     root = args.frames or frames_root(args.annotation, rows)
     bar = tqdm(rows, desc='checking', unit='clip')
     found = check_clips(bar, root, str(args.annotation))
     task = metainfo.get('task_name')
-    # Macro-expressions are for pre-training, which draws short pieces of them.
+    # Pre-training draws short pieces of macro-expressions, whatever their length.
     limits = None if is_macro(task) else ClipLimits()
     if args.config is not None:
         limits = config_limits(args.config)
@@ -83,7 +83,7 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def describe(found: Mapping[str, Any]) -> str:
-    """Write what was found as text to print."""
+    """Return the result as text."""
     labels = f' · {found["labels"]}' if found['labels'] else ''
     lines = [
         f'{found["annotation"]}, frames in {found["frames"]}',
@@ -121,26 +121,41 @@ def describe(found: Mapping[str, Any]) -> str:
     return '\n'.join(lines)
 
 
-@report_errors
-def main(argv: list[str] | None = None) -> None:
-    """Check, print, and say by the exit status whether all is well."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Check the file and print the result.
+
+    Raises:
+        MERDataError: A clip cannot be used.
+    """
+    from mmaction_mer.utils.errors import MERDataError
+    from mmaction_mer.utils.json_files import write_json
+
     try:
         found = check(args)
     except MERDataError as error:
         if args.json:
-            outcome = {'annotation': str(args.annotation), 'usable': False}
-            write_json(args.json, {**outcome, 'error': str(error)})
+            result = {'annotation': str(args.annotation), 'usable': False}
+            write_json(args.json, {**result, 'error': str(error)})
         raise
     if args.json:
         write_json(args.json, found)
     print(describe(found))
     if not found['usable']:
         raise MERDataError(
-            f'{args.annotation}: {len(found["problems"])} of {found["clips"]} clips '
-            f'cannot be used, see above'
+            f'{len(found["problems"])} of {found["clips"]} clips cannot be used, see '
+            f'above',
+            path=args.annotation,
         )
     print('\nevery clip can be used')
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(argv)
+    # Imported when the command line is read: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(run)(args)
 
 
 if __name__ == '__main__':

@@ -1,9 +1,9 @@
-"""Several prepared data sets as one, such as the composite of MEGC 2019.
+"""Compose several prepared data sets into one, such as the composite of MEGC 2019.
 
-Subjects get their data set's name in front (``casme2_sub01``), so that a protocol by
-subject takes nobody for somebody else's clips. Releases of the same people, such as the
-cameras of SMIC, share that name: a person stays one subject. The new folder stands on
-its own: its frames are hard links, or copies where there can be none.
+The data set becomes a prefix of its subjects (``casme2_sub01``), so that a protocol by
+subject does not mix up subjects of two data sets. Releases of the same people, such as
+the cameras of SMIC, share that name: a person stays one subject. The new folder is
+self-contained: its frames are hard links, or copies if there are no hard links.
 """
 
 import os
@@ -22,27 +22,27 @@ from ...utils.text import quote
 from ..annotation import read_annotation, validate_annotation, write_annotation
 from ..annotation_rules import name_problem
 from ..checking import frames_root
-from ..clip_store.sources import digest
+from ..clip_cache.sources import digest
 from ..clips import locate, usable_clips
 from ..images.frame_folder import list_frames
 from ..images.frame_names import IMAGES
-from .composite_report import as_markdown, report_on
+from .composite_report import as_markdown, make_composite_report
 from .linking import link_or_copy, same_content
 from .out_folder import out_folder
 
 
 @dataclass(frozen=True)
-class Part:
+class CompositePart:
     """One prepared data set.
 
     Attributes:
-        dataset: Its name, as its rows say; releases of the same people share it.
-        release: Which of these it is, as ``metainfo.dataset`` says.
+        dataset: Its name in its rows; releases of the same people share it.
         file: The annotation file in the prepared folder.
-        root: The folder that the paths of the rows start from.
+        root: The folder that the paths of the rows are relative to.
         classes: Names of the classes.
         rows: Rows of the annotation.
-        metainfo: What the annotation says of itself.
+        metainfo: Metadata of the annotation.
+        release: Its name in ``metainfo.dataset``.
     """
 
     dataset: str
@@ -61,32 +61,35 @@ def make_composite(
     store: bool = False,
     workers: int | None = None,
 ) -> dict[str, Any]:
-    """Make one folder of several prepared ones.
+    """Compose several prepared folders into one.
 
     The annotation is written last, so that a folder with one is complete; after a
     kill, running again completes the rest.
 
     Args:
         folders: The prepared folders, two or more, each of another release.
-        out: The folder to make.
-        labels: Which of their annotations: the one with this ``metainfo.labels``.
-        store: Write a store of whole clips too.
-        workers: Processes that write it; None takes one per core.
+        out: The folder to create.
+        labels: ``metainfo.labels`` of the annotation to take from each folder. Defaults
+            to '3class'.
+        store: Whether to write a clip store too. Defaults to False.
+        workers: Number of processes that write it. Defaults to one per core.
 
     Returns:
-        What ``report.json`` holds, see ``composite_report.py``.
+        The content of ``report.json``, see ``composite_report.py``.
 
     Raises:
         MERDataError: A folder has no such annotation, classes differ, a release
-            comes twice, frames are missing, or ``out`` holds something else.
+            occurs twice, frames are missing, or ``out`` contains something else.
     """
     if workers is not None and workers < 1:
-        raise MERDataError(f'--workers {workers}: give one or more')
+        raise MERDataError('must be at least 1', field='--workers')
     if len(folders) < 2:
         raise MERDataError('a composite needs two or more prepared folders')
     for folder in folders:
         if out.resolve().is_relative_to(folder.resolve()):
-            raise MERDataError(f'{out}: lies in {folder}, a part: choose another --out')
+            raise MERDataError(
+                f'is inside {folder}, a part', path=out, hint='choose another --out'
+            )
     parts = [read_part(folder, labels) for folder in folders]
     content = join_parts(parts, labels)
     validate_annotation(content, str(out / 'annotations.json'))
@@ -95,31 +98,31 @@ def make_composite(
     name = f'the composite {content["metainfo"]["dataset"]}, {labels}'
     with out_folder(out, name) as made:
         made.remove_annotations()
-        link_frames(parts, made.frames)
+        link_frames(parts, made.published.frames)
         if store:
-            from ..clip_store.writing import write_store
+            from ..clip_cache import write_store
 
             write_store(
-                out / 'store', content['data_list'], made.frames, workers=workers
+                out / 'store', content['data_list'], out / 'frames', workers=workers
             )
-        report = report_on(content)
+        report = make_composite_report(content)
         write_json(out / 'report.json', report)
         atomic_write(out / 'report.md', as_markdown(report))
-        made.begin_annotations(['annotations.json'])
+        made.record_annotations(['annotations.json'])
         write_annotation(out / 'annotations.json', content)
     return report
 
 
-def read_part(folder: Path, labels: str) -> Part:
-    """Find and read the annotation of a prepared folder that has certain labels.
+def read_part(folder: Path, labels: str) -> CompositePart:
+    """Read the annotation of a prepared folder with the given labels.
 
     Raises:
-        MERDataError: There is none, or more than one; the message lists what there
-            is. Or it holds several data sets already.
+        MERDataError: There is none, or more than one; the message lists all files. Or
+            it is a composite already.
     """
     if not folder.is_dir():
         raise MERDataError(
-            f'{folder}: there is no such folder; tools/data/prepare.py makes it'
+            'folder not found', path=folder, hint='tools/data/prepare.py creates it'
         )
     contents = {
         path: read_annotation(path) for path in sorted(folder.glob('annotations*.json'))
@@ -131,8 +134,9 @@ def read_part(folder: Path, labels: str) -> Part:
     if len(fitting) != 1:
         there = [f'{quote(name)} ({path.name})' for path, name in known.items()]
         raise MERDataError(
-            f'{folder}: {len(fitting) or "no"} annotation files with the labels '
-            f'{quote(labels)}; there is {", ".join(there) or "no annotations*.json"}'
+            f'contains {len(fitting) or "no"} annotation files with the labels '
+            f'{quote(labels)}; there is {", ".join(there) or "no annotations*.json"}',
+            path=folder,
         )
     (path,) = fitting
     metainfo, rows = contents[path]['metainfo'], contents[path]['data_list']
@@ -140,18 +144,19 @@ def read_part(folder: Path, labels: str) -> Part:
     parts = metainfo.get('parts') or names
     if len(parts) > 1:
         raise MERDataError(
-            f'{path}: is a composite already, of {", ".join(map(str, parts))}: name '
-            f'the folders that it was made of'
+            f'is a composite already, of {", ".join(map(str, parts))}',
+            path=path,
+            hint='give the folders that it was made from',
         )
     classes = tuple(metainfo['classes'])
     root = frames_root(path, rows)
     release = metainfo.get('dataset')
     if not isinstance(release, str) or name_problem(release):
         release = names[0]
-    return Part(names[0], path, root, classes, rows, metainfo, release)
+    return CompositePart(names[0], path, root, classes, rows, metainfo, release)
 
 
-def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
+def join_parts(parts: Sequence[CompositePart], labels: str) -> dict[str, Any]:
     """Join the rows of prepared data sets into one annotation.
 
     Args:
@@ -160,11 +165,11 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
 
     Returns:
         The content of the new annotation file: subjects and paths begin with the
-        name of the data set. Of several releases of one data set, paths and clips
+        name of the data set. For several releases of one data set, paths and clips
         begin with the name of the release.
 
     Raises:
-        MERDataError: A release comes twice, or the classes differ.
+        MERDataError: A release occurs twice, or the classes differ.
     """
     first = parts[0]
     seen: dict[str, Path] = {}
@@ -172,15 +177,18 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
         name = part.release.casefold()
         if name in seen:
             raise MERDataError(
-                f'{part.file}: holds {part.release}, and so does {seen[name]}: its '
-                f'clips would count twice; name each release once'
+                f'contains {part.release}, as {seen[name]} does: its clips would count '
+                f'twice',
+                path=part.file,
+                hint='give each release once',
             )
         seen[name] = part.file
         if part.classes != first.classes:
             raise MERDataError(
-                f'{part.file}: its classes are {", ".join(part.classes)}, but those of '
-                f'{first.file} are {", ".join(first.classes)}: one label would mean '
-                f'two things; give the files the same classes in the same order'
+                f'the classes are {", ".join(part.classes)}, but those of {first.file} '
+                f'are {", ".join(first.classes)}',
+                path=part.file,
+                hint='give the files the same classes in the same order',
             )
     return {
         'metainfo': {
@@ -203,13 +211,15 @@ def join_parts(parts: Sequence[Part], labels: str) -> dict[str, Any]:
     }
 
 
-def part_folders(parts: Sequence[Part]) -> list[str]:
-    """Name the folder of each part, which no other part has."""
+def part_folders(parts: Sequence[CompositePart]) -> list[str]:
+    """Return the folder of each part, unique among the parts."""
     uses = Counter(part.dataset for part in parts)
     return [part.dataset if uses[part.dataset] == 1 else part.release for part in parts]
 
 
-def _joined_row(part: Part, row: Mapping[str, Any], folder: str) -> dict[str, Any]:
+def _joined_row(
+    part: CompositePart, row: Mapping[str, Any], folder: str
+) -> dict[str, Any]:
     source = 'frame_dir' if row.get('video') is None else 'video'
     joined = {
         **row,
@@ -219,24 +229,24 @@ def _joined_row(part: Part, row: Mapping[str, Any], folder: str) -> dict[str, An
     if part.release != part.dataset:
         joined['release'] = part.release
     if folder != part.dataset:
-        # Cameras name their clips alike.
+        # Cameras use the same names of clips.
         joined['clip'] = f'{folder}_{row["clip"]}'
     return joined
 
 
-def _task(parts: Sequence[Part]) -> str:
-    """What the clips are for; of micro- and macro-expressions, what both are."""
+def _task(parts: Sequence[CompositePart]) -> str:
+    """Return the task; that of micro- and macro-expressions is what both have."""
     tasks = {
         part.metainfo.get('task_name', 'micro-expression recognition') for part in parts
     }
     return tasks.pop() if len(tasks) == 1 else 'facial expression recognition'
 
 
-def link_frames(parts: Sequence[Part], root: Path) -> None:
+def link_frames(parts: Sequence[CompositePart], root: Path) -> None:
     """Link or copy the frames of every clip to ``root/<part>/<its own path>``.
 
     Raises:
-        MERDataError: A file cannot be linked, or a folder holds other frames already.
+        MERDataError: A file cannot be linked, or a folder contains other files.
     """
     clips = [
         (part, folder, row)
@@ -250,7 +260,7 @@ def link_frames(parts: Sequence[Part], root: Path) -> None:
         if row.get('video') is not None:
             link_or_copy(Path(found['video']), target)
             continue
-        # Clips may share a folder, and a release may hold more than the clip.
+        # Clips may share a folder, and it may contain frames outside of the clip.
         files = list_frames(found['frame_dir'], row['filename_tmpl'])
         if target not in linked:
             _remove_others(target, files.values())
@@ -262,10 +272,10 @@ def link_frames(parts: Sequence[Part], root: Path) -> None:
 
 
 def _remove_others(folder: Path, files: Iterable[str]) -> None:
-    """Remove frames that are others now: their part was prepared anew.
+    """Remove frames that have changed, since their part was prepared again.
 
     Raises:
-        MERDataError: There is something else in the folder.
+        MERDataError: The folder contains other files.
     """
     wanted = {os.path.basename(file): file for file in files}
     for path in folder.iterdir() if folder.is_dir() else ():
@@ -276,8 +286,10 @@ def _remove_others(folder: Path, files: Iterable[str]) -> None:
         elif ending.lower() in IMAGES or any(
             path.name.startswith(f'.{one}.') for one in wanted
         ):
-            path.unlink()  # an older frame, or what a cut copy has left
+            path.unlink()  # an older frame, or a partial copy
         elif not name.startswith('.'):
             raise MERDataError(
-                f'{path}: was not made here: move it away, or choose another --out'
+                'was not made here',
+                path=path,
+                hint='move it away, or choose another --out',
             )

@@ -1,4 +1,4 @@
-"""The report of a composite: what is in it, and whether MEGC 2019 had the same."""
+"""The report of a composite: its counts, compared with those of MEGC 2019."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,63 +7,63 @@ from typing import Any
 from .labels import MEGC2019, MEGC2019_PARTS, Counts, compare_counts
 
 
-def report_on(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Count a composite, and compare it with that of MEGC 2019 where it is meant.
+def make_composite_report(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Count a composite, and compare it with MEGC 2019 if it has the same data sets.
 
     Args:
         content: The content of the composite's annotation file.
 
     Returns:
         A dict that fits into JSON: ``labels``; ``parts`` and ``all`` with ``clips`` by
-        class, ``total``, ``subjects`` and what is ``expected`` of them, None where
-        nothing is published; ``compared_with``; ``differences``, one line each; and
-        ``shared``, one line for releases of the same people.
+        class, ``total``, ``subjects`` and the ``expected`` counts, None if they are not
+        published; ``compared_with``; ``differences``, one line each; and ``shared``,
+        one line for releases of the same people.
     """
     classes, labels = content['metainfo']['classes'], content['metainfo']['labels']
     rows = content['data_list']
     names = list(dict.fromkeys(map(_release, rows)))
-    known = known_counts(set(names), labels)
-    parts = [
-        {
-            'dataset': name,
-            **_count([row for row in rows if _release(row) == name], classes),
-            'expected': _as_json(MEGC2019_PARTS[name]) if known else None,
-        }
-        for name in names
-    ]
-    whole = _count(rows, classes)
-    differences = []
-    if known:
-        for part in parts:
-            lines = compare_counts(
-                MEGC2019_PARTS[part['dataset']], part['clips'], part['subjects']
-            )
-            differences += [f'{part["dataset"]}: {line}' for line in lines]
-        lines = compare_counts(MEGC2019.expected[0], whole['clips'], whole['subjects'])
-        differences += [f'all: {line}' for line in lines]
+    known = has_known_counts(set(names), labels)
+    differences: list[str] = []
+
+    def summarize(name: str, rows: Sequence, counts: Counts | None) -> dict[str, Any]:
+        part = _count(rows, classes)
+        if counts is None:
+            return {**part, 'expected': None}
+        lines = compare_counts(counts, part['clips'], part['subjects'])
+        differences.extend(f'{name}: {line}' for line in lines)
+        clips, total = dict(counts.clips), counts.total
+        expected = {'clips': clips, 'total': total, 'subjects': counts.subjects}
+        return {**part, 'expected': expected}
+
+    parts = []
+    for name in names:
+        own = [row for row in rows if _release(row) == name]
+        counts = MEGC2019_PARTS[name] if known else None
+        parts.append({'dataset': name, **summarize(name, own, counts)})
+    whole = summarize('all', rows, MEGC2019.expected[0] if known else None)
     return {
         'labels': labels,
         'compared_with': 'MEGC 2019' if known else None,
         'differences': differences,
-        'shared': _shared(rows),
+        'shared': _describe_shared(rows),
         'parts': parts,
-        'all': {**whole, 'expected': _as_json(MEGC2019.expected[0]) if known else None},
+        'all': whole,
     }
 
 
-def known_counts(datasets: set[str], labels: str) -> bool:
-    """Tell whether it is published what a composite counts.
+def has_known_counts(datasets: set[str], labels: str) -> bool:
+    """Check whether the counts of a composite are published.
 
-    >>> known_counts({'casme2', 'samm', 'smic'}, '3class')
+    >>> has_known_counts({'casme2', 'samm', 'smic'}, '3class')
     True
-    >>> known_counts({'casme2', 'samm'}, '3class')
+    >>> has_known_counts({'casme2', 'samm'}, '3class')
     False
     """
     return labels == MEGC2019.name and datasets == set(MEGC2019_PARTS)
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
-    """Write a report for people, from what :func:`report_on` gives."""
+    """Return the report of :func:`make_composite_report` as Markdown."""
     classes = list(report['all']['clips'])
     rows = [*report['parts'], {'dataset': 'all', **report['all']}]
     lines = [
@@ -103,14 +103,14 @@ def _release(row: Mapping[str, Any]) -> str:
     return row.get('release', row['dataset'])
 
 
-def _shared(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say who is in several releases."""
-    people: dict[str, dict[str, set[str]]] = {}
+def _describe_shared(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each group of releases of the same people."""
+    groups: dict[str, dict[str, set[str]]] = {}
     for row in rows:
-        releases = people.setdefault(row['dataset'], {})
+        releases = groups.setdefault(row['dataset'], {})
         releases.setdefault(_release(row), set()).add(row['subject'])
     lines = []
-    for releases in people.values():
+    for releases in groups.values():
         if len(releases) > 1:
             counts = Counter(who for group in releases.values() for who in group)
             several = sum(n > 1 for n in counts.values())
@@ -119,11 +119,3 @@ def _shared(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 f'are in more than one of them, and each is one subject here.'
             )
     return lines
-
-
-def _as_json(counts: Counts) -> dict[str, Any]:
-    return {
-        'clips': dict(counts.clips),
-        'total': counts.total,
-        'subjects': counts.subjects,
-    }

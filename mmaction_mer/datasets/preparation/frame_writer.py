@@ -1,8 +1,8 @@
-"""The frames of a prepared clip: cropped and aligned, or linked as they are.
+"""Write the frames of prepared clips: cropped and aligned, or linked as they are.
 
-Each clip is a job of its own with a receipt, so that a killed run goes on where it
-was, and a changed release or setting is noticed. It is finished in the stage; what
-stands in its place stays there (see ``swapping.py``).
+Each clip is a job with a receipt, so that a killed run continues where it was, and a
+changed release or setting is detected. Clips are staged; those in their places are
+replaced by a transaction (see ``transaction.py``).
 """
 
 import functools
@@ -28,15 +28,15 @@ from ..images.frame_folder import each_image
 from ..video.reader import each_video_frame
 from .linking import link_or_copy
 from .out_folder import OutFolder
-from .reconcile import Settled
-from .swapping import Swap
+from .reconcile import ReconciledClip
+from .transaction import Transaction
 
-# Raised when the same release gives other pictures.
+# Incremented when the same release results in other images.
 VERSION = 1
-# Likewise for videos alone: 2 takes each frame as decoding in order gives it.
+# The same for videos: since 2 frames are those of decoding in order.
 _VIDEO_VERSION = 2
 # A clip has at most a hundred thousand frames, each with its name.
-_MOST_BYTES = 1 << 23
+_MAX_BYTES = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Crop:
     """How faces are cropped.
 
     Attributes:
-        size: Side of the pictures in pixels.
-        model: File of the face finder.
+        size: Side length of the images in pixels.
+        model: File of the face detector.
     """
 
     size: int
@@ -53,118 +53,149 @@ class Crop:
 
 
 @dataclass(frozen=True)
-class Job:
+class ClipJob:
     """One clip to write.
 
     Attributes:
-        settled: The clip.
+        source: The clip and its frames in the release.
         out: The prepared folder.
         crop: How to crop; None links the frames as they are.
     """
 
-    settled: Settled
+    source: ReconciledClip
     out: OutFolder
     crop: Crop | None
 
     @property
     def names(self) -> tuple[str, str]:
         """Subject and clip, which are also the names of the folders."""
-        return self.settled.clip.subject, self.settled.clip.name
+        return self.source.clip.subject, self.source.clip.name
+
+    @property
+    def template(self) -> str | None:
+        """Name of the frame files that are written; None for a video."""
+        if self.crop is not None:
+            return 'img{}.png'
+        return self.source.frames.template if self.source.frames else None
+
+    @property
+    def numbers(self) -> list[int]:
+        """Numbers of the frames that are written."""
+        clip, held = self.source.clip, self.source.frames
+        assert clip.onset is not None and clip.offset is not None
+        numbers = range(clip.onset, clip.offset + 1)
+        return [n for n in numbers if held is None or n in held.files]
+
+    @property
+    def files(self) -> list[str]:
+        """Files of the release that the frames are read from."""
+        clip, held = self.source.clip, self.source.frames
+        assert clip.path is not None
+        if held is None:
+            return [str(clip.path)]
+        return [str(held.folder / held.files[number]) for number in self.numbers]
+
+    @property
+    def scale_files(self) -> list[str]:
+        """Files whose pixel values decide what is read as white.
+
+        Those of the whole folder; if frames are only linked, those that are linked,
+        since training will see no others.
+        """
+        held = self.source.frames
+        if held is None or self.crop is None:
+            return self.files
+        return [str(held.folder / name) for name in held.files.values()]
 
 
 def write_frames(
-    jobs: Sequence[Job], swap: Swap | None, workers: int = 1, progress: bool = True
-) -> tuple[list[dict[str, Any]], list[Job]]:
-    """Write the frames of all clips whose frames are not there yet.
+    jobs: Sequence[ClipJob],
+    transaction: Transaction | None,
+    workers: int = 1,
+    progress: bool = True,
+) -> tuple[list[dict[str, Any]], list[ClipJob]]:
+    """Write the frames of all clips that are not up to date.
 
     Args:
         jobs: The clips.
-        swap: Puts clips in their places as they are done; None leaves them staged.
-        workers: Processes that read frames.
-        progress: Show a progress bar.
+        transaction: Publishes each clip when it is done; None leaves it staged.
+        workers: Number of processes that read frames. Defaults to 1.
+        progress: Whether to show a progress bar. Defaults to True.
 
     Returns:
         The receipt of each clip, see :func:`write_clip`, and the jobs of the clips
-        that are left in the stage.
+        that are left staged.
     """
     known = [current_receipt(job) for job in jobs]
     todo = [job for job, (done, _) in zip(jobs, known, strict=True) if done is None]
+    cropped = any(job.crop is not None for job in jobs)
     made = tqdm(
         in_processes(write_clip, todo, workers),
         total=len(jobs),
         initial=len(jobs) - len(todo),
-        desc='reading frames'
-        if all(job.crop is None for job in jobs)
-        else 'cropping faces',
+        desc='cropping faces' if cropped else 'reading frames',
         unit='clip',
         disable=not progress,
     )
     fresh, receipts, staged = iter(made), [], []
-    for job, (done, in_place) in zip(jobs, known, strict=True):
+    for job, (done, published) in zip(jobs, known, strict=True):
         receipt = next(fresh) if done is None else done
         receipts.append(receipt)
-        if in_place or 'made_from' not in receipt:
+        if published or 'made_from' not in receipt:
             continue
-        if swap is None:
+        if transaction is None:
             staged.append(job)
         else:
-            swap.put(*job.names)
+            transaction.publish_clip(*job.names)
     return receipts, staged
 
 
-def template(job: Job) -> str | None:
-    """Name of the frame files that a job will write; None for a video."""
-    if job.crop is not None:
-        return 'img{}.png'
-    return job.settled.frames.template if job.settled.frames else None
-
-
-def current_receipt(job: Job) -> tuple[dict[str, Any] | None, bool]:
-    """Find the receipt of a clip that need not be written again.
+def current_receipt(job: ClipJob) -> tuple[dict[str, Any] | None, bool]:
+    """Find the receipt of a clip that is up to date.
 
     Returns:
-        The receipt, None where there is none; and whether the clip is in its place,
-        rather than in the stage.
+        The receipt, None if there is none; and whether the clip is published, rather
+        than staged.
     """
     made_from = None
-    for place in (job.out.now, job.out.stage):
-        receipt = _read_receipt(place.receipt(*job.names))
+    for area in (job.out.published, job.out.staging):
+        receipt = _read_receipt(area.receipt(*job.names))
         if receipt is None:
             continue
         try:
             made_from = made_from or fingerprint(job)
             if receipt['made_from'] == made_from and (
                 'error' in receipt
-                or set(receipt['names']) <= set(os.listdir(place.clip(*job.names)))
+                or set(receipt['names']) <= set(os.listdir(area.clip(*job.names)))
             ):
-                return receipt, place == job.out.now
+                return receipt, area == job.out.published
         except (OSError, LookupError, TypeError):
             continue
     return None, False
 
 
-def write_clip(job: Job) -> dict[str, Any]:
-    """Write the frames of a clip, from onset to offset, into the stage.
+def write_clip(job: ClipJob) -> dict[str, Any]:
+    """Write the frames of a clip, from onset to offset, to the staging area.
 
     Args:
         job: The clip.
 
     Returns:
-        The receipt: either the ``names`` of the files, ``face`` (how it was found,
-        its score and the matrix of the crop) and ``depth`` (what was read as white,
-        where pictures have more than 8 bits), or ``error`` and its ``field``. What
-        holds ``made_from`` may be put in its place.
+        The receipt: either the ``names`` of the files, ``face`` (how it was found, its
+        score and the matrix of the crop) and ``depth`` (what is read as white, if
+        images have more than 8 bits), or ``error`` and its ``field``. A receipt with
+        ``made_from`` may be published.
 
     Raises:
-        MERDataError: The disk refuses.
+        MERDataError: The disk is full or read-only.
     """
-    stage = job.out.stage.clip(*job.names)
-    path = job.out.stage.receipt(*job.names)
-    if foreign := _foreign(job):
+    stage = job.out.staging.clip(*job.names)
+    path = job.out.staging.receipt(*job.names)
+    if foreign := _find_foreign(job):
         reason = f'{foreign}: was not made here: move it away, or choose another --out'
         return {'error': reason, 'field': 'frames'}
     try:
-        # Whatever happens from here on, an older receipt is not believed.
+        # Whatever happens from here on, an older receipt is no longer valid.
         path.unlink(missing_ok=True)
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
@@ -174,7 +205,7 @@ def write_clip(job: Job) -> dict[str, Any]:
                 _link(job, stage) if job.crop is None else _crop(job, job.crop, stage)
             )
         except FaceNotFound as error:
-            # The same picture would be looked at with the same result.
+            # The same image would be searched with the same result.
             receipt |= {'error': str(error), 'field': 'face'}
             shutil.rmtree(stage)
         except MERDataError as error:
@@ -185,17 +216,19 @@ def write_clip(job: Job) -> dict[str, Any]:
         write_json(path, receipt)
     except OSError as error:
         raise MERDataError(
-            f'{error.filename or stage}: {error.strerror or error}; what is done stays'
+            f'{error.strerror or error}',
+            path=error.filename or stage,
+            hint='finished clips are kept',
         ) from error
     return receipt
 
 
-def _foreign(job: Job) -> Path | None:
-    """Find a file in a clip's folder that is none of ours."""
-    folder = job.out.now.clip(*job.names)
+def _find_foreign(job: ClipJob) -> Path | None:
+    """Find a file in the folder of a clip that this program has not written."""
+    folder = job.out.published.clip(*job.names)
     if not folder.exists():
         return None
-    receipt = _read_receipt(job.out.receipt(*job.names))
+    receipt = _read_receipt(job.out.published.receipt(*job.names))
     if receipt is None:
         return folder
     names = {name for name in os.listdir(folder) if not name.startswith('.')}
@@ -203,103 +236,75 @@ def _foreign(job: Job) -> Path | None:
     return folder / others[0] if others else None
 
 
-def fingerprint(job: Job) -> str:
-    """Hash what decides a clip's pictures: its files, its range and the crop."""
-    clip, held = job.settled.clip, job.settled.frames
+def fingerprint(job: ClipJob) -> str:
+    """Hash what determines the images of a clip: its files, its range and the crop."""
+    clip, held = job.source.clip, job.source.frames
     crop = job.crop and (job.crop.size, job.crop.model.stat().st_size)
     facts: list[Any] = [VERSION, crop, clip.onset, clip.offset]
-    sources = [str(path) for path in _sources(job)]
+    files = job.files
     if held is not None:
-        sources = deciding(sources, _among(job))
-        facts += scale_state(sources)
-    for path in map(Path, sources):
+        files = deciding(files, job.scale_files)
+        facts += scale_state(files)
+    for path in map(Path, files):
         status = path.stat()
-        # Files of one name in two folders are not one: the folders' names count too.
+        # Files of the same name in two folders differ: the folder names count, too.
         facts.append((path.parts[-3:], status.st_size, status.st_mtime_ns))
     facts.append(held.template if held else None)
     if held is None:
-        facts.append((_VIDEO_VERSION, job.settled.picks))
+        facts.append((_VIDEO_VERSION, job.source.picks))
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
 def _read_receipt(path: Path) -> dict[str, Any] | None:
+    """Read a receipt; None if it is missing or damaged."""
     try:
-        receipt = read_json(path, _MOST_BYTES)
-        if not isinstance(receipt, dict):
-            return None
-        told: tuple[Any, ...]
+        receipt = read_json(path, _MAX_BYTES)
+        values = [receipt['made_from'], receipt.get('depth', '')]
         if 'error' in receipt:
-            told = receipt['error'], receipt['field']
+            values += [receipt['error'], receipt['field']]
         else:
-            told = (*receipt.get('names', ()), receipt.get('face', {'how': ''})['how'])
-        told += receipt['made_from'], receipt.get('depth', '')
-    except (OSError, ValueError, LookupError, TypeError):
+            values += receipt.get('names', ())
+            values.append(receipt.get('face', {'how': ''})['how'])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return receipt if all(isinstance(one, str) for one in told) else None
+    return receipt if all(isinstance(one, str) for one in values) else None
 
 
-def _sources(job: Job) -> list[Path]:
-    clip, held = job.settled.clip, job.settled.frames
-    assert clip.path is not None
-    if held is None:
-        return [clip.path]
-    return [held.folder / held.files[number] for number in _numbers(job)]
+def _read_frames(job: ClipJob) -> Iterator[np.ndarray]:
+    title, files = job.source.clip.title, job.files
+    if job.source.frames is not None:
+        return each_image(files, title, job.scale_files)
+    picks = job.source.picks
+    return each_video_frame(files[0], job.numbers if picks is None else picks, title)
 
 
-def _numbers(job: Job) -> list[int]:
-    clip, held = job.settled.clip, job.settled.frames
-    assert clip.onset is not None and clip.offset is not None
-    numbers = range(clip.onset, clip.offset + 1)
-    return [n for n in numbers if held is None or n in held.files]
-
-
-def _read(job: Job) -> Iterator[np.ndarray]:
-    title, files = job.settled.clip.title, [str(path) for path in _sources(job)]
-    if job.settled.frames is not None:
-        return each_image(files, title, _among(job))
-    picks = job.settled.picks
-    return each_video_frame(files[0], _numbers(job) if picks is None else picks, title)
-
-
-def _among(job: Job) -> list[str]:
-    """All pictures of a clip, which decide what is white.
-
-    Where they are only linked, training will see no others than those.
-    """
-    held = job.settled.frames
-    if held is None or job.crop is None:
-        return [str(path) for path in _sources(job)]
-    return [str(held.folder / name) for name in held.files.values()]
-
-
-def _depth(job: Job) -> dict[str, str]:
-    if job.settled.frames is None:
+def _depth(job: ClipJob) -> dict[str, str]:
+    if job.source.frames is None:
         return {}
-    note = ClipPictures(_among(job)).note()
+    note = ClipPictures(job.scale_files).note()
     return {} if note is None else {'depth': note}
 
 
-def _link(job: Job, stage: Path) -> dict[str, Any]:
-    for _ in _read(job):
-        pass  # what cannot be decoded is found now, not in the middle of a training
-    sources = _sources(job)
-    for path in sources:
+def _link(job: ClipJob, stage: Path) -> dict[str, Any]:
+    for _ in _read_frames(job):
+        pass  # a frame that cannot be decoded must not be found during training
+    for path in map(Path, job.files):
         link_or_copy(path, stage / path.name)
     return {}
 
 
 @functools.lru_cache(maxsize=1)
-def finder(model: Path) -> FaceFinder:
-    """One per process, since building it reads the model."""
+def face_finder(model: Path) -> FaceFinder:
+    """Return one face detector per process, since it has to read its model."""
     return FaceFinder(model)
 
 
-def _crop(job: Job, crop: Crop, stage: Path) -> dict[str, Any]:
+def _crop(job: ClipJob, crop: Crop, stage: Path) -> dict[str, Any]:
     face, matrix = None, np.empty(0)
-    for number, frame in zip(_numbers(job), _read(job), strict=True):
+    for number, frame in zip(job.numbers, _read_frames(job), strict=True):
         if face is None:
             try:
-                face = finder(crop.model)(frame)
+                face = face_finder(crop.model)(frame)
             except FaceNotFound as error:
                 raise FaceNotFound(f'frame {number} (onset): {error}') from error
             matrix = align_matrix(face.points, crop.size)

@@ -1,7 +1,6 @@
-"""One file under a second name, without taking its space twice where possible.
+"""Link files into another folder, or copy them if the file system has no hard links.
 
-Frames of prepared data sets are linked into a composite, and those of a release that
-needs no cropping into its prepared folder.
+Used for the frames of a composite, and for those of a release that is not cropped.
 """
 
 import filecmp
@@ -14,19 +13,19 @@ from ..images.file_limits import open_bounded
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``source``: a hard link, or else a copy.
+    """Make ``target`` a hard link to ``source``, or else a copy.
 
-    A link appears at once and a copy is renamed when it is whole, so that a kill
-    leaves no half-written ``target``. One that is the same file already, or holds the
-    same bytes, is left alone: running again completes what was cut.
+    Either appears complete: a killed process leaves no partial ``target``. An existing
+    one that is the same file, or has the same bytes, is kept: running again completes
+    an interrupted run.
 
     Args:
-        source: The file; of a symbolic link, the file that it leads to.
-        target: Its new name; missing parent folders are made.
+        source: The file; a symbolic link is resolved.
+        target: Its new name; missing parent folders are created.
 
     Raises:
-        MERDataError: ``source`` cannot be read or is larger than any picture or
-            video, ``target`` is another file already, or the disk refuses.
+        MERDataError: ``source`` cannot be read or is larger than any image or video,
+            ``target`` is another file already, or the disk is full or read-only.
     """
     try:
         open_bounded(source).close()
@@ -35,24 +34,23 @@ def link_or_copy(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(real, target)
-        except FileExistsError:
-            _refuse_another(real, target)
         except OSError:
-            # Another disk, no hard links there, somebody else's file, a folder...
+            # Another disk, no hard links, no permission... or it exists.
             if os.path.lexists(target):
-                _refuse_another(real, target)
+                _check_same(real, target)
             else:
                 with open_bounded(real) as file:
                     atomic_write(target, file.read())
     except OSError as error:
         raise MERDataError(
-            f'{source}: cannot be linked or copied to {target}: {error.strerror}; '
-            f'check that it can be read and that the disk has room'
+            f'cannot be linked or copied to {target}: {error.strerror}',
+            path=source,
+            hint='check that it can be read and that the disk has free space',
         ) from error
 
 
 def same_content(one: str | Path, other: str | Path) -> bool:
-    """Whether two files hold the same bytes; what is too large to be read does not."""
+    """Check whether two files have the same bytes; False if one is too large."""
     try:
         open_bounded(one).close()
         open_bounded(other).close()
@@ -61,11 +59,12 @@ def same_content(one: str | Path, other: str | Path) -> bool:
     return filecmp.cmp(one, other, shallow=False)
 
 
-def _refuse_another(source: Path, target: Path) -> None:
+def _check_same(source: Path, target: Path) -> None:
     if target.is_file() and not target.is_symlink():
         if os.path.samefile(source, target) or same_content(source, target):
             return
     raise MERDataError(
-        f'{target}: is there already and differs from {source}: delete the older of '
-        f'the two folders, or write to another one'
+        f'exists already and differs from {source}',
+        path=target,
+        hint='delete the older of the two folders, or write to another one',
     )

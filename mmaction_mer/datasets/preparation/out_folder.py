@@ -1,7 +1,7 @@
-"""A prepared folder while it is made: nobody else's, and one run at a time.
+"""The prepared folder: owned by one release, and used by one run at a time.
 
-``.prepare/`` in it says what is made here, and which files: nothing else is replaced or
-removed.
+Its subfolder ``.prepare/`` records what was written, and for which release: nothing
+else is replaced or removed.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from ...utils.text import quote, shown
 
 WORK = '.prepare'
 OWNER = f'{WORK}/release.json'
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where clips lie, each with its receipt.
+class ClipArea:
+    """Frames of clips, each with a receipt of what they were made from.
 
     Attributes:
         frames: Folder of the frames.
@@ -37,15 +37,15 @@ class Place:
 
     @property
     def path(self) -> Path:
-        """The folder of both."""
+        """Folder of both."""
         return self.frames.parent
 
     def clip(self, subject: str, clip: str) -> Path:
-        """Where the frames of a clip lie."""
+        """Return the folder of the frames of a clip."""
         return self.frames / subject / clip
 
     def receipt(self, subject: str, clip: str) -> Path:
-        """The file that says what a clip was made from."""
+        """Return the file that records what a clip was made from."""
         return self.receipts / subject / f'{clip}.json'
 
 
@@ -61,115 +61,98 @@ class OutFolder:
 
     @property
     def work(self) -> Path:
-        """Where the work on it lies."""
+        """Subfolder for bookkeeping."""
         return self.path / WORK
 
     @property
-    def frames(self) -> Path:
-        """Where the frames lie."""
-        return self.path / 'frames'
+    def published(self) -> ClipArea:
+        """The clips that the annotation files name."""
+        return ClipArea(self.path / 'frames', self.work / 'receipts')
 
     @property
-    def now(self) -> Place:
-        """Where the clips lie that annotation files name."""
-        return Place(self.frames, self.work / 'receipts')
+    def staging(self) -> ClipArea:
+        """Finished clips that are not published yet."""
+        return ClipArea(self.work / 'stage' / 'frames', self.work / 'stage/receipts')
 
     @property
-    def stage(self) -> Place:
-        """Where clips lie that are finished and not in their places yet."""
-        return self._place('stage')
-
-    @property
-    def old(self) -> Place:
-        """Where clips lie that others are being put in the place of."""
-        return self._place('old')
-
-    def receipt(self, subject: str, clip: str) -> Path:
-        """The file that says what a clip in its place was made from."""
-        return self.now.receipt(subject, clip)
-
-    def begin_annotations(self, names: Collection[str]) -> None:
-        """Note which annotation files are about to be written; remove older ones."""
-        self._remove(set(self.annotations()) - set(names))
-        self.note(names)
-
-    def remove_annotations(self) -> None:
-        """Remove the annotation files of an earlier run, before what they name goes."""
-        self._remove(self.annotations())
-
-    def remove_clips(self, but: Collection[tuple[str, str]]) -> None:
-        """Remove clips of earlier runs that are none any more."""
-        receipts = self.path / WORK / 'receipts'
-        for receipt in receipts.glob('*/*.json'):
-            clip = (receipt.parent.name, receipt.name.removesuffix('.json'))
-            if clip not in but:
-                shutil.rmtree(self.frames.joinpath(*clip), ignore_errors=True)
-                if not self.frames.joinpath(*clip).exists():
-                    receipt.unlink()
+    def backup(self) -> ClipArea:
+        """Clips that a running transaction replaces."""
+        return ClipArea(self.work / 'old' / 'frames', self.work / 'old' / 'receipts')
 
     def annotations(self) -> list[str]:
-        """List the annotation files of an earlier run that are there."""
-        names = self._owner().get('annotations', [])
-        # They are removed: nothing else may be named here.
+        """List the existing annotation files of an earlier run."""
+        names = self._read_owner().get('annotations', [])
+        # They may be removed: no other files may be named here.
         own = [name for name in names if is_annotation(name)]
         return [name for name in own if (self.path / name).exists()]
 
-    def note(self, names: Collection[str]) -> None:
-        """Note which annotation files are ours."""
-        write_json(self.path / OWNER, {**self._owner(), 'annotations': sorted(names)})
+    def record_annotations(self, names: Collection[str]) -> None:
+        """Record the annotation files that this program has written."""
+        owner = {**self._read_owner(), 'annotations': sorted(names)}
+        write_json(self.path / OWNER, owner)
 
-    def _place(self, name: str) -> Place:
-        folder = self.work / name
-        return Place(folder / 'frames', folder / 'receipts')
+    def remove_annotations(self) -> None:
+        """Remove the annotation files of an earlier run, before their frames go."""
+        for name in self.annotations():
+            (self.path / name).unlink(missing_ok=True)
 
-    def _owner(self) -> dict[str, Any]:
-        content = read_json(self.path / OWNER, _MOST_BYTES)
+    def remove_clips(self, keep: Collection[tuple[str, str]]) -> None:
+        """Remove the clips of earlier runs that are not to be kept."""
+        for receipt in self.published.receipts.glob('*/*.json'):
+            clip = (receipt.parent.name, receipt.name.removesuffix('.json'))
+            if clip not in keep:
+                frames = self.published.clip(*clip)
+                shutil.rmtree(frames, ignore_errors=True)
+                if not frames.exists():
+                    receipt.unlink()
+
+    def _read_owner(self) -> dict[str, Any]:
+        content = read_json(self.path / OWNER, _MAX_BYTES)
         if not isinstance(content, dict) or not isinstance(
             content.get('annotations', []), list
         ):
-            raise MERDataError(f'{self.path / OWNER}: is not as it was written')
+            raise MERDataError('was changed by another program', path=self.path / OWNER)
         return content
-
-    def _remove(self, names: Collection[str]) -> None:
-        for name in names:
-            (self.path / name).unlink(missing_ok=True)
 
 
 def is_annotation(name: Any) -> bool:
-    """Tell whether this can be the name of an annotation file that is made here."""
+    """Check whether this can be the name of an annotation file of this program."""
     return bool(re.fullmatch(r'annotations(_[\w-]+)?\.json', str(name)))
 
 
 @contextlib.contextmanager
 def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
-    """Take hold of a folder to prepare a release in.
+    """Lock a folder in which a release is prepared.
 
     Args:
-        path: The folder; may hold an earlier attempt.
-        release: What is prepared there, in words.
+        path: The folder; may contain an earlier attempt.
+        release: Title of the release.
 
     Raises:
-        MERDataError: It holds something else, a link leads out of it, another run is
-            at work in it, or it cannot be written.
+        MERDataError: It contains something else, a link leads out of it, another run
+            uses it, or it cannot be written.
     """
     work = path / WORK
     try:
         work.mkdir(parents=True, exist_ok=True)
         with FileLock(work / 'lock') as lock:
             if not lock.take():
-                raise MERDataError(f'{path}: another run is at work here: wait for it')
-            _refuse_links(path)
-            _refuse_others(path, release)
+                raise MERDataError(
+                    'another run uses this folder', path=path, hint='wait for it'
+                )
+            _check_links(path)
+            _check_owner(path, release)
             yield OutFolder(path)
     except OSError as error:
         raise MERDataError(
-            f'{error.filename or path}: cannot be used: {error.strerror or error}; '
-            f'what is done stays'
+            f'cannot be used: {error.strerror or error}',
+            path=error.filename or path,
+            hint='finished clips are kept',
         ) from error
 
 
-def _refuse_links(path: Path) -> None:
-    """Refuse links in the folder: what is replaced would be elsewhere."""
+def _check_links(path: Path) -> None:
+    """Reject links in the folder: files would be replaced elsewhere."""
     inside = [path / WORK, path / 'frames']
     inside += [path / WORK / name for name in ('receipts', 'stage', 'old')]
     for folder, folders, _ in os.walk(path / 'frames'):
@@ -177,32 +160,35 @@ def _refuse_links(path: Path) -> None:
     for one in inside:
         if one.is_symlink():
             raise MERDataError(
-                f'{one}: is a link to {os.readlink(one)}, which is not written to: '
-                f'make --out itself the link, or remove it'
+                f'is a link to {os.readlink(one)}, which is not written to',
+                path=one,
+                hint='make --out itself the link, or remove it',
             )
 
 
-def _refuse_others(path: Path, release: str) -> None:
-    """Refuse a folder that another release, or somebody else, has filled."""
+def _check_owner(path: Path, release: str) -> None:
+    """Reject a folder with another release, or with files of the user."""
     owner = path / OWNER
     try:
-        known = read_json(owner, _MOST_BYTES)['release']
+        known = read_json(owner, _MAX_BYTES)['release']
     except FileNotFoundError:
         held = sorted(one.name for one in path.iterdir() if one.name != WORK)
         if held:
             raise MERDataError(
-                f'{path}: holds {held[0]}, which was not made here: choose another '
-                f'--out, new or empty'
+                f'contains {held[0]}, which was not made here',
+                path=path,
+                hint='choose another --out, new or empty',
             ) from None
         write_json(owner, {'release': release})
         return
     except (ValueError, TypeError, LookupError):
         known = None
     if known != release:
-        held = 'something that cannot be read'
+        content = 'something that cannot be read'
         if known is not None:
-            held = shown(known) if isinstance(known, str) else quote(known)
+            content = shown(known) if isinstance(known, str) else quote(known)
         raise MERDataError(
-            f'{path}: holds {held}, not {release}: choose another --out, or remove '
-            f'the folder'
+            f'contains {content}, not {release}',
+            path=path,
+            hint='choose another --out, or remove the folder',
         )

@@ -1,4 +1,4 @@
-"""All clips of a release against the disk."""
+"""Reconcile all clips of a release with the frames on disk."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,118 +12,111 @@ from ...utils.parallel import in_processes
 from ..video.files import ENDINGS
 from ..video.index import VideoIndex, remember
 from ..video.reader import open_video
-from .disk.folders import Frames, list_images
-from .frame_numbering import Habits, learn_habits, learn_shift, shifted
-from .issues import Clip, Finding
-from .ranges import settle_range
+from .disk.frame_files import FrameFiles, list_images
+from .frame_numbering import FrameNumbering, apply_shift, infer_numbering, infer_shift
+from .issues import Clip, Issue
+from .ranges import reconcile_range
 
 
 @dataclass(frozen=True)
-class Settled:
+class ReconciledClip:
     """A clip whose frames are on disk.
 
     Attributes:
-        clip: The clip, with frame numbers as the files carry them.
+        clip: The clip, with the frame numbers of the files.
         frames: Its frame files; None for a video.
-        picks: Frames of a video, one for each picture from onset to offset, where
-            these are not the frames themselves; None where they are.
+        picks: Frames of a video, one for each image from onset to offset; None if they
+            are all frames in between.
     """
 
     clip: Clip
-    frames: Frames | None
+    frames: FrameFiles | None
     picks: tuple[int, ...] | None = None
 
 
-def settle(
+def reconcile_clips(
     clips: Sequence[Clip], progress: bool = False, workers: int = 1
-) -> tuple[list[Settled], list[Finding], Habits]:
+) -> tuple[list[ReconciledClip], list[Issue], FrameNumbering]:
     """Compare all clips of a release with the disk.
 
     Args:
         clips: The clips as the release describes them.
-        progress: Show a progress bar.
-        workers: Processes that decode videos to know their frames.
+        progress: Whether to show a progress bar. Defaults to False.
+        workers: Number of processes that decode videos. Defaults to 1.
 
     Returns:
-        The clips that can be used, what was found, and the release's habits.
+        The clips that can be used, the issues, and how the release numbers its frames.
     """
-    folders: dict[Path, Frames | range | str] = {}
     paths = list(dict.fromkeys(clip.path for clip in clips if clip.path is not None))
-    looked = in_processes(_look, paths, workers)
     listing = tqdm(
-        looked, 'listing frames', len(paths), unit='clip', disable=not progress
+        in_processes(_list_frames, paths, workers),
+        'listing frames',
+        len(paths),
+        unit='clip',
+        disable=not progress,
     )
-    for path, held in zip(paths, listing, strict=True):
-        if isinstance(held, VideoIndex):
-            remember(path, held)
-            held = range(len(held))
-        folders[path] = held
+    frames: dict[Path, FrameFiles] = {}
+    numbers: dict[Path, list[int]] = {}
+    errors: dict[Path, str] = {}
+    for path, found in zip(paths, listing, strict=True):
+        if isinstance(found, str):
+            errors[path] = found
+        elif isinstance(found, VideoIndex):
+            remember(path, found)
+            numbers[path] = list(range(len(found)))
+        else:
+            frames[path] = found
+            numbers[path] = list(found.files)
     uses = Counter(clip.path for clip in clips)
-    numbers = {
-        path: list(held.files if isinstance(held, Frames) else held)
-        for path, held in folders.items()
-        if not isinstance(held, str)
-    }
-    own = [
-        (c, numbers[c.path]) for c in clips if uses[c.path] == 1 if c.path in numbers
-    ]
-    shift, doubt = learn_shift(
-        (clip, numbers[clip.path]) for clip in clips if clip.path in numbers
-    )
-    learned = learn_habits([(shifted(clip, shift), held) for clip, held in own])
-    habits = replace(learned, shift=shift, doubt=doubt)
-    settled, findings = [], []
+    numbered = [(c, numbers[c.path]) for c in clips if c.path in numbers]
+    shift, ambiguity = infer_shift(numbered)
+    own = [(apply_shift(c, shift), held) for c, held in numbered if uses[c.path] == 1]
+    numbering = replace(infer_numbering(own), shift=shift, ambiguity=ambiguity)
+    reconciled, issues = [], []
     if shift:
         reason = (
-            f'the numbers on disk are not those of the sheet: {shift:+d} is added to '
-            f'the sheet, in all clips; findings give the numbers on disk'
+            f'the numbers on disk are not those of the spreadsheet: {shift:+d} is '
+            f'added to the spreadsheet, in all clips; issues give the numbers on disk'
         )
-        findings.append(Finding(None, 'all', 'onset', 'noted', reason))
+        issues.append(Issue(None, 'all', 'onset', 'noted', reason))
     first: dict[Path, Clip] = {}
     for clip in clips:
         if clip.path is None:
-            reason = clip.why_not or 'not on disk'
-            findings.append(clip.finding('frames', 'skipped', reason))
+            reason = clip.missing_reason or 'not on disk'
+            issues.append(clip.issue('frames', 'skipped', reason))
             continue
         known = first.setdefault(clip.path, clip)
         if known.subject != clip.subject or (known is not clip and clip.whole):
             where = known.title if known.row is None else f'row {known.row}'
-            reason = f'{clip.path} is the clip of {where} already: one of them is wrong'
-            findings.append(clip.finding('path', 'skipped', reason))
+            reason = f'{clip.path} is already the clip of {where}: one of them is wrong'
+            issues.append(clip.issue('path', 'skipped', reason))
             continue
-        held = folders[clip.path]
-        if isinstance(held, str):
-            findings.append(clip.finding('frames', 'skipped', held))
+        if clip.path in errors:
+            issues.append(clip.issue('frames', 'skipped', errors[clip.path]))
             continue
-        if doubt and not clip.whole:
-            findings.append(clip.finding('onset', 'skipped', doubt))
+        if ambiguity and not clip.whole:
+            issues.append(clip.issue('onset', 'skipped', ambiguity))
             continue
         shared = uses[clip.path] > 1
-        moved = shifted(clip, shift)
-        mended, found = settle_range(moved, numbers[clip.path], habits, shared)
-        findings += found
-        if mended is not None:
-            frames = held if isinstance(held, Frames) else None
-            settled.append(Settled(mended, frames))
-            if frames and frames.strangers and not shared:
-                findings.append(_strangers(clip, frames))
-    return settled, findings, habits
+        fixed, found_issues = reconcile_range(
+            apply_shift(clip, shift), numbers[clip.path], numbering, shared
+        )
+        issues += found_issues
+        if fixed is not None:
+            held = frames.get(clip.path)
+            reconciled.append(ReconciledClip(fixed, held))
+            if held and held.ignored and not shared:
+                names = ', '.join(held.ignored[:3])
+                reason = f'{len(held.ignored)} other image(s) are ignored: {names}'
+                issues.append(clip.issue('frames', 'noted', reason))
+    return reconciled, issues, numbering
 
 
-def _look(path: Path) -> Frames | VideoIndex | str:
-    """List what a clip's path holds, or say what is wrong with it."""
+def _list_frames(path: Path) -> FrameFiles | VideoIndex | str:
+    """List the frames in the path of a clip, or return why that is not possible."""
     try:
         if path.suffix.lower() in ENDINGS and path.is_file():
             return open_video(str(path), path.stem)
         return list_images(path)
     except MERDataError as error:
         return str(error)
-
-
-def _strangers(clip: Clip, frames: Frames) -> Finding:
-    names = ', '.join(frames.strangers[:3])
-    return clip.finding(
-        'frames',
-        'noted',
-        f'{len(frames.strangers)} other image(s), or named so, are left alone: {names}',
-    )

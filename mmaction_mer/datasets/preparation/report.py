@@ -1,4 +1,4 @@
-"""The report of a prepared release: what came out, what differs, row by row."""
+"""The report of a prepared release: counts, differences, and the issues row by row."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from ...utils.files import atomic_write
 from ...utils.json_files import write_json
 from ...utils.text import quote
-from .issues import Clip, Finding, Reading
+from .issues import Clip, Issue, ParsedRelease
 from .labels import LabelMap, compare_counts, count_classes, emotion_key
 
 Report = dict[str, Any]
@@ -19,104 +19,103 @@ Report = dict[str, Any]
 
 def make_report(
     title: str,
-    reading: Reading,
+    release: ParsedRelease,
     numbering: str,
     maps: Sequence[LabelMap],
     used: Sequence[Clip],
-    findings: Sequence[Finding],
+    issues: Sequence[Issue],
     faces: Mapping[str, int],
 ) -> Report:
-    """Say what came out of a release.
+    """Make the report of a release.
 
     Args:
-        title: What was read.
-        reading: What the reader has read.
-        numbering: How the release numbers its frames, in words.
+        title: Title of the release.
+        release: What the reader has returned.
+        numbering: Description of how the release numbers its frames.
         maps: The label maps.
         used: The clips that can be used.
-        findings: What was found.
-        faces: Number of faces by how they were found.
+        issues: All issues.
+        faces: Number of faces by the way in which they were found.
 
     Returns:
         The content of ``report.json``.
     """
-    found = [*findings, *_strange_emotions(used, maps)]
-    found.sort(key=lambda one: (one.row is None, one.row or 0, one.clip))
-    actions = Counter(one.action for one in found)
+    issues = [*issues, *_unknown_emotions(used, maps)]
+    issues.sort(key=lambda one: (one.row is None, one.row or 0, one.clip))
+    actions = Counter(one.action for one in issues)
+    described = [*release.clips, *release.dropped]
     return {
         'release': title,
-        'spreadsheet': reading.source,
-        'edition': reading.variant,
+        'spreadsheet': release.spreadsheet,
+        'edition': release.edition,
         'numbering': numbering,
-        'rows': reading.rows,
+        'rows': release.rows,
         'clips': len(used),
-        # A row may have more than one fault.
-        'skipped': len({(f.row, f.clip) for f in found if f.action == 'skipped'}),
+        # A row may have more than one problem.
+        'skipped': len({(one.row, one.clip) for one in issues if _skips(one)}),
         'actions': dict(sorted(actions.items())),
         'faces': dict(faces),
         'labels': [
-            compare(one, reading.variant, [*reading.clips, *reading.lost], used, found)
-            for one in maps
+            compare(one, release.edition, described, used, issues) for one in maps
         ],
-        'findings': [_writable(asdict(one)) for one in found],
-    }
-
-
-def _writable(finding: dict[str, Any]) -> dict[str, Any]:
-    """Write out the bytes of file names that are not in this machine's encoding."""
-    return {
-        key: value.encode('utf-8', 'backslashreplace').decode()
-        if isinstance(value, str)
-        else value
-        for key, value in finding.items()
+        'issues': [
+            # File names may contain bytes that are not valid text.
+            {
+                key: value.encode('utf-8', 'backslashreplace').decode()
+                if isinstance(value, str)
+                else value
+                for key, value in asdict(one).items()
+            }
+            for one in issues
+        ],
     }
 
 
 def write_report(folder: Path, report: Report, name: str = 'report') -> None:
-    """Write a report as a JSON file and as a Markdown file of one name."""
+    """Write a report as JSON and as Markdown."""
     write_json(folder / f'{name}.json', report)
     atomic_write(folder / f'{name}.md', as_markdown(report))
 
 
 def compare(
     labels: LabelMap,
-    variant: str,
-    read: Sequence[Clip],
+    edition: str,
+    described: Sequence[Clip],
     used: Sequence[Clip],
-    findings: Sequence[Finding],
+    issues: Sequence[Issue],
 ) -> dict[str, Any]:
-    """Compare a label map's clips with a complete release, clip by clip.
+    """Compare the clips of a label map with a complete release, clip by clip.
 
     Args:
         labels: The label map.
-        variant: The edition of the release.
-        read: All clips that the release describes.
+        edition: The edition of the release.
+        described: All clips that the release describes.
         used: Those of them that can be used.
-        findings: Why the others cannot.
+        issues: Why the others cannot.
 
     Returns:
-        ``labels``, ``clips`` by class, ``subjects``, ``expected`` (None where no counts
+        ``labels``, ``clips`` by class, ``subjects``, ``expected`` (None if no counts
         are known); ``differences``, one line each; ``lost``, the clips of these classes
-        that were read but left out, with the reason; ``unexplained``, the classes whose
+        that were left out, with the reason; ``unexplained``, the classes whose
         difference is not that of the clips left out; ``others``, the number of clips by
         emotion that the map leaves out on purpose; ``excluded``, those of them that it
         leaves out by name.
     """
-    classes = {id(clip): labels.class_of(clip.emotion, clip.title) for clip in read}
     kept = {(clip.row, clip.title) for clip in used}
-    named = [labels.class_of(clip.emotion, clip.title) for clip in used]
-    found = count_classes(filter(None, named))
+    classes = [labels.class_of(clip.emotion, clip.title) for clip in used]
+    labeled = [one for one in zip(used, classes, strict=True) if one[1] is not None]
+    others = [clip for clip, name in zip(used, classes, strict=True) if name is None]
+    found = count_classes(name for _, name in labeled if name)
+    subjects = len({clip.subject for clip, _ in labeled})
     lost = [
-        clip
-        for clip in read
-        if (clip.row, clip.title) not in kept and classes[id(clip)]
+        (clip, name)
+        for clip in described
+        if (clip.row, clip.title) not in kept
+        if (name := labels.class_of(clip.emotion, clip.title))
     ]
-    counts = labels.counts_for(variant)
-    subjects = len(
-        {clip.subject for clip, name in zip(used, named, strict=True) if name}
-    )
+    counts = labels.counts_for(edition)
     differences = compare_counts(counts, found, subjects) if labels.expected else []
-    lost_by_class = Counter(classes[id(clip)] for clip in lost)
+    lost_by_class = Counter(name for _, name in lost)
     unexplained = []
     if counts is not None and differences:
         rows = sum(found.values()) + len(lost)
@@ -128,114 +127,91 @@ def compare(
                 unexplained.append(
                     f'{name}: {rows} rows of this class, {wanted} in a complete release'
                 )
-    others = Counter(
-        clip.emotion for clip, name in zip(used, named, strict=True) if name is None
-    )
-    excluded = [
-        clip.title
-        for clip, name in zip(used, named, strict=True)
-        if name is None and labels.class_of(clip.emotion)
-    ]
     return {
         'labels': labels.name,
         'clips': found,
         'subjects': subjects,
         'expected': counts
         and {
-            'edition': counts.variant,
+            'edition': counts.edition,
             'clips': dict(counts.clips),
             'total': counts.total,
             'subjects': counts.subjects,
         },
         'differences': differences,
-        'lost': [_reason(clip, findings) for clip in lost],
+        'lost': [_lost_reason(clip, issues) for clip, _ in lost],
         'unexplained': unexplained,
-        'others': dict(sorted(others.items())),
-        'excluded': excluded,
+        'others': count_classes(clip.emotion for clip in others),
+        'excluded': [clip.title for clip in others if labels.class_of(clip.emotion)],
     }
 
 
-def _reason(clip: Clip, findings: Sequence[Finding]) -> str:
-    """Why a clip was left out."""
-    skipped = [one for one in findings if one.action == 'skipped']
-    # A row may make two clips, and a clip that could not be read has no name.
+def _skips(issue: Issue) -> bool:
+    return issue.action == 'skipped'
+
+
+def _lost_reason(clip: Clip, issues: Sequence[Issue]) -> str:
+    """Return why a clip was left out."""
+    # A row may describe two clips, and a clip that could not be parsed has no name.
     for same in (
         lambda one: (one.row, one.clip) == (clip.row, clip.title),
         lambda one: clip.row is not None and one.row == clip.row,
     ):
-        if found := next(filter(same, skipped), None):
+        if found := next(filter(same, filter(_skips, issues)), None):
             return str(found)
     return clip.title
 
 
-def _strange_emotions(clips: Sequence[Clip], maps: Sequence[LabelMap]) -> list[Finding]:
-    """Clips that no label map has a class for, because of what they are called."""
+def _unknown_emotions(clips: Sequence[Clip], maps: Sequence[LabelMap]) -> list[Issue]:
+    """Return an issue for each clip whose emotion is not in any label map."""
     known = set(itertools.chain(*(one.emotions for one in maps)))
-    findings = []
+    issues = []
     for clip in clips if maps else ():
         if emotion_key(clip.emotion) in known:
             continue
         words = [emotion_key(word) for word in re.split(r'[\s,+/&;]+', clip.emotion)]
         if known.issuperset(words):
             reason = f'{quote(clip.emotion)} is more than one emotion: in no class'
-            findings.append(clip.finding('emotion', 'noted', reason))
+            issues.append(clip.issue('emotion', 'noted', reason))
         else:
-            reason = f'{quote(clip.emotion)} is no emotion of this release: in no class'
-            findings.append(clip.finding('emotion', 'skipped', reason))
-    return findings
+            reason = f'{quote(clip.emotion)} is unknown for this release: in no class'
+            issues.append(clip.issue('emotion', 'skipped', reason))
+    return issues
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
-    """Write a report for people, from what :func:`make_report` gives."""
+    """Return a report as Markdown."""
     actions = ', '.join(f'{n} {name}' for name, n in report['actions'].items())
-    lines = [
-        f'# {report["release"]}',
-        '',
-        f'- rows: {report["rows"]}'
-        + (f' of {report["spreadsheet"]}' if report['spreadsheet'] else ' (folders)'),
-    ]
+    sheet = f'of {report["spreadsheet"]}' if report['spreadsheet'] else '(folders)'
+    lines = [f'# {report["release"]}', '', f'- rows: {report["rows"]} {sheet}']
     if report['edition']:
-        lines.append(f'- edition of the sheet, by its rows: {report["edition"]}')
+        lines.append(f'- edition of the spreadsheet, by its rows: {report["edition"]}')
     lines.append(f'- {report["numbering"]}')
     lines.append(f'- clips that can be used: {report["clips"]}')
     if report['faces']:
         faces = ', '.join(f'{n} {how}' for how, n in report['faces'].items())
         lines.append(f'- faces found: {faces}')
-    lines += [f'- findings: {actions or "none"}', '']
+    lines += [f'- issues: {actions or "none"}', '']
     for one in report['labels']:
         lines += [f'## {one["labels"]}', '', *_label_table(one), '']
-    if report['findings']:
-        lines += [
-            '## Findings',
-            '',
-            '| row | clip | field | what was done | reason |',
-            '|---:|---|---|---|---|',
-        ]
-        lines += [
-            '| '
-            + ' | '.join(
-                _cell(finding[key])
-                for key in ('row', 'clip', 'field', 'action', 'reason')
-            )
-            + ' |'
-            for finding in report['findings']
-        ]
+    if report['issues']:
+        lines += ['## Issues', '', '| row | clip | field | action | reason |']
+        lines.append('|---:|---|---|---|---|')
+    for issue in report['issues']:
+        keys = ('row', 'clip', 'field', 'action', 'reason')
+        lines.append(f'| {" | ".join(_cell(issue[key]) for key in keys)} |')
     return '\n'.join(lines).rstrip() + '\n'
 
 
 def _label_table(one: Mapping[str, Any]) -> list[str]:
-    expected = one['expected']
-    names = sorted({*one['clips'], *(expected['clips'] if expected else ())})
+    expected = one['expected'] or {'clips': {}, 'total': '-', 'subjects': None}
     lines = ['| class | clips | complete release |', '|---|---:|---:|']
-    for name in names:
-        by_class = expected and expected['clips']
-        wanted = by_class.get(name, 0) if by_class else '-'
+    for name in sorted({*one['clips'], *expected['clips']}):
+        wanted = expected['clips'].get(name, 0) if expected['clips'] else '-'
         lines.append(f'| {name} | {one["clips"].get(name, 0)} | {wanted} |')
-    total = expected['total'] if expected else '-'
-    people = expected['subjects'] if expected and expected['subjects'] else '-'
     lines += [
-        f'| all | {sum(one["clips"].values())} | {total} |',
-        f'| subjects | {one["subjects"]} | {people} |',
+        f'| all | {sum(one["clips"].values())} | {expected["total"]} |',
+        f'| subjects | {one["subjects"]} | {expected["subjects"] or "-"} |',
         '',
     ]
     if one['others']:
@@ -243,7 +219,7 @@ def _label_table(one: Mapping[str, Any]) -> list[str]:
         lines += [f'Not among these classes: {others}.', '']
     if one['excluded']:
         lines += [f'Left out by name: {", ".join(one["excluded"])}.', '']
-    if not expected:
+    if not one['expected']:
         lines.append('No counts of a complete release are known for these labels.')
     elif not one['differences']:
         lines.append('As in a complete release.')

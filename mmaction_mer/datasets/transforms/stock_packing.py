@@ -5,13 +5,13 @@ that a recognizer would train on plain frames while its config says otherwise. O
 packers of mmaction pack no frames.
 """
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmaction.datasets.transforms import PackActionInputs
 
 from ...utils.errors import MERDataError
+from ...utils.host.wrapping import wrap_method
 from .frame_rates import clip_of
 
 # What a transform writes beside its stream, and the stream's name.
@@ -39,14 +39,13 @@ def check_streams_kept(packer: PackActionInputs, results: Mapping) -> None:
 
 
 def watch_packing() -> None:
-    """Let mmaction's packer refuse what it would drop; once, however often called."""
-    transform = PackActionInputs.transform
-    if hasattr(transform, '__wrapped__'):
-        return
+    """Check in mmaction's packer that it drops no motion stream."""
 
-    @functools.wraps(transform)
-    def checked(self: PackActionInputs, results: dict) -> Any:
-        check_streams_kept(self, results)
-        return transform(self, results)
+    def checked(transform: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: PackActionInputs, results: dict) -> Any:
+            check_streams_kept(self, results)
+            return transform(self, results)
 
-    PackActionInputs.transform = checked
+        return call
+
+    wrap_method(PackActionInputs, 'transform', checked)

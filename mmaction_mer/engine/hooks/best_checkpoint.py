@@ -1,4 +1,4 @@
-"""The checkpoint that validates best, beside the rolling one."""
+"""The checkpoint with the best validation score, beside the rolling one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from ...utils.errors import ConfigError
 
-#: Scores of MERMetric, which are better when they are higher.
+#: Scores of MERMetric; higher is better for all of them.
 SCORES = ('uf1', 'uar', 'f1', 'accuracy')
 
 
@@ -17,13 +17,13 @@ class BestCheckpoint:
     """Keep ``best_<score>_<epoch or iter>_<number>.pth`` as mmengine does.
 
     Args:
-        save_best: Score or scores of the validation, such as ``'mer/uf1'``; ``'auto'``
-            for the first one.
-        rule: ``'greater'`` or ``'less'``, one for all or one for each; by default what
-            the name of the score says.
+        save_best: Validation score or scores, such as ``'mer/uf1'``; ``'auto'`` for
+            the first one.
+        rule: ``'greater'`` or ``'less'``, one for all scores or one for each. Defaults
+            to None, and then the name of the score tells.
 
     Raises:
-        ConfigError: mmengine takes no such scores, or cannot tell the rule.
+        ConfigError: mmengine rejects the scores, or cannot infer the rule.
     """
 
     def __init__(
@@ -43,59 +43,64 @@ class BestCheckpoint:
             )
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f'SlimCheckpointHook: save_best={save_best!r} with rule={rule!r}: '
-                f'{error.args[0] if error.args else error}; name scores of the '
-                f"validation such as 'mer/uf1', and rule='greater' or 'less'"
+                f'is {save_best!r} with rule={rule!r}: '
+                f'{error.args[0] if error.args else error}',
+                field='save_best',
+                hint="give validation scores such as 'mer/uf1', and rule='greater' or "
+                "'less'",
             ) from error
 
     def start(self, runner: Any) -> None:
-        """Take up the best so far of the run that goes on."""
+        """Restore the best score of a resumed run."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             self.keeper.by_epoch, self.keeper.filename_tmpl = True, 'epoch_{}.pth'
         self.keeper.before_train(runner)
 
     def compare(self, runner: Any, metrics: Mapping[str, Any] | None) -> bool:
-        """Save the model where it is the best so far, and remove the best before.
+        """Save the model if it is the best so far, and remove the previous best.
 
         Returns:
-            Whether it was.
+            Whether it was saved.
 
         Raises:
-            ConfigError: The validation does not give the score.
+            ConfigError: The validation does not return the score.
         """
         metrics = dict(metrics or {})
         wanted = [key for key in self.keeper.key_indicators if key != 'auto']
         missing = [key for key in wanted if key not in metrics]
         if missing or not metrics:
             raise ConfigError(
-                f'SlimCheckpointHook: save_best names {", ".join(missing) or "auto"}, '
-                f'but the validation gives {", ".join(sorted(metrics)) or "no score"}'
+                f'is {", ".join(missing) or "auto"}, but the validation returns '
+                f'{", ".join(sorted(metrics)) or "no score"}',
+                field='save_best',
             )
         before = self._best(runner)
         try:
             self.keeper.after_val_epoch(runner, metrics)
         except ValueError as error:
             raise ConfigError(
-                f"SlimCheckpointHook: save_best='auto': {error}; give rule='greater' "
-                f"or 'less'"
+                f"is 'auto': {error}",
+                field='save_best',
+                hint="give rule='greater' or 'less'",
             ) from error
         return self._best(runner) != before
 
     def _best(self, runner: Any) -> dict[str, Any]:
-        told = runner.message_hub.runtime_info
-        return {key: told[key] for key in told if key.startswith('best_')}
+        stored = runner.message_hub.runtime_info
+        return {key: stored[key] for key in stored if key.startswith('best_')}
 
 
 def check_save_best(cfg: Config) -> None:
-    """Refuse ``save_best`` in a protocol, which chooses by ``loso.select``.
+    """Check that a protocol has no ``save_best``: it selects by ``loso.select``.
 
     Raises:
-        ConfigError: The config has one.
+        ConfigError: The config has it.
     """
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     if hook.get('save_best') is not None:
         raise ConfigError(
-            'default_hooks.checkpoint.save_best is for a training without a protocol: '
-            "a fold's best iteration is kept by loso.select='inner', which validates "
-            'on subjects of the training set (--select inner)'
+            'is only for a training without a protocol',
+            field='default_hooks.checkpoint.save_best',
+            hint="loso.select='inner' (--select inner) keeps the best iteration of a "
+            'fold, validated on subjects of the training set',
         )

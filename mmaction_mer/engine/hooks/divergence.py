@@ -1,4 +1,4 @@
-"""Find out that the training of a fold has diverged, and when it did."""
+"""Detection of a training that has diverged, and of the iteration at which it did."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,10 @@ from ...utils.errors import DivergedError, MERRunError
 
 
 class DivergenceHook(Hook):
-    """End the training of a fold at its first loss that is not finite.
+    """Stop the training of a fold at its first loss that is not finite.
 
-    Weights are looked at wherever they are about to be used: before a validation,
-    before a checkpoint is written, and at the end.
+    Weights are checked before they are used: before a validation, before a checkpoint
+    is written, and at the end.
 
     Args:
         fold: Name of the fold.
@@ -36,20 +36,20 @@ class DivergenceHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch=None, outputs: Any = None
     ) -> None:
-        """Check the loss. mmengine has copied it from the device for its log by now."""
+        """Check the loss, which mmengine has copied from the device for its log."""
         if not losses_are_finite(outputs):
             raise DivergedError(self.fold, runner.iter + 1)
 
     def before_val(self, runner) -> None:
-        """Check what is to be validated."""
+        """Check the weights to be validated."""
         self.check(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Check what is to be saved."""
+        """Check the weights to be saved."""
         self.check(runner)
 
     def after_train(self, runner) -> None:
-        """Check what the training ended with."""
+        """Check the final weights."""
         self.check(runner)
 
     def check(self, runner) -> None:
@@ -59,8 +59,8 @@ class DivergenceHook(Hook):
 
 
 @contextmanager
-def divergence_named(fold: str, runner: Any) -> Iterator[None]:
-    """Turn what else shows that a fold diverged into the error that says so.
+def convert_divergence(fold: str, runner: Any) -> Iterator[None]:
+    """Convert other errors caused by a divergence to :class:`DivergedError`.
 
     Args:
         fold: Name of the fold.
@@ -75,13 +75,13 @@ def divergence_named(fold: str, runner: Any) -> Iterator[None]:
     except NonFiniteScoreError as error:
         raise DivergedError(fold, next_iteration(runner)) from error
     except RuntimeError as error:
-        if isinstance(error, MERRunError) or not _clipping_refused(runner):
+        if isinstance(error, MERRunError) or not _clipping_failed(runner):
             raise
         raise DivergedError(fold, runner.iter + 1) from error
 
 
 def losses_are_finite(outputs: Any) -> bool:
-    """Tell whether every loss that a training step returned is finite.
+    """Return whether all losses of a training step are finite.
 
     >>> losses_are_finite({'loss': torch.tensor(0.5), 'top1_acc': math.nan})
     True
@@ -103,7 +103,7 @@ def losses_are_finite(outputs: Any) -> bool:
 
 
 def weights_are_finite(model: nn.Module) -> bool:
-    """Tell whether every trainable parameter of a model is finite."""
+    """Return whether all trainable parameters of a model are finite."""
     found = [
         parameter.detach().isfinite().all()
         for parameter in model.parameters()
@@ -113,12 +113,12 @@ def weights_are_finite(model: nn.Module) -> bool:
 
 
 def next_iteration(runner: Any) -> int:
-    """Number from 1 of the iteration that comes next, or of the last one."""
+    """Return the number of the next iteration, from 1, or of the last one."""
     return min(runner.iter + 1, runner.max_iters)
 
 
-def _clipping_refused(runner: Any) -> bool:
-    """Tell whether torch refused to clip gradients that are not finite."""
+def _clipping_failed(runner: Any) -> bool:
+    """Return whether torch raised because gradients to be clipped are not finite."""
     wrapper = runner.optim_wrapper
     if not isinstance(wrapper, OptimWrapper):
         return False

@@ -1,4 +1,4 @@
-"""Hooks of a pre-training: on whom, how fast, and what it makes."""
+"""Hooks of a pre-training: the subjects it saw, its speed, and its reconstructions."""
 
 import time
 from pathlib import Path
@@ -13,43 +13,44 @@ from mmengine.model import is_model_wrapper
 
 from ..runners.subject_leakage import (
     RECORD,
+    dataset_subjects,
     merge_records,
-    people_in,
     pretraining_records,
 )
 
 
 @HOOKS.register_module()
 class PretrainedOnHook(Hook):
-    """Write into every checkpoint on whose clips it was trained.
+    """Record in every checkpoint the subjects that it was trained on.
 
     ``meta['pretrained_on']`` is ``{dataset: [subject, ...]}``, or ``{dataset: None}``
-    where nobody knows who is seen; whom the weights that it starts from have seen is
-    among them. A protocol refuses weights that have seen its subjects (``overlap.py``).
+    if the subjects of a data set are unknown; it includes the subjects seen by the
+    initial weights. A protocol rejects weights that have seen its subjects
+    (``runners/subject_leakage.py``).
     """
 
     def __init__(self) -> None:
         self.record: dict[str, list[str] | None] = {}
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take over who was seen before a cut, or by ``load_from``."""
+        """Add the subjects seen before an interruption, or by ``load_from``."""
         seen = checkpoint.get('meta', {}).get(RECORD)
         self.record = merge_records(self.record, seen or {})
 
     def before_train(self, runner) -> None:
-        """Look who is in the training set."""
-        drawn = people_in(runner.train_dataloader.dataset)
+        """Add the subjects of the training set."""
+        drawn = dataset_subjects(runner.train_dataloader.dataset)
         started_from = pretraining_records(runner.cfg).values()
         self.record = merge_records(self.record, drawn, *started_from)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Write it down."""
+        """Write the record into the checkpoint."""
         checkpoint['meta'][RECORD] = self.record
 
 
 @HOOKS.register_module()
 class ThroughputHook(Hook):
-    """Log clips per second of the whole run, all ranks together: ``clips_per_s``."""
+    """Log the clips per second of all ranks together as ``clips_per_s``."""
 
     priority = 'BELOW_NORMAL'
 
@@ -63,7 +64,7 @@ class ThroughputHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Time from one iteration's end to the next one's."""
+        """Measure the time between the ends of two iterations."""
         now = time.perf_counter()
         if self._before is not None:
             clips = runner.train_dataloader.batch_sampler.batch_size * get_world_size()
@@ -75,15 +76,16 @@ class ThroughputHook(Hook):
 
 @HOOKS.register_module()
 class ReconstructionHook(Hook):
-    """Draw what a pre-training makes of some pairs: ``reconstruction.png``.
+    """Draw the reconstructions of some pairs of frames: ``reconstruction.png``.
 
-    The pairs are the first of the validation set, or of the first training batch
-    without one. The picture goes to the runner's visualizer as well, and so to any of
-    its backends.
+    The pairs are the first of the validation set, or of the first training batch if
+    there is none. The figure is passed to the runner's visualizer as well, and so to
+    all of its backends.
 
     Args:
-        interval: Iterations between two pictures; the last is always drawn.
-        pairs: So many rows.
+        interval: Iterations between two figures; the last is always drawn. Defaults to
+            500.
+        pairs: Number of pairs, one per row. Defaults to 4.
     """
 
     priority = 'LOW'
@@ -95,7 +97,7 @@ class ReconstructionHook(Hook):
 
     @master_only
     def before_train(self, runner) -> None:
-        """Fetch the pairs."""
+        """Load the pairs."""
         self._batch = None
         if runner.val_loop is not None:
             dataset = runner.val_dataloader.dataset
@@ -108,9 +110,9 @@ class ReconstructionHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Draw when it is time."""
+        """Draw the figure if it is due."""
         if self._batch is None:
-            self._batch = _beginning(data_batch, self.pairs)
+            self._batch = _first_clips(data_batch, self.pairs)
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(
             runner
         ):
@@ -118,7 +120,7 @@ class ReconstructionHook(Hook):
 
     @torch.no_grad()
     def _draw(self, runner) -> None:
-        # Imported here: matplotlib takes a second that few processes need to spend.
+        # Imported here, since importing matplotlib takes a second.
         from ...visualization.reconstruction_figure import plot_reconstruction
         from ...visualization.saving import save_figure
 
@@ -126,24 +128,24 @@ class ReconstructionHook(Hook):
         was_training = model.training
         model.eval()
         data = model.data_preprocessor(self._batch)
-        made = model(**data, mode='tensor')
+        output = model(**data, mode='tensor')
         model.train(was_training)
         first, last = data['inputs']['frames'].unbind(1)
         pre = model.data_preprocessor
-        pictures = [
+        images = [
             (one * pre.std + pre.mean).permute(0, 2, 3, 1).cpu().numpy()
-            for one in (first, last, made['frame'])
+            for one in (first, last, output['frame'])
         ]
-        heat = made['heat'].cpu().numpy()
+        saliency = output['heat'].cpu().numpy()
         names = [sample.get('clip', '') for sample in data['data_samples']]
-        figure = plot_reconstruction(*pictures, heat, names)
+        figure = plot_reconstruction(*images, saliency, names)
         path = save_figure(figure, Path(runner.work_dir, 'reconstruction.png'))
         drawn = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         runner.visualizer.add_image('reconstruction', drawn, step=runner.iter + 1)
 
 
-def _beginning(batch: dict, count: int) -> dict:
-    """The first clips of a collated batch."""
+def _first_clips(batch: dict, count: int) -> dict:
+    """Return the first clips of a collated batch."""
     return dict(
         inputs={key: value[:count] for key, value in batch['inputs'].items()},
         data_samples=batch['data_samples'][:count],

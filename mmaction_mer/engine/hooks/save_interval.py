@@ -1,32 +1,32 @@
-"""When a training state is written: by iterations, by time, and by what it costs."""
+"""The schedule of training states: by iterations, by time, and by cost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-# A kill costs no more than so many seconds of work, whatever saving takes.
+# Most seconds of work that a kill may cost, however long saving takes.
 LONGEST = 60.0
-# The first state of a sitting comes early: what a save takes is not known before, and
-# starting has cost as much as many iterations.
+# Seconds until the first state of a session: the cost of saving is not known before,
+# and starting took as long as many iterations.
 FIRST = 2.0
 
 
-class SavingClock:
-    """Tell when the next training state is due.
+class SaveTimer:
+    """Timer that tells when the next training state is due.
 
     It is due after ``interval`` iterations or ``seconds``, whichever comes first, but
-    not before saving takes less than ``share`` of the time. Where these contradict, the
-    work that a kill would cost decides: a state is written before it comes to a minute
-    (:data:`LONGEST`), or after the iteration where that takes longer.
+    not before saving takes less than ``share`` of the time. In case of a conflict the
+    work that a kill would cost takes precedence: a state is written before that reaches
+    a minute (:data:`LONGEST`), or after each iteration if one takes longer.
 
     Args:
         interval: Iterations between two saves.
         seconds: Seconds between two saves.
-        share: Share of the time that saving may take, such as 0.05; None for any.
+        share: Fraction of the time that saving may take, such as 0.05; None for any.
 
-    >>> clock = SavingClock(interval=50, seconds=30.0, share=None)
-    >>> clock.start(iteration=100)
-    >>> clock.due(149), clock.due(150)
+    >>> timer = SaveTimer(interval=50, seconds=30.0, share=None)
+    >>> timer.start(iteration=100)
+    >>> timer.due(149), timer.due(150)
     (False, True)
     """
 
@@ -37,7 +37,7 @@ class SavingClock:
         self.start(0)
 
     def start(self, iteration: int) -> None:
-        """Begin a sitting at an iteration; what came before is on disk or is nothing.
+        """Start a session at an iteration, whose state is on disk if it is not 0.
 
         Args:
             iteration: Iterations done so far.
@@ -47,13 +47,10 @@ class SavingClock:
         self._since = self._asked = monotonic()
 
     def due(self, iteration: int) -> bool:
-        """Tell whether to save now; call it before every iteration.
+        """Return whether a state is due; call it before every iteration.
 
         Args:
             iteration: Iterations done so far.
-
-        Returns:
-            Whether a state is due.
         """
         now = monotonic()
         waited, step = now - self._since, now - self._asked
@@ -61,7 +58,7 @@ class SavingClock:
         if iteration <= self.iteration:
             return False
         cost = self._cost or 0.0
-        # Whoever waits for another iteration has it to lose as well.
+        # If the save waits for another iteration, a kill would cost that one too.
         if waited + step + cost >= LONGEST:
             return True
         if self.share is not None and cost > self.share * waited:
@@ -71,15 +68,15 @@ class SavingClock:
 
     @contextmanager
     def saving(self, iteration: int) -> Iterator[None]:
-        """Measure a save inside a ``with`` block.
+        """Measure the time of a save inside a ``with`` block.
 
         Args:
-            iteration: Iterations that the state has behind it.
+            iteration: Iteration of the saved state.
         """
         begun = monotonic()
         yield
         self.iteration = iteration
-        # From when the state was taken: what is done meanwhile is not in it.
+        # Work done while the state is written is not part of it.
         self._since = begun
         self._asked = monotonic()
         self._cost = self._asked - begun

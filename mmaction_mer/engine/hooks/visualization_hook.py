@@ -1,8 +1,7 @@
-"""The clips that a model is tested on, each as a picture with what was predicted."""
+"""Contact sheets of tested clips, with their labels and predictions."""
 
-import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,27 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ...utils.errors import ConfigError
+from ...utils.host.wrapping import wrap_method
 from ...visualization.contact_sheet import contact_sheet
 from ...visualization.saving import figure_pixels, save_figure
 
 
 @HOOKS.register_module()
 class MERVisualizationHook(Hook):
-    """Draw every so many clips of a test or a validation, as a sheet of their frames.
+    """Draw clips of a test or a validation as contact sheets of their frames.
 
-    Stands where a config has mmaction's ``VisualizationHook``, which knows neither the
-    inputs of ``PackMERInputs`` nor the labels of today's data samples.
-    ``tools/test.py --show-dir`` switches it on.
+    It replaces mmaction's ``VisualizationHook``, which supports neither the inputs of
+    ``PackMERInputs`` nor the labels of current data samples. ``tools/test.py
+    --show-dir`` enables it.
 
     Args:
-        enable: Draw at all.
-        interval: Clips from one that is drawn to the next.
-        show: Show each sheet in a window.
-        out_dir: Folder for the sheets, ``<dataset>_<subject>_<clip>.png`` with the seed
-            behind where the config names one; without it they go to the visualizer.
-        wait_time: Seconds that a window stays.
+        enable: Whether to draw. Defaults to False.
+        interval: Draw one of so many clips. Defaults to 1.
+        show: Whether to show each sheet in a window. Defaults to False.
+        out_dir: Folder for the sheets, ``<dataset>_<subject>_<clip>.png``, with the
+            seed appended if the config has one. Defaults to None, and then they are
+            passed to the visualizer.
+        wait_time: Seconds that a window stays open. Defaults to 2.
 
     Raises:
         ConfigError: The interval is not a positive integer.
@@ -48,7 +49,8 @@ class MERVisualizationHook(Hook):
     ) -> None:
         if type(interval) is not int or interval < 1:
             raise ConfigError(
-                f'interval of the drawn clips is {interval!r}, but must be 1 or more'
+                f'is {interval!r}, but must be a positive integer',
+                field='default_hooks.visualization.interval',
             )
         self.enable, self.interval = enable, interval
         self.show, self.wait_time = show, wait_time
@@ -56,11 +58,11 @@ class MERVisualizationHook(Hook):
         self._seen = 0
 
     def before_test_epoch(self, runner) -> None:
-        """Count the clips anew."""
+        """Reset the count of clips."""
         self._seen = 0
 
     def before_val_epoch(self, runner) -> None:
-        """Count the clips anew."""
+        """Reset the count of clips."""
         self._seen = 0
 
     def after_test_iter(
@@ -96,7 +98,7 @@ class MERVisualizationHook(Hook):
                 name += f'_seed{seed}'
             figure = contact_sheet(
                 clip_frames(batch['inputs'], place),
-                title=f'{name}: {told_labels(sample, classes)}',
+                title=f'{name}: {label_text(sample, classes)}',
             )
             if self.out_dir is not None:
                 save_figure(figure, self.out_dir / f'{name}.png', dpi=100)
@@ -114,13 +116,13 @@ def clip_frames(inputs: Any, place: int) -> list[np.ndarray]:
         inputs: ``clip (T, 3, H, W)`` or ``image (3, H, W)`` of each clip, as of
             ``PackMERInputs``, or mmaction's tensors ``([N,] 3, T, H, W)`` and
             ``(T, 3, H, W)``.
-        place: Which clip of the batch.
+        place: Index of the clip in the batch.
 
     Returns:
         Frames ``(H, W, 3)`` uint8 RGB.
 
     Raises:
-        ConfigError: The inputs are no pictures.
+        ConfigError: The inputs are not images.
     """
     if isinstance(inputs, dict):
         name = next((key for key in ('clip', 'image') if key in inputs), None)
@@ -130,22 +132,21 @@ def clip_frames(inputs: Any, place: int) -> list[np.ndarray]:
     if not isinstance(given, Tensor) or not 3 <= given.ndim <= 5:
         kind = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
         raise ConfigError(
-            f'clips cannot be drawn: the inputs of the model ({kind}) are no pictures; '
-            f'leave out --show and --show-dir'
+            f'clips cannot be drawn: the inputs of the model ({kind}) are not images',
+            hint='leave out --show and --show-dir',
         )
     frames = given.detach().cpu()
     if frames.ndim == 3:
         frames = frames[None]
-    elif frames.ndim == 5:  # several samples of one video, one behind the other
+    elif frames.ndim == 5:  # several samples of one video, concatenated
         frames = frames.transpose(1, 2).flatten(0, 1)
     elif frames.shape[1] != 3:
         frames = frames.transpose(0, 1)
-    pictures = frames.float().round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-    return list(pictures)
+    return list(frames.float().round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
 
 
 def clip_name(sample: ActionDataSample, number: int) -> str:
-    """Name the picture of a clip.
+    """Return the name of a clip's sheet.
 
     >>> sample = ActionDataSample()
     >>> clip_name(sample, 7)
@@ -154,23 +155,23 @@ def clip_name(sample: ActionDataSample, number: int) -> str:
     >>> clip_name(sample, 7)
     'smic_s1_ne_01'
     """
-    told = [sample.get(key) for key in ('dataset', 'subject', 'clip')]
-    if told[2] is None:
+    names = [sample.get(key) for key in ('dataset', 'subject', 'clip')]
+    if names[2] is None:
         path = sample.get('filename') or sample.get('frame_dir')
-        told = [Path(path).stem if path else str(number)]
-    elif told[1] and str(told[2]).startswith(f'{told[1]}/'):
-        told[1] = None
-    name = '_'.join(str(one) for one in told if one)
+        names = [Path(path).stem if path else str(number)]
+    elif names[1] and str(names[2]).startswith(f'{names[1]}/'):
+        names[1] = None
+    name = '_'.join(str(one) for one in names if one)
     return re.sub(r'[^\w.-]+', '_', name)[:150]
 
 
-def told_labels(sample: ActionDataSample, classes: Sequence[str] | None) -> str:
-    """Say what is seen and what was predicted.
+def label_text(sample: ActionDataSample, classes: Sequence[str] | None) -> str:
+    """Describe the label of a clip and its prediction.
 
     >>> import torch
     >>> sample = ActionDataSample().set_gt_label(1).set_pred_label(0)
     >>> sample = sample.set_pred_score(torch.tensor([0.75, 0.25]))
-    >>> told_labels(sample, ['negative', 'positive'])
+    >>> label_text(sample, ['negative', 'positive'])
     'positive, predicted negative (0.75)'
     """
 
@@ -187,21 +188,18 @@ def told_labels(sample: ActionDataSample, classes: Sequence[str] | None) -> str:
     return ', '.join(words) or 'no labels'
 
 
-def _refuse_inputs_by_name(draw: Any) -> Any:
-    @functools.wraps(draw)
+def _check_plain_inputs(draw: Callable[..., Any]) -> Callable[..., Any]:
     def checked(self: Any, batch_idx: int, data_batch: dict, *args: Any, **kwargs: Any):
         if self.enable and isinstance(data_batch['inputs'], dict):
             raise ConfigError(
-                "default_hooks.visualization: mmaction's VisualizationHook cannot draw "
-                'the inputs of PackMERInputs: use dict(type="MERVisualizationHook")'
+                "mmaction's VisualizationHook cannot draw the inputs of PackMERInputs",
+                field='default_hooks.visualization',
+                hint='use dict(type="MERVisualizationHook")',
             )
         return draw(self, batch_idx, data_batch, *args, **kwargs)
 
     return checked
 
 
-# mmaction 1.2.0 says KeyError: 0 where the inputs of a model have names.
-if not hasattr(VisualizationHook._draw_samples, '__wrapped__'):
-    VisualizationHook._draw_samples = _refuse_inputs_by_name(
-        VisualizationHook._draw_samples
-    )
+# mmaction 1.2.0 raises KeyError: 0 if the inputs of a model are a dict.
+wrap_method(VisualizationHook, '_draw_samples', _check_plain_inputs)

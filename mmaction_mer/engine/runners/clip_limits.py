@@ -1,4 +1,4 @@
-"""Which clips a config can use, by the settings of its pipeline and its model."""
+"""The clips that a config can use, by the settings of its pipeline and its model."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from ...utils.errors import MERRunError, raise_problems
 from .fold_config import annotation_path, mer_dataset
 
 _FIELDS = {'dataset', 'subject', 'clip', 'onset', 'offset', 'fps'}
-# They give a clip other frames than its row says: nothing is known of it here.
-_DRAWING = {
+# With these a clip gets other frames than those of its row, which are unknown here.
+_SAMPLERS = {
     'DenseSampleFrames',
     'DrawFramePair',
     'SampleAVAFrames',
@@ -30,28 +30,28 @@ _DRAWING = {
 def read_limits(
     pipeline: Sequence[Mapping[str, Any]], model: Mapping[str, Any] | None
 ) -> ClipLimits | None:
-    """Read what a pipeline and the model behind it ask of a clip.
+    """Read the requirements of a pipeline and its model on a clip.
 
     Args:
         pipeline: Config of the transforms.
         model: Config of the model.
 
     Returns:
-        The limits; None where the pipeline draws frames of its own, so that clips of
-        any length can be used.
+        The limits; None if the pipeline samples frames itself, so that clips of any
+        length can be used.
 
     Raises:
-        MERRunError: The pass band is none.
+        MERRunError: The pass band is empty.
 
     >>> read_limits([dict(type='LoadMERFrames', max_frames=None),
     ...              dict(type='EulerianMagnification', high=3.0)], None)
     ClipLimits(most=None, length=None, low=0.4, high=3.0, fps=None, apex=False)
     """
     found: dict[str, Any] = dict(most=None, length=None, low=None, high=None)
-    magnified = False  # before the model is given them
+    magnified = False  # by the pipeline, before the model
     for transform in pipeline:
         kind = _name(transform)
-        if kind in _DRAWING:
+        if kind in _SAMPLERS:
             return None
         if kind == 'LoadMERFrames':
             found['most'] = transform.get('max_frames', ClipLimits.most)
@@ -64,9 +64,9 @@ def read_limits(
         elif kind == 'PackMERInputs' and not magnified:
             found['fps'] = transform.get('fps')
     given = (model or {}).get('data_preprocessor')
-    asks = getattr(_class(given) or _default(model), 'clip_limits', None)
+    asks = getattr(_class(given) or _default_preprocessor(model), 'clip_limits', None)
     if asks is not None and not magnified:
-        # The clips are filtered on the device, if not before; never twice.
+        # The clips are filtered on the device, unless the pipeline does it.
         found.update(asks(given if isinstance(given, Mapping) else {}))
     try:
         return ClipLimits(**found)
@@ -77,7 +77,7 @@ def read_limits(
 
 
 def config_limits(path: str) -> ClipLimits | None:
-    """Read what a config file asks of the clips that it tests on, or trains on.
+    """Read the requirements of a config file on its test (or training) clips.
 
     Args:
         path: The config file.
@@ -94,7 +94,7 @@ def config_limits(path: str) -> ClipLimits | None:
         (one for one in ('test_dataloader', 'train_dataloader') if cfg.get(one)), None
     )
     if key is None:
-        raise MERRunError(f'{path}: the config has no test_dataloader')
+        raise MERRunError('is missing', path=path, field='test_dataloader')
     dataset = mer_dataset(cfg[key], key)
     return read_limits(dataset.get('pipeline') or (), cfg.get('model'))
 
@@ -106,7 +106,7 @@ def check_usable(
     task: str | None,
     source: str,
 ) -> str:
-    """Refuse clips that a data set's pipeline and the model behind it cannot use.
+    """Check that a data set's pipeline and its model can use all clips.
 
     Args:
         rows: The rows of the data set.
@@ -116,18 +116,18 @@ def check_usable(
         source: The annotation file, for messages.
 
     Returns:
-        A sentence on pass bands that are narrowed, or nothing.
+        A sentence on pass bands that are narrowed; empty if none is.
 
     Raises:
-        MERDataError: There are such clips; each is named with its field.
-        MERRunError: The pass band is none.
+        MERDataError: Some clips cannot be used; each is listed with its field.
+        MERRunError: The pass band is empty.
     """
     limits = read_limits(dataset.get('pipeline') or (), model)
     if limits is None:
         return ''
-    # A user's own data set need not give the fields of an annotation.
-    ours = [row for row in rows if row.keys() >= _FIELDS]
-    found = check_limits(ours, limits, task)
+    # The rows of a user's own data set may lack the fields of an annotation.
+    complete = [row for row in rows if row.keys() >= _FIELDS]
+    found = check_limits(complete, limits, task)
     raise_problems(
         source,
         'the pipeline and the model of this config cannot use all clips',
@@ -136,28 +136,28 @@ def check_usable(
     return found.summary(limits)
 
 
-def look_at_config(cfg: Config) -> list[str]:
-    """Refuse clips that a config of mmengine's own Runner cannot use.
+def check_config_clips(cfg: Config) -> list[str]:
+    """Check that a config of mmengine's own Runner can use all clips.
 
-    A protocol looks at its clips in its plan. Here each data loader over a
-    :class:`MERDataset` is looked at, before training meets such a clip.
+    The plan of a protocol checks its clips. Here each data loader over a
+    :class:`MERDataset` is checked, before training meets such a clip.
 
     Args:
         cfg: The config.
 
     Returns:
-        What is to be known of the others, each sentence once.
+        Remarks on the clips, each once.
 
     Raises:
-        MERDataError: There are such clips, or an annotation cannot be used.
-        MERRunError: The pass band is none.
+        MERDataError: Some clips cannot be used, or an annotation cannot.
+        MERRunError: The pass band is empty.
     """
     notes: dict[str, None] = {}
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         try:
             dataset = mer_dataset(cfg.get(key) or {}, key)
         except MERRunError:
-            continue  # not of ours
+            continue  # not a data set of this package
         pipeline = dataset.get('pipeline') or ()
         if _name(dataset) != 'MERDataset' or not read_limits(
             pipeline, cfg.get('model')
@@ -178,7 +178,7 @@ def look_at_config(cfg: Config) -> list[str]:
 
 
 def _name(part: Any) -> str:
-    """Name of what a config builds, without its scope and its module."""
+    """Return the class name in a config, without scope and module."""
     kind = part.get('type') if isinstance(part, Mapping) else type(part)
     text = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
     return text.rpartition('.')[2]
@@ -191,8 +191,8 @@ def _class(part: Any) -> type | None:
     return MODELS.get(kind) if isinstance(kind, str) else kind
 
 
-def _default(model: Any) -> type | None:
-    """The data preprocessor that a recognizer takes where none is given."""
+def _default_preprocessor(model: Any) -> type | None:
+    """Return the default data preprocessor of a recognizer."""
     kind = _class(model) if isinstance(model, Mapping) else None
     name = getattr(kind, 'default_preprocessor', None)
     return MODELS.get(name) if name else None

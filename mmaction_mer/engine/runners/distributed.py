@@ -1,8 +1,8 @@
-"""Ranks that share folds: who takes which, and where they wait for each other.
+"""Ranks that divide the folds of a run among themselves, and their synchronization.
 
-A fold is trained by one process that knows of no other, so no process group is
-ever opened. All that ranks need is a place to leave a word, the launcher's
-key-value store, and that works alike with and without GPUs.
+A fold is trained by a single process, so that no process group is opened. Ranks only
+need to exchange short messages, for which they use the launcher's key-value store; it
+works with and without GPUs.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from ...utils.errors import MERRunError
 
 Item = TypeVar('Item')
 
-# Rank, number of ranks and rank on this machine, as each launcher tells them.
+# Rank, number of ranks, and rank on this machine, in the variables of each launcher.
 _VARIABLES = {
     'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
@@ -28,18 +28,19 @@ _VARIABLES = {
         'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK',
     ),
 }  # fmt: skip
-# A rank may wait for the slowest other one to train all its folds.
-_PATIENCE = timedelta(days=30)
-# Seconds between two looks for a word.
-_PAUSE = 0.1
+# A rank may wait until the slowest one has trained all its folds.
+_TIMEOUT = timedelta(days=30)
+# Seconds between two polls for a message.
+_INTERVAL = 0.1
 
 
 class Ranks:
     """The processes of one run.
 
     Args:
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        environment: Where the launcher left its variables.
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'``, or ``'mpi'``. Defaults to
+            'none'.
+        environment: The variables of the launcher. Defaults to ``os.environ``.
 
     Raises:
         MERRunError: The launcher's variables are missing.
@@ -55,48 +56,48 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that plans, prints and pools."""
+        """Whether this is the rank that plans, prints, and pools."""
         return self.rank == 0
 
-    def share(self, items: Sequence[Item]) -> list[Item]:
-        """Give this rank's share of a list."""
+    def shard(self, items: Sequence[Item]) -> list[Item]:
+        """Return this rank's part of a list."""
         return list(items[self.rank :: self.world])
 
     def take_device(self) -> None:
-        """Use the GPU of this rank's number, where there are GPUs."""
+        """Select the GPU of this rank, if there are GPUs."""
         if self.world > 1 and torch.cuda.is_available():
             torch.cuda.set_device(self.local % torch.cuda.device_count())
 
-    def broadcast(self, plan: Callable[[], Any]) -> Any:
-        """Let the first rank work something out and tell the others.
+    def broadcast(self, compute: Callable[[], Any]) -> Any:
+        """Compute something on the first rank, and send it to the others.
 
         Args:
-            plan: Called on the first rank only; gives plain JSON.
+            compute: Called on the first rank only; returns plain JSON.
 
         Returns:
-            What ``plan`` gave, on every rank.
+            The value of ``compute``, on every rank.
 
         Raises:
-            MERRunError: ``plan`` failed on the first rank.
+            MERRunError: ``compute`` failed on the first rank.
         """
         if self.world == 1:
-            return plan()
+            return compute()
         store = self._open()
         if not self.first:
             self._await(['plan'])
-            word = json.loads(store.get('plan'))
-            if 'plan' not in word:
+            message = json.loads(store.get('plan'))
+            if 'plan' not in message:
                 raise MERRunError('the first rank could not start; see its message')
-            return word['plan']
-        word = {}
+            return message['plan']
+        message = {}
         try:
-            word = {'plan': plan()}
-            return word['plan']
+            message = {'plan': compute()}
+            return message['plan']
         finally:
-            store.set('plan', json.dumps(word))
+            store.set('plan', json.dumps(message))
 
     def barrier(self) -> None:
-        """Wait on the first rank until every rank came here."""
+        """Wait until every rank has reached this point."""
         if self.world == 1:
             return
         store = self._open()
@@ -105,30 +106,30 @@ class Ranks:
             self._await([f'done/{rank}' for rank in range(self.world)])
             store.set('over', '1')
         else:
-            # The first rank may be the one that keeps the store. Where it is gone, this
-            # one has done its share all the same.
+            # The first rank may host the store. If it is gone, this rank has finished
+            # its part anyway.
             with contextlib.suppress(MERRunError):
                 self._await(['over'])
 
     def leave(self) -> None:
-        """Tell the others that this rank ends early, so that none waits for it."""
+        """Notify the others that this rank ends early, so that none waits for it."""
         if self._store is not None:
-            # Where the store is gone, nobody is left to be told.
+            # If the store is gone, no rank is left.
             with contextlib.suppress(RuntimeError):
                 self._store.set('left', str(self.rank))
 
     def _await(self, keys: list[str]) -> None:
-        """Wait for words of other ranks; in Python, where signals are heard.
+        """Wait for messages of other ranks, in Python, where signals are handled.
 
         Raises:
-            MERRunError: A rank left, or the first one is gone.
+            MERRunError: A rank ended early.
         """
         store = self._open()
         while not self._have(store, keys):
             if self._have(store, ['left']):
                 rank = store.get('left').decode()
                 raise MERRunError(f'rank {rank} has ended early; see its message')
-            time.sleep(_PAUSE)
+            time.sleep(_INTERVAL)
 
     @staticmethod
     def _have(store: Any, keys: list[str]) -> bool:
@@ -144,7 +145,7 @@ class Ranks:
             os.environ.setdefault('MASTER_ADDR', _first_host())
             os.environ.setdefault('MASTER_PORT', '29500')
             url = f'env://?rank={self.rank}&world_size={self.world}'
-            store, _, _ = next(torch.distributed.rendezvous(url, timeout=_PATIENCE))
+            store, _, _ = next(torch.distributed.rendezvous(url, timeout=_TIMEOUT))
             self._store = torch.distributed.PrefixStore('mmaction_mer', store)
         return self._store
 
@@ -152,14 +153,15 @@ class Ranks:
 def _read(launcher: str, environment: Mapping[str, str]) -> tuple[int, int, int]:
     if launcher not in _VARIABLES:
         raise MERRunError(
-            f'unknown launcher {launcher!r}; known are none, {", ".join(_VARIABLES)}'
+            f'unknown launcher {launcher!r}, not one of none, {", ".join(_VARIABLES)}'
         )
     try:
         rank, world, local = (int(environment[name]) for name in _VARIABLES[launcher])
     except (KeyError, ValueError) as error:
         raise MERRunError(
-            f'launcher {launcher!r} left no {error}: start through '
-            f'tools/dist_train.sh or tools/slurm_train.sh, or use --launcher none'
+            f'launcher {launcher!r} did not set {error}',
+            hint='start with tools/dist_train.sh or tools/slurm_train.sh, or use '
+            '--launcher none',
         ) from error
     return rank, world, local
 

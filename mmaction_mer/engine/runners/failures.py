@@ -1,25 +1,25 @@
 """Folds that fail while the others of their run go on."""
 
 import errno
-import sys
-
-from tqdm import tqdm
+from collections.abc import Sequence
+from pathlib import Path
 
 from ...evaluation.predictions import MissingClipNameError
 from ...utils.cli.command_line import explained
 from ...utils.errors import ConfigError, FoldsFailed, MERDataError, MERRunError
+from .console import write_error
 from .tasks import FoldTask
 
-# What a machine refuses to every fold alike.
+# Errors of the file system that every fold meets.
 _FULL = {errno.EDQUOT, errno.ENOSPC, errno.EROFS}
 
 
 def of_one_fold(error: BaseException) -> bool:
-    """Tell whether the other folds of a run may well succeed after an error.
+    """Return whether the other folds of a run may succeed after an error.
 
-    A mistake in the config, a full disk and memory that ran out affect them all.
+    A mistake in the config, a full disk, and a lack of memory affect all of them.
 
-    >>> of_one_fold(MERDataError('clip a: cannot be read'))
+    >>> of_one_fold(MERDataError('cannot be read', clip='a'))
     True
     >>> of_one_fold(ConfigError('no such optimizer'))
     False
@@ -33,7 +33,7 @@ def of_one_fold(error: BaseException) -> bool:
 
 
 class Failures:
-    """The folds of a run that failed: each is told at once, all are told at the end.
+    """The folds of a run that failed: each is reported at once, and all at the end.
 
     Args:
         total: Number of folds of the run.
@@ -44,28 +44,28 @@ class Failures:
         self._reasons: dict[str, list[FoldTask]] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether any fold failed."""
+        """Return whether any fold failed."""
         return bool(self._reasons)
 
     def note(self, job: FoldTask, error: Exception) -> None:
-        """Keep the failure of a fold.
+        """Record the failure of a fold.
 
         Raises:
-            Exception: ``error`` itself, where it is not of this fold alone.
+            Exception: ``error`` itself, if it does not concern this fold alone.
         """
         if not of_one_fold(error):
             raise error
         self.add(job, explained(error) or str(error))
 
     def add(self, job: FoldTask, reason: str) -> None:
-        """Keep why a fold failed, and write it into the folder of the fold."""
-        # A fold that diverged has written so itself.
+        """Record why a fold failed, and write it into the folder of the fold."""
+        # A diverged fold has already written it.
         if job.folder.state().get('status') == 'diverged':
             reason = job.folder.why_missing()
-            say(f'{job} {reason}: its loss or its weights are not finite from there on')
+            write_error(f'{job} {reason}: its loss or its weights are not finite')
         else:
             job.folder.fail(reason, job.details())
-            say(f'{job} failed: {reason}')
+            write_error(f'{job} failed: {reason}')
         self._reasons.setdefault(reason, []).append(job)
 
     def end(self) -> None:
@@ -83,6 +83,59 @@ class Failures:
             raise FoldsFailed(f'{number} of {self.total} folds failed:\n  {shown}')
 
 
-def say(text: str) -> None:
-    """Write a line on stderr, above the progress bar."""
-    tqdm.write(text, file=sys.stderr)
+def check_all_attempted(work_dir: Path, tasks: Sequence[FoldTask]) -> None:
+    """Check that every fold is done, or that its folder says why it is not.
+
+    Args:
+        work_dir: The work directory, for the message.
+        tasks: The folds that were asked for.
+
+    Raises:
+        MERRunError: There is another one.
+    """
+    if missing := [str(task) for task in tasks if not task.folder.attempted()]:
+        raise MERRunError(
+            f'{len(missing)} of {len(tasks)} folds are not done: '
+            f'{", ".join(missing)}; nothing was pooled',
+            path=work_dir,
+            hint='start again with --resume',
+        )
+
+
+def check_all_done(work_dir: Path, tasks: Sequence[FoldTask], share: bool) -> None:
+    """Check that every fold is done.
+
+    Args:
+        work_dir: The work directory, for the message.
+        tasks: The folds that were asked for.
+        share: Whether they are a share of a run, which is not pooled.
+
+    Raises:
+        FoldsFailed: Some folds are not done; the message lists them by reason.
+    """
+    missing = [task for task in tasks if not task.folder.done()]
+    if not missing:
+        return
+    reasons: dict[str, list[str]] = {}
+    for task in missing:
+        reasons.setdefault(task.folder.why_missing(), []).append(str(task))
+    shown = '; '.join(
+        f'{", ".join(names)}: {reason}' for reason, names in reasons.items()
+    )
+    kept = 'finished folds are kept'
+    if not share:
+        pooled = any(task.run.done() for task in tasks)
+        kept += ' and pooled without them' if pooled else ', and nothing is pooled'
+    hint = ''
+    if any(reason.startswith('diverged') for reason in reasons):
+        hint = (
+            'a diverged fold starts from its beginning and diverges again with the '
+            'same settings: train with a lower learning rate or with '
+            'optim_wrapper.clip_grad in another --work-dir'
+        )
+    raise FoldsFailed(
+        f'{len(missing)} of {len(tasks)} folds are not done, {kept}; --resume trains '
+        f'them ({shown})',
+        path=work_dir,
+        hint=hint,
+    )

@@ -11,18 +11,18 @@ from ...datasets.protocols import Fold, inner_split
 from ...utils.errors import MERRunError
 from ..work_dir.fold_folder import LAST, FoldFolder
 
-#: What a data set is given that shall hold everybody's clips, whatever its config says.
-EVERYBODY = dict(side='all', held_out=None, inner=())
+#: Settings of a data set that make it load the clips of all subjects.
+ALL_SUBJECTS = dict(side='all', held_out=None, inner=())
 # mmengine's vis backend that writes to the work directory.
 LOCAL = 'LocalVisBackend'
 
 
-def mer_dataset(loader: dict[str, Any], where: str) -> dict[str, Any]:
-    """Find the data set with the annotation file, inside a RepeatDataset and the like.
+def mer_dataset(loader: dict[str, Any], field: str) -> dict[str, Any]:
+    """Find the data set with the annotation file, inside wrappers like RepeatDataset.
 
     Args:
         loader: Config of a data loader.
-        where: Its name in the config, for the message.
+        field: Its name in the config, for the message.
 
     Returns:
         The part of ``loader`` itself, not a copy.
@@ -35,13 +35,13 @@ def mer_dataset(loader: dict[str, Any], where: str) -> dict[str, Any]:
         dataset = dataset.get('dataset')
     if not isinstance(dataset, dict):
         raise MERRunError(
-            f'{where}.dataset has no ann_file: LOSORunner needs a MERDataset there'
+            'has no ann_file: LOSORunner needs a MERDataset', field=f'{field}.dataset'
         )
     return dataset
 
 
 def annotation_path(dataset: dict[str, Any]) -> Path:
-    """Join a data set's annotation file with its root, as mmengine does.
+    """Join the annotation file of a data set with its root, as mmengine does.
 
     >>> str(annotation_path(dict(ann_file='a.json', data_root='data')))
     'data/a.json'
@@ -50,7 +50,7 @@ def annotation_path(dataset: dict[str, Any]) -> Path:
 
 
 def plan_seed(cfg: dict[str, Any]) -> int:
-    """Read the seed of a config; 0 where it names none.
+    """Return the seed of a config; 0 if it has none.
 
     >>> plan_seed(dict(randomness=dict(seed=None)))
     0
@@ -61,13 +61,13 @@ def plan_seed(cfg: dict[str, Any]) -> int:
 def fold_config(
     cfg: Config, fold: Fold, folder: FoldFolder, select: str, seed: int
 ) -> Config:
-    """Build the config that trains and tests one fold, an ordinary mmengine one.
+    """Build the config that trains and tests one fold, an ordinary one of mmengine.
 
     Args:
-        cfg: The config of the protocol; not changed.
+        cfg: The config of the protocol; it is not changed.
         fold: The fold.
-        folder: Where the fold works.
-        select: ``'last'``, ``'inner'`` or ``'test'``.
+        folder: The folder that the fold works in.
+        select: ``'last'``, ``'inner'``, or ``'test'``.
         seed: Seed of the run.
 
     Returns:
@@ -77,13 +77,13 @@ def fold_config(
     for key in ('runner_type', 'loso', 'val_dataloader', 'val_cfg', 'val_evaluator'):
         part.pop(key, None)
     inner = inner_split(fold.train, seed=seed) if select == 'inner' else ()
-    sides = dict(held_out=list(fold.held_out), inner=list(inner))
+    split = dict(held_out=list(fold.held_out), inner=list(inner))
     train = mer_dataset(part.train_dataloader, 'train_dataloader')
     test = mer_dataset(part.test_dataloader, 'test_dataloader')
-    train.update(sides, side='train')
-    test.update(sides, side='test', test_mode=True)
+    train.update(split, side='train')
+    test.update(split, side='test', test_mode=True)
     for dataset in (train, test):
-        # Serializing saves memory where clips are millions, and costs half a second.
+        # Serialization pays off for millions of clips, and costs half a second.
         dataset.setdefault('serialize_data', False)
     if select != 'last':
         part.val_dataloader = copy.deepcopy(part.test_dataloader)
@@ -92,7 +92,7 @@ def fold_config(
         part.val_cfg = dict()
         part.val_evaluator = dict(type='MERMetric', **metric_prefix(select))
         if 'max_iters' in part.train_cfg:
-            # mmengine's own default, 1000, would mean no choice at all.
+            # mmengine's default, 1000, would leave nothing to choose from.
             every = max(1, part.train_cfg.max_iters // 10)
             part.train_cfg.setdefault('val_interval', every)
     part.test_evaluator = evaluators(part.get('test_evaluator'), folder, select)
@@ -103,11 +103,11 @@ def fold_config(
     part.randomness = dict(
         seed=seed, deterministic=bool(randomness.get('deterministic'))
     )
-    # A fold is one process, whatever started it.
+    # A fold is trained by one process, whatever launched it.
     part.update(launcher='none', resume=False, load_from=cfg.get('load_from'))
     part.update(work_dir=str(folder.path), experiment_name=fold.name)
-    # Formatting the text takes mmengine half a second and more, each of the many
-    # times it is asked for; and the file named here is yet to be written.
+    # mmengine takes half a second and more to format the text, every time it is
+    # accessed; and the file does not exist yet.
     return Config(
         part,
         cfg_text=' ',
@@ -121,7 +121,7 @@ def evaluators(
     folder: FoldFolder,
     select: str,
 ) -> list[dict[str, Any]]:
-    """Give the fold's evaluators a MERMetric that writes its predictions."""
+    """Return the evaluators of a fold, with a MERMetric that writes its predictions."""
     listed = (
         list(given) if isinstance(given, list | tuple) else [given] if given else []
     )
@@ -137,12 +137,12 @@ def evaluators(
 
 
 def metric_prefix(select: str) -> dict[str, str]:
-    """Label the numbers in a fold's log that were selected on the test subject."""
+    """Return the label of scores in a fold's log if selected on the test subject."""
     return {'prefix': 'selected_on_the_test_subject'} if select == 'test' else {}
 
 
 def fold_hooks(hooks: dict[str, Any]) -> dict[str, Any]:
-    """Keep a config's default hooks, with the slim checkpoint as the only one."""
+    """Return the default hooks of a config, with a slim checkpoint hook."""
     hooks = dict(hooks)
     own = hooks.get('checkpoint')
     if not own or own.get('type') != 'SlimCheckpointHook':
@@ -152,13 +152,16 @@ def fold_hooks(hooks: dict[str, Any]) -> dict[str, Any]:
 
 
 def local_visualizer(given: dict[str, Any] | None) -> dict[str, Any]:
-    """Let a fold write its losses to its own folder; ``tracking.py`` does the rest."""
+    """Return a visualizer that writes losses to the fold's folder only.
+
+    Other backends receive them from ``tracking.py`` when the fold is done.
+    """
     own = dict(vis_backends=[dict(type=LOCAL)])
     return {'type': 'Visualizer', **(given or {}), **own}
 
 
 def testing_config(cfg: Config) -> Config:
-    """Strip a fold's config of everything that trains."""
+    """Remove everything from a fold's config that only training uses."""
     for key in (
         'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler',
         'val_dataloader', 'val_cfg', 'val_evaluator', 'auto_scale_lr', 'load_from',

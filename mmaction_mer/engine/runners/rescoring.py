@@ -1,108 +1,95 @@
-"""Finished folds whose files are damaged: scored again, or trained again."""
+"""Finished folds that are scored again, into another folder."""
 
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
-from ...datasets.protocols import Fold
-from ...evaluation.summary import SELECTIONS
-from ...models.utils.slim_checkpoint import read_checkpoint
 from ...utils.errors import MERRunError
-from ...utils.files import clear_half_written
-from ...utils.json_files import write_json
-from ...utils.text import printable
-from ..work_dir.fold_check import Damage, differing, examine
+from ..work_dir.fold_check import check_model
 from ..work_dir.fold_folder import FoldFolder
+from ..work_dir.layout import repair_hint
+from ..work_dir.work_dir import check_one_run, finished_folds
 from .fold_config import testing_config
-from .fold_runner import device_name, score_fold
-from .prediction_ids import check_predictions
+from .fold_training import score_fold
+from .results import join_dumps, pool_results
+from .resuming import compare_for_test
 from .tasks import SeedRun
 
-#: So much is told of what is wrong with a fold, in characters.
-SHOWN_REASON = 5000
+_NEEDED = ('seed', 'selection', 'fingerprint', 'parameters')
 
 
-def mend_folds(run: SeedRun, folds: Sequence[Fold]) -> None:
-    """Look at all that finished folds have left, and make good what is damaged.
-
-    A fold whose model is whole is scored again. Any other is marked as one that is to
-    be trained. A line says what was found.
+class RescoredRun:
+    """The finished folds of one run, to be scored again.
 
     Args:
-        run: Their run.
-        folds: The folds; those that never ended are left alone.
+        run: The run, by the config that scores.
+        source: The work directory, fold, or checkpoint to score.
+
+    Attributes:
+        changes: How the config differs from that of the training, one line each.
+        pairs: The folder of each trained fold, and the one that it is scored into.
 
     Raises:
-        MERRunError: A model does not fit the config after all.
-        MERDataError: The data cannot be used.
+        MERRunError: There is no such fold, or the folds do not fit the run.
     """
-    wanted = {fold.name for fold in run.plan.wanted}
-    for fold in folds:
-        folder, details = run.folder(fold), run.details(fold)
-        clips = run.clips(fold.name)
-        damage = examine(folder, details, clips, len(run.plan.classes))
-        if damage is None:
-            continue
-        if damage.scorable:
-            then = 'it is scored again'
-        elif fold.name in wanted:
-            then = 'it is trained again'
-        else:
-            then = 'it is left out until it is trained again'
-        reason = printable(damage.reason, SHOWN_REASON)
-        tqdm.write(f'fold {_name(run, fold)}: {then}, since {reason}')
-        if damage.scorable:
-            _score(run, fold)
-        else:
-            _reset(folder, details, damage)
 
+    def __init__(self, run: SeedRun, source: Path) -> None:
+        self.run, self.source = run, source
+        work_dir, folders = finished_folds(source)
+        self.changes = compare_for_test(work_dir.plan, run.plan)
+        self.folds = {fold.name: fold for fold in run.plan.wanted}
+        folders = [folder for folder in folders if folder.name in self.folds]
+        if not folders:
+            raise MERRunError(
+                f'contains no finished fold of {", ".join(sorted(self.folds))}',
+                path=source,
+            )
+        for folder in folders:
+            self._check(folder)
+        check_one_run(folders)
+        self.results_file = run.work_dir / 'results_test.json'
+        self.pairs = [
+            (folder, FoldFolder(run.work_dir / 'test' / folder.name))
+            for folder in folders
+        ]
 
-def _score(run: SeedRun, fold: Fold) -> None:
-    """Score a fold by its model, and write all that its folder says anew."""
-    folder, details = run.folder(fold), run.details(fold)
-    clear_half_written(folder.path)
-    try:
+    def score(self, folder: FoldFolder, target: FoldFolder) -> None:
+        """Score the checkpoint of one fold into another folder."""
         state = folder.state()
-    except MERRunError:
-        state = {}
-    if differing(state, details):
-        state = {}
-    held_out = list(fold.held_out)
-    try:
-        parameters = score_fold(
-            testing_config(run.fold_config(fold)), folder.model, held_out
-        )
-    except MERRunError as error:
-        raise MERRunError(
-            f'{error}\nif it is damaged, delete {folder.model}: with --resume the fold '
-            f'is trained again'
-        ) from error
-    meta = read_checkpoint(folder.model, mmap=True)['meta']
-    facts: dict[str, Any] = {
-        'iteration': meta.get('iteration'),
-        'device': device_name(),
-        'threads': torch.get_num_threads(),
-        **state,
-        'parameters': parameters,
-        **details,
-    }
-    if run.plan.select != 'last':
-        facts.setdefault('chosen_on', SELECTIONS[run.plan.select])
-    # What is checked against is in it, and the digests are of what was just written.
-    folder.rewrite(facts)
-    check_predictions(folder, held_out)
-    folder.clear()
+        target.path.mkdir(parents=True, exist_ok=True)
+        cfg = self.run.test_config(self.folds[folder.name], target, state)
+        score_fold(testing_config(cfg), folder.model, state['held_out'])
 
+    def pool_results(self, seconds: float) -> dict[str, Any]:
+        """Pool the predictions, print and save the results.
 
-def _reset(folder: FoldFolder, details: dict[str, Any], damage: Damage) -> None:
-    """Mark a fold as one that is to be trained."""
-    if damage.foreign:
-        # The training state may be of the other fold too, and has seen these clips.
-        folder.clear()
-    write_json(folder.state_file, {'status': 'running', **details})
+        Args:
+            seconds: Wall time of the scoring.
+        """
+        trained, scored = ([*part] for part in zip(*self.pairs, strict=True))
+        join_dumps(self.run.cfg.get('test_evaluator'), scored)
+        facts = {
+            'wall_time_s': seconds,
+            'checkpoints': str(self.source),
+            'config_differs': self.changes,
+        }
+        return pool_results(self.run, trained, scored, self.results_file, facts)
 
-
-def _name(run: SeedRun, fold: Fold) -> str:
-    return f'{fold.name} (seed {run.plan.seed})' if run.plan.many_seeds else fold.name
+    def _check(self, folder: FoldFolder) -> None:
+        """Check that a fold held out the subjects that it is tested on."""
+        plan, state = self.run.plan, folder.state()
+        if lacking := [key for key in _NEEDED if key not in state]:
+            raise MERRunError(
+                f'lacks {", ".join(lacking)}',
+                path=folder.state_file,
+                hint=repair_hint(folder.path),
+            )
+        held_out = list(self.folds[folder.name].held_out)
+        expected = {'annotation': plan.annotation, 'held_out': held_out}
+        if any(state.get(key) != value for key, value in expected.items()):
+            raise MERRunError(
+                f'was trained with another annotation file or other subjects held out '
+                f'({state.get("held_out")}) than this config has ({held_out})',
+                path=folder.path,
+                hint='use the config it was trained with',
+            )
+        check_model(folder)

@@ -1,4 +1,4 @@
-"""What a run ends with: pooled results, printed and saved."""
+"""The results of a run: pooled, printed, and saved."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -7,61 +7,28 @@ from typing import Any
 
 import mmengine
 
-from ...evaluation.functional import scores
-from ...evaluation.summary import SELECTIONS, summarize_run, summarize_seeds
+from ...evaluation.summary import summarize_run, summarize_seeds
 from ...evaluation.summary_text import format_summary
-from ...utils.errors import MERDataError, MERRunError
 from ...utils.json_files import write_json
 from ...version import __version__, installed_versions
 from ..work_dir.fold_folder import FoldFolder
-from .plan import check_one_run
+from ..work_dir.work_dir import check_one_run
 from .tasks import SeedRun
 
 
-def pooled_so_far(runs: Sequence[SeedRun]) -> str:
-    """Score the predictions of the folds that are done, for a progress bar.
-
-    What does not fit is left out and told: the end of the run names it, and training
-    goes on.
-    """
-    plan = runs[0].plan
-    lines, left_out = [], 0
-    for run in runs:
-        for fold in plan.folds:
-            folder = run.folder(fold)
-            try:
-                lines += run.read(folder) if folder.done() else []
-            except (MERDataError, MERRunError):
-                left_out += 1
-    without = f'without {left_out} damaged fold(s)' if left_out else ''
-    if not lines:
-        return without
-    pooled = scores(
-        [line['label'] for line in lines],
-        [line['prediction'] for line in lines],
-        len(plan.classes),
-    )
-    text = f'acc {100 * pooled["acc"]:.1f} %, uf1 {100 * pooled["uf1"]:.1f} %'
-    notes = [SELECTIONS['test'] if plan.select == 'test' else '', without]
-    return ', '.join(filter(None, [text, *notes]))
-
-
 def training_cost(done: Sequence[FoldFolder]) -> dict[str, Any]:
-    """Say what training took, by what the folds say themselves, whoever trained them.
-
-    Args:
-        done: The folders of all folds of the result.
+    """Sum up the cost of training from the ``fold.json`` of folds.
 
     Returns:
         ``strategy``: how they were trained; ``clips_trained``: a clip counts each
-        time it is trained on; ``training_s``: seconds in training loops, of several
-        processes added up; ``clips_per_s`` of such a second; ``gpu_hours``: those of
-        them that a GPU was held for.
+        time it is trained on; ``training_s``: seconds in training loops, summed over
+        processes; ``clips_per_s`` of such a second; ``gpu_hours``: the part of them
+        on GPUs.
     """
     states = [folder.state() for folder in done]
     clips = sum(state.get('clips_trained', 0) for state in states)
     seconds = sum(state.get('wall_time_s', 0) for state in states)
-    held = [
+    on_gpu = [
         state.get('wall_time_s', 0)
         for state in states
         if state.get('device', 'cpu') != 'cpu'
@@ -71,12 +38,12 @@ def training_cost(done: Sequence[FoldFolder]) -> dict[str, Any]:
         'clips_trained': clips,
         'training_s': round(seconds, 3),
         'clips_per_s': round(clips / seconds, 3) if seconds else None,
-        'gpu_hours': round(sum(held) / 3600, 4),
+        'gpu_hours': round(sum(on_gpu) / 3600, 4),
     }
 
 
 def _all_of(states: Sequence[Mapping[str, Any]], key: str) -> str:
-    """Join the different values that folds have of something."""
+    """Join the different values of a field of several folds."""
     return ', '.join(sorted({str(state[key]) for state in states if key in state}))
 
 
@@ -88,15 +55,16 @@ def pool_results(
     facts: dict[str, Any],
     missing: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Pool the predictions of folds; print and save the result.
+    """Pool the predictions of folds; print and save the results.
 
     Args:
         run: The run.
         trained: The folders of the folds as they were trained.
         scored: The folders with their predictions: the same ones, or others.
-        path: Where the results go, as JSON.
+        path: JSON file for the results.
         facts: Added to the results.
-        missing: Folds that should be in the result and are not, as in ``SeedRun.missing``.
+        missing: Folds that are missing in the results, as in :meth:`SeedRun.missing`.
+            Defaults to ().
 
     Returns:
         The results as saved.
@@ -113,8 +81,8 @@ def pool_results(
     if plan.seen:
         facts = {**facts, 'tested_on_subjects_seen_in_pretraining': list(plan.seen)}
         print(
-            f'note, the pre-trained weights have seen the subjects of '
-            f'{", ".join(plan.seen)} that are tested on',
+            f'note: the pre-trained weights have seen tested subjects of '
+            f'{", ".join(plan.seen)}',
             flush=True,
         )
     extra = {
@@ -141,11 +109,12 @@ def pool_results(
     write_json(path, results)
     print(format_summary(results))
     print(f'{len(names)} of {len(plan.folds)} folds')
-    learned = extra['parameters']
-    took = facts.get('wall_time_s')
+    parameters = extra['parameters']
+    wall_time = facts.get('wall_time_s')
     print(
-        f'trainable parameters: {learned["trainable"]:,} of {learned["total"]:,}\n'
-        + (f'wall time: {took:.0f} s\n' if took is not None else '')
+        f'trainable parameters: {parameters["trainable"]:,} of '
+        f'{parameters["total"]:,}\n'
+        + (f'wall time: {wall_time:.0f} s\n' if wall_time is not None else '')
         + f'results: {path}',
         flush=True,
     )
@@ -160,26 +129,26 @@ def pool_seeds(
     facts: dict[str, Any],
     missing: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Summarise the results of several seeds; print and save the summary.
+    """Summarize the results of several seeds; print and save the summary.
 
     Args:
         runs: The run of each seed.
         results: The results of each seed.
         scored: The folders with the predictions of each seed.
-        path: Where the summary goes, as JSON.
+        path: JSON file for the summary.
         facts: Added to the summary.
-        missing: Folds that some seed lacks. The others lack them in the summary too,
-            since a mean over seeds is one over the same clips.
+        missing: Folds that some seed lacks. The summary leaves them out for all seeds,
+            since a mean over seeds is over the same clips. Defaults to ().
 
     Returns:
-        The summary as saved; empty where no fold is done in every seed.
+        The summary as saved; empty if no fold is done in every seed.
     """
     common = set.intersection(*({folder.name for folder in one} for one in scored))
     if missing and not common:
         print('no summary over seeds: no fold is done in all of them', flush=True)
         return {}
     if missing:
-        # A seed that lacks nothing is scored without what another one lacks.
+        # A complete seed is scored without the folds that another one lacks.
         scored = [[one for one in folders if one.name in common] for folders in scored]
     folds = {
         run.plan.seed: {one.name: run.read(one) for one in folders}
@@ -194,7 +163,7 @@ def pool_seeds(
 
 
 def versions() -> dict[str, Any]:
-    """Name what a result was computed with."""
+    """Return the versions of this package, Python, and the host stack."""
     return {
         'mmaction_mer': __version__,
         'python': platform.python_version(),
@@ -206,18 +175,18 @@ def join_dumps(
     evaluators: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
     scored: Sequence[FoldFolder],
 ) -> None:
-    """Join what mmengine's ``DumpResults`` wrote per fold into the file asked for.
+    """Join the files that mmengine's ``DumpResults`` wrote for each fold.
 
     Args:
-        evaluators: ``test_evaluator`` of the config.
-        scored: The folders that hold the parts, which are removed.
+        evaluators: ``test_evaluator`` of the config, which names the joined file.
+        scored: The folders with the files, which are removed.
     """
     listed = [evaluators] if isinstance(evaluators, Mapping) else evaluators or []
     for metric in listed:
         if metric.get('type') != 'DumpResults':
             continue
         parts = [folder.path / 'dump.pkl' for folder in scored]
-        # Written by this very run a moment ago.
+        # These pickles were written by this very run.
         mmengine.dump(sum(map(mmengine.load, parts), []), metric['out_file_path'])
         for part in parts:
             part.unlink()

@@ -1,13 +1,12 @@
-"""What only shows where data sets, model and metric meet: before a Runner starts.
+"""Checks of data sets, model, and metric together, before a Runner starts.
 
-A protocol is checked by its plan. mmengine's own Runner, as mmaction's ``train.py``
-starts it, knows nothing of subjects and finds a label without a class within the loss;
-it is looked at here, wherever it holds a :class:`MERDataset`.
+The plan of a protocol checks these. mmengine's own Runner, as mmaction's ``train.py``
+starts it, ignores subjects, and a label without a class would only fail within the
+loss; it is checked here if it has a :class:`MERDataset`.
 """
 
-import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmengine.logging import print_log
@@ -21,21 +20,22 @@ from ...datasets.mer_dataset import MERDataset
 from ...evaluation.metrics import MERMetric
 from ...evaluation.predictions import NAMES
 from ...utils.errors import ConfigError
+from ...utils.host.wrapping import wrap_method
 from .fold_config import annotation_path
 from .fold_runner import FoldRunner
 
-Person = tuple[str, str]
+Subject = tuple[str, str]
 
 
 def check_run(runner: Runner) -> None:
-    """Check what a Runner has built, and the config of its test.
+    """Check the loops that a Runner has built, and the config of its test.
 
     Args:
-        runner: One whose loops for what it starts are built.
+        runner: A Runner whose loops are built.
 
     Raises:
-        ConfigError: A label has no class in the model's head, subjects are trained and
-            evaluated on, or predictions could not be told apart by subject.
+        ConfigError: A label has no class in the model's head, subjects are both trained
+            and evaluated on, or predictions could not be assigned to subjects.
     """
     loops = {
         'train_dataloader': runner._train_loop,
@@ -44,24 +44,24 @@ def check_run(runner: Runner) -> None:
     }
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     heads = dict(head_classes(model))
-    trained: dict[Person, MERDataset] = {}
+    trained: dict[Subject, MERDataset] = {}
     for where, loop in loops.items():
-        # A loop that is not part of what is started stays a config.
+        # A loop that is not started stays a config.
         if not isinstance(loop, BaseLoop):
             continue
         metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', [])
         scored = [one for one in metrics if isinstance(one, MERMetric)]
         for dataset in mer_datasets(loop.dataloader.dataset):
             rows = [dataset.get_data_info(place) for place in range(len(dataset))]
-            people = {(row['dataset'], row['subject']) for row in rows}
+            subjects = {(row['dataset'], row['subject']) for row in rows}
             if not dataset.multi_class:
                 most = max(row['label'] for row in rows)
                 check_heads(heads, dataset, most, where)
             if scored:
                 check_scored(heads, dataset, scored, where)
             if where == 'train_dataloader':
-                trained.update(dict.fromkeys(people, dataset))
-            elif shared := trained.keys() & people:
+                trained.update(dict.fromkeys(subjects, dataset))
+            elif shared := trained.keys() & subjects:
                 names = sorted({subject for _, subject in shared})
                 check_not_shared(names, trained[min(shared)], dataset, where)
     config = runner._test_dataloader
@@ -70,7 +70,7 @@ def check_run(runner: Runner) -> None:
 
 
 def mer_datasets(dataset: Any) -> Iterator[MERDataset]:
-    """Find our data sets in one, inside ``ConcatDataset``, ``RepeatDataset``..."""
+    """Find the MERDatasets in a data set, inside wrappers like ``ConcatDataset``."""
     if isinstance(dataset, MERDataset):
         yield dataset
         return
@@ -80,7 +80,7 @@ def mer_datasets(dataset: Any) -> Iterator[MERDataset]:
 
 
 def head_classes(model: nn.Module) -> Iterator[tuple[str, int]]:
-    """Name and number of classes of each head of a model.
+    """Yield the name and the number of classes of each head of a model.
 
     >>> head = nn.Linear(2, 3)
     >>> head.num_classes = 3
@@ -96,7 +96,7 @@ def head_classes(model: nn.Module) -> Iterator[tuple[str, int]]:
 def check_heads(
     heads: dict[str, int], dataset: MERDataset, most: int, where: str
 ) -> None:
-    """See that each label has a class in each head.
+    """Check that each label has a class in each head.
 
     Raises:
         ConfigError: The highest label, ``most``, has none.
@@ -105,17 +105,18 @@ def check_heads(
     for name, count in heads.items():
         if most >= count:
             raise ConfigError(
-                f'model.{name}.num_classes is {count}, but {where} reads '
-                f'{dataset.ann_file}, which has {len(classes)} classes '
-                f'({", ".join(classes)}) and a clip of label {most}: set '
-                f'model.{name}.num_classes={len(classes)}'
+                f'is {count}, but {where} reads {dataset.ann_file}, which has '
+                f'{len(classes)} classes ({", ".join(classes)}) and a clip with label '
+                f'{most}',
+                field=f'model.{name}.num_classes',
+                hint=f'set model.{name}.num_classes={len(classes)}',
             )
 
 
 def check_scored(
     heads: dict[str, int], dataset: MERDataset, metrics: list[MERMetric], where: str
 ) -> None:
-    """See that a MERMetric can score a data set: its classes, and who is who.
+    """Check that a MERMetric can score a data set: its classes, and its names.
 
     Raises:
         ConfigError: It cannot.
@@ -126,51 +127,56 @@ def check_scored(
         for name, count in heads.items():
             if name == 'cls_head' and count != wanted:
                 raise ConfigError(
-                    f'model.{name}.num_classes is {count}, but MERMetric scores '
-                    f'{wanted} classes in {where} ({dataset.ann_file}: '
-                    f'{", ".join(classes)}): set model.{name}.num_classes={wanted}'
+                    f'is {count}, but MERMetric scores {wanted} classes in {where} '
+                    f'({dataset.ann_file}: {", ".join(classes)})',
+                    field=f'model.{name}.num_classes',
+                    hint=f'set model.{name}.num_classes={wanted}',
                 )
     packer = (dataset.pipeline.transforms or [None])[-1]
     kept = getattr(packer, 'meta_keys', NAMES)
     if missing := [name for name in NAMES if name not in kept]:
         kind = type(packer).__name__
         raise ConfigError(
-            f'{where}: {kind} at the end of its pipeline drops {", ".join(missing)}, '
-            f'so that MERMetric could not tell whose clip was predicted: write '
-            f"dict(type='{kind}', meta_keys={NAMES})"
+            f'{kind} at the end of its pipeline drops {", ".join(missing)}, so that '
+            f'MERMetric could not assign predictions to subjects',
+            field=where,
+            hint=f"write dict(type='{kind}', meta_keys={NAMES})",
         )
 
 
 def check_not_shared(
     subjects: list[str], trained: MERDataset, evaluated: MERDataset, where: str
 ) -> None:
-    """Refuse subjects held out in evaluation that are trained on; else warn of them.
+    """Check whether subjects that are trained on are held out; else warn about them.
 
     Raises:
-        ConfigError: The side that is evaluated is of subjects held out.
+        ConfigError: The evaluated data set is of held-out subjects.
     """
     shown = ', '.join(subjects[:8]) + (', ...' if len(subjects) > 8 else '')
     if evaluated.side in ('val', 'test'):
         field = 'held_out' if evaluated.side == 'test' else 'inner'
         raise ConfigError(
-            f'train_dataloader (side={trained.side!r}) trains on {shown}, on whom '
-            f'{where} (side={evaluated.side!r}) evaluates: give both data sets the '
-            f"same {field}=[...] and write side='train' in train_dataloader.dataset"
+            f'trains on {shown} (side={trained.side!r}), on which {where} evaluates '
+            f'(side={evaluated.side!r})',
+            field='train_dataloader',
+            hint=f'give both data sets the same {field}=[...], and the training set '
+            f"side='train'",
         )
     print_log(
         f'{where} (side={evaluated.side!r}) evaluates on {len(subjects)} subject(s) '
-        f'that are trained on ({shown}): its scores are not those of new faces; for '
-        f"these give both data sets held_out=[...], with side='train' and side='test'",
+        f'that are trained on ({shown}): its scores are not those of unseen subjects; '
+        f"for these give both data sets held_out=[...], with side='train' and "
+        f"side='test'",
         'current',
         logging.WARNING,
     )
 
 
 def check_planned_test(loader: dict[str, Any], trained: set[MERDataset]) -> None:
-    """See that a test to come, which is a config still, is not of subjects trained on.
+    """Check that a test that is not built yet holds out no subject of the training.
 
     Raises:
-        ConfigError: It is.
+        ConfigError: It does.
     """
     config = loader.get('dataset')
     while isinstance(config, dict) and 'ann_file' not in config:
@@ -184,24 +190,24 @@ def check_planned_test(loader: dict[str, Any], trained: set[MERDataset]) -> None
         shared = held_out & set(dataset.subjects)
         if shared and dataset.ann_file == path:
             raise ConfigError(
-                f'train_dataloader (side={dataset.side!r}) trains on '
-                f'{", ".join(sorted(shared))}, whom test_dataloader holds out: give '
-                f"both data sets the same held_out and write side='train' in "
-                f'train_dataloader.dataset'
+                f'trains on {", ".join(sorted(shared))} (side={dataset.side!r}), which '
+                f'test_dataloader holds out',
+                field='train_dataloader',
+                hint='give both data sets the same held_out, and the training set '
+                "side='train'",
             )
 
 
 def watch_runners() -> None:
-    """Let each of mmengine's Runners be checked before it runs."""
-    call_hook = Runner.call_hook
-    if hasattr(call_hook, '__wrapped__'):
-        return
+    """Check each of mmengine's Runners before it runs."""
 
-    @functools.wraps(call_hook)
-    def checked(self: Runner, fn_name: str, **kwargs: Any) -> None:
-        # The plan of a protocol and the guard of its folds have looked already.
-        if fn_name == 'before_run' and not isinstance(self, FoldRunner):
-            check_run(self)
-        call_hook(self, fn_name, **kwargs)
+    def checked(call_hook: Callable[..., None]) -> Callable[..., None]:
+        def call(self: Runner, fn_name: str, **kwargs: Any) -> None:
+            # Folds are checked by the plan of their protocol and SubjectGuardHook.
+            if fn_name == 'before_run' and not isinstance(self, FoldRunner):
+                check_run(self)
+            call_hook(self, fn_name, **kwargs)
 
-    Runner.call_hook = checked
+        return call
+
+    wrap_method(Runner, 'call_hook', checked)

@@ -1,4 +1,4 @@
-"""mmengine's training loop in iterations, whose draws are the same whoever draws."""
+"""mmengine's iteration-based training loop with seeded draws."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ from .seeding import seed_draws, seed_model_stream
 
 @LOOPS.register_module()
 class SeededTrainLoop(IterBasedTrainLoop):
-    """An ``IterBasedTrainLoop`` that repeats exactly, for mmengine's own ``Runner``.
+    """An exactly repeatable ``IterBasedTrainLoop`` for mmengine's own ``Runner``.
 
-    Every clip is drawn under a seed of its place in the global batch, so that one
-    process, two ranks of half the batch each, or any number of workers draw the same;
-    a resumed run goes on with the draws that come next, and those it has trained on
-    are counted rather than loaded. The model's own stream starts anew with every
-    iteration, alike on every rank. Use it with ``InfiniteSampler``.
+    Every clip is drawn under the seed of its place in the global batch, so that one
+    process, two ranks with half the batch each, and any number of workers draw the
+    same. A resumed run continues with the next draw; earlier ones are counted, but not
+    loaded. The model's own stream is seeded at every iteration, alike on every rank.
+    Use it with ``InfiniteSampler``.
 
     Args:
         runner: mmengine's runner.
         dataloader: The loader, or its config.
-        max_iters: Iterations.
-        kwargs: As in ``IterBasedTrainLoop``.
+        max_iters: Number of iterations.
+        **kwargs: As in ``IterBasedTrainLoop``.
 
     Raises:
-        MERRunError: Ranks have seeds of their own, and so would not share the clips.
+        MERRunError: Ranks have different seeds, and so would not share the clips.
     """
 
     def __init__(
@@ -40,8 +40,9 @@ class SeededTrainLoop(IterBasedTrainLoop):
     ) -> None:
         if runner.cfg.get('randomness', {}).get('diff_rank_seed'):
             raise MERRunError(
-                'SeededTrainLoop draws clips by their place in the global batch: leave '
-                'diff_rank_seed (--diff-rank-seed) out'
+                'SeededTrainLoop draws clips by their place in the global batch',
+                field='randomness.diff_rank_seed',
+                hint='leave it out (--diff-rank-seed)',
             )
         if isinstance(dataloader, dict):
             dataloader = runner.build_dataloader(dataloader, seed=runner.seed)
@@ -49,11 +50,11 @@ class SeededTrainLoop(IterBasedTrainLoop):
         super().__init__(runner, loader, max_iters, **kwargs)
 
     def run(self) -> Any:
-        """Train; what was trained on before a kill is not loaded again."""
+        """Train; clips of iterations before a resume are not loaded again."""
         self.dataloader.batch_sampler.skip_before = self._iter
         return super().run()
 
     def run_iter(self, data_batch: Any) -> None:
-        """Train one batch, under the seed of its number."""
+        """Train one batch under the seed of its number."""
         seed_model_stream(self.runner.seed, self._iter)
         super().run_iter(data_batch)

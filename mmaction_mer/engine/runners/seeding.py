@@ -1,10 +1,10 @@
-"""Seeded draws: every clip drawn for training has its own random stream.
+"""Seeded draws: every clip that is drawn for training has its own random stream.
 
-Draw number ``(batch, position)`` of a run always gives the same augmented clip,
-whoever loads it: the main process, one worker or eight, in one sitting or after
-a kill. The model's own stream (augmentation on the device, dropout) starts anew with
-every iteration, from the run's seed and the iteration's number: whatever trains this
-iteration, alone or among other folds, draws the same.
+Draw ``(batch, position)`` of a run always gives the same augmented clip, whether the
+main process or one of several workers loads it, in one session or after a kill. The
+model's own stream (augmentation on the device, dropout) is seeded at every iteration
+from the run's seed and the iteration's number, so that a fold draws the same alone and
+among other folds.
 """
 
 import random
@@ -23,7 +23,7 @@ Draw = tuple[int, tuple[int, int] | None]
 
 @contextmanager
 def preserve_rng_state() -> Iterator[None]:
-    """Put Python's, numpy's and torch's CPU stream back to where they were.
+    """Restore the CPU streams of Python, NumPy, and torch at the end of a block.
 
     >>> with preserve_rng_state():
     ...     first = random.random(), np.random.rand(), torch.rand(1)
@@ -41,7 +41,7 @@ def preserve_rng_state() -> Iterator[None]:
 
 @contextmanager
 def seeded(*entropy: int) -> Iterator[None]:
-    """Seed Python's, numpy's and torch's CPU stream, and put them back afterwards.
+    """Seed the CPU streams of Python, NumPy, and torch, and restore them afterwards.
 
     >>> with seeded(0, 1):
     ...     first = random.random(), np.random.rand(), torch.rand(1)
@@ -53,14 +53,14 @@ def seeded(*entropy: int) -> Iterator[None]:
     with preserve_rng_state():
         random.seed(int(seeds[0]))
         np.random.seed(seeds[1])
-        # torch.manual_seed would reach for the GPU's stream too: that is the model's.
+        # torch.manual_seed would seed the GPU's stream too, which is the model's.
         torch.default_generator.manual_seed(int(seeds[2]))
         yield
 
 
 def seed_model_stream(seed: int, iteration: int) -> None:
-    """Seed Python's, numpy's and torch's streams, a GPU's too, for one iteration."""
-    # The last number keeps these streams apart from those of the clips' draws.
+    """Seed Python's, NumPy's, and torch's streams, GPUs included, for an iteration."""
+    # The last number makes these streams differ from those of the clips' draws.
     sequence = np.random.SeedSequence((seed, iteration, 0, _MODEL))
     seeds = sequence.generate_state(3)
     random.seed(int(seeds[0]))
@@ -73,11 +73,14 @@ class SeededBatchSampler:
 
     Args:
         batches: The batch sampler to wrap.
-        keeps_counting: Number on from pass to pass (training), or start every
-            pass at batch 0 (validation and test, which must repeat themselves).
-        rank: Number of this process among those that share a global batch, as
-            mmengine's samplers share it: one clip each in turn.
-        world: How many these are.
+        keeps_counting: Whether numbers continue from pass to pass (training), or every
+            pass starts at batch 0 (validation and test, which must be repeatable).
+        rank: Rank of this process among those that divide a global batch, as
+            mmengine's samplers divide it: one clip each in turn. Defaults to 0.
+        world: Number of these processes. Defaults to 1.
+
+    Attributes:
+        skip_before: The draws of earlier batches are skipped.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class SeededBatchSampler:
 
     @property
     def sampler(self) -> Any:
-        """The sampler inside, where mmengine looks for ``set_epoch``."""
+        """The inner sampler, on which mmengine calls ``set_epoch``."""
         return self.batches.sampler
 
     @property
@@ -104,7 +107,7 @@ class SeededBatchSampler:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        """Give batches of (index, draw number); None for draws to be skipped."""
+        """Yield batches of (index, draw number), the latter None for skipped draws."""
         if not self.keeps_counting:
             self.batch = 0
         for batch in self.batches:
@@ -117,15 +120,15 @@ class SeededBatchSampler:
             ]
 
 
-class DrawDataset:
-    """A dataset that loads a numbered draw under that number's seed."""
+class SeededDataset:
+    """A data set that loads every draw under the seed of its number."""
 
     def __init__(self, dataset: Any, seed: int) -> None:
         self.dataset = dataset
         self.seed = seed
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the dataset's own (metainfo, get_data_info, ...)."""
+        """Return other attributes of the data set (metainfo, get_data_info, ...)."""
         if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)
@@ -135,7 +138,7 @@ class DrawDataset:
         return len(self.dataset)
 
     def __getitem__(self, draw: Draw) -> Any:
-        """Load a clip; a skipped draw is None, at no cost."""
+        """Load a clip; a skipped draw is None and costs nothing."""
         index, number = draw
         if number is None:
             return None
@@ -168,12 +171,13 @@ def seed_draws(
         world: See :class:`SeededBatchSampler`.
 
     Returns:
-        The same data in the same order. ``loader.batch_sampler.skip_before = k``
-        replays the first k batches without loading them (they come as None).
+        A loader of the same data in the same order. After
+        ``loader.batch_sampler.skip_before = k`` the first k batches are not loaded,
+        but None.
     """
     workers = loader.num_workers
     return DataLoader(
-        DrawDataset(loader.dataset, seed),
+        SeededDataset(loader.dataset, seed),
         batch_sampler=SeededBatchSampler(
             loader.batch_sampler, keeps_counting, rank, world
         ),
@@ -183,7 +187,7 @@ def seed_draws(
         timeout=loader.timeout,
         worker_init_fn=loader.worker_init_fn,
         multiprocessing_context=loader.multiprocessing_context if workers else None,
-        # Its own generator: the loader would draw from the model's stream.
+        # Without a generator the loader would draw from the model's stream.
         generator=torch.Generator().manual_seed(seed),
         prefetch_factor=loader.prefetch_factor if workers else None,
         persistent_workers=loader.persistent_workers,

@@ -1,4 +1,4 @@
-"""Weights that have seen the subjects that a protocol tests on are refused."""
+"""The check that pre-trained weights have not seen the tested subjects."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -12,19 +12,22 @@ from ..work_dir.fingerprint import pretrained_files
 
 Record = Mapping[str, list[str] | None]
 
-#: Where a checkpoint's meta says on whom it was trained.
+#: Field of a checkpoint's ``meta`` with the subjects that it was trained on.
 RECORD = 'pretrained_on'
 
 
 def pretraining_records(cfg: Mapping[str, Any]) -> dict[Path, Record]:
-    """Read on whom the weights of a config were trained.
+    """Read which subjects the pre-trained weights of a config were trained on.
 
     Args:
-        cfg: A config; its ``load_from`` and every file that its model names.
+        cfg: A config; its ``load_from`` and all weights in its model are read.
 
     Returns:
-        ``{dataset: [subject, ...] or None}`` by file; files that say nothing, as those
-        of other people's pre-training, are left out.
+        ``{dataset: [subject, ...] or None}`` by file; files without a record, such as
+        those of other programs, are left out.
+
+    Raises:
+        MERRunError: A record is malformed.
     """
     files = [*pretrained_files(cfg.get('model')).values()]
     if cfg.get('load_from'):
@@ -40,15 +43,18 @@ def pretraining_records(cfg: Mapping[str, Any]) -> dict[Path, Record]:
 
 
 def _checked(record: Any, path: Path) -> Record:
-    """See that a record is one; the file may be anybody's."""
+    """Check the record of a file, which may come from anywhere."""
     for name, people in record.items():
         known = people is None or (
             isinstance(people, list) and all(type(one) is str for one in people)
         )
         if type(name) is not str or not known:
             raise MERRunError(
-                f'{path}: meta.{RECORD} has {quote(name)}: {quote(people)}, but holds '
-                f'names of subjects by data set; give another checkpoint'
+                f'has {quote(name)}: {quote(people)}, but must have names of subjects '
+                f'by data set',
+                path=path,
+                field=f'meta.{RECORD}',
+                hint='give another checkpoint',
             )
     return record
 
@@ -58,17 +64,17 @@ def seen_in_pretraining(
 ) -> dict[str, list[str]]:
     """Find the subjects that were seen in a pre-training.
 
-    A subject is a data set's name and its own. Composites put the name in front of the
-    subject, which makes nobody another person, nor does the case of a letter or a zero
-    before a number. Who gives one data set two names is not found out. Where the record
-    does not know who was seen, everybody of that data set was.
+    A subject is identified by the name of its data set and its own. The prefix that
+    composites put before a subject, the case of letters, and leading zeros of numbers
+    are ignored. One data set under two names is not detected. If the record has None
+    for a data set, all of its subjects count as seen.
 
     Args:
-        record: Subjects by data set, of the pre-training.
+        record: The subjects of the pre-training by data set.
         clips: Data set and subject of each clip of a protocol.
 
     Returns:
-        Subjects by data set.
+        The seen subjects by data set.
 
     >>> seen_in_pretraining({'mmew': ['S01']}, [('mmew', 'mmew_S01'), ('samm', 'S01')])
     {'mmew': ['mmew_S01']}
@@ -81,8 +87,8 @@ def seen_in_pretraining(
         if dataset.casefold() not in by_name:
             continue
         people = by_name[dataset.casefold()]
-        known = {_person(one, dataset) for one in people or ()}
-        if people is None or _person(subject, dataset) in known:
+        known = {_own_name(one, dataset) for one in people or ()}
+        if people is None or _own_name(subject, dataset) in known:
             seen.setdefault(dataset, []).append(subject)
     return seen
 
@@ -92,18 +98,18 @@ def check_leakage(
     clips: Iterable[tuple[str, str]],
     allowed: Collection[str] = (),
 ) -> list[str]:
-    """Refuse to test on people whose macro-expressions the weights have learnt from.
+    """Check that the weights of a config were not trained on tested subjects.
 
     Args:
         cfg: The config of a protocol.
         clips: Data set and subject of each of its clips.
-        allowed: Names of data sets whose subjects may have been seen.
+        allowed: Names of data sets whose subjects may have been seen. Defaults to ().
 
     Returns:
         Names of the data sets whose subjects were seen, all of them allowed.
 
     Raises:
-        MERRunError: Others were; the message names file, data set and subjects.
+        MERRunError: Subjects of other data sets were seen; the message lists them.
     """
     clips = list(clips)
     names: set[str] = set()
@@ -114,17 +120,18 @@ def check_leakage(
                 continue
             shown = ', '.join(subjects[:5]) + (', ...' if len(subjects) > 5 else '')
             raise MERRunError(
-                f'{path}: was trained on clips of {len(subjects)} subject(s) of '
-                f'{dataset} that this protocol tests on ({shown}): what is measured '
-                f'would not be how it does on strangers. Use weights pre-trained on '
-                f"other people; or say loso.allow_leakage=['{dataset}'], and every result "
-                f'is labelled so'
+                f'was trained on clips of {len(subjects)} subject(s) of {dataset} that '
+                f'this protocol tests on ({shown}), so that the scores would not be '
+                f'those of unseen subjects',
+                path=path,
+                hint=f'use weights that were pre-trained on other subjects, or set '
+                f"loso.allow_leakage=['{dataset}'], and every result is labeled so",
             )
     return sorted(names)
 
 
-def people_in(dataset: Any) -> dict[str, list[str] | None]:
-    """Who is in a data set: subjects by data set, None where nobody knows."""
+def dataset_subjects(dataset: Any) -> dict[str, list[str] | None]:
+    """Return the subjects of a data set as a record; None if they are unknown."""
     known = dataset.metainfo.get('subjects_known', True)
     people: dict[str, set[str]] = {}
     for index in range(len(dataset)):
@@ -136,7 +143,7 @@ def people_in(dataset: Any) -> dict[str, list[str] | None]:
 
 
 def merge_records(*records: Record) -> dict[str, list[str] | None]:
-    """Everybody who was seen in any of several trainings, one on top of the other.
+    """Merge the records of successive trainings.
 
     >>> merge_records({'mmew': ['S2']}, {'mmew': ['S1'], 'dfew': None}, {'dfew': ['1']})
     {'dfew': None, 'mmew': ['S1', 'S2']}
@@ -145,22 +152,22 @@ def merge_records(*records: Record) -> dict[str, list[str] | None]:
     for name in sorted({name for record in records for name in record}):
         parts = [record[name] for record in records if name in record]
         known = [part for part in parts if part is not None]
-        everybody = sorted({one for part in known for one in part})
-        merged[name] = everybody if len(known) == len(parts) else None
+        union = sorted({one for part in known for one in part})
+        merged[name] = union if len(known) == len(parts) else None
     return merged
 
 
-def _person(subject: str, dataset: str) -> str:
-    """A subject's own name, however it is spelt."""
+def _own_name(subject: str, dataset: str) -> str:
+    """Return the name of a subject without prefix, case, and leading zeros."""
     own = subject.casefold().removeprefix(f'{dataset.casefold()}_')
     return re.sub(r'\d+', lambda digits: str(int(digits[0])), own)
 
 
 def _meta(path: Path) -> Any:
-    """What a checkpoint says of itself, nothing of files that cannot be read."""
-    for mmap in (True, False):  # files of old can be read, but not mapped
+    """Return the ``meta`` of a checkpoint; None if it cannot be read."""
+    for mmap in (True, False):  # old files can be read, but not mapped
         try:
             return read_checkpoint(path, mmap=mmap).get('meta')
         except MERRunError:
-            continue  # whoever loads it says what is wrong with it
+            continue  # the loader of the weights reports the damage
     return None

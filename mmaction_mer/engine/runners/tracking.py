@@ -1,10 +1,10 @@
-"""The losses of folds in TensorBoard, MLflow and whatever else mmengine writes to.
+"""The losses of folds in TensorBoard, MLflow, and other vis backends of mmengine.
 
-mmengine writes to its vis backends as a training goes, which knows one training at a
-time: of a stack only the first fold would be heard of, and of MLflow's one open run
-every start of a fold would be another. So a fold keeps its losses in a file alone
-(``vis_data/scalars.json``, under every strategy), and is told to each backend when it
-is done: once, whole, under its own name, cuts and resumes included.
+mmengine writes to its vis backends during one training at a time: of a stack only the
+first fold would be logged, and MLflow would open a new run at every start of a fold.
+So a fold logs its losses to a file (``vis_data/scalars.json``, under every strategy),
+and they are written to each backend when it is done: once, completely, under its own
+name, including interruptions and resumes.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from ..work_dir.fold_folder import FoldFolder
 from .fold_config import LOCAL
 from .tasks import FoldTask
 
-# What mmengine imports only when there is something to write: after the training.
+# Packages that mmengine imports only when it writes, which is after the training.
 _NEEDS = {
     'TensorboardVisBackend': 'tensorboard',
     'MLflowVisBackend': 'mlflow',
@@ -48,10 +48,10 @@ def trackers(cfg: Config) -> list[dict[str, Any]]:
 
 
 def check_trackers(cfg: Config) -> None:
-    """Refuse backends that could not be told anything, before any training.
+    """Check before the training that every backend can be used.
 
     Raises:
-        MERRunError: mmengine has no such backend, it takes other arguments, or its
+        MERRunError: mmengine has no such backend, it has other arguments, or its
             package is not installed.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
@@ -60,21 +60,22 @@ def check_trackers(cfg: Config) -> None:
             package = _NEEDS.get(name, 'mmengine')
             if importlib.util.find_spec(package) is None:
                 raise MERRunError(
-                    f'visualizer.vis_backends: {name} needs {package}: install it, '
-                    f'as in pip install {package}'
+                    f'{name} needs {package}',
+                    field='visualizer.vis_backends',
+                    hint=f'install it: pip install {package}',
                 )
             try:
                 VISBACKENDS.build(dict(save_dir='', **one))
             except (KeyError, TypeError) as error:
                 raise MERRunError(
-                    f'visualizer.vis_backends: {name} cannot be built: {error}'
+                    f'{name} cannot be built: {error}', field='visualizer.vis_backends'
                 ) from error
 
 
 def read_losses(folder: FoldFolder) -> dict[int, dict[str, float]]:
-    """Read what a fold has logged, numbers by name of each step.
+    """Read the numbers that a fold has logged, by name and step.
 
-    A step that was trained twice, before and after a cut, counts as it was last.
+    Of a step that was repeated after an interruption the last values are kept.
     """
     path = folder.path / 'vis_data' / 'scalars.json'
     steps: dict[int, dict[str, float]] = {}
@@ -85,18 +86,18 @@ def read_losses(folder: FoldFolder) -> dict[int, dict[str, float]]:
             values = json.loads(line)
             step = values.pop('step')
         except (ValueError, AttributeError, KeyError):
-            continue  # the line of a kill, cut short
+            continue  # a line truncated by a kill
         numbers = {k: v for k, v in values.items() if isinstance(v, int | float)}
         steps.setdefault(step, {}).update(numbers)
     return dict(sorted(steps.items()))
 
 
 def track_fold(job: FoldTask, work_dir: Path) -> None:
-    """Tell a finished fold to every backend; one that fails is named and costs nothing.
+    """Write the losses of a finished fold to every backend.
 
-    TensorBoard's events go to the fold's ``vis_data``, MLflow's runs to one store
-    ``work_dir/mlflow``, unless the backend's own ``save_dir`` or ``tracking_uri`` say
-    otherwise.
+    TensorBoard's events are written to the fold's ``vis_data``, MLflow's runs to one
+    store ``work_dir/mlflow``, unless the backend has a ``save_dir`` or a
+    ``tracking_uri``. A backend that fails is reported, without further effect.
 
     Args:
         job: The fold.
@@ -104,16 +105,16 @@ def track_fold(job: FoldTask, work_dir: Path) -> None:
     """
     for one in trackers(job.run.cfg):
         try:
-            _tell(one, job, work_dir)
-        # Whatever a server or a disk may do, the fold is trained and saved.
+            _write(one, job, work_dir)
+        # Whatever a server or a disk does, the fold is trained and saved.
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             tqdm.write(
-                f'fold {job} is done, but {one["type"]} could not be told: {reason[0]}'
+                f'fold {job} is done, but {one["type"]} cannot be written: {reason[0]}'
             )
 
 
-def _tell(backend: dict[str, Any], job: FoldTask, work_dir: Path) -> None:
+def _write(backend: dict[str, Any], job: FoldTask, work_dir: Path) -> None:
     if backend['type'] == 'MLflowVisBackend':
         backend = _in_one_store(backend, job, work_dir)
     backend.setdefault('save_dir', str(job.folder.path / 'vis_data'))
@@ -126,7 +127,7 @@ def _tell(backend: dict[str, Any], job: FoldTask, work_dir: Path) -> None:
         for step, numbers in read_losses(job.folder).items():
             writer.add_scalars(numbers, step=step)
     except Exception:
-        # MLflow has one open run in a process: it must not become the next fold's.
+        # MLflow has one open run per process, which the next fold must not continue.
         with contextlib.suppress(Exception):
             writer.close()
         raise
@@ -136,14 +137,14 @@ def _tell(backend: dict[str, Any], job: FoldTask, work_dir: Path) -> None:
 def _in_one_store(
     backend: dict[str, Any], job: FoldTask, work_dir: Path
 ) -> dict[str, Any]:
-    """Settings of MLflow under which all folds of a run stand side by side."""
+    """Return settings of MLflow with which all folds of a run are in one store."""
     own = dict(
         save_dir=str(work_dir / 'mlflow'),
         exp_name=work_dir.name,
         run_name=str(job),
     )
-    # A folder is all the store that a run needs, and MLflow asks for a yes; it would
-    # also write to the home folder, and report to its makers, that it is used.
+    # MLflow asks for confirmation to use a folder as its store. It would also write to
+    # the home folder and send telemetry.
     os.environ.setdefault('MLFLOW_ALLOW_FILE_STORE', 'true')
     os.environ.setdefault('MLFLOW_DISABLE_TELEMETRY', 'true')
     return {**own, **backend}

@@ -21,8 +21,9 @@ from ...utils.cli.command_line import explained
 from ...utils.errors import DivergedError, MERRunError
 from ...utils.memory import available_memory, keep_freed_memory, starved
 from ...utils.parallel import cores
-from ..runners.failures import Failures, of_one_fold, say
-from ..runners.fold_runner import train_fold
+from ..runners.console import write_error
+from ..runners.failures import Failures, of_one_fold
+from ..runners.fold_training import train_fold
 from ..runners.tasks import FoldTask
 from .stacking.stack_file import leave_stack
 from .worker import BEGAN, Done, Failure, NotStarted, Worker, wait_for
@@ -75,13 +76,13 @@ def parallel(
             failures.add(job, failure.reason)
         else:
             again.append(job)
-            say(f'{job} failed and is tried once more at the end: {failure}')
+            write_error(f'{job} failed and is tried once more at the end: {failure}')
     for job, failure in _train_all(again, 1, threads):
         if failure is None:
             yield job
         else:
             if failure.trace:
-                say(failure.trace)
+                write_error(failure.trace)
             failures.add(job, failure.reason)
     failures.end()
 
@@ -131,8 +132,10 @@ def _train_all(
                     worker.stop(at_once=True)
                     waiting.appendleft(job)
                     if busy or idle:
-                        say(f'a process cannot be started, the others do its work: '
-                            f'{outcome.reason}')  # fmt: skip
+                        write_error(
+                            f'a process cannot be started, the others do its work: '
+                            f'{outcome.reason}'
+                        )
                     elif last_try:
                         raise MERRunError(_cannot_start(outcome.reason))
                     else:
@@ -213,9 +216,8 @@ def _train(job: FoldTask, number: int) -> Failure | None:
         if imports := job.run.cfg.get('custom_imports'):
             import_modules_from_strings(**imports)
         job = replace(job, run=replace(job.run, console='ERROR'))
-        select = job.run.plan.select
         leave_stack(job)
-        train_fold(job.config(), job.folder, job.details(), select, 'parallel')
+        train_fold(job, 'parallel')
     except Exception as error:
         if isinstance(error, OSError) and error.errno:
             # A full disk does not say of mmengine's own files which it is.

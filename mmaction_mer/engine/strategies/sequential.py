@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..runners.failures import Failures
-from ..runners.fold_runner import train_fold
+from ..runners.fold_training import train_fold
 from ..runners.tasks import FoldTask
 from .stacking.stack_file import leave_stack
 
@@ -26,7 +26,7 @@ def sequential(
     for job in jobs:
         try:
             leave_stack(job)
-            train_fold(job.config(), job.folder, job.details(), job.run.plan.select)
+            train_fold(job)
         except Exception as error:
             failures.note(job, error)
         else:

@@ -1,1 +1,1 @@
-"""The work directory of a run: its files, how they are read and checked."""
+"""The work directory of a run: how its files are written, read, and checked."""

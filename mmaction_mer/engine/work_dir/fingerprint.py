@@ -1,4 +1,4 @@
-"""The fingerprint of a run: whether two configs would give the same numbers."""
+"""The fingerprint of a run: equal for configs that give the same numbers."""
 
 import hashlib
 import json
@@ -8,36 +8,42 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...models.utils import pretrained
 from ...utils.hashing import file_digest
 from ...utils.text import quote
 
-# What a fold reads from a config and what can change its numbers. Where and how
-# loudly it runs is left out, and so are validation, which the LOSO runner builds
-# itself, and metrics, which do not change predictions.
+# The keys of a config that can change the numbers of a fold. Paths and logging are left
+# out, and so are validation, which LOSORunner configures itself, and metrics, which do
+# not change predictions.
 RUN_KEYS = frozenset({
     'model', 'data_preprocessor', 'train_dataloader', 'test_dataloader', 'train_cfg',
     'test_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'default_hooks',
     'custom_hooks', 'randomness', 'loso', 'compile', 'activation_checkpointing',
     'efficient_conv_bn_eval',
 })  # fmt: skip
-# Part of every fingerprint: raise it when the same config gives other numbers, so that
-# folds of an older version are not pooled with new ones.
+# Part of every fingerprint: increase it when the same config gives other numbers, so
+# that folds of an older version are not pooled with new ones.
 NUMERICS = 3
-# Hooks that only look: the clock, the log, the checkpoints, the pictures.
-LOOKING_HOOKS = frozenset({
+# Hooks that only observe: timers, logs, checkpoints, figures.
+PASSIVE_HOOKS = frozenset({
     'timer', 'logger', 'checkpoint', 'visualization', 'sampler_seed', 'runtime_info',
 })  # fmt: skip
-# Draws are seeded one by one (draws.py), so workers do not change them.
+# Every clip is drawn under its own seed (seeding.py), whichever worker draws it.
 LOADER_KEYS = frozenset({
     'num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory',
 })  # fmt: skip
 
 
 def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Reduce a config to what decides the numbers of a run, as plain JSON.
+    """Reduce a config to what determines the numbers of a run, as plain JSON.
 
-    The strategy is left out as well: by definition every strategy trains the
-    same folds to the same numbers.
+    The strategy is left out: every strategy gives the same numbers.
+
+    Args:
+        cfg: The config of a protocol.
+
+    Returns:
+        The reduced config, with the defaults of the host filled in.
 
     >>> a = dict(model=dict(type='A'), work_dir='x', loso=dict(folds=['s1']))
     >>> b = dict(model=dict(type='A'), randomness=dict(seed=0))
@@ -54,7 +60,7 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
                 inner.pop('store', None)
                 inner = inner.get('dataset')
     if isinstance(kept.get('test_cfg'), dict):
-        # What mmengine assumes where it is not said.
+        # The defaults of mmengine.
         assumed = {'type': 'TestLoop', 'fp16': False}
         kept['test_cfg'] = {
             key: value
@@ -62,7 +68,7 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
             if key not in assumed or value != assumed[key]
         }
     hooks = kept.pop('default_hooks', None) or {}
-    hooks = {key: hook for key, hook in hooks.items() if key not in LOOKING_HOOKS}
+    hooks = {key: hook for key, hook in hooks.items() if key not in PASSIVE_HOOKS}
     if hooks:
         kept['default_hooks'] = hooks
     kept = {key: value for key, value in kept.items() if value not in (None, [], {})}
@@ -81,7 +87,7 @@ def canonical_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(canonical: Mapping[str, Any]) -> str:
-    """Hash a canonical config, or any JSON object by what it says.
+    """Hash a canonical config, or any other JSON object, by its content.
 
     >>> fingerprint({'a': 1, 'b': 2}) == fingerprint({'b': 2, 'a': 1})
     True
@@ -89,7 +95,7 @@ def fingerprint(canonical: Mapping[str, Any]) -> str:
     False
     """
     text = json.dumps(canonical, sort_keys=True, ensure_ascii=False)
-    # JSON can hold half a character, which UTF-8 cannot.
+    # JSON can contain half of a surrogate pair, which UTF-8 cannot.
     content = text.encode('utf-8', 'surrogatepass')
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
@@ -101,7 +107,7 @@ def pretrained_digests(model: Any) -> dict[str, str]:
         model: ``cfg.model``.
 
     Returns:
-        Digest of each file by the field that names it; see :func:`pretrained_files`.
+        Digest of each file by the field that names it, see :func:`pretrained_files`.
 
     >>> pretrained_digests(dict(backbone=dict(pretrained='https://x.org/r18.pth')))
     {}
@@ -111,15 +117,15 @@ def pretrained_digests(model: Any) -> dict[str, str]:
 
 
 def pretrained_files(model: Any, field: str = 'model') -> dict[str, Path]:
-    """Find the pre-trained weights that a model's config names as files.
+    """Find the files of pre-trained weights in a model's config.
 
     These are the ``checkpoint`` of any ``init_cfg`` and mmaction's ``pretrained``:
-    local paths, and ``mmaction_mer://NAME``. URLs and files that are not there are
-    left out; the config has their names.
+    local paths, and ``mmaction_mer://NAME``. URLs and missing files are left out; the
+    canonical config contains their names.
 
     Args:
         model: ``cfg.model``, or a part of it.
-        field: Where it stands in the config.
+        field: Name of ``model`` in the config. Defaults to 'model'.
 
     Returns:
         Each file by the field that names it.
@@ -143,16 +149,14 @@ def pretrained_files(model: Any, field: str = 'model') -> dict[str, Path]:
 
 
 def _weights_path(name: str) -> Path:
-    # Imported here: the models import parts of this package.
-    from ...models.utils.pretrained import PACKAGE_SCHEME, WEIGHTS_DIR
-
-    if name.startswith(PACKAGE_SCHEME):
-        return WEIGHTS_DIR / name.removeprefix(PACKAGE_SCHEME)
+    if name.startswith(pretrained.PACKAGE_SCHEME):
+        file = name.removeprefix(pretrained.PACKAGE_SCHEME)
+        return pretrained.WEIGHTS_DIR / file
     return Path(os.path.expanduser(name))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Name the keys in which two canonical configs differ, with both values.
+    """Describe the keys in which two canonical configs differ, with both values.
 
     >>> differences({'a': {'lr': 0.1}, 'b': [1]}, {'a': {'lr': 0.2}, 'b': [1, 2]})
     ['a.lr: 0.1 -> 0.2', 'b[1]: (absent) -> 2']
@@ -180,7 +184,7 @@ def _leaves(value: Any, path: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a config value into JSON: tuples are lists, objects are their names."""
+    """Convert a config value to JSON: tuples to lists, objects to their names."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -192,5 +196,5 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     name = getattr(value, '__qualname__', None)
-    # repr() of an object may hold its address, which no other run shares.
+    # The repr() of an object may contain its address, which differs between runs.
     return f'{value.__module__}.{name}' if name else f'{type(value).__qualname__}'

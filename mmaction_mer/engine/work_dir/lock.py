@@ -13,20 +13,18 @@ class WorkDirLockedError(MERRunError):
 
 
 class WorkDirLock:
-    """Hold a work directory until the end of a ``with`` block, or of the process.
+    """Lock a work directory until the end of a ``with`` block, or of the process.
 
-    Inside the block :meth:`take` takes it. Processes forked meanwhile, such as a data
-    loader's, do not hold it: it is free as soon as the one that took it ends.
-
-    Shares of one run (``loso.share``) hold it together, each share once.
+    :meth:`take` acquires the lock inside the block. Processes forked meanwhile, such as
+    the workers of a data loader, do not hold it: it is free as soon as the process that
+    took it ends. Shares of one run (``loso.share``) hold it together, each share once.
 
     Args:
-        work_dir: The directory; made where it is not there.
-        share: The share ``(k, n)`` that this process trains, or None for all.
-        of: What is shared, where it is not all: shares of another list may overlap.
-
-    :meth:`take` raises :class:`WorkDirLockedError` where another process holds it, and
-    nothing was touched; or ``MERRunError`` where a file is in its place.
+        work_dir: The directory; created if it does not exist.
+        share: The share ``(k, n)`` of the folds that this process trains. Defaults to
+            None, for all folds.
+        of: Identifies the list of folds that is divided into shares, if it is not all:
+            shares of different lists may overlap. Defaults to ''.
     """
 
     def __init__(
@@ -38,23 +36,29 @@ class WorkDirLock:
         self._locks: list[FileLock] = []
 
     def __enter__(self) -> 'WorkDirLock':
-        """Take nothing yet."""
+        """Return the lock, which is not taken yet."""
         return self
 
     def take(self) -> None:
-        """Take the lock, or say who has it."""
+        """Acquire the lock without waiting.
+
+        Raises:
+            WorkDirLockedError: Another process holds it; nothing was changed.
+            MERRunError: There is a file in place of the directory.
+        """
         try:
             self.work_dir.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise MERRunError(
-                f'{self.work_dir} cannot be a folder, since there is a file in its '
-                f'place: choose another --work-dir'
+                'cannot be a folder, since there is a file in its place',
+                path=self.work_dir,
+                hint='choose another --work-dir',
             ) from error
         self._take('.lock', bool(self.share), 'this directory')
         if self.share:
             number, count = self.share
             self._take(f'.lock-{number}-of-{count}{self.of}', False, 'this share')
-            self._refuse_other_shares(count)
+            self._check_other_shares(count)
 
     def __exit__(
         self,
@@ -62,37 +66,42 @@ class WorkDirLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go. The file stays: taking it away would let two processes in."""
-        self._let_go()
+        """Release the lock. The file stays: without it two processes could get in."""
+        self._release()
 
     def _take(self, name: str, shared: bool, what: str) -> None:
         lock = FileLock(self.work_dir / name, shared)
         if not lock.take():
-            self._let_go()
+            self._release()
             raise WorkDirLockedError(
-                f'{self.work_dir}: another process is training in {what}; wait until '
-                f'it ends (then go on with --resume), or choose another --work-dir'
+                f'another process is training in {what}',
+                path=self.work_dir,
+                hint='wait until it ends (then continue with --resume), or choose '
+                'another --work-dir',
             )
         self._locks.append(lock)
 
-    def _refuse_other_shares(self, count: int) -> None:
-        """Refuse shares that are cut otherwise: a fold would be in two of them."""
-        # One's own lock is taken before: of two that come together, one sees the other.
+    def _check_other_shares(self, count: int) -> None:
+        """Check that no share of another division is held: the folds would overlap."""
+        # This lock is already taken: of two processes that come together, one sees the
+        # other.
         for path in sorted(self.work_dir.glob('.lock-*-of-*')):
             if path.name.endswith(f'-of-{count}{self.of}'):
                 continue
             with FileLock(path) as lock:
                 free = lock.take()
             if not free:
-                self._let_go()
+                self._release()
                 raise WorkDirLockedError(
-                    f'{self.work_dir}: another process is training a share '
-                    f'{"/".join(path.name.split("-")[1:4:2])}, which may hold the same '
-                    f'folds as a share of {count}: give all the same number of shares '
-                    f'of the same folds, or wait until it ends'
+                    f'another process is training share '
+                    f'{"/".join(path.name.split("-")[1:4:2])}, which may have folds in '
+                    f'common with a share of {count}',
+                    path=self.work_dir,
+                    hint='use the same number of shares of the same folds everywhere, '
+                    'or wait until it ends',
                 )
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         for lock in self._locks:
             lock.release()
         self._locks.clear()

@@ -1,4 +1,4 @@
-"""The clips that a run tests on, as its plan and its ``loso.json`` know them."""
+"""The clips that a run tests on, as stored in its plan ``loso.json``."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from ...utils.errors import MERDataError
 from ...utils.hashing import file_digest
 from .fingerprint import fingerprint
 
-#: So many clips of each kind are named in a message.
+#: Number of clips of each kind that a message names.
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class RunClips:
-    """What a run knows of the clips of its annotation file.
+    """The clips of an annotation file, as a run stores them.
 
     Attributes:
         tested: Label and digest of the row of each clip that some fold is tested on.
-        others: The same of all other clips, such as those a filter leaves out.
-        metainfo: Digest of what the file says besides its clips; empty where the file
-            is not an annotation of ours.
+        others: The same of all other clips, such as those that a filter leaves out.
+        metainfo: Digest of the ``metainfo`` of the file; empty if the file is of a
+            user's own data set.
     """
 
     tested: Mapping[Key, tuple[int, str]]
@@ -31,13 +31,13 @@ class RunClips:
     metainfo: str
 
     def of(self, held_out: Collection[str]) -> dict[Key, int]:
-        """Return the label of each clip that is tested when some subjects are."""
+        """Return the label of each tested clip of some subjects."""
         return {
             key: label for key, (label, _) in self.tested.items() if key[1] in held_out
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
+        """Return the clips as plain JSON."""
         return {
             'tested': [[*key, *value] for key, value in self.tested.items()],
             'others': [[*key, *value] for key, value in self.others.items()],
@@ -46,7 +46,7 @@ class RunClips:
 
     @classmethod
     def from_json(cls, content: Any) -> 'RunClips | None':
-        """Read what :meth:`to_json` returned; None for anything else."""
+        """Restore the clips from :meth:`to_json`; None from anything else."""
         try:
             tables = [
                 {
@@ -60,10 +60,10 @@ class RunClips:
             return None
 
     def changes(self, new: 'RunClips') -> list[str]:
-        """Say what another state of the clips has otherwise, a line each."""
+        """Describe how another version of the clips differs, one line per kind."""
         before, after = {**self.tested, **self.others}, {**new.tested, **new.others}
         both = [key for key in before if key in after]
-        relabelled = [key for key in both if before[key][0] != after[key][0]]
+        relabeled = [key for key in both if before[key][0] != after[key][0]]
         changed = [
             key
             for key in both
@@ -72,14 +72,14 @@ class RunClips:
         found = [
             _listed('removed', [key for key in before if key not in after]),
             _listed('added', [key for key in after if key not in before]),
-            _listed('relabeled', relabelled),
+            _listed('relabeled', relabeled),
             _listed('changed in another field', changed),
             _listed(
-                'no longer tested on (a filter, or frames that are not there)',
+                'no longer tested on (a filter, or missing frames)',
                 [key for key in both if key in self.tested and key not in new.tested],
             ),
             _listed(
-                'tested on that were not',
+                'newly tested on',
                 [key for key in both if key not in self.tested and key in new.tested],
             ),
         ]
@@ -87,32 +87,32 @@ class RunClips:
         if self.metainfo != new.metainfo:
             found.append('metainfo differs')
         if not found and [*before] != [*after]:
-            found.append('the clips stand in another order')
+            found.append('the clips are in another order')
         return found
 
 
-def digest_of(clips: Mapping[Key, int]) -> str:
+def clips_digest(clips: Mapping[Key, int]) -> str:
     """Hash clips with their labels.
 
-    >>> digest_of({('a', 's', 'c'): 0}) == digest_of({('a', 's', 'c'): 1})
+    >>> clips_digest({('a', 's', 'c'): 0}) == clips_digest({('a', 's', 'c'): 1})
     False
     """
     rows = sorted([*key, label] for key, label in clips.items())
     return fingerprint({'clips': rows})
 
 
-def look_at_clips(
+def collect_clips(
     path: Path, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[RunClips, str]:
     """Collect the clips of an annotation file, and hash its content.
 
     Args:
         path: The annotation file.
-        rows: The rows that are tested on, as their data set returns them.
+        rows: The rows that are tested on, as returned by their data set.
 
     Returns:
-        The clips, and a digest that white space and the order of keys do not change;
-        of a file that is not an annotation of ours, that of its bytes.
+        The clips, and a digest that does not depend on white space and the order of
+        keys; for the file of a user's own data set, the digest of its bytes.
     """
     try:
         content = read_annotation(path)

@@ -18,7 +18,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..errors import MERRunError
 from ..files import open_regular
-from ..hashing import MAX_WEIGHTS
+from ..hashing import MAX_WEIGHTS, open_file_digest
 from ..memory import starved
 from ..text import QUOTE_LENGTH, printable, quote
 from .pickle_scan import DamagedError, RefusedError, UnknownClassError, scan
@@ -61,6 +61,7 @@ def read_checkpoint(
     remedy: str = '',
     mmap: bool = False,
     max_bytes: int = MAX_BYTES,
+    digests: list[str] | None = None,
 ) -> dict[str, Any]:
     """Read a checkpoint; tensors and plain values only, never code.
 
@@ -71,13 +72,14 @@ def read_checkpoint(
         mmap: Leave the tensors on disk until they are used; their sums are checked all
             the same.
         max_bytes: What the file may have at most.
+        digests: A list to which the digest of the file is appended.
 
     Raises:
         CheckpointError: The file is missing, cut short, asks for code or for more
             memory than its size gives reason for, or holds something else.
     """
     remedy = remedy or 'give another checkpoint'
-    content = read_torch_file(path, map_location, remedy, mmap, max_bytes)
+    content = read_torch_file(path, map_location, remedy, mmap, max_bytes, digests)
     if not isinstance(content, dict):
         raise CheckpointError(f'{path}: holds no state dict; {remedy}')
     # mmengine's Runner.resume would run this text, to know how many GPUs there were.
@@ -86,12 +88,34 @@ def read_checkpoint(
     return content
 
 
+def read_hashed_checkpoint(
+    path: str | Path, max_bytes: int = MAX_BYTES
+) -> tuple[dict[str, Any], str]:
+    """Read a checkpoint and the digest of its file, which is opened once.
+
+    Args:
+        path: The file.
+        max_bytes: See :func:`read_checkpoint`. Defaults to 8 GiB.
+
+    Returns:
+        The checkpoint, see :func:`read_checkpoint`, and the digest, see
+        :func:`~mmaction_mer.utils.hashing.file_digest`.
+
+    Raises:
+        CheckpointError: See :func:`read_checkpoint`.
+    """
+    digests: list[str] = []
+    content = read_checkpoint(path, max_bytes=max_bytes, digests=digests)
+    return content, digests[0]
+
+
 def read_torch_file(
     path: str | Path,
     map_location: Any = 'cpu',
     remedy: str = 'give another file',
     mmap: bool = False,
     max_bytes: int = MAX_BYTES,
+    digests: list[str] | None = None,
 ) -> Any:
     """Read a file of ``torch.save``, see :func:`read_checkpoint`.
 
@@ -114,6 +138,9 @@ def read_torch_file(
                 f'{remedy}'
             )
         try:
+            if digests is not None:
+                digests.append(open_file_digest(file))
+                file.seek(0)
             scan(file, size)
             file.seek(0)
             return torch.load(

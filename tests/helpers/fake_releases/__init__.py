@@ -1,80 +1,61 @@
-"""Fake releases at full size, tiny frames, to test the readers of real ones.
+"""Fake releases at full size, with tiny frames, to test the readers of real ones.
 
-Each writer makes one release below ``root`` and returns the :class:`Truth` about it.
-All rows are invented from rules and counts, the same ones each time. Frames are 6 x 6
-pixels, mostly 5 to 12 of a clip, and their brightness tells their number
+Each writer writes one release below ``root`` and returns the :class:`Truth` about it.
+All rows are generated from rules and counts, the same ones each time. Frames are 6 x 6
+pixels, mostly 5 to 12 per clip, and their brightness encodes their number
 (:func:`number_modulo_64`; in videos it is 20 times the number). Equal files of a
-release are hard links of one (:func:`replace_file` breaks one alone).
+release are hard links of one (:func:`replace_file` replaces one alone).
 
-Where the facts are silent, these are our choices:
+Where the documentation of a release is silent, these are our choices:
 
-- **All sheets** lie in the root, beside the folder of frames. One blank row stands in
-  the middle, blank rows at the end (one holds a space), other sheets in the book. Blank
+- **All sheets** are in the root, beside the folder of frames. One blank row is in the
+  middle, blank rows at the end (one has a space), other sheets in the workbook. Blank
   titles are empty cells; SMIC's are ``-``. A single action unit is a number (4, not
-  '4') but for CAS(ME)^3 A and 4DME. ``Thumbs.db``, ``.DS_Store`` and ``._img46.jpg``
-  lie here and there. 1 or 2 frames come before the onset and after the offset.
-- **CASME II**: emotions in small letters. 07/EP06_01, 12/EP09_02 and 16/EP01_08 lack 1
-  or 2 frames at one end or both: kept, but noted. The third variant's three clips are
-  sadness and fear in the others (or, ``added``, in this variant alone).
-- **SAMM**: row 1 is empty too; sheets ``ALL`` before and ``Notes`` after; emotions with
-  a capital. Bad apexes (-1, before the onset, after the offset) become null. Numbers
-  are padded to 5 digits, to 4, or not at all, by clip.
+  '4') except for CAS(ME)^3 A and 4DME. Some folders have ``Thumbs.db``, ``.DS_Store``
+  and ``._img46.jpg``. 1 or 2 frames are before the onset and after the offset.
+- **CASME II**: emotions in lower case. 07/EP06_01, 12/EP09_02 and 16/EP01_08 lack 1
+  or 2 frames at one end or both: kept, but noted. The three clips of the third variant
+  are sadness and fear in the others (or, ``added``, only in this variant).
+- **SAMM**: row 1 is empty, too; sheets ``ALL`` before and ``Notes`` after; emotions
+  capitalized. Wrong apexes (-1, before the onset, after the offset) become null.
+  Numbers are padded to 5 digits, to 4, or not at all, by clip.
 - **SMIC**: VIS and NIR have 28, 23 and 20 clips of 8 subjects at 25 fps. Clips are
   ``s1_ne_01``, ``s1_po_01``, ``s1_sur_01``; raw frames ``image559740.bmp`` (long form
   ``.jpg``, in ``HS_long/SMIC_HS_E/s1/s1_ne_01/``). Subjects in the sheet are numbers.
 - **CASME**: 19 subjects, frames ``<Filename>-<number>.jpg``, an .xls sheet. Wrong
-  onsets are after the offset; wrong offsets are before the onset (3) or 0 (2): skipped.
-  The apex is ``ApexF1``; ``ApexF2`` is mostly blank.
+  onsets are after the offset; wrong offsets are before the onset (3) or 0 (2). The apex
+  is ``ApexF1``; ``ApexF2`` is mostly blank.
 - **MMEW**: 30 subjects, 150 macro clips of each of six emotions. Micro clips in the
-  subject layout lie in the root itself; macro clips in ``Macro_Expression/`` in the
-  same layout and without a sheet (an option writes one). Where numbers restart, the
-  folder holds onset to offset exactly; of some clips the absolute numbers overlap with
-  those on disk.
-- **CAS(ME)^3**: emotions in small letters but for ``Others``. Two apexes are before the
+  subject layout are in the root itself; macro clips in ``Macro_Expression/`` in the
+  same layout and without a sheet. If numbers restart, the folder contains onset to
+  offset exactly; the absolute numbers of some clips overlap with those on disk.
+- **CAS(ME)^3**: emotions in lower case except for ``Others``. Two apexes are before the
   onset (become null), one onset is after its offset, one offset is 0 (both skipped). Of
-  86 rows without frames 30 lack all (the folder is missing, empty, or holds other
+  86 rows without frames 30 lack all (the folder is missing, empty, or contains other
   rows; skipped), 30 lack two inside, 26 lack the offset and the frame before (noted).
   Part C: 31 other subjects named in the same way, the same emotions, cells of numbers.
 - **4DME**: 267 clips of 41 subjects, ``S01/S01_micro_01/12.jpg``, absolute numbers,
-  words of mixed emotions joined by a space, columns ``AU4``, ``Negative`` of 0 and 1.
+  mixed emotions joined by a space, columns ``AU4``, ``Negative`` of 0 and 1.
 - **DFEW**: labels 1 to 7, names in the lists without padding, videos in
   ``Clip/original/1.mp4``. **CK+**: 593 sequences of 123 subjects, 327 with a label of
-  118, labels in ``Emotion/``. **Generic**: titles are the fields' names.
+  118, labels in ``Emotion/``. **Generic**: titles are the names of the fields.
 """
 
-from collections import Counter
-
 from .cas3 import write_cas3
-from .casme import CASME2_NOT_IN_COMPOSITE, write_casme, write_casme2
+from .casme import write_casme, write_casme2
 from .fourdme import write_4dme
 from .generic import write_generic
 from .macro import write_ckplus, write_dfew
 from .mmew import write_mmew
-from .pictures import brightness, number_modulo_64, replace_file
+from .pictures import number_modulo_64, replace_file
 from .samm import write_samm
 from .sheets import break_cell, edit_sheet, read_workbook, write_workbook
 from .smic import write_smic
-from .truth import Row, Truth, gains_digit
+from .truth import Row, Truth
 
 __all__ = [
-    'Row', 'Truth', 'break_cell', 'brightness', 'edit_sheet', 'expected_composite',
-    'gains_digit', 'number_modulo_64', 'read_workbook', 'replace_file',
-    'write_4dme', 'write_cas3',
-    'write_casme', 'write_casme2', 'write_ckplus', 'write_dfew', 'write_generic',
-    'write_mmew', 'write_samm', 'write_smic', 'write_workbook',
+    'Row', 'Truth', 'break_cell', 'edit_sheet', 'number_modulo_64', 'read_workbook',
+    'replace_file', 'write_4dme', 'write_cas3', 'write_casme', 'write_casme2',
+    'write_ckplus', 'write_dfew', 'write_generic', 'write_mmew', 'write_samm',
+    'write_smic', 'write_workbook',
 ]  # fmt: skip
-
-
-def expected_composite(
-    casme2: Truth, samm: Truth, smic: Truth
-) -> tuple[dict[str, int], int]:
-    """Count classes and subjects of the MEGC 2019 composite of these releases."""
-    parts = [
-        casme2.expected('3class', without=CASME2_NOT_IN_COMPOSITE),
-        samm.expected('3class'),
-        smic.expected('3class'),
-    ]
-    counts: Counter[str] = Counter()
-    for part, _ in parts:
-        counts.update(part)
-    return dict(counts), sum(subjects for _, subjects in parts)

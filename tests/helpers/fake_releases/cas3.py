@@ -31,7 +31,7 @@ SUBJECTS = [f'spNO.{n + n // 4}' for n in range(1, 95)]
 SUBJECTS_C = [f'spNO.{n}' for n in range(150, 181)]
 # Rows per (subject, filename) that has several: 588 rows, 191 pairs.
 _SHARED = {2: 60, 3: 71, 4: 45, 5: 15}
-# Where the rows of one folder lie: where a digit is gained, or the lowest number.
+# Frame numbers of the rows of one folder: a digit is gained, or the lowest number.
 _PLACES = ((10, None), (100, None), (0, 200), (1000, None), (0, 2000))
 
 
@@ -47,9 +47,9 @@ def write_cas3(
     filename), 4 bad rows, 86 rows that lack frames. C: 165 rows, 31 subjects.
 
     Args:
-        root: Gets the sheet and the folder.
+        root: Folder for the sheet and the frames.
         part: 'A' or 'C'.
-        below: The folder's name; None means ``part_A``; '' means the root itself.
+        below: Name of the folder. Defaults to ``part_A``; '' is the root itself.
         missing: (subject, clip) without a folder.
     """
     assert part in ('A', 'C')
@@ -65,7 +65,7 @@ def write_cas3(
     files = Files()
     for row in rows[::40]:
         if row.frames:
-            # Depth maps lie beside the pictures, under the same numbers.
+            # Depth maps are beside the images, with the same numbers.
             folder = (root / row.folder).parent / 'depth'
             files.frames(folder, row.frames, '{}.png', grey=True)
     return truth

@@ -22,8 +22,6 @@ CASME2_LABELS = {
         negative='disgust repression', positive='happiness', surprise='surprise'
     ),
 }
-# Left out of the MEGC 2019 composite.
-CASME2_NOT_IN_COMPOSITE = {('sub04', 'EP12_01f'), ('sub05', 'EP09_05f')}
 _FIXED = [
     ('sub01', 'EP02_01f', 'happiness'),
     ('sub04', 'EP12_01f', 'disgust'),
@@ -38,12 +36,12 @@ _RELABELLED = [
     ('sub24', 'EP10_03', 'sadness'),
 ]
 _MPT = ('sub24', 'EP02_07', 'disgust')
-# Two of the 26 have nothing but others: the 3-class form has 24 subjects.
+# Two of the 26 have only others: the 3-class form has 24 subjects.
 _ONLY = {'sub11': {'others'}, 'sub20': {'others'}}
 
 
 def name_clips(rows: list[Row], reserved: Collection[str] = ()) -> None:
-    """Give ``EP02_01f``-like names; many occur with several subjects."""
+    """Name clips like ``EP02_01f``; many names occur with several subjects."""
     counters: dict[str, count] = {}
     for row in rows:
         while not row.clip:
@@ -69,14 +67,14 @@ def write_casme2(
     """Write CASME II: 255 rows, 26 subjects.
 
     Args:
-        root: Gets the sheet and ``Cropped/`` or ``CASME2_RAW_selected/``.
+        root: Folder for the sheet and ``Cropped/`` or ``CASME2_RAW_selected/``.
         variant: '20140508'; 'mpt' has one more row, sub24/EP02_07; in 'third' three
             clips of sub24 are surprise.
         cropped: Which of the two folders.
-        added: Whether these three are rows of the third variant alone (258 rows);
-            else the other variants have them as sadness and fear.
+        added: Whether these three are rows of the third variant only (258 rows);
+            otherwise the other variants have them as sadness and fear.
         sheet: File name; .xls is possible.
-        subject_numbers: Subjects as 1 in place of the text 01.
+        subject_numbers: Whether subjects are 1 rather than the text 01.
         missing: (subject, clip) without a folder.
     """
     assert variant in ('20140508', 'mpt', 'third')
@@ -126,7 +124,7 @@ def _casme2_quirks(rows: list[Row]) -> None:
         (('sub16', 'EP01_08'), 1, 1),
     ):
         row = named[name]
-        # Where a digit is gained it stays inside, so that the 156 stay 156.
+        # A digit that is gained stays inside, so that the 156 remain 156.
         place(row, 4, gains_digit(row.frames), length=8)
         row.frames = list(range(row.onset + head, row.offset - tail + 1))
         row.mark('range differs', 'noted')
@@ -148,10 +146,10 @@ def write_casme(
     """Write CASME: 189 clips, 19 subjects, 3 onsets and 5 offsets wrong.
 
     Args:
-        root: Gets the sheet and the folder.
-        sheet: Its name; the ending says its kind.
-        trimmed: Whether folders hold the clips and nothing else, so that what is wrong
-            in the sheet can be read from them.
+        root: Folder for the sheet and the frames.
+        sheet: File name; .xls is possible.
+        trimmed: Whether folders contain only the clips, so that what is wrong in the
+            sheet can be inferred from them.
         missing: (subject, clip) without a folder.
     """
     outcome = 'repaired' if trimmed else 'skipped'

@@ -19,10 +19,10 @@ _UNITS = ('1', '2', '4', '5', '6', '7', '10', '12', '14', '17')
 
 
 def write_4dme(root: Path, missing: Collection[tuple[str, str]] = ()) -> Truth:
-    """Write 4DME's grey micro-expressions: 267 clips of 41 subjects.
+    """Write 4DME's grayscale micro-expressions: 267 clips of 41 subjects.
 
     Args:
-        root: Gets the sheet and ``gray_micro/``.
+        root: Folder for the sheet and ``gray_micro/``.
         missing: (subject, clip) without a folder.
     """
     rows = deal(EMOTIONS, [f'S{n:02}' for n in range(1, 42)], '4dme')

@@ -24,12 +24,12 @@ CKPLUS_SEQUENCES = 593
 def write_dfew(
     root: Path, layout: str = 'folders', missing: Collection[tuple[str, str]] = ()
 ) -> Truth:
-    """Write 175 clips like DFEW's; nobody is named, so a clip is its own subject.
+    """Write 175 clips like DFEW's; every clip is its own subject.
 
     Args:
-        root: Gets ``Clip/`` and five sets of ``train(single-labeled)/set_1.csv`` and
-            ``test(single-labeled)/set_1.csv``, each of all clips. ``part`` says on
-            which side of set 1 a row is, ``line`` where.
+        root: Folder for ``Clip/`` and five sets of ``train(single-labeled)/set_1.csv``
+            and ``test(single-labeled)/set_1.csv``, each of all clips. ``part`` is the
+            list of set 1 with a row, ``line`` its line.
         layout: 'folders': ``Clip/clip_224x224/00001/00001_00001.jpg``, or 'mp4':
             ``Clip/original/1.mp4``, frames counted from 0.
         missing: (subject, clip) without a folder or video.
@@ -73,9 +73,9 @@ def write_ckplus(root: Path, missing: Collection[tuple[str, str]] = ()) -> Truth
     A sequence goes from neutral to the apex, its last frame.
 
     Args:
-        root: Gets ``cohn-kanade-images/S005/001/S005_001_00000001.png`` and
-            ``Emotion/S005/001/S005_001_00000011_emotion.txt``; where there is no
-            label the latter's folder is empty.
+        root: Folder for ``cohn-kanade-images/S005/001/S005_001_00000001.png`` and
+            ``Emotion/S005/001/S005_001_00000011_emotion.txt``; without a label the
+            folder of the latter is empty.
         missing: (subject, clip) without a folder of frames.
     """
     subjects = [f'S{n:03}' for n in range(5, 128)]

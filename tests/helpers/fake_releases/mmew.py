@@ -26,8 +26,6 @@ def write_mmew(
     kind: str = 'both',
     layout: str = 'subject',
     numbering: str = 'relative',
-    subject_numbers: bool = False,
-    macro_sheet: bool = False,
     missing: Collection[tuple[str, str]] = (),
 ) -> Truth:
     """Write MMEW: 300 micro and 900 macro clips of 30 subjects.
@@ -35,14 +33,12 @@ def write_mmew(
     Micro and macro clips have some names in common.
 
     Args:
-        root: Gets the sheet, the micro clips, and ``Macro_Expression/``.
-        kind: 'micro', 'macro' or 'both'; ``Truth.only`` takes them apart.
+        root: Folder for the sheet, the micro clips, and ``Macro_Expression/``.
+        kind: 'micro', 'macro' or 'both'; ``Truth.only`` separates them.
         layout: 'subject': ``S03/happiness/S03-01-002/1.jpg``, or
             ``Micro_Expression/happiness/S03-01-002/1.jpg`` ('emotion').
         numbering: 'relative': frames on disk restart at 1 while the columns are
             absolute; 'absolute': both are.
-        subject_numbers: Subjects as 3 in place of the text S03.
-        macro_sheet: Whether macro clips have a sheet; else their folders are all.
         missing: (subject, clip) without a folder.
     """
     assert kind in ('micro', 'macro', 'both') and layout in ('subject', 'emotion')
@@ -52,12 +48,8 @@ def write_mmew(
         counts = dict.fromkeys(_BASIC, 5 * len(SUBJECTS))
         rows = deal(counts, SUBJECTS, 'mmew macro')
         _fill(rows, 'macro', f'Macro_Expression/{layout}', numbering)
-        if macro_sheet:
-            path = root / 'MMEW_Macro_Exp.xlsx'
-            truth.sheet = _write_sheet(path, rows, subject_numbers)
-        else:
-            for row in rows:
-                row.onset, row.apex, row.offset = row.frames[0], None, row.frames[-1]
+        for row in rows:
+            row.onset, row.apex, row.offset = row.frames[0], None, row.frames[-1]
         truth.rows += rows
     if kind != 'macro':
         fixed = [('S03', 'S03-01-002', 'happiness')]
@@ -65,7 +57,7 @@ def write_mmew(
         top = '' if layout == 'subject' else 'Micro_Expression'
         _fill(rows, 'micro', f'{top}/{layout}', numbering)
         path = root / 'MMEW_Micro_Exp.xlsx'
-        truth.sheet = _write_sheet(path, rows, subject_numbers)
+        truth.sheet = _write_sheet(path, rows)
         truth.rows = rows + truth.rows
     truth.sheet_name = 'Sheet1' if truth.sheet else None
     write_clips(truth, missing)
@@ -94,11 +86,11 @@ def _fill(rows: list[Row], part: str, top: str, numbering: str) -> None:
 
 
 def _restart(row: Row, index: int) -> None:
-    """Count the frames on disk from 1, and keep what the columns say."""
+    """Count the frames on disk from 1, and keep the numbers of the columns."""
     place(row, index, False, length=8 + index % 5, around=False)
     start = row.onset
     if index % 30 == 4:
-        # Columns and disk overlap, so that absolute numbers seem to fit.
+        # The numbers of columns and disk overlap, so that absolute ones seem to fit.
         start = 2 + index % 4
         row.mark('numbers overlap')
     length = len(row.frames)
@@ -109,12 +101,9 @@ def _restart(row: Row, index: int) -> None:
     }
 
 
-def _write_sheet(path: Path, rows: list[Row], subject_numbers: bool) -> Path:
-    def subject(row: Row) -> int | str:
-        return int(row.subject[1:]) if subject_numbers else row.subject
-
+def _write_sheet(path: Path, rows: list[Row]) -> Path:
     lines = tabulate(rows, [
-        ('Subject', subject),
+        ('Subject', lambda r: r.subject),
         ('Filename', lambda r: r.clip),
         ('OnsetFrame', lambda r: r.written('onset')),
         ('ApexFrame', lambda r: r.written('apex')),

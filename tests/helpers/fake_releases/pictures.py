@@ -1,4 +1,4 @@
-"""Frames whose brightness tells their number, encoded once."""
+"""Frames whose brightness encodes their number, compressed once."""
 
 import os
 import tempfile
@@ -14,12 +14,12 @@ SIZE = 6
 
 
 def brightness(number: int) -> int:
-    """Grey level of frame ``number``: far enough apart to survive JPEG."""
+    """Return the gray level of a frame: far enough apart for JPEG."""
     return 4 * (number % 64)
 
 
 def number_modulo_64(image: np.ndarray) -> int:
-    """Read the frame number, modulo 64, back from a decoded frame."""
+    """Return the frame number, modulo 64, from a decoded frame."""
     return round(float(image.mean()) / 4)
 
 
@@ -32,8 +32,8 @@ def _encoded(suffix: str, level: int, grey: bool) -> bytes:
 class Files:
     """Writes the files of one release; equal ones are hard links of one.
 
-    Making a link is up to forty times faster than making a file. To break a frame on
-    disk, delete it first (:func:`replace_file`): else all its twins break too.
+    Creating a link is up to forty times faster than writing a file. To change a frame
+    on disk, delete it first (:func:`replace_file`), or all its links change, too.
     """
 
     def __init__(self) -> None:
@@ -61,16 +61,16 @@ class Files:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file anew, so that those which were equal stay as they are."""
+    """Replace a file without changing the files that it is linked to."""
     path.unlink()
     path.write_bytes(data)
 
 
 @cache
 def _video(count: int) -> bytes:
-    """A video of frames 0 to count - 1, 64 pixels wide (decord fails on less).
+    """Encode a video of frames 0 to count - 1, 64 pixels wide.
 
-    Its brightness is 20 times the frame's number: a codec drops smaller changes.
+    The brightness is 20 times the frame number: a codec drops smaller changes.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/video.mp4'
@@ -84,7 +84,7 @@ def _video(count: int) -> bytes:
 
 
 def write_clips(truth: Truth, missing=(), grey: bool = False) -> None:
-    """Write the frames of all rows, but for the (subject, clip) left out."""
+    """Write the frames of all rows, except for the missing (subject, clip)."""
     known = {(row.subject, row.clip) for row in truth.rows}
     assert known.issuperset(missing), f'no such clip: {set(missing) - known}'
     files = Files()
@@ -105,7 +105,7 @@ def write_clips(truth: Truth, missing=(), grey: bool = False) -> None:
 
 
 def _stray_files(files: Files, folder: Path, frame: str, index: int) -> None:
-    """What file managers leave behind, in some folders."""
+    """Write the files that file managers leave behind, in some folders."""
     if index % 10 == 3:
         files.put(folder / 'Thumbs.db', b'\xd0\xcf\x11\xe0')
     if index % 10 == 5:

@@ -21,7 +21,7 @@ LABELS = {
     ),
 }
 SUBJECTS = [f'{n:03}' for n in range(6, 38) if n not in (8, 25, 27)]
-# One subject is in the 5-class form alone, two are in the 3-class form alone.
+# One subject is only in the 5-class form, two are only in the 3-class form.
 _RARE = {'disgust', 'fear', 'sadness'}
 _ONLY = {'018': {'other'}, '021': _RARE, '029': _RARE}
 _FIXED = [
@@ -34,7 +34,7 @@ _FIXED = [
     ('032', '032_3_2', 'disgust'),
 ]
 _AUS = ('4', '(R6 or R12)+R15', '4+7', 'L14', '12', '1+2', '6 or 7', 'L10+(4 or 9)')
-# Digits that the frame number is padded to, and where it may gain one.
+# Digits that the frame number is padded to, and numbers at which it may gain one.
 _PADDING = ((5, (100, 1000)), (4, (10000,)), (0, (100, 1000)))
 _TITLES = (
     'Subject', 'Filename', 'Inducement Code', 'Onset Frame', 'Apex Frame',
@@ -49,12 +49,12 @@ def write_samm(
     subject_numbers: bool = False,
     missing: Collection[tuple[str, str]] = (),
 ) -> Truth:
-    """Write SAMM: 159 rows, 29 subjects, grey frames; header on row 14.
+    """Write SAMM: 159 rows, 29 subjects, grayscale frames; header on row 14.
 
     Args:
-        root: Gets the sheet and ``SAMM/``.
+        root: Folder for the sheet and ``SAMM/``.
         sheet: File name; .xls is possible.
-        subject_numbers: Subjects as 6 in place of the text 006.
+        subject_numbers: Whether subjects are 6 rather than the text 006.
         missing: (subject, clip) without a folder.
     """
     rows = deal(EMOTIONS, SUBJECTS, 'samm', _FIXED, _ONLY)
@@ -95,7 +95,7 @@ def write_samm(
     above[4] = ['Subject', 'is the number of the participant']
     above[6] = ['Emotion', 'is an estimate only', None, 200, 'fps']
     lines = tabulate(rows, list(zip(_TITLES, cells, strict=True)), above)
-    # Another sheet comes first, with one more movement that is no micro-expression.
+    # Another sheet is first, with one more movement that is not a micro-expression.
     macro = ['006', '006_9_1', 9, 10, 60, 140, 131, 'Macro', '12', 'Happiness', 5]
     book = {'ALL': [list(_TITLES), macro], 'MICRO_ONLY': lines, 'Notes': [['free']]}
     path = write_workbook(root / sheet, book)

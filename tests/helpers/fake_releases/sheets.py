@@ -1,4 +1,4 @@
-"""Spreadsheets: written, and broken on purpose."""
+"""Write spreadsheets, and break them on purpose."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ Columns = Sequence[tuple[str, Callable[[Row], Any] | None]]
 
 
 def tabulate(rows: Sequence[Row], columns: Columns, above: Cells | None = None):
-    """Lay rows out as a sheet and tell each its line and cells.
+    """Lay out rows as a sheet, and set the line and cells of each.
 
-    A blank row stands in the middle, and blank rows at the end, of which one has a
-    cell with a space.
+    A blank row is in the middle, and blank rows at the end, one of which has a cell
+    with a space.
 
     Args:
-        rows: Get ``line`` and ``cells``.
-        columns: Title and the cell of a row; a column without the latter is blank.
+        rows: Their ``line`` and ``cells`` are set.
+        columns: Title, and a function for the cell of a row; None is a blank column.
         above: Rows above the header.
     """
     titles = [title for title, _ in columns]
@@ -91,8 +91,8 @@ def edit_sheet(
 
     Args:
         path: The file.
-        change: Gets the rows of cells, as lists; line 1 is at index 0.
-        sheet: Its name; None takes the first.
+        change: Called with the rows of cells, as lists; line 1 is at index 0.
+        sheet: Name of the sheet. Defaults to the first.
     """
     sheets = read_workbook(path)
     change(sheets[next(iter(sheets)) if sheet is None else sheet])
@@ -108,8 +108,8 @@ def break_cell(
         path: The spreadsheet.
         row: Counted from 1, as ``Row.line``.
         column: The title in the header, or the position counted from 0.
-        value: None empties the cell.
-        sheet: Its name; None takes the first.
+        value: The value; None empties the cell.
+        sheet: Name of the sheet. Defaults to the first.
     """
 
     def change(lines: Cells) -> None:
@@ -123,7 +123,7 @@ def break_cell(
 
 
 def au_cell(row: Row) -> int | str:
-    """The action units; a single one is a number, as spreadsheet programs make it."""
+    """Return the action units; a single one is a number, as in spreadsheet programs."""
     return int(row.au) if row.au.isdigit() else row.au
 
 

@@ -32,10 +32,10 @@ def write_smic(
     Several kinds and forms may be written below one root.
 
     Args:
-        root: Gets ``SMIC_all_cropped/``, ``SMIC_all_raw/`` or ``HS_long/``.
+        root: Folder for ``SMIC_all_cropped/``, ``SMIC_all_raw/`` or ``HS_long/``.
         kind: 'HS', 'VIS' or 'NIR'.
         form: 'short': folders are the labels, a clip is its expression.
-            'long': with a sheet (HS alone); 157 clips, of which 7 hold two.
+            'long': with a sheet (HS only); 157 clips, of which 7 contain two.
         cropped: Which of the two folders of the short form.
         missing: (subject, clip) without a folder.
     """

@@ -1,4 +1,4 @@
-"""What a fake release holds, and what a right reader makes of it."""
+"""The content of a fake release, and the correct result of a reader."""
 
 import random
 from collections import Counter
@@ -10,26 +10,25 @@ from typing import Any
 
 @dataclass
 class Row:
-    """One expression. The fields say what must come out, ``cells`` what is written.
+    """One expression: the correct fields, and the ``cells`` that are written.
 
     Attributes:
         subject: Canonical id.
         clip: The release's own name; with CAS(ME)^3 several rows have one name.
-        emotion: The release's word in small letters, the sheet's spelling made one.
-        onset, apex, offset: Frame numbers as the files on disk count them; of a
-            skipped row what would have been right.
+        emotion: The emotion in lower case, in one spelling.
+        onset, apex, offset: Frame numbers of the files on disk; of a skipped row the
+            correct ones.
         folder: Of the frames (or the video file), below the release's root.
         frames: Frame numbers of this expression that are on disk, rising.
         template: File name with one ``{}`` for the number.
         line: Row of the spreadsheet, counted from 1 as spreadsheet programs do.
-        cells: What the sheet says, by column title.
-        wrong: Fields of which the sheet says something else than is right.
-        quirk: What is odd about the row; '' for most.
-        outcome: What a right reader does: 'kept'; 'noted' (kept as it is, but the
-            report must name it); 'repaired' (kept, the report names what was
-            changed); 'skipped' (the report names it); 'absent' (neither sheet nor
-            disk knows of it).
-        part: 'micro', 'macro', 'second', 'train', ... where a release has parts.
+        cells: Cells of the sheet, by column title.
+        wrong: Values of the sheet that are wrong, by field.
+        quirk: What is unusual about the row; '' for most.
+        outcome: The correct result: 'kept'; 'noted' (kept, with an issue); 'repaired'
+            (kept, with an issue about the change); 'skipped' (with an issue); 'absent'
+            (neither in the sheet nor on disk).
+        part: 'micro', 'macro', 'second', 'train', ... if a release has parts.
     """
 
     subject: str
@@ -50,7 +49,7 @@ class Row:
     part: str = ''
 
     def written(self, name: str) -> Any:
-        """What the sheet says for a field."""
+        """Return the value of the sheet for a field."""
         return self.wrong.get(name, getattr(self, name))
 
     def mark(self, quirk: str, outcome: str = 'kept', **wrong: Any) -> None:
@@ -60,7 +59,7 @@ class Row:
 
 @dataclass
 class Truth:
-    """A release as written: where it is, its rows, its label maps."""
+    """A release as written: its folder, rows and label maps."""
 
     dataset: str
     root: Path
@@ -81,30 +80,24 @@ class Truth:
         return Truth(**(vars(self) | {'rows': rows}))
 
     def emotions(self) -> Counter[str]:
-        """Rows by emotion, those that cannot come out included."""
+        """Count all rows by emotion, also those that cannot be used."""
         return Counter(row.emotion for row in self.rows)
 
-    def expected(
-        self, labels: str, without: Collection[tuple[str, str]] = ()
-    ) -> tuple[dict[str, int], int]:
-        """Count the clips of each class that must come out, and the subjects."""
+    def expected(self, labels: str) -> tuple[dict[str, int], int]:
+        """Count the usable clips of each class, and the subjects."""
         classes = self.label_maps[labels]
-        rows = [
-            row
-            for row in self.came_out()
-            if row.emotion in classes and (row.subject, row.clip) not in without
-        ]
+        rows = [row for row in self.came_out() if row.emotion in classes]
         counts = Counter(classes[row.emotion] for row in rows)
         return dict(counts), len({row.subject for row in rows})
 
 
 def same(*emotions: str) -> dict[str, str]:
-    """The label map in which each emotion is a class of its own."""
+    """Return the label map in which each emotion is a class."""
     return {emotion: emotion for emotion in emotions}
 
 
 def merged(**classes: str) -> dict[str, str]:
-    """A label map from ``class='emotion emotion'``."""
+    """Return a label map from ``class='emotion emotion'``."""
     return {word: name for name, words in classes.items() for word in words.split()}
 
 
@@ -115,19 +108,19 @@ def deal(
     fixed: Iterable[tuple[str, str, str]] = (),
     only: Mapping[str, Collection[str]] | None = None,
 ) -> list[Row]:
-    """Deal emotions out over subjects; a subject gets uneven numbers.
+    """Distribute emotions over subjects in uneven numbers.
 
-    An emotion with as many clips as subjects may have it reaches all of them.
+    An emotion with at least as many clips as subjects occurs with all of them.
 
     Args:
         counts: Clips of each emotion, the fixed ones included.
         subjects: Canonical ids.
-        seed: Same seed, same deal.
+        seed: Seed of the distribution.
         fixed: (subject, clip, emotion) that must occur.
         only: The emotions of subjects that do not have all of them.
 
     Returns:
-        Rows whose ``clip`` is '' but for the fixed ones, which come first.
+        Rows whose ``clip`` is '' except for the fixed ones, which are first.
     """
     draw, only = random.Random(seed), only or {}
     rows = [Row(*entry) for entry in fixed]
@@ -150,17 +143,17 @@ def place(
     around: bool = True,
     first: int | None = None,
 ) -> Row:
-    """Give a row its frames: 5 to 8 from onset to offset, 1 or 2 more on each side.
+    """Set the frames of a row: 5 to 8 from onset to offset, 1 or 2 more on each side.
 
     Args:
-        row: Gets frames, onset, apex, offset.
-        index: Chooses numbers and lengths.
+        row: Its frames, onset, apex and offset are set.
+        index: Determines numbers and lengths.
         crosses: Whether the numbers on disk gain a digit, so that unpadded names
-            sorted as text come in a wrong order.
-        powers: Where they gain it.
+            sorted as text are in a wrong order.
+        powers: Numbers at which they gain it.
         length: Frames from onset to offset.
         around: Whether there are frames outside of onset to offset.
-        first: The first number on disk, in place of one that ``crosses``.
+        first: The first number on disk, instead of one that ``crosses``.
     """
     length = length or 5 + index % 4
     before, after = (1 + index % 2, 1 + index // 2 % 2) if around else (0, 0)
@@ -181,10 +174,10 @@ def place(
 
 
 def gains_digit(numbers: Sequence[int]) -> bool:
-    """Whether unpadded names sorted as text come in a wrong order."""
+    """Check whether unpadded names sorted as text are in a wrong order."""
     return sorted(numbers) != sorted(numbers, key=str)
 
 
 def spread(index: int, share: int, of: int) -> bool:
-    """True for exactly ``share`` of each ``of`` numbers that follow each other."""
+    """Return True for exactly ``share`` of each ``of`` consecutive numbers."""
     return index * share % of < share

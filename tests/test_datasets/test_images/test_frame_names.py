@@ -12,7 +12,7 @@ from mmaction_mer.datasets.images.frame_names import (
     by_number,
     by_template,
 )
-from mmaction_mer.datasets.preparation.disk.folders import list_images
+from mmaction_mer.datasets.preparation.disk.frame_files import list_images
 from mmaction_mer.utils.errors import MERDataError
 
 
@@ -62,7 +62,7 @@ def test_pictures_beside_the_frames_are_no_frames(tmp_path, kind):
     assert source.notes[0].startswith(f'{count} other picture(s)')
     held = list_images(folder)
     assert [*held.files] == [*range(1, 13)] and held.template == 'img{}.png'
-    assert sorted(held.strangers) == sorted(BESIDE[kind])
+    assert sorted(held.ignored) == sorted(BESIDE[kind])
     assert [*list_frames(str(folder), 'img{}.png')] == [*range(1, 13)]
 
 

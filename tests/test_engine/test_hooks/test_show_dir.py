@@ -1,4 +1,4 @@
-"""``--show-dir`` of our tool and of mmaction's, on clips packed by our transforms."""
+"""``--show-dir`` of tools/test.py and of mmaction's, on clips of PackMERInputs."""
 
 import importlib.util
 import runpy
@@ -43,7 +43,7 @@ def drawn(folder, step=1):
 
 @pytest.mark.parametrize('hook', [None, 'VisualizationHook', 'MERVisualizationHook'])
 def test_our_tool_draws_whatever_hook_the_config_has(start, hook, tmp_path):
-    """One sheet for each clip that is due; before, ``KeyError: 0``."""
+    """One sheet for each clip that is due."""
     assert load_tool('test.py').main([*start(hook), '--interval', '3']) == 0
     assert drawn(tmp_path / 'drawn', 3)
 
@@ -54,10 +54,7 @@ def test_mmactions_tool_draws_by_our_hook(start, tmp_path, monkeypatch):
     assert drawn(tmp_path / 'drawn')
 
 
-def test_a_protocol_draws_the_clips_of_all_folds(config_file, tmp_path):
-    run = ['--work-dir', str(tmp_path / 'run')]
-    assert load_tool('train.py').main([str(config_file), *run]) == 0
+def test_a_protocol_draws_the_clips_of_all_folds(config_file, run_copy, tmp_path):
     show = ['--show-dir', str(tmp_path / 'drawn')]
-    command = [str(config_file), str(tmp_path / 'run'), *show]
-    assert load_tool('test.py').main(command) == 0
+    assert load_tool('test.py').main([str(config_file), str(run_copy), *show]) == 0
     assert drawn(tmp_path / 'drawn')

@@ -1,4 +1,4 @@
-"""Going on from files that are no training state, by an ordinary config."""
+"""Resuming an ordinary config from files that are not training states."""
 
 import pytest
 import torch
@@ -56,13 +56,13 @@ def resumed(path, work_dir):
         {'meta': SOUND, 'state_dict': {'\x1b[31m' + 'y' * 10**6: torch.ones(1)}},
     ],
 )
-def test_what_is_no_training_state_is_said_in_a_sentence(content, tmp_path, capfd):
+def test_an_invalid_training_state_is_one_message(content, tmp_path, capfd):
     torch.save(content, tmp_path / 'state.pth')
     with pytest.raises(MERRunError) as caught:
         resumed(tmp_path / 'state.pth', tmp_path / 'w')
     assert len(str(caught.value)) < 1500
-    said = ''.join(capfd.readouterr())
-    assert len(said) < 50_000 and '\x1b[31m' not in said
+    shown = ''.join(capfd.readouterr())
+    assert len(shown) < 50_000 and '\x1b[31m' not in shown
 
 
 def test_a_config_in_a_checkpoint_is_not_run(tmp_path):

@@ -1,4 +1,4 @@
-"""Drawn predictions: the frames that the model was given, and what it said of them."""
+"""Drawn predictions: the frames that the model was given, and its prediction."""
 
 from types import SimpleNamespace
 
@@ -38,20 +38,20 @@ SHOWN = {'both streams': (10,), 'two samples': (10, 60), 'CTHW': (*GREYS, *GREYS
 
 @pytest.mark.parametrize('form', FORMS)
 def test_frames_are_those_that_enter_the_model(form):
-    """Every form of inputs that mmaction's and our packers make, by grey level."""
+    """For the inputs of every packer of mmaction and of this package."""
     frames = clip_frames(FORMS[form], 1)
     assert all(frame.shape == (8, 12, 3) for frame in frames)
     assert [int(frame.mean()) for frame in frames] == list(SHOWN.get(form, GREYS))
 
 
-def test_inputs_without_pictures_are_refused():
-    with pytest.raises(MERRunError, match='no pictures'):
+def test_inputs_without_images_are_rejected():
+    with pytest.raises(MERRunError, match='not images'):
         clip_frames(dict(keypoint=[torch.zeros(3, 4)]), 0)
 
 
 def sample(number, label=0):
-    told = dict(dataset='smic', subject='s1', clip=f's1/c{number}')
-    found = ActionDataSample(metainfo=told).set_gt_label(label).set_pred_label(1)
+    names = dict(dataset='smic', subject='s1', clip=f's1/c{number}')
+    found = ActionDataSample(metainfo=names).set_gt_label(label).set_pred_label(1)
     return found.set_pred_score(torch.tensor([0.25, 0.75]))
 
 
@@ -91,12 +91,13 @@ def test_without_a_folder_sheets_go_to_the_visualizer(runner):
 
 
 @pytest.mark.parametrize('interval', [0, -1, 1.5, None])
-def test_an_interval_that_is_none_is_refused(interval):
-    with pytest.raises(MERRunError, match='interval'):
+def test_an_invalid_interval_is_rejected(interval):
+    with pytest.raises(MERRunError) as error:
         MERVisualizationHook(interval=interval)
+    assert error.value.field == 'default_hooks.visualization.interval'
 
 
-def test_mmactions_own_hook_says_what_to_use():
+def test_mmactions_own_hook_names_the_replacement():
     Visualizer.get_instance('drawn by mmaction')
     batch = dict(inputs=dict(clip=[clip(*GREYS)]))
     with pytest.raises(MERRunError, match='MERVisualizationHook'):

@@ -1,7 +1,7 @@
-"""The clips that a config cannot use are known before its first fold.
+"""The clips that a config cannot use are reported before the first fold.
 
-The kind: every clip is on disk and decodes, and training ends in the middle of a fold,
-at the first batch that holds a clip which pipeline and model cannot use.
+Such a clip is on disk and can be decoded, but pipeline and model cannot use it; without
+this check training would end in the middle of a fold, at the first batch with it.
 """
 
 import json
@@ -15,8 +15,8 @@ from paths import CONFIGS
 
 from mmaction_mer.datasets import StandardizeLength, frame_rate
 from mmaction_mer.engine.runners.clip_limits import (
+    check_config_clips,
     config_limits,
-    look_at_config,
     read_limits,
 )
 from mmaction_mer.engine.runners.plan import make_plan
@@ -51,18 +51,18 @@ def test_the_plan_names_every_clip_before_a_fold_starts(with_rates, tmp_path):
     cfg = with_rates({'s1_c2': 0.2, 's4_c0': 0.1}, model=FILTERED)
     with pytest.raises(MERDataError) as raised:
         RUNNERS.build(cfg)
-    said = str(raised.value)
-    assert f'{tmp_path / "annotations.json"}: the pipeline and the model' in said
-    assert '2 problem(s)' in said
-    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in said
-    assert 'clip toy/s4/s4_c0, offset: the clip lasts 50.00 s' in said
-    assert '4 frames are 0.12 a second and hold motion up to 0.06 Hz' in said
+    text = str(raised.value)
+    assert raised.value.path == str(tmp_path / 'annotations.json')
+    assert '2 problem(s)' in text
+    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in text
+    assert 'clip toy/s4/s4_c0, offset: the clip lasts 50.00 s' in text
+    assert '4 frames are 0.12 a second and hold motion up to 0.06 Hz' in text
     assert not (tmp_path / 'run').exists()
     # A model that filters nothing takes them all.
     assert make_plan(with_rates({'s1_c2': 0.2})).notes == ()
 
 
-def test_the_plan_says_which_bands_are_lowered(with_rates, capsys):
+def test_the_plan_notes_which_bands_are_lowered(with_rates, capsys):
     """Five steps at 4 Hz last 1.25 s; as 4 frames they hold 0.99 * 2.4 / 2 Hz."""
     cfg = with_rates({'s1_c2': 8.0, 's4_c0': 4.0, 's4_c1': 5.5}, model=FILTERED)
     runner = RUNNERS.build(cfg)
@@ -75,7 +75,7 @@ def test_the_plan_says_which_bands_are_lowered(with_rates, capsys):
 
 
 @pytest.mark.parametrize('side', ['train_dataloader', 'test_dataloader'])
-def test_each_side_has_a_pipeline_of_its_own(with_rates, side):
+def test_both_pipelines_are_checked(with_rates, side):
     cfg = with_rates({'s1_c2': 0.2})
     magnify = [dict(type='EulerianMagnification'), dict(type='RankPooling')]
     pipeline = cfg[side].dataset.pipeline
@@ -88,8 +88,8 @@ def test_each_side_has_a_pipeline_of_its_own(with_rates, side):
     assert make_plan(cfg).notes == ()
 
 
-def test_an_apex_that_is_needed(with_rates):
-    """The toy's clips have none, which MIACNet refused at the first batch."""
+def test_a_missing_apex(with_rates):
+    """The toy's clips have none, but MIACNet needs it."""
     pre = dict(type='KeyFramePreprocessor')
     with pytest.raises(MERDataError, match='16 problem') as raised:
         make_plan(with_rates({}, model=dict(data_preprocessor=pre)))
@@ -98,13 +98,13 @@ def test_an_apex_that_is_needed(with_rates):
         make_plan(with_rates({}, model=dict(data_preprocessor={**pre, **more})))
 
 
-def test_a_band_that_is_none(with_rates):
+def test_an_empty_pass_band(with_rates):
     pre = dict(type='MERDataPreprocessor', low=5.0)
     with pytest.raises(MERRunError, match=r'low=5\.0, high=4\.0.*0 < low < high'):
         make_plan(with_rates({}, model=dict(data_preprocessor=pre)))
 
 
-def test_what_configs_ask_for():
+def test_the_limits_of_configs():
     assert config_limits(f'{CONFIGS}/mpt_vit-b16_casme2.py') == ClipLimits()
     assert config_limits(f'{CONFIGS}/miacnet_casme2.py') == ClipLimits(
         low=None, high=None, apex=True
@@ -112,22 +112,22 @@ def test_what_configs_ask_for():
     assert config_limits(f'{CONFIGS}/tsn_r18_rank-pooling_synthme.py') == ClipLimits(
         low=None, high=None
     )
-    # It draws pairs of frames, out of clips of any length.
+    # It samples pairs of frames from clips of any length.
     assert config_limits(f'{CONFIGS}/ma2mi_mpt_synthme.py') is None
 
 
-def test_what_pipelines_and_models_ask_for():
+def test_the_limits_of_pipelines_and_models():
     load = [dict(type='LoadMERFrames'), dict(type='StandardizeLength', length=32)]
     model = dict(type='MPTRecognizer')
     assert read_limits(load, model) == ClipLimits(length=32)
     assert read_limits(load, None) == ClipLimits(length=32, low=None, high=None)
     pre = dict(type='mmaction.MERDataPreprocessor', high=3.0)
     assert read_limits(load, dict(data_preprocessor=pre)).high == 3.0
-    # Neither motion nor magnified frames are filtered once more on the device.
+    # Neither motion nor magnified frames are filtered again on the device.
     own = dict(type='EulerianMagnification', low=1.0, high=2.0)
     for output in ('motion', 'imgs'):
         assert read_limits([*load, {**own, 'output': output}], model).low == 1.0
-    # What comes behind the filter does not change the frames that it was given.
+    # Transforms after the filter do not change its input.
     assert read_limits([own, load[1]], None).length is None
     assert read_limits([dict(type='SampleFrames'), *load], model) is None
 
@@ -135,10 +135,9 @@ def test_what_pipelines_and_models_ask_for():
 @pytest.mark.parametrize('fps', [None, 30.0, 120.0])
 @pytest.mark.parametrize('packed', [True, False])
 def test_the_rate_is_the_one_that_the_filter_is_given(fps, packed):
-    """A rate given in the config is the recording's, not that of 16 sampled frames.
+    """A rate in the config is that of the recording, not that of 16 sampled frames.
 
-    25 s at 30 Hz become 16 frames at 0.6 Hz, whatever of the config says the 30 Hz:
-    they hold no motion above 0.3 Hz.
+    25 s at 30 Hz become 16 frames at 0.6 Hz, without motion above 0.3 Hz.
     """
     row = dict(dataset='toy', subject='s', clip='c', onset=0, apex=None, offset=750)
     row['fps'] = 30.0
@@ -156,7 +155,7 @@ def test_the_rate_is_the_one_that_the_filter_is_given(fps, packed):
 
 
 def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
-    """tools/train.py looks at the clips of ours before it builds anything else."""
+    """tools/train.py checks the clips of a MERDataset before it builds anything."""
     cfg = with_rates({'s1_c2': 0.2}, model=FILTERED)
     for key in ('runner_type', 'loso'):
         cfg.pop(key)
@@ -164,17 +163,17 @@ def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
     cfg.dump(path)
     train = load_tool('train.py').main
     assert train([str(path)]) == 1
-    said = capsys.readouterr().err
-    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in said
-    assert 'Traceback' not in said and not Path(cfg.work_dir).exists()
-    # Not by a loader that leaves the clip out, nor by data sets of others.
+    text = capsys.readouterr().err
+    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in text
+    assert 'Traceback' not in text and not Path(cfg.work_dir).exists()
+    # Clips that a loader leaves out and other data sets are not checked.
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.dataset.update(held_out='s1', side='train')
-    assert look_at_config(cfg) == []
-    assert look_at_config(with_rates({'s1_c2': 4.0}, model=FILTERED)) == [
+    assert check_config_clips(cfg) == []
+    assert check_config_clips(with_rates({'s1_c2': 4.0}, model=FILTERED)) == [
         '1 clip(s) are too long for the whole pass band, 0.4 to 4 Hz: its upper edge '
         'is lowered, down to 1.19 Hz in toy/s1/s1_c2'
     ]
     cfg.train_dataloader.dataset = dict(type='RawframeDataset', ann_file='a.txt')
     cfg.pop('test_dataloader')
-    assert look_at_config(cfg) == []
+    assert check_config_clips(cfg) == []

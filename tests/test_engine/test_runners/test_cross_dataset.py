@@ -1,16 +1,17 @@
-"""The protocol cross-dataset from config to results, as a composite gives it."""
+"""The protocol cross-dataset on a composite, from config to results."""
 
 import json
 
 import pytest
 from mmaction.registry import DATASETS, RUNNERS
+from settings import train
 
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.utils.errors import MERDataError
 
-# The toy's four subjects, shared out over three data sets.
+# The toy's four subjects in three data sets.
 HOME = {'s1': 'a', 's2': 'a', 's3': 'b', 's4': 'c'}
-PEOPLE = {'a': ['a_s1', 'a_s2'], 'b': ['b_s3'], 'c': ['c_s4']}
+SUBJECTS = {'a': ['a_s1', 'a_s2'], 'b': ['b_s3'], 'c': ['c_s4']}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def config(composite, make_config):
 
 
 def held_out(work_dir):
-    """Whose clips each fold predicted."""
+    """The subjects that each fold predicted."""
     return {
         path.parent.name: sorted(
             {json.loads(line)['subject'] for line in path.read_text().splitlines()}
@@ -45,15 +46,11 @@ def held_out(work_dir):
     }
 
 
-def train(cfg):
-    return RUNNERS.build(cfg).train()
-
-
 @pytest.mark.parametrize('select', ['last', 'inner'])
 def test_every_data_set_is_tested_by_the_others(config, tmp_path, select, capsys):
     changes = {'train_cfg__val_interval': 4} if select == 'inner' else {}
     results = train(config(loso__select=select, **changes))
-    assert held_out(tmp_path / 'run') == PEOPLE
+    assert held_out(tmp_path / 'run') == SUBJECTS
     assert results['clips'] == 16
     assert results['extra']['protocol'] == {'type': 'cross-dataset'}
     assert [row['fold'] for row in results['folds']] == ['a', 'b', 'c']
@@ -64,7 +61,7 @@ def test_every_data_set_is_tested_by_the_others(config, tmp_path, select, capsys
     for fold, part in zip(results['folds'], parts, strict=True):
         assert fold['acc'] == part['acc'] and fold['uf1'] == part['uf1']
     assert 'Data sets, each alone' in capsys.readouterr().out
-    # Scored again from its checkpoints.
+    # Score the checkpoints again.
     again = RUNNERS.build(config('again', load_from=str(tmp_path / 'run'),
                                  loso__select=select)).test()  # fmt: skip
     assert again['scores'] == results['scores']
@@ -72,16 +69,16 @@ def test_every_data_set_is_tested_by_the_others(config, tmp_path, select, capsys
 
 def test_subjects_set_aside_are_of_the_training_data_sets(config):
     runner = RUNNERS.build(config(loso__select='inner'))
-    everybody = sorted(sum(PEOPLE.values(), []))
+    everyone = sorted(sum(SUBJECTS.values(), []))
     for fold in runner.plan.folds:
         cfg = runner.runs[0].fold_config(fold)
         train, inner, test = (
             sorted(set(DATASETS.build(cfg[f'{side}_dataloader'].dataset).subjects))
             for side in ('train', 'val', 'test')
         )
-        assert test == PEOPLE[fold.name] and inner and train
-        # Each is on one side, and nobody is lost.
-        assert sorted(train + inner + test) == everybody
+        assert test == SUBJECTS[fold.name] and inner and train
+        # Each subject is in exactly one part.
+        assert sorted(train + inner + test) == everyone
 
 
 def test_one_data_set_is_tested(config, tmp_path):
@@ -99,7 +96,7 @@ def test_a_filter_says_which_data_sets_take_part(config, tmp_path):
     runner = RUNNERS.build(cfg)
     (fold,) = runner.plan.folds
     assert fold.train == ('a_s1', 'a_s2')
-    # What is really trained on: nobody of c, who is in the file all the same.
+    # No subject of c is trained on, although the file has one.
     training = DATASETS.build(runner.runs[0].fold_config(fold).train_dataloader.dataset)
     assert set(training.subjects) == {'a_s1', 'a_s2'}
     assert runner.train()['clips'] == 4
@@ -116,21 +113,19 @@ def test_one_name_in_two_data_sets_stops_before_training(config, composite, tmp_
     assert not (tmp_path / 'run' / 'folds').exists()
 
 
-def test_data_sets_without_the_field_do_for_other_protocols(
-    config, monkeypatch, tmp_path
-):
+def test_other_protocols_do_not_need_the_field(config, monkeypatch, tmp_path):
     from mmaction_mer.datasets.mer_dataset import MERDataset
 
     whole = MERDataset.get_data_info
 
     def bare(self, index):
         info = whole(self, index)
-        if self.side == 'all':  # which the plan is made from
+        if self.side == 'all':  # as in the plan
             del info['dataset']
         return info
 
     monkeypatch.setattr(MERDataset, 'get_data_info', bare)
     runner = RUNNERS.build(config(loso__protocol='loso'))
-    assert [fold.name for fold in runner.plan.folds] == sum(PEOPLE.values(), [])
+    assert [fold.name for fold in runner.plan.folds] == sum(SUBJECTS.values(), [])
     with pytest.raises(MERDataError, match="needs the field 'dataset'"):
         RUNNERS.build(config())

@@ -1,4 +1,4 @@
-"""First weights that a config names by ``load_from``, from whoever they are."""
+"""Initial weights from untrusted files, given by ``load_from``."""
 
 import os
 
@@ -10,7 +10,7 @@ from load_tool import load_tool
 
 
 class Calls:
-    """Pickles as a call that leaves a mark."""
+    """Pickles as a call that creates a folder."""
 
     def __init__(self, mark):
         self.mark = mark
@@ -29,7 +29,7 @@ def write(kind, path, mark):
     }
     if kind in plain:
         torch.save(plain[kind], path)
-    elif kind == 'cut short':
+    elif kind == 'truncated':
         path.write_bytes(b'cut short')
     elif kind == 'pipe':
         os.mkfifo(path)
@@ -41,18 +41,17 @@ def write(kind, path, mark):
 
 @pytest.mark.parametrize(
     'kind',
-    ['code', 'cut short', 'pipe', 'gone', 'bomb', 'a list', 'state is a list',
+    ['code', 'truncated', 'pipe', 'gone', 'bomb', 'a list', 'state is a list',
      'keys are numbers', 'a record of numbers'],
 )  # fmt: skip
-def test_what_cannot_be_loaded_is_one_sentence(
-    kind, config_file, tmp_path, capsys, monkeypatch
+def test_weights_that_cannot_be_loaded_are_one_message(
+    kind, config_file, tmp_path, capsys
 ):
     mark = tmp_path / 'mark'
     path = write(kind, tmp_path / 'start.pth', mark)
-    train = load_tool('train.py').main
     options = ['--cfg-options', f'load_from={path}', 'loso.strategy=sequential']
     work_dir = ['--work-dir', str(tmp_path / 'run')]
-    assert train([str(config_file), *work_dir, *options]) == 1
+    assert load_tool('train.py').main([str(config_file), *work_dir, *options]) == 1
     errors = capsys.readouterr().err
     assert str(path) in errors and 'Traceback' not in errors
     assert 'weights_only' not in errors

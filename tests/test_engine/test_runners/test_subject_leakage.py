@@ -1,4 +1,4 @@
-"""People that a pre-training has seen are not tested on, unless that is asked for."""
+"""Subjects that a pre-training has seen are not tested on, unless it is allowed."""
 
 import json
 
@@ -31,34 +31,34 @@ def start(path):
             [('mmew', 'S02'), ('mmew', 'S03')],
             {'mmew': ['S02']},
         ),
-        # Composites put the data set in front.
+        # Composites add the data set as a prefix.
         ({'mmew': ['S01']}, [('mmew', 'mmew_S01')], {'mmew': ['mmew_S01']}),
         ({'mmew': ['mmew_S01']}, [('mmew', 'S01')], {'mmew': ['S01']}),
-        # Another data set's S01 is another person.
+        # S01 of another data set is another subject.
         ({'mmew': ['S01']}, [('samm', 'S01'), ('samm', 'samm_S01')], {}),
-        # Nobody knows who is seen: it may be anybody.
+        # Unknown subjects: it may be any of them.
         ({'mmew': None}, [('mmew', 'S01')], {'mmew': ['S01']}),
         ({'mmew': []}, [('mmew', 'S01')], {}),
-        # However it is spelt.
+        # Another spelling.
         ({'MMEW': ['s1']}, [('mmew', 'S01')], {'mmew': ['S01']}),
         ({'mmew': ['S1']}, [('mmew', 'S11')], {}),
     ],
 )
-def test_who_was_seen(record, clips, seen):
+def test_seen_subjects(record, clips, seen):
     assert seen_in_pretraining(record, clips) == seen
 
 
-def test_records_of_every_file_that_a_config_names(tmp_path):
-    ours = weights(tmp_path / 'ours.pth', {'mmew': ['S01']})
+def test_the_records_of_all_weights_in_a_config(tmp_path):
+    recorded = weights(tmp_path / 'ours.pth', {'mmew': ['S01']})
     foreign = weights(tmp_path / 'foreign.pth')
     (tmp_path / 'broken.pth').write_bytes(b'nothing')
     model = dict(
-        backbone=dict(init_cfg=start(ours), vit=dict(init_cfg=start(foreign))),
+        backbone=dict(init_cfg=start(recorded), vit=dict(init_cfg=start(foreign))),
         neck=dict(init_cfg=start(str(tmp_path / 'broken.pth'))),
     )
-    found = pretraining_records(dict(model=model, load_from=ours))
+    found = pretraining_records(dict(model=model, load_from=recorded))
     assert {path.name for path in found} == {'ours.pth'}
-    # As torch wrote before it could map files.
+    # The format of torch before it could map files.
     old = dict(state_dict={}, meta=dict(pretrained_on={'samm': ['006']}))
     torch.save(old, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
     found = pretraining_records(dict(load_from=str(tmp_path / 'old.pth')))
@@ -80,35 +80,34 @@ def seen_config(make_config, tmp_path):
     return make
 
 
-def refusal(cfg):
-    with pytest.raises(MERRunError) as caught:
-        LOSORunner.from_cfg(cfg).train()
-    return str(caught.value)
+def rejected(cfg):
+    with pytest.raises(MERRunError) as error:
+        LOSORunner.from_cfg(cfg)
+    return error.value
 
 
-def test_a_protocol_refuses_weights_that_have_seen_its_subjects(seen_config, tmp_path):
+def test_a_protocol_rejects_weights_that_have_seen_its_subjects(seen_config, tmp_path):
     cfg = seen_config()
-    said = refusal(cfg)
-    assert 'macro.pth' in said and '2 subject(s) of toy' in said and 's1, s3' in said
-    assert "loso.allow_leakage=['toy']" in said
-    assert not list((tmp_path / 'run').glob('folds/*'))
-    # Another name allows nothing, nor does a fold of people who were not seen: they
-    # are trained on, and the run goes on to them.
-    cfg.loso.allow_leakage = ['samm']
-    assert '2 subject(s) of toy' in refusal(cfg)
+    error = rejected(cfg)
+    assert error.path == str(tmp_path / 'macro.pth')
+    assert '2 subject(s) of toy' in str(error) and 's1, s3' in str(error)
+    assert "loso.allow_leakage=['toy']" in error.hint
+    # Another name allows nothing, and neither does a fold of an unseen subject.
+    cfg.loso.update(allow_leakage=['samm'], folds=['s2'])
+    assert '2 subject(s) of toy' in str(rejected(cfg))
 
 
-def test_load_from_is_looked_at_too(make_config, tmp_path):
+def test_load_from_is_checked_too(make_config, tmp_path):
     cfg = make_config()
     cfg.load_from = weights(tmp_path / 'macro.pth', {'toy': ['s2']})
-    assert '1 subject(s) of toy' in refusal(cfg)
+    assert '1 subject(s) of toy' in str(rejected(cfg))
 
 
-def test_what_is_allowed_by_name_is_labelled_wherever_it_is_shown(
+def test_allowed_leakage_is_labeled_wherever_results_are_shown(
     seen_config, tmp_path, capsys
 ):
-    cfg = seen_config(train_cfg__max_iters=1)
-    # The toy has no use for the weights; the guard reads the config.
+    cfg = seen_config(train_cfg__max_iters=1, run_hooks=[dict(type='RunReportHook')])
+    # The toy does not use the weights; the check reads the config.
     cfg.model.pop('init_cfg')
     cfg.load_from = None
     cfg.model.data_preprocessor = dict(
@@ -117,15 +116,15 @@ def test_what_is_allowed_by_name_is_labelled_wherever_it_is_shown(
     cfg.loso.allow_leakage = 'toy'
     results = LOSORunner.from_cfg(cfg).train()
     assert results['extra']['tested_on_subjects_seen_in_pretraining'] == ['toy']
-    assert 'have seen the subjects of toy' in capsys.readouterr().out
+    assert 'have seen tested subjects of toy' in capsys.readouterr().out
     page = (tmp_path / 'run' / 'report.html').read_text()
     assert 'subjects of toy seen in pre-training' in page
     stored = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert stored['extra']['tested_on_subjects_seen_in_pretraining'] == ['toy']
 
 
-def test_strangers_are_no_matter(make_config, tmp_path):
-    cfg = make_config(train_cfg__max_iters=1)
+def test_unseen_subjects_need_no_label(make_config, tmp_path):
+    cfg = make_config(train_cfg__max_iters=1, loso__folds=['s1'])
     path = weights(tmp_path / 'macro.pth', {'toy': ['s9'], 'dfew': None})
     cfg.model.data_preprocessor = dict(init_cfg=start(path))
     results = LOSORunner.from_cfg(cfg).train()

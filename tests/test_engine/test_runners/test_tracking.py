@@ -1,4 +1,4 @@
-"""Losses of folds in TensorBoard and MLflow, whatever the strategy."""
+"""Losses of folds in TensorBoard and MLflow under every strategy."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ STRATEGIES = ['stacked', 'sequential']
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """What the runner sets for MLflow goes away; the home folder stays empty."""
+    """Undo the settings of the runner for MLflow; the home folder stays empty."""
     for name in ('MLFLOW_ALLOW_FILE_STORE', 'MLFLOW_DISABLE_TELEMETRY'):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / 'home'
@@ -80,11 +80,11 @@ def test_mlflow_has_one_finished_run_per_fold(
         found = {metric.step: metric.value for metric in history}
         fold = Path(cfg.work_dir, f'seed{seed}', 'folds', name)
         assert found == pytest.approx(step_losses(fold)) and len(found) == 10
-    # Neither a store nor a note of the installation beside the work directory.
+    # No store and no file of the installation outside of the work directory.
     assert not list(environment.rglob('*'))
 
 
-def test_a_fold_goes_on_where_a_backend_fails(stack_config, environment, capsys):
+def test_a_backend_that_fails_does_no_harm(stack_config, environment, capsys):
     cfg = stack_config(
         loso__folds=['s1'],
         visualizer=dict(
@@ -95,11 +95,14 @@ def test_a_fold_goes_on_where_a_backend_fails(stack_config, environment, capsys)
         ),
     )
     LOSORunner.from_cfg(cfg).train()
-    assert 'fold s1 is done, but MLflowVisBackend could' in capsys.readouterr().out
+    assert (
+        'fold s1 is done, but MLflowVisBackend cannot be written'
+        in capsys.readouterr().out
+    )
     assert events(Path(cfg.work_dir, 'folds', 's1', 'vis_data'))
 
 
-def test_what_cannot_be_told_is_refused_before_training(stack_config, monkeypatch):
+def test_unusable_backends_are_rejected_before_training(stack_config, monkeypatch):
     with pytest.raises(MERRunError, match='NoVisBackend cannot be built'):
         LOSORunner.from_cfg(stack_config(visualizer=backends('No'))).train()
     cfg = stack_config(visualizer=backends('Wandb'))
@@ -109,7 +112,7 @@ def test_what_cannot_be_told_is_refused_before_training(stack_config, monkeypatc
     assert not Path(cfg.work_dir, 'folds').exists()
 
 
-def test_one_line_of_the_command_line_is_one_line_of_a_config(tmp_path):
+def test_a_backend_is_one_option_or_one_line_of_a_config(tmp_path):
     train = load_tool('train.py')
     config = ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
     line = 'visualizer.vis_backends.0.type=TensorboardVisBackend'
@@ -126,7 +129,7 @@ def test_one_line_of_the_command_line_is_one_line_of_a_config(tmp_path):
     assert cfg.visualizer.type == 'ActionVisualizer'
 
 
-def test_a_step_counts_as_it_was_trained_last(tmp_path):
+def test_the_last_values_of_a_repeated_step_are_kept(tmp_path):
     folder = FoldFolder(tmp_path)
     assert read_losses(folder) == {}
     log = tmp_path / 'vis_data' / 'scalars.json'

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from mmaction_mer.analysis import run_report as result_page
-from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
 from mmaction_mer.engine.runners import loso_runner
 from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 from mmaction_mer.engine.strategies.worker import Done, Worker

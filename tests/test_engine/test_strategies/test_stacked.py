@@ -12,7 +12,7 @@ from mmaction.registry import MODELS, RUNNERS
 from mmengine.config import Config
 from paths import ROOT
 
-from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
 from mmaction_mer.engine.strategies.stacking import stack_file
 from mmaction_mer.engine.strategies.stacking import trainer as group
 from mmaction_mer.engine.strategies.stacking.fold_stack import FoldStack

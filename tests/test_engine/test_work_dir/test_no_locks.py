@@ -1,4 +1,4 @@
-"""Two starts at once where the file system has no locks."""
+"""Two starts at once on a file system without locks."""
 
 import json
 
@@ -12,10 +12,11 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmaction_mer.utils.cli.command_line import report_errors
 
-def refuse(handle, kind):
+def fail(handle, kind):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-fcntl.flock = refuse
+fcntl.flock = fail
+os.fsync = lambda handle: None
 torch.set_num_threads(1)
 
 @report_errors
@@ -55,12 +56,12 @@ print('over')
 
 
 def test_two_starts_at_once(config_file, tmp_path):
-    """Each ends or is refused with a sentence, and no file of the other's is gone."""
+    """Each ends or is rejected with a message, and removes no file of the other."""
     lines = run_script(TWO, config_file, tmp_path, timeout=600)
-    told = [line.split() for line in lines if line.startswith('ended ')]
-    whole, first, second = told
+    ended = [line.split() for line in lines if line.startswith('ended ')]
+    whole, first, second = ended
     assert whole[2:] == ['0']
-    # One trains; the other is refused, before it touched anything.
+    # One trains; the other is rejected before it changes anything.
     assert sorted(first[2:]) in (['0', '1'], ['1', '1'])
     assert set(second[2:]) <= {'0', '1'} and '0' in first[2:] + second[2:]
     found = [

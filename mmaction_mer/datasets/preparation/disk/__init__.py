@@ -1,1 +1,1 @@
-"""Folders of a release: listing them and finding the clip of a row."""
+"""The folders of a release on disk: clips, frames, and what cannot be used."""

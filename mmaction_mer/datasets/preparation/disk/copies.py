@@ -1,4 +1,4 @@
-"""Copies of clips: what a file manager or a careful person leaves beside a folder."""
+"""Find copies of clips that a file manager or a backup leaves beside a folder."""
 
 import os
 import re
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..issues import Clip, Reading
+from ..issues import Clip, ParsedRelease
 from ..linking import same_content
-from .walk import Place
+from .scan import ClipEntry
 
 _WORDS = (
     'copy|copies|copied|kopie|kopia|copie|copia|cópia|копия|副本|コピー|複製|'
     'bak|backup|back[ _-]?up|old|duplicate'
 )
-_BEFORE = re.compile(
+_PREFIX = re.compile(
     rf'(?i)(?:{_WORDS})[ _-]*(?:\([0-9]+\))?[ _-]+(?:of|von|de|di|da)?[ _-]*(.+)'
 )
-_BEHIND = re.compile(
+_SUFFIX = re.compile(
     rf'(?i)(.+?)(?:[ _.-]*\([0-9]{{1,3}}\)|'
     rf'[ _.-]+(?:{_WORDS})[ _.-]*\(?[0-9]{{0,3}}\)?|'
     rf'(?:copy|kopie|backup|[的の]?(?:副本|コピー|複製))[ _.-]*\(?[0-9]{{0,3}}\)?|~)'
@@ -27,82 +27,86 @@ _BEHIND = re.compile(
 
 
 @dataclass(frozen=True)
-class Copy:
+class FolderCopy:
     """A folder (or video) that is named as a copy of another one.
 
     Attributes:
-        parts: Names of the folders that lead to it.
+        parts: Names of the folders from the root of the release.
         original: The same of the other one.
-        places: The clips in it.
-        same: Whether they hold the same files.
+        entries: The clips in the copy.
+        same: Whether both contain the same files.
     """
 
     parts: tuple[str, ...]
     original: tuple[str, ...]
-    places: tuple[Place, ...]
+    entries: tuple[ClipEntry, ...]
     same: bool
 
 
-def unmarked(name: str) -> str:
-    """Return a name without what marks it as a copy.
+def strip_copy_marker(name: str) -> str:
+    """Return a name without the words that mark it as a copy.
 
-    >>> [unmarked(name) for name in ('a - Copy', 'a (2)', 'Copy of a', 'a_backup')]
+    >>> [strip_copy_marker(n) for n in ('a - Copy', 'a (2)', 'Copy of a', 'a_backup')]
     ['a', 'a', 'a', 'a']
-    >>> unmarked('s1_ne_01')
+    >>> strip_copy_marker('s1_ne_01')
     's1_ne_01'
     """
     plain = unicodedata.normalize('NFKC', name)
-    for pattern in (_BEHIND, _BEFORE):
+    for pattern in (_SUFFIX, _PREFIX):
         if match := pattern.fullmatch(plain):
-            return unmarked(match[1].strip())
+            return strip_copy_marker(match[1].strip())
     return plain
 
 
-def find_copies(places: Iterable[Place]) -> list[Copy]:
-    """Find folders and videos that are named as copies of others in the same place.
+def find_copies(entries: Iterable[ClipEntry]) -> list[FolderCopy]:
+    """Find folders and videos that are named as copies of others in the same folder.
 
     Args:
-        places: All clips of a release.
+        entries: All clips of a release.
 
     Returns:
         The copies; each clip is in one of them at most.
     """
-    by_parts = {_plain(place.parts): place for place in places}
+    by_parts = {_normalize(entry.parts): entry for entry in entries}
     folders = {parts[:end] for parts in by_parts for end in range(1, len(parts) + 1)}
-    groups: dict[tuple[str, ...], list[tuple[Place, Place | None]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[ClipEntry, ClipEntry | None]]] = {}
     originals: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for parts, place in by_parts.items():
+    for parts, entry in by_parts.items():
         for end, name in enumerate(parts, 1):
-            above = (*parts[: end - 1], unmarked(name))
-            if above != parts[:end] and above in folders:
-                group = place.parts[:end]
-                other = by_parts.get(above + parts[end:])
-                groups.setdefault(group, []).append((place, other))
-                originals[group] = above
+            original = (*parts[: end - 1], strip_copy_marker(name))
+            if original != parts[:end] and original in folders:
+                group = entry.parts[:end]
+                other = by_parts.get(original + parts[end:])
+                groups.setdefault(group, []).append((entry, other))
+                originals[group] = next(
+                    one.parts[:end]
+                    for key, one in by_parts.items()
+                    if key[:end] == original
+                )
                 break
     return [
-        Copy(
+        FolderCopy(
             parts,
-            _spelled(originals[parts], by_parts),
-            tuple(place for place, _ in pairs),
+            originals[parts],
+            tuple(entry for entry, _ in pairs),
             all(
-                other is not None and same_files(place.path, other.path)
-                for place, other in pairs
+                other is not None and same_files(entry.path, other.path)
+                for entry, other in pairs
             ),
         )
         for parts, pairs in groups.items()
     ]
 
 
-def drop_equal(reading: Reading) -> None:
-    """Leave out clips whose files are those of another clip of the subject.
+def drop_identical_clips(release: ParsedRelease) -> None:
+    """Drop clips whose files are those of another clip of the subject.
 
     Only for releases whose frames are numbered through the recording, so that no two
-    clips can share them. The clip with the shorter name is kept, and neither where
-    their emotions differ.
+    clips can share them. The clip with the shorter name is kept; neither is if their
+    emotions differ.
     """
     alike: dict[tuple[Any, ...], list[Clip]] = {}
-    for clip in sorted(reading.clips, key=lambda one: (len(one.name), one.name)):
+    for clip in sorted(release.clips, key=lambda one: (len(one.name), one.name)):
         if clip.path is not None and (listing := _listing(clip.path)):
             alike.setdefault((clip.subject, *listing), []).append(clip)
     for first, *others in alike.values():
@@ -111,24 +115,24 @@ def drop_equal(reading: Reading) -> None:
             if not same_files(first.path, clip.path):
                 continue
             if first.emotion == clip.emotion:
-                reason = f'holds the files of {first.title}: a copy of it, left alone'
-                reading.findings.append(clip.finding('frames', 'noted', reason))
-                reading.clips.remove(clip)
-                reading.rows -= 1
+                reason = f'contains the files of {first.title}: a copy, left out'
+                release.issues.append(clip.issue('frames', 'noted', reason))
+                release.clips.remove(clip)
+                release.rows -= 1
                 continue
             for one, other in ((first, clip), (clip, first)):
                 reason = (
-                    f'{one.path} holds the files of {other.path}, which is another '
-                    f'emotion: which one is right?'
+                    f'{one.path} contains the files of {other.path}, which is another '
+                    f'emotion: one of the two is wrong'
                 )
-                reading.findings.append(one.finding('frames', 'skipped', reason))
-                if one in reading.clips:
-                    reading.clips.remove(one)
-                    reading.lost.append(one)
+                release.issues.append(one.issue('frames', 'skipped', reason))
+                if one in release.clips:
+                    release.clips.remove(one)
+                    release.dropped.append(one)
 
 
 def _listing(path: Path) -> tuple[tuple[str, int], ...]:
-    """Names and sizes of the files of a clip, nothing where they are empty."""
+    """Return names and sizes of the files of a clip; nothing if all are empty."""
     try:
         if not path.is_dir():
             return (('', path.stat().st_size),)
@@ -139,7 +143,7 @@ def _listing(path: Path) -> tuple[tuple[str, int], ...]:
 
 
 def same_files(one: Path, other: Path) -> bool:
-    """Whether two folders, or two files, hold the same, byte for byte."""
+    """Check whether two folders, or two files, are equal byte for byte."""
     if one.is_dir() != other.is_dir():
         return False
     if not one.is_dir():
@@ -161,15 +165,5 @@ def _visible(folder: Path) -> list[str]:
     )
 
 
-def _plain(parts: Sequence[str]) -> tuple[str, ...]:
+def _normalize(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(unicodedata.normalize('NFKC', part).casefold() for part in parts)
-
-
-def _spelled(
-    parts: tuple[str, ...], places: dict[tuple[str, ...], Place]
-) -> tuple[str, ...]:
-    """The names of a folder as they stand on disk."""
-    for plain, place in places.items():
-        if plain[: len(parts)] == parts:
-            return place.parts[: len(parts)]
-    return parts

@@ -1,15 +1,14 @@
-"""Releases: what the data sets look like on disk, and how they are read.
+"""Readers of releases: what each data set looks like on disk.
 
 ``READERS`` has one reader per release, by the name that ``tools/data/prepare.py``
-takes. A reader is small: where clips lie, which columns the sheet has. The shared
-pieces find sheets and headers (``sheets``), read cells (``cells``), list folders
-(``folders``), compare frame ranges with the disk (``settle``, by ``habits`` and
-``ranges``) and write the prepared folder (``prepare``) with its report (``report``).
+accepts. A reader is short: the place of the clips, and the columns of the spreadsheet.
+``sheets`` finds and parses spreadsheets, ``disk`` finds folders, and ``prepare.py``
+does the rest, from comparing frame ranges with the disk to the report.
 """
 
 from collections.abc import Mapping
 
-from ..issues import Clip, Finding, Reading
+from ..issues import Clip, Issue, ParsedRelease
 from . import cas3, casme, casme2, ckplus, dfew, fourdme, generic, mmew, samm, smic
 from .reader import Reader, Source
 
@@ -26,4 +25,4 @@ READERS: Mapping[str, Reader] = {
     'ckplus': ckplus.READER,
 }
 
-__all__ = ['READERS', 'Clip', 'Finding', 'Reader', 'Reading', 'Source']
+__all__ = ['READERS', 'Clip', 'Issue', 'ParsedRelease', 'Reader', 'Source']

@@ -1,12 +1,12 @@
 """CAS(ME)^3, parts A and C: ``spNO.1/a/color/175.jpg``, 30 Hz.
 
-Several expressions lie in one recording, so subject and file name do not name a clip:
-the frames are added.
+A recording contains several expressions, so subject and file name do not identify a
+clip: the frame numbers become part of its name.
 """
 
-from ..disk.clip_folders import ELSEWHERE, Key
-from ..disk.walk import Place
-from ..issues import Clip, Reading
+from ..disk.clip_folders import OTHER_PART, Key
+from ..disk.scan import ClipEntry
+from ..issues import Clip, ParsedRelease
 from .reader import Reader, Source, numbered, read_rows
 
 PART_A = {
@@ -29,28 +29,22 @@ PART_C = {
 _subject = numbered('spNO.{}')
 
 
-def read_a(source: Source) -> Reading:
+def read_a(source: Source) -> ParsedRelease:
     """Read part A."""
     return _read(source, PART_A, 'label', 'part_A/spNO.1/a/color', 'part_c')
 
 
-def read_c(source: Source) -> Reading:
+def read_c(source: Source) -> ParsedRelease:
     """Read part C, which has no apex."""
     return _read(source, PART_C, None, 'part_C/spNO.1/1/color', 'part_a')
 
 
 def _read(
     source: Source, columns: dict, sheet: str | None, example: str, other: str
-) -> Reading:
+) -> ParsedRelease:
     table = source.table(columns, sheet=sheet)
-    places = source.places(lambda place: _key(place, other), example)
-    return read_rows(
-        table,
-        places,
-        _subject,
-        lambda who, clip: (who, clip.lower()),
-        name=_name,
-    )
+    folders = source.clip_folders(lambda entry: _key(entry, other), example)
+    return read_rows(table, folders, _subject, str.lower, name=_name)
 
 
 def _name(clip: Clip) -> str:
@@ -58,11 +52,11 @@ def _name(clip: Clip) -> str:
     return f'{clip.name}_{ends[0]}-{ends[1]}'
 
 
-def _key(place: Place, other: str) -> Key | None:
-    parts = place.parts
-    # Depth maps lie beside the pictures.
+def _key(entry: ClipEntry, other: str) -> Key | None:
+    parts = entry.parts
+    # Depth maps are beside the images.
     if any(part.lower() in (other, 'depth') for part in parts):
-        return ELSEWHERE
+        return OTHER_PART
     if len(parts) < 3 or parts[-1].lower() != 'color':
         return None
     return _subject(parts[-3]), parts[-2].lower()

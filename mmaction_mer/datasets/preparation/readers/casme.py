@@ -1,6 +1,6 @@
 """CASME: ``sub01/<Filename>/``, 60 Hz; two apex columns."""
 
-from ..issues import Reading
+from ..issues import ParsedRelease
 from .casme2 import clip_key, subject
 from .reader import Reader, Source, read_rows
 
@@ -8,7 +8,7 @@ NEEDED = {
     'subject': ('Subject',),
     'clip': ('Filename',),
     'onset': ('OnsetF',),
-    # The second, ApexF2, is where an expression peaks twice.
+    # The second, ApexF2, is given if an expression has two peaks.
     'apex': ('ApexF1',),
     'offset': ('OffsetF',),
     'aus': ('AU',),
@@ -16,11 +16,11 @@ NEEDED = {
 }
 
 
-def read(source: Source) -> Reading:
+def read(source: Source) -> ParsedRelease:
     """Read the release."""
     table = source.table(NEEDED)
-    places = source.places(clip_key, 'sub01/EP01_12')
-    return read_rows(table, places, subject, lambda who, clip: (who, clip.lower()))
+    folders = source.clip_folders(clip_key, 'sub01/EP01_12')
+    return read_rows(table, folders, subject, str.lower)
 
 
 READER = Reader('casme', 'casme', 60.0, read, 'CASME')

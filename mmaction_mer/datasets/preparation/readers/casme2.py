@@ -3,8 +3,8 @@
 import re
 
 from ..disk.clip_folders import Key
-from ..disk.walk import Place
-from ..issues import Reading
+from ..disk.scan import ClipEntry
+from ..issues import ParsedRelease
 from ..labels import emotion_key
 from .reader import Reader, Source, numbered, read_rows
 
@@ -20,24 +20,24 @@ NEEDED = {
 subject = numbered('sub{:02d}')
 
 
-def read(source: Source) -> Reading:
-    """Read the release, and recognise which edition of the sheet it has."""
+def read(source: Source) -> ParsedRelease:
+    """Read the release, and recognize the edition of its spreadsheet."""
     table = source.table(NEEDED)
-    places = source.places(clip_key, 'sub01/EP02_01f')
-    reading = read_rows(table, places, subject, lambda who, clip: (who, clip.lower()))
-    reading.variant = recognise(
-        {clip.title.lower(): emotion_key(clip.emotion) for clip in reading.clips}
+    folders = source.clip_folders(clip_key, 'sub01/EP02_01f')
+    release = read_rows(table, folders, subject, str.lower)
+    release.edition = recognize_edition(
+        {clip.title.lower(): emotion_key(clip.emotion) for clip in release.clips}
     )
-    return reading
+    return release
 
 
-def recognise(emotions: dict[str, str]) -> str:
-    """Name the edition of the sheet by the three places in which they differ.
+def recognize_edition(emotions: dict[str, str]) -> str:
+    """Recognize the edition of the spreadsheet by the rows in which they differ.
 
     Args:
-        emotions: Emotion by ``'subject/clip'`` in small letters.
+        emotions: Emotion by ``'subject/clip'`` in lower case.
 
-    >>> recognise({'sub24/ep02_07': 'disgust'})
+    >>> recognize_edition({'sub24/ep02_07': 'disgust'})
     'with EP02_07'
     """
     added = emotions.get('sub24/ep02_07') == 'disgust'
@@ -52,11 +52,11 @@ def recognise(emotions: dict[str, str]) -> str:
     return 'with EP07_01' if True in surprised else '20140508'
 
 
-def clip_key(place: Place) -> Key | None:
-    """Name the clip that lies in a place; None where that is no clip's."""
-    if len(place.parts) < 2 or not re.fullmatch(r'(?i)sub[0-9]+', place.parts[-2]):
+def clip_key(entry: ClipEntry) -> Key | None:
+    """Return subject and clip of a folder; None if it is not in a subject's."""
+    if len(entry.parts) < 2 or not re.fullmatch(r'(?i)sub[0-9]+', entry.parts[-2]):
         return None
-    return subject(place.parts[-2]), place.parts[-1].lower()
+    return subject(entry.parts[-2]), entry.parts[-1].lower()
 
 
 READER = Reader('casme2', 'casme2', 200.0, read, 'CASME II')

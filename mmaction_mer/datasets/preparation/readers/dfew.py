@@ -1,6 +1,6 @@
-"""DFEW: clips of films, as folders or videos, with lists of names and labels.
+"""DFEW: clips of movies, as folders or videos, with lists of names and labels.
 
-Who is seen in a clip is not known, so every clip is its own subject.
+The people in the clips are not identified, so every clip is its own subject.
 """
 
 import os
@@ -10,11 +10,12 @@ from typing import Any
 
 from ....utils.errors import MERDataError
 from ..disk.clip_folders import Key
-from ..disk.walk import Place, is_of_system
-from ..issues import CellReader, Clip, Reading
+from ..disk.scan import ClipEntry, is_system_path
+from ..issues import Clip, ParsedRelease
 from ..sheets import cells
-from ..sheets.sheet import read_table
+from ..sheets.tables import read_table
 from .reader import Reader, Source
+from .rows import RowParser
 
 NEEDED = {'clip': ('video_name',), 'label': ('label',)}
 EMOTIONS = {
@@ -26,66 +27,66 @@ EMOTIONS = {
     6: 'disgust',
     7: 'fear',
 }
-
-
 _FACES = 'clip_224x224'
 
 
-def read(source: Source) -> Reading:
-    """Read the clips with one label: one split's two halves are all of them."""
-    reading = Reading(subjects_known=False)
-    places = source.places(_key, 'clip_224x224/00001')
-    # The same clips lie there twice, as videos and as cut out faces.
-    faces = {key[1:]: path for key, path in places.items() if key[0] == _FACES}
-    paths = faces or {key[1:]: path for key, path in places.items()}
-    blocked = {key[1:]: one for key, one in places.blocked.items()}
-    for path in [source.sheet] if source.sheet else _lists(source.root):
+def read(source: Source) -> ParsedRelease:
+    """Read the clips with one label: training and test list of one split are all."""
+    release = ParsedRelease(subjects_known=False)
+    folders = source.clip_folders(_key, 'clip_224x224/00001')
+    # A release contains each clip as a video and as cropped faces.
+    faces = {key[1:]: path for key, path in folders.items() if key[0] == _FACES}
+    paths = faces or {key[1:]: path for key, path in folders.items()}
+    unusable = {key[1:]: one for key, one in folders.unusable.items()}
+    for path in [source.sheet] if source.sheet else _find_lists(source.root):
         table = read_table(path, NEEDED)
-        reading.rows += len(table.rows)
+        release.rows += len(table.rows)
         for row in table.rows:
-            clip = f'{path.parent.name}/{cells.text_or_nothing(row.cells["clip"])}'
-            cell = CellReader(row, clip)
-            number = cell.read('clip', _number)
-            label = cell.read('label', cells.frame)
-            if cell.sound and label not in EMOTIONS:
-                cell.fail('label', f'is {label}, not one of 1 to 7')
-            reading.findings += cell.findings()
-            if not cell.sound:
+            parser = RowParser(row)
+            parser.clip = f'{path.parent.name}/{cells.text_or_empty(row.cells["clip"])}'
+            number = parser.parse('clip', _clip_number)
+            label = parser.parse('label', cells.frame)
+            if parser.valid and label not in EMOTIONS:
+                parser.fail('label', f'is {label}, not one of 1 to 7')
+            release.issues += parser.issues()
+            if not parser.valid:
                 continue
             name = f'{number:05d}'
             key = (str(number),)
-            why_not = str(blocked.get(key, ''))
-            found = Clip(name, name, EMOTIONS[label], paths.get(key), whole=True)
-            reading.clips.append(replace(found, row=row.number, why_not=why_not))
-    reading.findings += places.findings('noted')
-    reading.source = 'set_1.csv' if source.sheet is None else source.sheet.name
-    return reading
+            clip = Clip(name, name, EMOTIONS[label], paths.get(key), whole=True)
+            reason = str(unusable.get(key, ''))
+            release.clips.append(replace(clip, row=row.number, missing_reason=reason))
+    release.issues += folders.issues('noted')
+    release.spreadsheet = 'set_1.csv' if source.sheet is None else source.sheet.name
+    return release
 
 
-def _number(value: Any) -> int:
-    """Read a clip's number: ``1``, ``00001`` or ``00001.mp4``."""
-    return cells.one_number(os.path.splitext(cells.text(value))[0])
+def _clip_number(value: Any) -> int:
+    """Parse the number of a clip: ``1``, ``00001`` or ``00001.mp4``."""
+    return cells.subject_number(os.path.splitext(cells.text(value))[0])
 
 
-def _lists(root: Path) -> list[Path]:
-    # The lists lie beside the clips, which may be what the user has named.
+def _find_lists(root: Path) -> list[Path]:
+    # The lists are beside the clips, whose folder the user may have named.
     for base in (root, root.resolve().parent, root.resolve().parent.parent):
         found = [
             path
             for pattern in ('set_1.csv', '*/set_1.csv', '*/*/set_1.csv')
             for path in base.glob(pattern)
-            if 'single' in path.parent.name and not is_of_system(path.relative_to(base))
+            if 'single' in path.parent.name
+            and not is_system_path(path.relative_to(base))
         ]
         if found:
             return sorted(found)
     raise MERDataError(
-        f'{root}: no list such as train(single-labeled)/set_1.csv here or above: put '
-        f'it there or name one with --sheet'
+        'no list such as train(single-labeled)/set_1.csv here or above',
+        path=root,
+        hint='put it there or name one with --sheet',
     )
 
 
-def _key(place: Place) -> Key | None:
-    *above, name = place.parts
+def _key(entry: ClipEntry) -> Key | None:
+    *above, name = entry.parts
     if not (name.isascii() and name.isdigit()):
         return None
     return _FACES if _FACES in above else 'videos', str(int(name))

@@ -1,8 +1,9 @@
 """4DME: ``gray_micro/<sub_ID>/<fold_name>/``, 60 Hz."""
 
-from ..disk.clip_folders import ELSEWHERE, Key
-from ..disk.walk import Place
-from ..issues import Reading, check_spellings
+from ..disk.clip_folders import OTHER_PART, Key
+from ..disk.scan import ClipEntry
+from ..duplicates import check_subject_spelling
+from ..issues import ParsedRelease
 from ..sheets import cells
 from .reader import Reader, Source, read_rows
 
@@ -17,22 +18,22 @@ NEEDED = {
 }
 
 
-def read(source: Source) -> Reading:
-    """Read the grey micro-expressions."""
+def read(source: Source) -> ParsedRelease:
+    """Read the grayscale micro-expressions."""
     table = source.table(NEEDED)
-    places = source.places(_key, 'gray_micro/<sub_ID>/<fold_name>')
-    reading = read_rows(table, places, cells.identity, lambda who, clip: (who, clip))
-    check_spellings(reading)
-    return reading
+    folders = source.clip_folders(_key, 'gray_micro/<sub_ID>/<fold_name>')
+    release = read_rows(table, folders, cells.identity)
+    check_subject_spelling(release)
+    return release
 
 
-def _key(place: Place) -> Key | None:
-    kinds = [part for part in place.parts if part.lower().endswith('_micro')]
+def _key(entry: ClipEntry) -> Key | None:
+    kinds = [part for part in entry.parts if part.lower().endswith('_micro')]
     if kinds and kinds[-1].lower() != 'gray_micro':
-        return ELSEWHERE
-    if len(place.parts) < 2:
+        return OTHER_PART
+    if len(entry.parts) < 2:
         return None
-    return place.parts[-2], place.parts[-1]
+    return entry.parts[-2], entry.parts[-1]
 
 
-READER = Reader('4dme', '4dme', 60.0, read, '4DME, grey micro-expressions')
+READER = Reader('4dme', '4dme', 60.0, read, '4DME, grayscale micro-expressions')

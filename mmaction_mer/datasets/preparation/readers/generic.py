@@ -8,21 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...annotation_rules import path_problem
-from ..disk.clip_folders import Places
-from ..disk.names import Key, match_names, person
-from ..disk.walk import Blocked, Place
-from ..issues import CellReader, Clip, Finding, Reading, check_spellings, row_name
+from ..disk.clip_folders import ClipFolders
+from ..disk.names import Key, match_names, normalize_subject
+from ..disk.scan import ClipEntry, UnusableEntry
+from ..duplicates import check_subject_spelling
+from ..issues import Clip, Issue, ParsedRelease
 from ..sheets import cells
 from ..sheets.selection import select_kind
-from ..sheets.sheet import Row
+from ..sheets.tables import Row
 from .reader import Reader, Source, note_spellings
+from .rows import RowParser, parse_clip
 
 NEEDED = {
     'subject': ('subject',),
     'clip': ('clip', 'filename', 'name'),
     'emotion': ('emotion', 'label', 'class'),
 }
-BESIDES = {
+OPTIONAL = {
     'path': ('path', 'folder', 'video'),
     'onset': ('onset', 'onset frame', 'onsetf'),
     'apex': ('apex', 'apex frame', 'apexf'),
@@ -30,145 +32,132 @@ BESIDES = {
     'aus': ('aus', 'au', 'action units'),
     'fps': ('fps', 'frame rate'),
 }
-# Folders of this name part a data set; they are nobody's.
-_SIDES = frozenset({'train', 'training', 'test', 'val', 'valid', 'validation'})
-# Whose clips these are is not known here.
+# Folders of these names are splits of a data set, not subjects.
+_SPLITS = frozenset({'train', 'training', 'test', 'val', 'valid', 'validation'})
 _TASK = 'facial expression recognition'
 
 
-def read_table_of_clips(source: Source) -> Reading:
+def read_table_of_clips(source: Source) -> ParsedRelease:
     """Read a table with a row per clip.
 
-    Without a path, a clip is the folder or video that is called ``<subject>/<clip>``
-    or ``<clip>``, wherever it lies. Without onset and offset it is all of it. Of a
-    table that holds micro- and macro-expressions, the former are read.
+    Without a path, a clip is the folder or video that is called ``<subject>/<clip>`` or
+    ``<clip>``, anywhere in the release. Without onset and offset it is all of it. From
+    a table that holds micro- and macro-expressions, the former are read.
     """
-    table = source.table(NEEDED, BESIDES)
+    table = source.table(NEEDED, OPTIONAL)
     table, left_out, kind = select_kind(table, None)
     unknown = sum(one.action == 'skipped' for one in left_out)
-    reading = Reading(rows=len(table.rows) + unknown, source=table.title)
-    reading.findings += left_out
-    reading.task = f'{kind}-expression recognition' if kind else ''
-    found_places, all_places = _all_places(source, '<subject>/<clip>')
-    endings = _by_ending(all_places)
-    found_places.others += found_places.blocked.values()
-    blocked = _by_ending(found_places.others)
-    why_not = {one.path: one.why for one in found_places.others}
-    read = [_read_row(row) for row in table.rows]
-    without = [clip for clip, path, _ in read if not path]
-    named = _find_by_name(without, [*all_places, *found_places.others], reading)
-    ranges = any(clip.onset is not None for clip, _, _ in read)
-    for clip, path, cell in read:
+    release = ParsedRelease(rows=len(table.rows) + unknown, spreadsheet=table.title)
+    release.issues += left_out
+    release.task = f'{kind}-expression recognition' if kind else ''
+    folders, entries = _all_folders(source, '<subject>/<clip>')
+    folders.others += folders.unusable.values()
+    usable_by_ending = _by_ending(entries)
+    unusable_by_ending = _by_ending(folders.others)
+    reasons = {one.path: one.reason for one in folders.others}
+    parsed = [_parse_row(row) for row in table.rows]
+    without_path = [clip for clip, path, _ in parsed if not path]
+    by_name = _find_by_name(without_path, [*entries, *folders.others], release)
+    any_range = any(clip.onset is not None for clip, _, _ in parsed)
+    for clip, path, parser in parsed:
         found: list[Path] = []
         if path:
-            found = next(filter(None, map(endings.get, _endings(path))), [])
+            matches = map(usable_by_ending.get, _endings(path))
+            found = next(filter(None, matches), [])
             if source.root / path in found:
                 found = [source.root / path]
             elif len(found) == 1:
-                cell.note('path', 'noted', f'{path} is {found[0]}')
+                parser.note('path', 'noted', f'{path} is {found[0]}')
         else:
-            meant = named.get((clip.subject, clip.name), [])
-            if not isinstance(meant, str):
-                found = meant
-            elif cell.sound:
-                cell.fail('clip', meant)
-        if len(found) > 1 and cell.sound:
-            cell.fail('path', f'{found[0]} or {found[1]}? Add a path')
-        # Those by name are all clips, or none is.
-        lost = [place for place in found if place in why_not]
-        found = [place for place in found if place not in why_not]
-        if not found and not lost:
-            ends = _endings(path) if path else [(clip.subject, clip.name)]
-            lost = next(filter(None, map(blocked.get, ends)), [])
-        reason = ''
-        if not found and lost:
-            reason = f'not on disk as a clip: {lost[0]} {why_not[lost[0]]}'
-        whole = clip.onset is None and clip.offset is None
-        if whole and ranges:
-            said = 'neither onset nor offset is given: all of the clip is taken'
-            cell.note('onset', 'noted', said)
-        reading.findings += cell.findings()
-        clip = replace(
-            clip, path=found[0] if found else None, why_not=reason, whole=whole
-        )
-        (reading.clips if cell.sound else reading.lost).append(clip)
-    check_spellings(reading)
-    used = {clip.path for clip in [*reading.clips, *reading.lost]}
-    for one in all_places:
-        if one.path not in used:
-            name = '/'.join(one.parts)
-            reading.findings.append(
-                Finding(None, name, 'frames', 'noted', 'a folder without a row')
+            match = by_name.get((clip.subject, clip.name), [])
+            if not isinstance(match, str):
+                found = match
+            elif parser.valid:
+                parser.fail('clip', match)
+        if len(found) > 1 and parser.valid:
+            parser.fail('path', f'{found[0]} or {found[1]}? Add a path')
+        # A match by name is either usable or not, never both.
+        unusable = [one for one in found if one in reasons]
+        found = [one for one in found if one not in reasons]
+        if not found and not unusable:
+            endings = _endings(path) if path else [(clip.subject, clip.name)]
+            unusable = next(filter(None, map(unusable_by_ending.get, endings)), [])
+        missing_reason = ''
+        if not found and unusable:
+            missing_reason = (
+                f'not on disk as a clip: {unusable[0]} {reasons[unusable[0]]}'
             )
-    reading.findings += found_places.findings('noted')
-    return reading
+        whole = clip.onset is None and clip.offset is None
+        if whole and any_range:
+            reason = 'neither onset nor offset is given: the whole clip is taken'
+            parser.note('onset', 'noted', reason)
+        release.issues += parser.issues()
+        clip = replace(
+            clip,
+            path=found[0] if found else None,
+            missing_reason=missing_reason,
+            whole=whole,
+        )
+        (release.clips if parser.valid else release.dropped).append(clip)
+    check_subject_spelling(release)
+    used = {clip.path for clip in [*release.clips, *release.dropped]}
+    release.issues += [
+        Issue(None, '/'.join(one.parts), 'frames', 'noted', 'a folder without a row')
+        for one in entries
+        if one.path not in used
+    ]
+    release.issues += folders.issues('noted')
+    return release
 
 
-def _read_row(row: Row) -> tuple[Clip, str, CellReader]:
-    """Read a row as far as it can be read: clip, path and what was wrong."""
-    cell = CellReader(row, row_name(row))
-    who, name = cell.read('subject', cells.identity), cell.read('clip', cells.name)
-    cell.clip = f'{who or "?"}/{name or "?"}'
-    emotion = cell.read('emotion', cells.name)
-    path = cell.read('path', cells.text) or ''
-    if cell.sound and path and (problem := path_problem(path)):
-        cell.fail('path', problem)
-    onset, offset = (cell.read(field, cells.frame) for field in ('onset', 'offset'))
-    apex = cell.read('apex', cells.apex)
-    if apex is None and cells.text_or_nothing(row.cells['apex']):
-        cell.note('apex', 'repaired', 'not given: taken as not known')
-    clip = Clip(
-        subject=who or '?',
-        name=name or '?',
-        emotion=emotion or '?',
-        path=None,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        aus=cell.spare('aus', cells.action_units) or (),
-        row=row.number,
-        fps=cell.read('fps', cells.rate),
-    )
-    return clip, path, cell
+def _parse_row(row: Row) -> tuple[Clip, str, RowParser]:
+    """Parse a row as a clip with its path."""
+    clip, parser = parse_clip(row, cells.identity, apex_required=False)
+    path = parser.parse('path', cells.text) or ''
+    if parser.valid and path and (problem := path_problem(path)):
+        parser.fail('path', problem)
+    return clip, path, parser
 
 
 def _find_by_name(
-    clips: Sequence[Clip], places: Sequence[Place | Blocked], reading: Reading
+    clips: Sequence[Clip],
+    entries: Sequence[ClipEntry | UnusableEntry],
+    release: ParsedRelease,
 ) -> dict[Key, list[Path] | str]:
-    """Find the clips without a path: below their person's folder, or anywhere.
+    """Find the clips without a path: in the folder of their subject, or anywhere.
 
-    A folder that is empty, or packed, has its name nevertheless: none of another
-    spelling stands in for it.
+    An empty or packed folder has its name, too: no folder with another spelling may
+    replace it.
 
     Args:
         clips: The clips.
-        places: All clips on disk, and behind them what cannot be read as one.
-        reading: Gets the finding about names that are spelled in two ways.
+        entries: All clips on disk, followed by the unusable entries.
+        release: Gets the issue about names that differ in spelling.
 
     Returns:
-        By subject and clip where it may lie, or why that is not known.
+        The possible paths by subject and clip, or why the match is ambiguous.
     """
     keys = [(clip.subject, clip.name) for clip in clips]
-    people = {person(who) for who, _ in keys}
+    subjects = {normalize_subject(who) for who, _ in keys}
     pairs, free = defaultdict(list), defaultdict(list)
-    readable = {place.parts[-2:] for place in places if isinstance(place, Place)}
-    for place in places:
-        if isinstance(place, Blocked):
-            # Lists and landmarks may lie in folders that are called like clips.
-            if place.kind == 'documents' or place.parts[-2:] in readable:
+    readable = {one.parts[-2:] for one in entries if isinstance(one, ClipEntry)}
+    for one in entries:
+        if isinstance(one, UnusableEntry):
+            # Folders of lists and landmarks may be named like clips.
+            if one.kind == 'documents' or one.parts[-2:] in readable:
                 continue
-        if len(place.parts) > 1:
-            pairs[place.parts[-2:]].append(place.path)
-        # A folder below another person's is that person's clip.
-        if people.isdisjoint(map(person, place.parts[:-1])):
-            free[place.parts[-1:]].append(place.path)
+        if len(one.parts) > 1:
+            pairs[one.parts[-2:]].append(one.path)
+        # A folder in the folder of another subject is a clip of that subject.
+        if subjects.isdisjoint(map(normalize_subject, one.parts[:-1])):
+            free[one.parts[-1:]].append(one.path)
     found = match_names(keys, pairs.keys())
     names = Counter(name for _, name in keys)
     left: dict[Key, Key] = {
         key[1:]: key for key in keys if key not in found and names[key[1]] == 1
     }
     alone = match_names(left, free.keys())
-    note_spellings({**found, **alone}, reading)
+    note_spellings({**found, **alone}, release)
     return {
         key: one if isinstance(one, str) else pairs[one] for key, one in found.items()
     } | {
@@ -177,78 +166,80 @@ def _find_by_name(
     }
 
 
-def read_tree(source: Source, people: bool = True) -> Reading:
-    """Read folders named by emotion: ``<emotion>/<clip>``, as macro sets often are.
+def read_tree(source: Source, subjects: bool = True) -> ParsedRelease:
+    """Read folders named by emotion: ``<emotion>/<clip>``, usual for macro sets.
 
     Args:
         source: The release.
-        people: Whether a folder above, as in ``<subject>/<emotion>/<clip>``, is the
-            subject's. Where there is none every clip is its own subject.
+        subjects: Whether the folder above, as in ``<subject>/<emotion>/<clip>``, is a
+            subject. Without one, every clip is its own subject. Defaults to True.
 
     Returns:
         A clip for each folder of images and each video.
     """
-    places, clips = _all_places(source, '<emotion>/<clip>', without_copies=True)
-    reading = Reading()
-    everything: list[Place | Blocked] = [*clips, *places.blocked.values()]
-    for place in everything:
-        name = '_'.join(place.parts)
-        if len(place.parts) not in (2, 3):
-            if isinstance(place, Blocked):
-                places.others.append(place)
+    folders, clips = _all_folders(source, '<emotion>/<clip>', skip_copies=True)
+    release = ParsedRelease()
+    entries: list[ClipEntry | UnusableEntry] = [*clips, *folders.unusable.values()]
+    for entry in entries:
+        name = '_'.join(entry.parts)
+        if len(entry.parts) not in (2, 3):
+            if isinstance(entry, UnusableEntry):
+                folders.others.append(entry)
                 continue
             reason = (
-                f'{place.path} is neither <emotion>/<clip> nor '
+                f'{entry.path} is neither <emotion>/<clip> nor '
                 f'<subject>/<emotion>/<clip>'
             )
-            reading.findings.append(Finding(None, name, 'frames', 'skipped', reason))
+            release.issues.append(Issue(None, name, 'frames', 'skipped', reason))
             continue
         known = (
-            people and len(place.parts) == 3 and place.parts[0].lower() not in _SIDES
+            subjects and len(entry.parts) == 3 and entry.parts[0].lower() not in _SPLITS
         )
-        subject = place.parts[0] if known else name
-        clip = Clip(subject, name, place.parts[-2], place.path, whole=True)
-        if isinstance(place, Blocked):
-            reading.lost.append(clip)
-            reading.findings.append(clip.finding('frames', 'skipped', str(place)))
+        subject = entry.parts[0] if known else name
+        clip = Clip(subject, name, entry.parts[-2], entry.path, whole=True)
+        if isinstance(entry, UnusableEntry):
+            release.dropped.append(clip)
+            release.issues.append(clip.issue('frames', 'skipped', str(entry)))
             continue
-        reading.subjects_known &= known
-        reading.clips.append(clip)
-    reading.rows = len(reading.clips) + len(reading.findings)
-    reading.findings += places.findings('skipped')
-    # All clips of one "person" are those of a folder that is somebody's or nobody's.
-    reading.subjects_known &= len({clip.subject for clip in reading.clips}) > 1
-    check_spellings(reading)
-    return reading
+        release.subjects_known &= known
+        release.clips.append(clip)
+    release.rows = len(release.clips) + len(release.issues)
+    release.issues += folders.issues('skipped')
+    # A single folder above all clips need not be that of a subject.
+    release.subjects_known &= len({clip.subject for clip in release.clips}) > 1
+    check_subject_spelling(release)
+    return release
 
 
 def _endings(path: str) -> list[Key]:
-    parts = tuple(map(cells.plain, Path(path).parts))
+    parts = tuple(map(cells.normalize, Path(path).parts))
     if not parts:
         return []
     return [parts, (*parts[:-1], os.path.splitext(parts[-1])[0])]
 
 
-def _by_ending(places: Iterable[Place | Blocked]) -> dict[Key, list[Path]]:
-    """Places by every ending of their path, so that a part of it can name them."""
+def _by_ending(
+    entries: Iterable[ClipEntry | UnusableEntry],
+) -> dict[Key, list[Path]]:
+    """Index paths by all their endings, so that a part of a path can name them."""
     found: dict[Key, list[Path]] = defaultdict(list)
-    for place in places:
-        for start in range(len(place.parts)):
-            found[place.parts[start:]].append(place.path)
+    for entry in entries:
+        for start in range(len(entry.parts)):
+            found[entry.parts[start:]].append(entry.path)
     return found
 
 
-def _all_places(
-    source: Source, example: str, without_copies: bool = False
-) -> tuple[Places, list[Place]]:
-    """All clips, whatever they are called, and what is known of the rest."""
-    places = source.places(
-        # A video beside a folder of its name is another clip.
-        lambda place: (*place.parts, os.path.splitext(place.path.name)[1]),
+def _all_folders(
+    source: Source, example: str, skip_copies: bool = False
+) -> tuple[ClipFolders, list[ClipEntry]]:
+    """Find all clips, whatever their names, and the entries that are not clips."""
+    folders = source.clip_folders(
+        # A video beside a folder with its name is another clip.
+        lambda entry: (*entry.parts, os.path.splitext(entry.path.name)[1]),
         example,
-        without_copies,
+        skip_copies,
     )
-    return places, [Place(key[:-1], path) for key, path in places.items()]
+    return folders, [ClipEntry(key[:-1], path) for key, path in folders.items()]
 
 
 READERS = {
@@ -256,12 +247,12 @@ READERS = {
         '', '', None, read_table_of_clips, 'any clips with a table', _TASK
     ),
     'folders': Reader('', '', None, read_tree, 'any folders named by emotion', _TASK),
-    # Its folders above are scenes; who is seen is not known.
+    # The folders above are scenes; the subjects are not known.
     'ferv39k': Reader(
         'ferv39k',
         'ferv39k',
         None,
-        functools.partial(read_tree, people=False),
+        functools.partial(read_tree, subjects=False),
         'FERV39k',
         'macro-expression recognition',
     ),

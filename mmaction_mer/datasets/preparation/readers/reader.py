@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ....utils.errors import MERDataError
-from ..disk.clip_folders import Places, find_places, instead
+from ..disk.clip_folders import ClipFolders, find_clip_folders, list_alternatives
 from ..disk.names import Key, match_names
-from ..disk.walk import Place, walk
-from ..issues import CellReader, Clip, Finding, Reading, row_name
+from ..disk.scan import ClipEntry, scan_release
+from ..issues import Clip, Issue, ParsedRelease
 from ..sheets import cells
 from ..sheets.selection import select_kind
-from ..sheets.sheet import Columns, Row, Table, find_tables, read_table
+from ..sheets.tables import Columns, Table, find_table, read_table
+from .rows import parse_clip
 
 
 @dataclass(frozen=True)
@@ -20,33 +21,38 @@ class Source:
     """A release on disk.
 
     Attributes:
-        root: Its folder.
-        sheet: Its spreadsheet, where the user has named one.
+        root: Folder of the release.
+        sheet: Its spreadsheet, if the user has named one.
     """
 
     root: Path
     sheet: Path | None = None
 
     def table(
-        self, needed: Columns, besides: Columns | None = None, sheet: str | None = None
-    ) -> Table:
-        """Find the release's table (see :func:`.sheets.find_tables`)."""
-        if self.sheet is not None:
-            return read_table(self.sheet, needed, besides, sheet)
-        try:
-            return find_tables(self.root, needed, besides, sheet)
-        except MERDataError as error:
-            there = instead(walk(self.root))
-            raise MERDataError(f'{error}{there}') from error
-
-    def places(
         self,
-        key: Callable[[Place], Key | None],
+        needed: Columns,
+        optional: Columns | None = None,
+        sheet: str | None = None,
+    ) -> Table:
+        """Find the table of the release (see :func:`.tables.find_table`)."""
+        if self.sheet is not None:
+            return read_table(self.sheet, needed, optional, sheet)
+        try:
+            return find_table(self.root, needed, optional, sheet)
+        except MERDataError as error:
+            others = list_alternatives(scan_release(self.root))
+            raise MERDataError(
+                error.problem, path=error.path, hint=f'{error.hint or ""}{others}'
+            ) from error
+
+    def clip_folders(
+        self,
+        key: Callable[[ClipEntry], Key | None],
         example: str,
-        without_copies: bool = False,
-    ) -> Places:
-        """Find the folders of the clips (see :func:`.places.find_places`)."""
-        return find_places(self.root, key, example, without_copies)
+        skip_copies: bool = False,
+    ) -> ClipFolders:
+        """Find the folders of the clips (see :func:`.find_clip_folders`)."""
+        return find_clip_folders(self.root, key, example, skip_copies)
 
 
 @dataclass(frozen=True)
@@ -54,138 +60,138 @@ class Reader:
     """How one release is read.
 
     Attributes:
-        labels: Its name in ``LABEL_MAPS``, empty where its emotions are its classes.
-        dataset: Its name in annotations. Releases of the same people share it, so
-            that nobody is trained and tested on.
-        fps: Frame rate in Hz; None where clips bring their own.
+        labels: Key of its label maps in ``LABEL_MAPS``, empty if its emotions are its
+            classes.
+        dataset: Its name in annotations. Releases of the same people share it, so that
+            no subject is in the training and in the test set.
+        fps: Frame rate in Hz; None if clips have their own.
         read: Reads the release.
-        title: What it is.
+        title: Name for messages and reports.
         task: What its clips are for, for ``metainfo.task_name``.
     """
 
     labels: str
     dataset: str
     fps: float | None
-    read: Callable[[Source], Reading]
+    read: Callable[[Source], ParsedRelease]
     title: str
     task: str = 'micro-expression recognition'
 
 
 def read_rows(
     table: Table,
-    places: Places,
+    folders: ClipFolders,
     subject: Callable[[Any], str],
-    key: Callable[[str, str], Key],
+    clip_key: Callable[[str], str] = str,
     name: Callable[[Clip], str] = lambda clip: clip.name,
-) -> Reading:
+) -> ParsedRelease:
     """Read the rows of a table whose fields are named as in an annotation.
 
     Args:
         table: Fields ``subject``, ``clip``, ``emotion``, ``onset``, ``offset``, and
-            ``apex`` and ``aus`` where the release has them.
-        places: Folder by key.
-        subject: Makes a subject's one name of its cell; CellError where it cannot.
-        key: Key of a clip from its subject and name.
-        name: Name of the clip in the annotation, where the release's is not unique.
+            ``apex`` and ``aus`` if the release has them.
+        folders: Folder by subject and clip.
+        subject: Returns the canonical name of a subject from its cell; raises CellError
+            if there is none.
+        clip_key: Returns the name of a clip in ``folders``. Defaults to its own.
+        name: Name of the clip in the annotation, if that of the release is not unique.
 
     Returns:
-        One clip per row of a micro-expression whose cells can be read; a finding for
-        each other, and one for all rows of macro-expressions.
+        One clip per row of a micro-expression whose cells can be parsed; an issue for
+        each other row, and one for all rows of macro-expressions.
     """
     table, left_out, _ = select_kind(table, 'micro')
     unknown = sum(one.action == 'skipped' for one in left_out)
-    reading = Reading(rows=len(table.rows) + unknown, source=table.title)
-    reading.findings += left_out
-    read = [_read_row(row, subject) for row in table.rows]
-    keys = [key(clip.subject, clip.name) for clip, _ in read]
-    # A folder that is empty, or packed, has its name nevertheless: none of another
-    # spelling stands in for it. Lists may lie in folders that are called like clips.
-    packed = [key for key, one in places.blocked.items() if one.kind != 'documents']
-    found = match_names(keys, {*places, *packed})
-    left = [place for place in keys if place not in found]
-    lost = match_names(left, places.blocked)
-    for place, (clip, cell) in zip(keys, read, strict=True):
-        meant = found.get(place)
-        if cell.sound and isinstance(meant, str):
-            cell.fail('clip', meant)
-        reading.findings += cell.findings()
-        if not cell.sound:
-            reading.lost.append(clip)
+    release = ParsedRelease(rows=len(table.rows) + unknown, spreadsheet=table.title)
+    release.issues += left_out
+    parsed = [parse_clip(row, subject) for row in table.rows]
+    keys: list[Key] = [(clip.subject, clip_key(clip.name)) for clip, _ in parsed]
+    # An empty or packed folder has its name, too: no folder with another spelling may
+    # replace it. Folders of lists may be named like clips, though.
+    packed = [key for key, one in folders.unusable.items() if one.kind != 'documents']
+    found = match_names(keys, {*folders, *packed})
+    unusable = match_names([key for key in keys if key not in found], folders.unusable)
+    for key, (clip, parser) in zip(keys, parsed, strict=True):
+        match = found.get(key, unusable.get(key))
+        if parser.valid and isinstance(found.get(key), str):
+            parser.fail('clip', str(match))
+        release.issues += parser.issues()
+        if not parser.valid:
+            release.dropped.append(clip)
             continue
-        folder = found.get(place, lost.get(place))
-        folder = folder if isinstance(folder, tuple) else place
-        path = places.get(folder)
-        why_not = '' if path else places.why_not(folder, subject)
-        clip = replace(clip, path=path, why_not=why_not)
-        reading.clips.append(replace(clip, name=name(clip)))
-    note_spellings(found, reading)
-    for place in sorted(places.keys() - found.values()):
-        reading.findings.append(
-            Finding(None, '/'.join(place), 'frames', 'noted', 'a folder without a row')
-        )
-    claimed = {*found.values(), *lost.values()}
-    for place in sorted(places.blocked.keys() - claimed):
-        reason = f'without a row, and {places.blocked[place].why}'
-        reading.findings.append(
-            Finding(None, '/'.join(place), 'frames', 'noted', reason)
-        )
-    reading.findings += places.findings('noted')
-    return reading
+        folder = match if isinstance(match, tuple) else key
+        path = folders.get(folder)
+        reason = '' if path else folders.explain_missing(folder, subject)
+        clip = replace(clip, path=path, missing_reason=reason)
+        release.clips.append(replace(clip, name=name(clip)))
+    note_spellings(found, release)
+    claimed = {*found.values(), *unusable.values()}
+    surplus = {
+        **dict.fromkeys(sorted(folders.keys() - claimed), 'a folder without a row'),
+        **{
+            key: f'without a row, and {folders.unusable[key].reason}'
+            for key in sorted(folders.unusable.keys() - claimed)
+        },
+    }
+    release.issues += [
+        Issue(None, '/'.join(key), 'frames', 'noted', reason)
+        for key, reason in surplus.items()
+    ]
+    release.issues += folders.issues('noted')
+    return release
 
 
-def note_spellings(found: Mapping[Key, Key | str], reading: Reading) -> None:
-    """Say that names of the sheet and of the folders are spelled in two ways.
+def read_labeled_folders(
+    folders: ClipFolders, to_clip: Callable[[Key, Path | None], Clip], reason: str
+) -> ParsedRelease:
+    """Read a release whose folders are its labels.
 
     Args:
-        found: As :func:`.names.match_names` gives it.
-        reading: Gets one finding.
+        folders: The folders of the release.
+        to_clip: Returns the clip of a key.
+        reason: What is wrong with the path of clips without a key.
+
+    Returns:
+        One clip per folder, and an issue for everything else.
+    """
+    release = ParsedRelease()
+    release.clips += [to_clip(key, path) for key, path in folders.items()]
+    for key, entry in folders.unusable.items():
+        clip = to_clip(key, None)
+        release.dropped.append(clip)
+        release.issues.append(clip.issue('frames', 'skipped', str(entry)))
+    release.issues += [
+        Issue(None, '/'.join(entry.parts), 'frames', 'skipped', reason)
+        for entry in folders.misplaced
+    ]
+    release.issues += folders.issues('skipped')
+    release.rows = len(release.clips) + len(release.dropped)
+    return release
+
+
+def note_spellings(found: Mapping[Key, Key | str], release: ParsedRelease) -> None:
+    """Report that names in the spreadsheet differ in spelling from their folders.
+
+    Args:
+        found: The result of :func:`.names.match_names`.
+        release: Gets one issue for all of them.
     """
     other = {
-        name: one
-        for name, one in found.items()
-        if isinstance(one, tuple) and one != name
+        key: one for key, one in found.items() if isinstance(one, tuple) and one != key
     }
     if other:
-        name, one = next(iter(other.items()))
+        key, one = next(iter(other.items()))
         reason = (
-            f'{len(other)} are spelled in another way than their folders, as here, '
-            f'which is {"/".join(one)}; no other folder can be meant'
+            f'{len(other)} differ in spelling from their folders, as this one from '
+            f'{"/".join(one)}; no other folder can be meant'
         )
-        reading.findings.append(Finding(None, '/'.join(name), 'clip', 'noted', reason))
-
-
-def _read_row(row: Row, subject: Callable[[Any], str]) -> tuple[Clip, CellReader]:
-    """Read a row as far as it can be read."""
-    cell = CellReader(row, row_name(row))
-    who = cell.read('subject', subject)
-    clip = cell.read('clip', cells.name)
-    cell.clip = f'{who or "?"}/{clip or "?"}'
-    emotion = cell.read('emotion', cells.name)
-    onset, offset = (cell.read(field, cells.frame) for field in ('onset', 'offset'))
-    apex = None
-    if 'apex' in row.cells:
-        apex = cell.read('apex', cells.apex)
-        if apex is None:
-            cell.note('apex', 'repaired', 'not given: taken as not known')
-    aus = cell.spare('aus', cells.action_units) if 'aus' in row.cells else ()
-    found = Clip(
-        subject=who or '?',
-        name=clip or '?',
-        emotion=emotion or '?',
-        path=None,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        aus=aus or (),
-        row=row.number,
-    )
-    return found, cell
+        release.issues.append(Issue(None, '/'.join(key), 'clip', 'noted', reason))
 
 
 def numbered(form: str) -> Callable[[Any], str]:
-    """Make the one name of a subject from the number in its cell.
+    """Return a function that makes the canonical name of a subject from its number.
 
     >>> numbered('sub{:02d}')(1.0)
     'sub01'
     """
-    return lambda value: form.format(cells.one_number(value))
+    return lambda value: form.format(cells.subject_number(value))

@@ -1,10 +1,10 @@
-"""SAMM: ``006/006_1_2/006_05562.jpg``, grey, 200 Hz; header below a page of text."""
+"""SAMM: ``006/006_1_2/006_05562.jpg``, grayscale, 200 Hz; header on row 14."""
 
 import re
 
 from ..disk.clip_folders import Key
-from ..disk.walk import Place
-from ..issues import Reading
+from ..disk.scan import ClipEntry
+from ..issues import ParsedRelease
 from .reader import Reader, Source, numbered, read_rows
 
 NEEDED = {
@@ -19,17 +19,17 @@ NEEDED = {
 _subject = numbered('{:03d}')
 
 
-def read(source: Source) -> Reading:
-    """Read the release's micro-expressions."""
+def read(source: Source) -> ParsedRelease:
+    """Read the micro-expressions of the release."""
     table = source.table(NEEDED, sheet='MICRO_ONLY')
-    places = source.places(_key, '006/006_1_2')
-    return read_rows(table, places, _subject, lambda who, clip: (who, clip))
+    folders = source.clip_folders(_key, '006/006_1_2')
+    return read_rows(table, folders, _subject)
 
 
-def _key(place: Place) -> Key | None:
-    if len(place.parts) < 2 or not re.fullmatch(r'[0-9]{1,3}', place.parts[-2]):
+def _key(entry: ClipEntry) -> Key | None:
+    if len(entry.parts) < 2 or not re.fullmatch(r'[0-9]{1,3}', entry.parts[-2]):
         return None
-    return _subject(place.parts[-2]), place.parts[-1]
+    return _subject(entry.parts[-2]), entry.parts[-1]
 
 
 READER = Reader('samm', 'samm', 200.0, read, 'SAMM')

@@ -1,7 +1,7 @@
-"""SMIC: cameras HS (100 Hz), VIS and NIR (25 Hz); clips alone, or long recordings.
+"""SMIC: cameras HS (100 Hz), VIS and NIR (25 Hz); clips only, or long recordings.
 
 Short form: ``HS/s1/micro/negative/s1_ne_01/``, folders are the labels. Long form: a
-sheet per camera. The three cameras filmed the same people.
+sheet per camera. The three cameras recorded the same people.
 """
 
 import functools
@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from ..disk.clip_folders import ELSEWHERE, Key, read_labelled
-from ..disk.copies import drop_equal
-from ..disk.walk import Place
-from ..issues import Clip, Finding, Reading
+from ..disk.clip_folders import OTHER_PART, Key
+from ..disk.copies import drop_identical_clips
+from ..disk.scan import ClipEntry
+from ..issues import Clip, Issue, ParsedRelease
 from ..sheets import cells
-from .reader import Reader, Source, numbered, read_rows
+from .reader import Reader, Source, numbered, read_labeled_folders, read_rows
 
 CAMERAS = {'HS': 100.0, 'VIS': 25.0, 'NIR': 25.0}
 LONG = {
@@ -31,104 +31,98 @@ EMOTIONS = ('negative', 'positive', 'surprise')
 _subject = numbered('s{:02d}')
 
 
-def read_short(camera: str, source: Source) -> Reading:
-    """Read the short form: one folder per clip, below the name of its emotion.
+def read_short(camera: str, source: Source) -> ParsedRelease:
+    """Read the short form: one folder per clip, in a folder named by its emotion.
 
-    Every folder below a subject is a clip or a finding.
+    Every folder of a subject is a clip or an issue.
     """
-    places = source.places(
-        lambda place: _short_key(camera, source, place),
+    folders = source.clip_folders(
+        lambda entry: _short_key(camera, source, entry),
         f'{camera}/s1/micro/negative/s1_ne_01',
-        without_copies=True,
+        skip_copies=True,
     )
-    reading = read_labelled(
-        places,
+    release = read_labeled_folders(
+        folders,
         lambda key, path: Clip(key[0], key[2], key[1], path, whole=True),
         'not in <subject>/micro/<negative, positive or surprise>/<clip>',
     )
-    drop_equal(reading)
-    _note_camera(camera, source, places.values(), reading)
-    return reading
+    drop_identical_clips(release)
+    _note_camera(camera, source, folders.values(), release)
+    return release
 
 
-def read_long(camera: str, source: Source) -> Reading:
-    """Read the long form; a recording may hold two micro-expressions."""
+def read_long(camera: str, source: Source) -> ParsedRelease:
+    """Read the long form; a recording may contain two micro-expressions."""
     table = source.table(LONG, sheet=camera)
-    places = source.places(
-        lambda place: _long_key(camera, source, place), f'{camera}/s01/s01_ne_01'
+    folders = source.clip_folders(
+        lambda entry: _long_key(camera, source, entry), f'{camera}/s01/s01_ne_01'
     )
-    reading = read_rows(
-        table, places, _subject, lambda who, clip: (who, _clip_key(clip))
-    )
-    _note_camera(camera, source, places.values(), reading)
+    release = read_rows(table, folders, _subject, _clip_key)
+    _note_camera(camera, source, folders.values(), release)
     rows = {row.number: row for row in table.rows}
     seconds = []
-    for clip in reading.clips:
+    for clip in release.clips:
         try:
             onset, offset = (
                 cells.frame(rows[clip.row].cells[field])  # type: ignore[index]
                 for field in ('onset2', 'offset2')
             )
         except cells.CellError as error:
-            reading.findings.append(
-                Finding(clip.row, clip.title, 'onset2', 'skipped', str(error))
-            )
+            release.issues.append(clip.issue('onset2', 'skipped', str(error)))
             continue
-        # Releases write 0 as well as nothing where there is no second one.
+        # Both 0 and an empty cell mean that there is no second one.
         if onset or offset:
             seconds.append(
                 replace(clip, name=f'{clip.name}_2', onset=onset, offset=offset)
             )
-    reading.clips += seconds
-    return reading
+    release.clips += seconds
+    return release
 
 
 def _note_camera(
-    camera: str, source: Source, paths: Iterable[Path], reading: Reading
+    camera: str, source: Source, paths: Iterable[Path], release: ParsedRelease
 ) -> None:
-    """Say it where no folder says which camera this is."""
-    places = [Place(path.relative_to(source.root).parts, path) for path in paths]
-    if any(_camera_of(source, place) is None for place in places):
-        reason = f'no folder is called HS, VIS or NIR: taken as {camera}'
-        reading.findings.append(
-            Finding(None, str(source.root.name), 'camera', 'noted', reason)
-        )
+    """Add an issue if no folder names the camera."""
+    entries = [ClipEntry(path.relative_to(source.root).parts, path) for path in paths]
+    if any(_find_camera(source, entry) is None for entry in entries):
+        reason = f'no folder is named HS, VIS or NIR: taken as {camera}'
+        release.issues.append(Issue(None, source.root.name, 'camera', 'noted', reason))
 
 
-def _camera_of(source: Source, place: Place) -> str | None:
-    """Which camera a path names, by the folder nearest to the clip.
+def _find_camera(source: Source, entry: ClipEntry) -> str | None:
+    """Return the camera that a path names, by the folder closest to the clip.
 
-    Only the release and its own name are asked, not the folders it lies in.
+    The folders above the release are not considered.
     """
-    for name in reversed((source.root.resolve().name, *place.parts)):
+    for name in reversed((source.root.resolve().name, *entry.parts)):
         found = CAMERAS.keys() & re.split(r'[^A-Z]+', name.upper())
         if len(found) == 1:
             return found.pop()
     return None
 
 
-def _short_key(camera: str, source: Source, place: Place) -> Key | None:
-    parts = place.parts
+def _short_key(camera: str, source: Source, entry: ClipEntry) -> Key | None:
+    parts = entry.parts
     lower = [part.lower() for part in parts]
     other = any(re.fullmatch(r'non[ _-]?micro', part) for part in lower)
-    if other or _camera_of(source, place) not in (camera, None):
-        return ELSEWHERE
+    if other or _find_camera(source, entry) not in (camera, None):
+        return OTHER_PART
     if len(parts) < 4 or lower[-3] != 'micro' or lower[-2] not in EMOTIONS:
         return None
     return _subject(parts[-4]), lower[-2], parts[-1]
 
 
-def _long_key(camera: str, source: Source, place: Place) -> Key | None:
-    if _camera_of(source, place) not in (camera, None):
-        return ELSEWHERE
-    who = [part for part in place.parts[:-1] if re.fullmatch(r'(?i)s[0-9]+', part)]
+def _long_key(camera: str, source: Source, entry: ClipEntry) -> Key | None:
+    if _find_camera(source, entry) not in (camera, None):
+        return OTHER_PART
+    who = [part for part in entry.parts[:-1] if re.fullmatch(r'(?i)s[0-9]+', part)]
     if not who:
         return None
-    return _subject(who[-1]), _clip_key(place.parts[-1])
+    return _subject(who[-1]), _clip_key(entry.parts[-1])
 
 
 def _clip_key(clip: str) -> str:
-    """Write a clip's name so that ``s1_ne_01`` and ``s01_ne_01`` are one.
+    """Normalize the name of a clip, so that ``s1_ne_01`` and ``s01_ne_01`` are equal.
 
     >>> _clip_key('s1_ne_01') == _clip_key('S01_ne_01')
     True

@@ -1,1 +1,1 @@
-"""Spreadsheets and tables of a release: files, headers, cells."""
+"""Spreadsheets of a release: files, headers, cells."""

@@ -1,4 +1,4 @@
-"""Tables in text files: how they are encoded, and which sign parts their cells."""
+"""Tables in text files: detect the encoding and the delimiter."""
 
 import csv
 import io
@@ -8,65 +8,65 @@ from pathlib import Path
 from typing import Any
 
 from ....utils.errors import MERDataError
-from .workbook import MOST_CELLS, Sheet
+from .workbook import MAX_CELLS, Sheet
 
-# Where a comma is the decimal sign, semicolons part the columns.
-_SIGNS = ',;\t|'
-# What some spreadsheet programs write and obey.
-_HINT = re.compile(r'"?sep=([^\r\n"])"?\r?\n?')
-# How a number is written so that such a program keeps its zeros.
-_KEPT = re.compile(r'="([^"]*)"')
+# Semicolons separate columns where a comma is the decimal separator.
+_DELIMITERS = ',;\t|'
+# First line with which some spreadsheet programs declare the delimiter.
+_DECLARATION = re.compile(r'"?sep=([^\r\n"])"?\r?\n?')
+# Form of a number in which such a program keeps leading zeros.
+_KEPT_AS_TEXT = re.compile(r'="([^"]*)"')
 
 
 def read_delimited(
-    path: Path, data: bytes, fit: Callable[[list[list[Any]]], Any]
+    path: Path, data: bytes, score: Callable[[list[list[Any]]], Any]
 ) -> Sheet:
-    """Read a text file with the sign that fits best.
+    """Read a text file with the delimiter that fits best.
 
     Args:
-        path: Its name, for messages.
-        data: Its content.
-        fit: Says how well rows fit what is looked for, by a value that can be compared.
+        path: Name of the file, for messages.
+        data: Content of the file.
+        score: Rates how well rows fit what is looked for; values are compared.
 
     Returns:
-        Its rows; the "sheet" is called by how it was read, where that is not the usual
-        way.
+        The rows; the name of the sheet is the encoding if that is not UTF-8.
 
     Raises:
-        MERDataError: It is no such text.
+        MERDataError: The file is not text, has too many cells or unbalanced quotes.
     """
-    if sum(data.count(sign.encode()) for sign in _SIGNS + '\n\r') > MOST_CELLS:
-        raise MERDataError(f'{path}: has more than {MOST_CELLS:,} cells')
+    if sum(data.count(sign.encode()) for sign in _DELIMITERS + '\n\r') > MAX_CELLS:
+        raise MERDataError(f'has more than {MAX_CELLS:,} cells', path=path)
     text, name = _decode(path, data)
-    hint = _HINT.match(text)
-    if hint is not None:
-        text = text[hint.end() :]
+    declared = _DECLARATION.match(text)
+    if declared is not None:
+        text = text[declared.end() :]
     best: tuple[Any, bool, list[list[str]]] | None = None
     reasons = []
-    for sign in hint[1] if hint else _SIGNS:
-        rows, reason = _rows(text, sign)
+    for delimiter in declared[1] if declared else _DELIMITERS:
+        rows, reason = _split_rows(text, delimiter)
         reasons += [reason] if reason else []
-        # Where the sign is not that of the file, its quotation marks seem wrong.
-        found = fit(rows), not reason, rows
+        # With a wrong delimiter, the quotation marks of the file look wrong, too.
+        found = score(rows), not reason, rows
         if best is None or found[:2] > best[:2]:
             best = found
     assert best is not None
-    _, whole, rows = best
-    if not whole:
+    _, complete, rows = best
+    if not complete:
         raise MERDataError(
-            f'{path}: not a CSV file: {"; ".join(dict.fromkeys(reasons))}: is a '
-            f'quotation mark missing or too many?'
+            f'not a CSV file: {"; ".join(dict.fromkeys(reasons))}',
+            path=path,
+            hint='check for a missing or surplus quotation mark',
         )
     return Sheet(name, rows, text=True)
 
 
-def _rows(text: str, sign: str) -> tuple[list[list[str]], str]:
-    """Return the rows that can be read, and why no more can; empty if all are."""
+def _split_rows(text: str, delimiter: str) -> tuple[list[list[str]], str]:
+    """Return the readable rows, and why the next one is not readable."""
     rows = []
-    reader = csv.reader(io.StringIO(text, newline=''), delimiter=sign, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter, strict=True)
     try:
         for row in reader:
-            kept = map(_KEPT.fullmatch, row)
+            kept = map(_KEPT_AS_TEXT.fullmatch, row)
             rows.append([k[1] if k else x for k, x in zip(kept, row, strict=True)])
     except csv.Error as error:
         return rows, f'row {len(rows) + 1}: {error}'
@@ -74,12 +74,12 @@ def _rows(text: str, sign: str) -> tuple[list[list[str]], str]:
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:
-    """Return the text, and how it was read."""
+    """Return the text, and a note about its encoding."""
     encodings = [('utf-8-sig', ''), ('gb18030', 'read as GB 18030')]
     if data.startswith((b'\xff\xfe', b'\xfe\xff')):
         encodings = [('utf-16', 'read as UTF-16')]
     elif b'\0' in data:
-        # Every second byte of plain letters is zero.
+        # In UTF-16 every second byte of ASCII text is zero.
         even, odd = data[0::2].count(0), data[1::2].count(0)
         if max(even, odd) * 4 > len(data):
             wide = 'utf-16-be' if even > odd else 'utf-16-le'
@@ -90,5 +90,5 @@ def _decode(path: Path, data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     raise MERDataError(
-        f'{path}: not text in UTF-8, UTF-16 or GB 18030: save it as UTF-8'
+        'not text in UTF-8, UTF-16 or GB 18030', path=path, hint='save it as UTF-8'
     )

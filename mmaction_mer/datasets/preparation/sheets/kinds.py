@@ -1,8 +1,8 @@
-"""Micro or macro: which kind of expression a row, a sheet or a file is of.
+"""Recognize micro- and macro-expressions in rows, sheet names and file names.
 
-Some tables hold both kinds, and tell them apart in a column of words such as
-``micro-expression`` (CAS(ME)^2), ``Micro - 1/2`` (SAMM's long videos) or ``MaE``, or of
-yes and no, or of numbers that the heading explains.
+Some tables hold both kinds, in a column of words such as ``micro-expression``
+(CAS(ME)^2), ``Micro - 1/2`` (SAMM long videos) or ``MaE``, of yes and no, or of numbers
+that the heading explains.
 """
 
 import re
@@ -16,8 +16,8 @@ _WORDS: dict[str, Kind] = {
     **dict.fromkeys(('micro', 'me', 'mes', 'mie', 'mies', '微', '微表情'), 'micro'),
     **dict.fromkeys(('macro', 'mae', 'maes', '宏', '宏表情'), 'macro'),
 }
-# Words beside them that change nothing.
-_BESIDES = re.compile(
+# Words beside them that do not change the meaning.
+_FILLERS = re.compile(
     r'(facial)?(expressions?|exprs?|exps?|movements?|movs?|motions?|clips?|only|type)'
 )
 # Headings of such columns, reduced to their letters.
@@ -39,27 +39,26 @@ _FLAGS: dict[str, Kind] = {
 _YES, _NO = frozenset(('1', 'yes', 'y', 'true')), frozenset(('0', 'no', 'n', 'false'))
 
 
-def kind_of(value: Any) -> Kind | None:
-    """Read a cell that says which kind a row is of; None where it says neither.
+def parse_kind(value: Any) -> Kind | None:
+    """Parse a cell that names a kind; None if it names neither.
 
-    >>> kind_of('Micro - 1/2'), kind_of('macro-expression'), kind_of('MaE'), kind_of(4)
-    ('micro', 'macro', 'macro', None)
+    >>> [parse_kind(value) for value in ('Micro - 1/2', 'macro-expression', 'MaE', 4)]
+    ['micro', 'macro', 'macro', None]
     """
-    letters = ''.join(filter(str.isalpha, _plain(value)))
-    short = _BESIDES.sub('', letters)
-    return _WORDS.get(short)
+    letters = ''.join(filter(str.isalpha, _normalize(value)))
+    return _WORDS.get(_FILLERS.sub('', letters))
 
 
-def kind_of_name(name: str) -> Kind | None:
-    """Read the kind in the name of a file or sheet; None where it names none or both.
+def kind_in_name(name: str) -> Kind | None:
+    """Return the kind in the name of a file or sheet; None for neither or both.
 
-    >>> kind_of_name('cas(me)3_part_A_MaE_label.xlsx'), kind_of_name('MICRO_ONLY')
+    >>> kind_in_name('cas(me)3_part_A_MaE_label.xlsx'), kind_in_name('MICRO_ONLY')
     ('macro', 'micro')
-    >>> kind_of_name('MMEW_Micro_Macro.xlsx')
+    >>> kind_in_name('MMEW_Micro_Macro.xlsx')
     """
     name = re.sub(r'(?i)cas ?\(?me\)?', ' ', name)
     if name.lower().endswith('.xlsm'):
-        return None  # a workbook with macros of another sort
+        return None  # a workbook with the macros of a spreadsheet program
     # MacroExp is two words.
     words = re.findall(r'[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+', name.replace('MaE', 'mae'))
     found: set[Kind] = set()
@@ -74,10 +73,10 @@ def kind_of_name(name: str) -> Kind | None:
 def read_kinds(
     grid: Sequence[Sequence[Any]], header: int, used: Collection[int]
 ) -> dict[int, str] | None:
-    """Find the column that tells micro- from macro-expressions, and read it.
+    """Find the column that distinguishes micro- from macro-expressions, and read it.
 
-    It has a heading that names both kinds; or one that such columns have, and at least
-    one cell that names a kind; or, whatever it is called, no cell that does not.
+    Its heading names both kinds; or is usual for such columns, and a cell names a
+    kind; or, whatever the heading, all its cells name a kind.
 
     Args:
         grid: All rows of a sheet.
@@ -85,8 +84,8 @@ def read_kinds(
         used: Columns that have another meaning.
 
     Returns:
-        ``'micro'``, ``'macro'`` or what else stands there, by the number of the row
-        from 1; None where there is no such column.
+        ``'micro'``, ``'macro'`` or the other content of the cell, by the number of the
+        row from 1; None if there is no such column.
     """
     best: tuple[int, dict[int, str]] | None = None
     for column, title in enumerate(grid[header]):
@@ -103,27 +102,29 @@ def read_kinds(
 
 
 def _read_column(title: Any, cells: dict[int, Any]) -> tuple[int, dict[int, str]]:
-    """Read a column, and count the cells that name a kind; 0 where it is another."""
-    heading = ''.join(filter(str.isalpha, _plain(title)))
-    held = {number: _plain(cell) for number, cell in cells.items()}
+    """Read a column, and count the cells that name a kind; 0 for other columns."""
+    heading = ''.join(filter(str.isalpha, _normalize(title)))
+    held = {number: _normalize(cell) for number, cell in cells.items()}
     full = {number: text for number, text in held.items() if text}
-    codes = _codes(_plain(title))
-    kinds = {n: kind for n, t in full.items() if (kind := codes.get(t) or kind_of(t))}
+    codes = _codes(_normalize(title))
+    kinds = {
+        n: kind for n, t in full.items() if (kind := codes.get(t) or parse_kind(t))
+    }
     both = _BOTH.search(heading) is not None
     if both or (kinds and (heading in _HEADINGS or heading in _FLAGS)):
         return max(len(kinds), int(both)), {**held, **kinds}
-    # States and languages are abbreviated in the same way.
+    # ME is also the abbreviation of a state, for example.
     if kinds and len(kinds) == len(full) and max(map(len, full.values())) > 3:
         return len(kinds), {**held, **kinds}
     if (yes := _FLAGS.get(heading)) and full and {*full.values()} <= _YES | _NO:
         no: Kind = 'macro' if yes == 'micro' else 'micro'
-        said = {number: yes if text in _YES else no for number, text in full.items()}
-        return len(said), {**held, **said}
+        flags = {number: yes if text in _YES else no for number, text in full.items()}
+        return len(flags), {**held, **flags}
     return 0, {}
 
 
 def _codes(title: str) -> dict[str, Kind]:
-    """Read what a heading such as ``type (1 = micro, 2 = macro)`` explains."""
+    """Parse the codes in a heading such as ``type (1 = micro, 2 = macro)``."""
     word = '(micro|macro|mae|me)[a-z -]*'
     ahead = re.findall(rf'([0-9])\s*[=:]\s*{word}', title)
     behind = re.findall(rf'{word}\s*[=:]\s*([0-9])', title)
@@ -133,7 +134,7 @@ def _codes(title: str) -> dict[str, Kind]:
     }
 
 
-def _plain(value: Any) -> str:
+def _normalize(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = unicodedata.normalize('NFKC', '' if value is None else str(value))

@@ -1,9 +1,10 @@
-"""Reading a workbook in a process of its own, which may take so much and no more.
+"""Read a workbook in a subprocess with limited memory and time.
 
-A workbook is an archive: a few kilobytes can be gigabytes of cells, or a thousand cells
-of one long text. The reader has no bounds of its own, and ends the process where memory
-does. This file is both sides: run as a script it reads a workbook from standard input
-and writes its sheets as JSON, and needs nothing of this package but ``marks.py``.
+A workbook is an archive: a few kilobytes can expand to gigabytes of cells, or to a
+thousand cells of one long text. The reader has no limits, and ends its process when it
+runs out of memory. This file is both sides: run as a script it reads a workbook from
+standard input and writes its sheets as JSON, and it needs nothing of this package but
+``unreadable_cells``.
 """
 
 import datetime
@@ -19,24 +20,24 @@ from typing import Any
 
 #: Bytes of memory, cells of a workbook, and characters in them. Tables of this field
 #: have some ten thousand cells.
-MEMORY, MOST_CELLS, MOST_TEXT = 3 << 28, 5_000_000, 1 << 26
-#: Seconds of a processor, which do not depend on what else is done, and of the clock.
-WORK, PATIENCE = 5, 300
+MAX_MEMORY, MAX_CELLS, MAX_TEXT = 3 << 28, 5_000_000, 1 << 26
+#: Seconds of CPU time, which do not depend on the load, and of wall-clock time.
+CPU_SECONDS, TIMEOUT = 5, 300
 _DATES = {
     one.__name__: one for one in (datetime.datetime, datetime.date, datetime.time)
 }
 
 
 class WorkbookError(ValueError):
-    """A workbook that cannot be read; the text says why."""
+    """A workbook that cannot be read; the text is the reason."""
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """A cell in which something stands that is no value.
+class UnreadableCell:
+    """A cell whose content is not a value.
 
     Attributes:
-        reason: What stands there, and what to do about it.
+        reason: What the cell holds, and how to fix it.
     """
 
     reason: str
@@ -51,11 +52,11 @@ class Sheet:
     """One sheet of a file.
 
     Attributes:
-        name: Its name.
-        rows: Its cells from the first row and column on: texts, numbers, truth values,
-            dates, :class:`Unreadable`; an empty one is ``''`` or not there.
+        name: Name of the sheet.
+        rows: The cells from the first row and column on: strings, numbers, booleans,
+            dates, :class:`UnreadableCell`; an empty one is ``''`` or missing.
         merged: First row and column, last row and column of merged cells, from 0.
-        text: Whether it is a text file, in which signs part the cells.
+        text: Whether the file is a text file with delimiters.
     """
 
     name: str
@@ -70,26 +71,23 @@ def read_workbook(content: bytes) -> list[Sheet]:
     Args:
         content: An .xlsx, .xls or .ods file.
 
-    Returns:
-        Its sheets.
-
     Raises:
-        WorkbookError: It cannot be read within the bounds of this file.
+        WorkbookError: It cannot be read within the limits of this file.
     """
     try:
-        # -P: beside this file lie others whose names a library may mean otherwise.
+        # -P: modules beside this file may have the name of a module of a library.
         done = subprocess.run(
             [sys.executable, '-P', __file__],
             input=content,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     except subprocess.TimeoutExpired as error:
-        raise WorkbookError(f'not read within {PATIENCE} seconds') from error
+        raise WorkbookError(f'not read within {TIMEOUT} seconds') from error
     if done.returncode:
         raise WorkbookError(
-            f'it takes more than {MEMORY >> 20} MiB of memory or {WORK} seconds of '
-            f'work, or is broken in a way that its reader cannot bear'
+            f'reading it takes more than {MAX_MEMORY >> 20} MiB of memory or '
+            f'{CPU_SECONDS} seconds of CPU time, or ends the reader'
         )
     answer = json.loads(done.stdout)
     if 'error' in answer:
@@ -111,7 +109,7 @@ def _decode(cell: Any) -> Any:
     if kind == 'timedelta':
         return datetime.timedelta(seconds=value)
     if kind == 'unreadable':
-        return Unreadable(value)
+        return UnreadableCell(value)
     return _DATES[kind].fromisoformat(value)
 
 
@@ -121,13 +119,17 @@ def _encode(cell: Any) -> Any:
     return {type(cell).__name__: cell.isoformat()}
 
 
-def _marks() -> Any:
-    """Load the file beside this one, whose folder is not searched for modules."""
-    path = Path(__file__).with_name('marks.py')
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def _load_unreadable_cells() -> Any:
+    """Import the package beside this file, whose folder is not on ``sys.path``."""
+    folder = Path(__file__).with_name('unreadable_cells')
+    spec = importlib.util.spec_from_file_location(
+        folder.name,
+        folder / '__init__.py',
+        submodule_search_locations=[str(folder)],
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[folder.name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -138,32 +140,32 @@ def _read(content: bytes) -> dict[str, Any]:
     sheets, cells, letters = [], 0, 0
     try:
         workbook = python_calamine.load_workbook(io.BytesIO(content))
-        marks = _marks()
-        marked = marks.find_marks(content)
+        unreadable_cells = _load_unreadable_cells()
+        marked = unreadable_cells.find_marks(content)
         for name in workbook.sheet_names:
             sheet = workbook.get_sheet_by_name(name)
             rows = sheet.to_python(skip_empty_area=False)
-            held = marked.get(name, marks.Marks())
-            for (row, column), reason in held.unreadable.items():
-                if row + 1 - len(rows) > MOST_CELLS:
+            marks = marked.get(name, unreadable_cells.Marks())
+            for (row, column), reason in marks.unreadable.items():
+                if row + 1 - len(rows) > MAX_CELLS:
                     return {'error': 'too many rows'}
                 rows += [[] for _ in range(row + 1 - len(rows))]
                 rows[row] += [''] * (column + 1 - len(rows[row]))
                 rows[row][column] = {'unreadable': reason}
             cells += sum(map(len, rows))
             letters += sum(len(c) for row in rows for c in row if isinstance(c, str))
-            if cells > MOST_CELLS or letters > MOST_TEXT:
+            if cells > MAX_CELLS or letters > MAX_TEXT:
                 return {'error': 'too many cells, or too much text in them'}
-            sheets.append((name, rows, sheet.merged_cell_ranges or held.merged))
-    # calamine's errors have no common parent, and a broken file raises any; a panic
-    # of its own is no Exception.
+            sheets.append((name, rows, sheet.merged_cell_ranges or marks.merged))
+    # The errors of calamine have no common base class, a broken file raises any of
+    # them, and a panic in its Rust code is not an Exception.
     except BaseException as error:
         return {'error': str(error)[:200] or type(error).__name__}
     return {'sheets': sheets}
 
 
 if __name__ == '__main__':
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (WORK, WORK))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout.write(json.dumps(_read(sys.stdin.buffer.read()), default=_encode))

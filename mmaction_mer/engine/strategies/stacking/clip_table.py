@@ -1,13 +1,14 @@
-"""Every clip of a data set in memory, on the device that trains, found by number.
+"""All clips of a dataset as one tensor, on the device that trains.
 
-The data sets of this field are a few hundred clips. Read once as uint8, they are picked
-by index; magnification and rank pooling are one product over all clips where memory
-allows for its result, else over each batch. No iteration meets a clip in Python.
+The datasets of this field have a few hundred clips. They are loaded once as uint8, from
+a clip store where there is one, and then selected by index. Magnification and rank
+pooling are one matrix product over all clips if their result fits in memory, otherwise
+over each batch. No iteration touches a clip in Python.
 """
 
 import contextlib
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,47 +24,41 @@ from ....datasets.transforms.motion import PackMERInputs
 from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores
-from ...runners.fold_config import EVERYBODY
+from ...runners.fold_config import ALL_SUBJECTS
 from .compatibility import StackingNotSupported
 from .sizing import out_of_memory
 
-# Of what is free: the clips themselves, and their streams.
+# Fractions of the free memory for the clips themselves, and for their streams.
 CLIPS_SHARE, STREAMS_SHARE = 0.4, 0.3
-# So many clips at once are made into streams.
+# Number of clips whose streams are computed at once.
 CHUNK = 16
 
 
 class ClipTable:
-    """Clips of one form, packed by a pipeline that draws nothing.
+    """Clips of one shape, packed by a deterministic pipeline.
 
     Args:
-        datasets: Data sets that share the pipeline, wrapped or not.
-        device: Where the clips go; those that do not fit stay on the CPU.
-        quiet: Show no progress.
+        dataset: All clips; it must not be wrapped.
+        device: The device for the clips; they stay on the CPU if they do not fit.
+        quiet: Whether to hide the progress bar. Defaults to True.
 
     Attributes:
-        place: Number of each clip by its name, ``dataset/subject/clip``.
+        place: Index of each clip by its name, ``dataset/subject/clip``.
         clips: ``(N, T, 3, H, W)`` uint8.
         samples: The data sample of each clip.
         labels: ``(N,)``.
 
     Raises:
-        StackingNotSupported: The pipeline draws at random or packs something else, clips
-            differ in form, or there are more than memory holds.
+        StackingNotSupported: The pipeline draws random numbers or packs something
+            else, the clips differ in shape, or do not fit in memory.
         MERDataError: A clip cannot be read.
     """
 
-    def __init__(
-        self, datasets: Iterable[Any], device: torch.device, quiet: bool = True
-    ) -> None:
-        found: dict[str, tuple[Any, int]] = {}
-        for dataset in datasets:
-            check_pipeline(dataset)
-            for index, name in enumerate(clip_names(dataset)):
-                found.setdefault(name, (dataset, index))
+    def __init__(self, dataset: Any, device: torch.device, quiet: bool = True) -> None:
+        check_pipeline(dataset)
         self.device = device
-        self.place = {name: number for number, name in enumerate(found)}
-        packed = _load([*found.values()], quiet)
+        self.place = {name: index for index, name in enumerate(clip_names(dataset))}
+        packed = _load(dataset, quiet)
         self.samples = [one['data_samples'] for one in packed]
         self.labels = torch.stack([
             sample.gt_label.squeeze() for sample in self.samples
@@ -75,11 +70,11 @@ class ClipTable:
         self._streams: Tensor | None = None
 
     def numbers(self, dataset: Any) -> Tensor:
-        """Number of each clip of a data set in this table."""
+        """Return the index of each clip of a dataset in this table."""
         return torch.tensor([self.place[name] for name in clip_names(dataset)])
 
     def prepare(self, preprocessor: nn.Module) -> None:
-        """Compute the front end of all clips, if memory holds it."""
+        """Compute the front end of all clips, if the result fits in memory."""
         if self._matrices is not None:
             return
         length = self.clips.shape[1]
@@ -98,12 +93,12 @@ class ClipTable:
     def inputs(
         self, preprocessor: nn.Module, numbers: Tensor, geometry: CropFlipParams
     ) -> dict[str, Tensor]:
-        """Inputs of the model for a batch of each fold.
+        """Return the inputs of the model for one batch of each fold.
 
         Args:
             preprocessor: The model's :class:`MERDataPreprocessor`.
-            numbers: Clips ``(G, B)``, on the CPU.
-            geometry: Of the ``G B`` clips.
+            numbers: Indices of clips, ``(G, B)``, on the CPU.
+            geometry: Crops and flips of the ``G B`` clips.
 
         Returns:
             ``image (G, B, 3, H, W)`` and ``motion (G, B, T, 3, H, W)``.
@@ -117,7 +112,7 @@ class ClipTable:
         return {key: one.unflatten(0, numbers.shape) for key, one in inputs.items()}
 
     def batch(self, numbers: Iterable[int]) -> dict[str, Any]:
-        """A batch as a data loader would collate it, for the model's own steps."""
+        """Return a batch as a data loader collates it, for the model's own steps."""
         chosen = list(numbers)
         return dict(
             inputs=dict(clip=[self.clips[number] for number in chosen]),
@@ -133,71 +128,67 @@ class ClipTable:
 
 
 class Tables:
-    """The clips of a run in memory, one table per form of them."""
+    """The clip tables of a run, one for each dataset and pipeline."""
 
     def __init__(self, quiet: bool = True) -> None:
         self.quiet = quiet
         self._tables: dict[str, ClipTable] = {}
 
     def of(self, loader: Config, device: torch.device) -> ClipTable:
-        """Find or fill the table of a data loader's data set, all sides of it."""
+        """Return the table of all splits of a data loader's dataset."""
         whole = copy.deepcopy(loader.dataset)
         inner = whole
         while 'ann_file' not in inner:
             inner = inner.dataset
-        inner.update(EVERYBODY, test_mode=True, cache=False)
+        inner.update(ALL_SUBJECTS, test_mode=True, cache=False)
         inner.pop('indices', None)
-        # Sides and modes differ from fold to fold; the clips do not.
+        # Splits and modes differ from fold to fold; the clips do not.
         key = repr(inner)
         if key not in self._tables:
-            dataset = DATASETS.build(inner)
-            self._tables[key] = ClipTable([dataset], device, self.quiet)
+            self._tables[key] = ClipTable(DATASETS.build(inner), device, self.quiet)
         return self._tables[key]
 
 
 def clip_names(dataset: Any) -> list[str]:
-    """Name of each clip that a data set gives, ``dataset/subject/clip``."""
+    """Return the name of each clip of a dataset, ``dataset/subject/clip``."""
     return [clip_name(dataset.get_data_info(i)) for i in range(len(dataset))]
 
 
 def check_pipeline(dataset: Any) -> None:
-    """Refuse a pipeline that does not give the same clip each time.
+    """Check that a pipeline returns the same clip each time.
 
     Raises:
-        StackingNotSupported: A transform draws, or clips are not packed as frames.
+        StackingNotSupported: A transform draws random numbers, or clips are not packed
+            as frames.
     """
-    inner = dataset
-    while not hasattr(inner, 'pipeline') and hasattr(inner, 'dataset'):
-        inner = inner.dataset
-    transforms = list(getattr(getattr(inner, 'pipeline', None), 'transforms', []))
+    transforms = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
     if not transforms or type(transforms[-1]) is not PackMERInputs:
         raise StackingNotSupported('the pipeline does not end in PackMERInputs')
     for transform in transforms[:-1]:
         if not is_deterministic(transform):
             raise StackingNotSupported(
-                f'{type(transform).__name__} in the pipeline may draw at random, clip '
-                'by clip: give model.data_preprocessor.augmentation=dict(crop=...,'
-                ' flip=...) in its stead'
+                f'{type(transform).__name__} in the pipeline may draw random numbers '
+                'for each clip: use model.data_preprocessor.augmentation=dict(crop=...,'
+                ' flip=...) instead'
             )
 
 
-def _load(found: Sequence[tuple[Any, int]], quiet: bool) -> list[dict[str, Any]]:
-    """Load clips side by side, after seeing that all of them fit into memory."""
-    dataset, index = found[0]
-    first = dataset[index]['inputs'].get('clip')
+def _load(dataset: Any, quiet: bool) -> list[dict[str, Any]]:
+    """Load clips in parallel, after checking that all of them fit in memory."""
+    first = dataset[0]['inputs'].get('clip')
     if first is None:
         raise StackingNotSupported('the pipeline computes the motion itself')
-    needed = first.nbytes * len(found)
+    needed = first.nbytes * len(dataset)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
         raise StackingNotSupported(
-            f'{len(found)} clips take {needed / 1e9:.1f} GB, more than '
-            f'{CLIPS_SHARE:.0%} of the memory that is free'
+            f'{len(dataset)} clips take {needed / 1e9:.1f} GB, more than '
+            f'{CLIPS_SHARE:.0%} of the free memory'
         )
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(cores()))
         stack.callback(pool.shutdown, cancel_futures=True)
-        work = pool.map(lambda pair: pair[0][pair[1]], found)
-        packed = list(tqdm(work, 'clips', len(found), leave=False, disable=quiet))
+        work = pool.map(dataset.__getitem__, range(len(dataset)))
+        packed = list(tqdm(work, 'clips', len(dataset), leave=False, disable=quiet))
     for one in packed:
         if one['inputs']['clip'].shape != first.shape:
             raise StackingNotSupported(

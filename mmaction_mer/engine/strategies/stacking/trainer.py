@@ -21,15 +21,11 @@ from ....models.utils.saved_bytes import SavedBytes
 from ....models.utils.slim_checkpoint import frozen_fingerprints
 from ....utils.errors import ConfigError, DivergedError, MERDataError, MERRunError
 from ....utils.files import clear_half_written
+from ...hooks.best_iteration import BestIterationHook
 from ...hooks.divergence import next_iteration
-from ...hooks.slim_checkpoint_hook import (
-    BestIterationHook,
-    SlimCheckpointHook,
-    check_subjects,
-    clip_subjects,
-    training_state,
-)
-from ...runners.fold_runner import finish_fold, load_best
+from ...hooks.slim_checkpoint_hook import SlimCheckpointHook, training_state
+from ...hooks.subject_guard import check_subjects, clip_subjects
+from ...runners.fold_training import finish_fold, load_best
 from ...runners.seeding import seed_model_stream
 from ...runners.tasks import FoldTask
 from .clip_table import Tables
@@ -200,7 +196,7 @@ class StackedTrainer:
         runner = self.runner
         wrapper, schedulers = runner.optim_wrapper, runner.param_schedulers
         started = time.monotonic()
-        self.hook.clock.start(self.iteration)
+        self.hook.timer.start(self.iteration)
         bar = tqdm(
             total=self.iterations, initial=self.iteration, unit='it', leave=False,
             desc=f'{len(self.jobs)} folds at once', disable=quiet,
@@ -214,7 +210,7 @@ class StackedTrainer:
         with bar:
             while self.iteration < self.iterations:
                 settled = wrapper.inner_count % wrapper._accumulative_counts == 0
-                if settled and self.hook.clock.due(self.iteration):
+                if settled and self.hook.timer.due(self.iteration):
                     clock()
                     self._find_diverged()
                     self._save()
@@ -248,7 +244,7 @@ class StackedTrainer:
         # What follows takes fold by fold, and one of them may fail.
         if len(self.diverged) == len(self.jobs):
             self._write_losses()
-        elif self.iteration > self.hook.clock.iteration:
+        elif self.iteration > self.hook.timer.iteration:
             self._save()
 
     def finish(self) -> Iterator[tuple[FoldTask, Exception | None]]:
@@ -317,7 +313,7 @@ class StackedTrainer:
             'clips_trained': self.iterations * self.batches.shape[2],
         }
         score = partial(self._score, dataset, cfg.test_dataloader, cfg.test_evaluator)
-        finish_fold(runner, job.folder, job.details(), facts, score)
+        finish_fold(runner, job, facts, score)
 
     def _validation_is_due(self) -> bool:
         """Tell whether mmengine's loop would validate after this iteration."""
@@ -450,7 +446,7 @@ class StackedTrainer:
 
     def _save(self) -> None:
         """Write the state of all folds as one: whatever happens, they stay together."""
-        with self.hook.clock.saving(self.iteration):
+        with self.hook.timer.saving(self.iteration):
             # Before the state: a kill in between leaves lines twice, and none out.
             self._write_losses()
             folds = [

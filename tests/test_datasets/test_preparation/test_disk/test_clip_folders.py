@@ -1,51 +1,20 @@
-"""Every folder of a release is a clip or a finding, and says what it is."""
+"""Every folder of a release is a clip or an issue with a reason."""
 
 import os
 import shutil
-from dataclasses import dataclass
 
 import pytest
+from preparing import parse, run
 
-from mmaction_mer.datasets.preparation.disk.copies import unmarked
-from mmaction_mer.datasets.preparation.disk.walk import Place, walk
-from mmaction_mer.datasets.preparation.issues import Reading, drop_repeated
+from mmaction_mer.datasets.preparation.disk.copies import strip_copy_marker
+from mmaction_mer.datasets.preparation.disk.scan import ClipEntry, scan_release
 from mmaction_mer.datasets.preparation.labels import LABEL_MAPS
-from mmaction_mer.datasets.preparation.prepare import Options, prepare
 from mmaction_mer.datasets.preparation.readers import READERS
 from mmaction_mer.datasets.preparation.readers.reader import Source
-from mmaction_mer.datasets.preparation.reconcile import settle
-from mmaction_mer.datasets.preparation.report import compare
+from mmaction_mer.datasets.preparation.reconcile import reconcile_clips
 from mmaction_mer.utils.errors import MERDataError
 
-LINK = Options(crop=False, progress=False)
-
-
-def run(reader, root, out, options=LINK):
-    return prepare(READERS[reader], Source(root), out, options)
-
-
-@dataclass
-class Seen:
-    """What the clips of a release are before a frame is read."""
-
-    reading: Reading
-    clips: list
-    findings: list
-    labels: dict
-
-    def said(self, action):
-        return [(f.clip, f.reason) for f in self.findings if f.action == action]
-
-
-def look(reader, root):
-    reading = READERS[reader].read(Source(root))
-    drop_repeated(reading)
-    settled, found, _ = settle(reading.clips)
-    clips = [one.clip for one in settled]
-    findings = [*reading.findings, *found]
-    read = [*reading.clips, *reading.lost]
-    labels = compare(LABEL_MAPS['smic-vis'][0], '', read, clips, findings)
-    return Seen(reading, clips, findings, labels)
+VIS = LABEL_MAPS['smic-vis'][0]
 
 
 @pytest.fixture
@@ -53,6 +22,26 @@ def vis(fake_releases, tmp_path):
     """SMIC-VIS: 71 clips of 8 subjects, and the folders of its clips."""
     truth = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
     return truth, [truth.root / row.folder for row in truth.rows]
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Make a folder unreadable, as permissions and broken disks do."""
+    scandir = os.scandir
+
+    def make(folder):
+        def fail(path):
+            if str(path) == str(folder):
+                raise PermissionError(13, 'Permission denied', str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, 'scandir', fail)
+
+    return make
+
+
+def read(reader, root):
+    return READERS[reader].read(Source(root))
 
 
 def empty(folder):
@@ -83,7 +72,7 @@ def dead_link(folder):
     folder.symlink_to(folder.parents[6] / 'gone')
 
 
-def dead_pictures(folder):
+def dead_images(folder):
     for name in os.listdir(folder):
         (folder / name).unlink()
         (folder / name).symlink_to(folder.parents[6] / 'gone' / name)
@@ -112,11 +101,11 @@ def backslashes(folder):
 
 BROKEN = {
     empty: 'is an empty folder',
-    papers: "holds no picture and no video (1 file(s): '.txt')",
+    papers: "contains neither images nor a video (1 file(s): '.txt')",
     thumbnails: 'is an empty folder',
     link: 'links to folders are not followed',
-    dead_link: 'which is not there',
-    dead_pictures: 'to pictures that are not there',
+    dead_link: 'which does not exist',
+    dead_images: 'to images that do not exist',
     archive: 'is an archive: unpack it',
     rar: 'is an archive: unpack it',
     shortcut: 'is a shortcut of Windows',
@@ -124,144 +113,102 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize('spoil', BROKEN, ids=lambda one: one.__name__)
-def test_a_folder_of_smic_without_a_clip_is_a_finding(vis, spoil):
-    """Whatever stands in a clip's place: 69 of 71 clips, and each of the two is named.
-
-    Empty folders, folders without pictures, links, links to nothing, archives and
-    files with backslashes in their names.
-    """
+def test_a_folder_of_smic_without_a_clip_is_an_issue(vis, unreadable):
     truth, folders = vis
-    for folder in folders[3:70:50]:
-        spoil(folder)
-    done = look('smic-vis', truth.root)
-    assert len(done.clips) == 69
-    assert done.reading.rows == 71
-    lost = done.said('skipped')
-    assert [name for name, _ in lost] == [
-        f'{row.subject}/{row.clip}' for row in truth.rows[3:70:50]
-    ]
-    assert all(BROKEN[spoil] in reason for _, reason in lost)
-    assert done.labels['differences'] == ['clips: 69, expected 71']
-    assert len(done.labels['lost']) == 2 and not done.labels['unexplained']
+    rows = truth.rows[3::6][: len(BROKEN) + 1]
+    for row, break_folder in zip(rows, BROKEN, strict=False):
+        break_folder(truth.root / row.folder)
+    unreadable(truth.root / rows[-1].folder)
+    done = parse('smic-vis', truth.root)
+    lost = dict(done.reasons('skipped'))
+    wanted = [*BROKEN.values(), 'cannot be read: Permission denied']
+    for row, reason in zip(rows, wanted, strict=True):
+        assert reason in lost.pop(f'{row.subject}/{row.clip}')
+    assert not lost
+    assert len(done.clips) == 60 and done.release.rows == 71
+    labels = done.compare(VIS)
+    assert labels['differences'] == ['clips: 60, expected 71']
+    assert len(labels['lost']) == 11 and not labels['unexplained']
 
 
-def test_a_folder_that_cannot_be_read_is_a_finding(vis, monkeypatch):
-    """Permissions and broken disks: the clip is named with the system's reason."""
-    truth, folders = vis
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path) == str(folders[5]):
-            raise PermissionError(13, 'Permission denied', str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, 'scandir', refuse)
-    done = look('smic-vis', truth.root)
-    row = truth.rows[5]
-    ((name, reason),) = done.said('skipped')
-    assert len(done.clips) == 70
-    assert name == f'{row.subject}/{row.clip}'
-    assert 'cannot be read: Permission denied' in reason
-
-
-@pytest.mark.parametrize('what', ['dead link', 'archive', 'unreadable'])
-def test_a_subject_that_is_lost_is_a_finding(vis, tmp_path, monkeypatch, what):
-    """A subject's folder that is a link to nothing, an archive, or not readable."""
+@pytest.mark.parametrize('what', [dead_link, archive, None])
+def test_a_lost_subject_is_an_issue(vis, unreadable, what):
+    """The folder is a link to nothing, an archive, or not readable."""
     truth, folders = vis
     subject = folders[0].parents[2]
     clips = sum(subject in folder.parents for folder in folders)
-    if what == 'dead link':
-        shutil.rmtree(subject)
-        subject.symlink_to(tmp_path / 'gone')
-    elif what == 'archive':
-        archive(subject)
-    else:
-        scandir = os.scandir
-
-        def refuse(path):
-            if str(path) == str(subject):
-                raise PermissionError(13, 'Permission denied', str(path))
-            return scandir(path)
-
-        monkeypatch.setattr(os, 'scandir', refuse)
-    done = look('smic-vis', truth.root)
+    (what or unreadable)(subject)
+    done = parse('smic-vis', truth.root)
     assert len(done.clips) == 71 - clips
-    ((name, _),) = done.said('skipped')
+    ((name, _),) = done.reasons('skipped')
     assert name == f'SMIC_all_cropped/VIS/{subject.name}'
-    assert done.labels['differences'] == [
+    assert done.compare(VIS)['differences'] == [
         f'clips: {71 - clips}, expected 71',
         'subjects: 7, expected 8',
     ]
 
 
-def copy_as(name):
-    def copy(folder):
-        shutil.copytree(folder, folder.with_name(name.format(folder.name)))
-
-    copy.__name__ = name
-    return copy
+NAMES = (
+    '{} - Copy', '{} - Copy (2)', '{} (1)', '{}_backup', 'Copy of {}', '{}_old',
+    '{}.bak', '{} copy 2', '{} - Kopie', '{} - 副本', '{}~', 's90_ne_99',
+)  # fmt: skip
 
 
-def copy_emotion(folder):
-    copy_as('{} - Copy')(folder.parent)
-
-
-def copy_subject(folder):
-    copy_as('{} (1)')(folder.parents[2])
-
-
-def copy_camera(folder):
-    copy_as('{}_backup')(folder.parents[3])
-
-
-COPIES = [
-    *map(copy_as, (
-        '{} - Copy', '{} - Copy (2)', '{} (1)', '{}_backup', 'Copy of {}', '{}_old',
-        '{}.bak', '{} copy 2', '{} - Kopie', '{} - 副本', '{}~', 's90_ne_99',
-    )),
-    copy_emotion, copy_subject, copy_camera,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize('copy', COPIES, ids=lambda one: one.__name__)
-def test_a_copy_is_no_clip_of_smic(vis, copy):
-    """A copied clip, emotion, subject or camera: 71 clips, and the copy is named."""
+@pytest.mark.parametrize(
+    ('level', 'names'), [(0, NAMES), (1, NAMES[:1]), (3, NAMES[2:3]), (4, NAMES[3:4])]
+)
+def test_a_copy_is_not_a_clip_of_smic(vis, level, names):
+    """A copied clip, emotion, subject or camera: 71 clips, and the copy is reported."""
     truth, folders = vis
-    copy(folders[10])
-    done = look('smic-vis', truth.root)
-    assert len(done.clips) == 71 and done.reading.rows == 71
-    ((_, reason),) = done.said('noted')
-    assert 'a copy of' in reason and 'left alone' in reason
-    assert not done.said('skipped')
-    assert done.labels['differences'] == []
+    for folder, name in zip(folders[3::5], names, strict=False):
+        folder = (folder, *folder.parents)[level]
+        shutil.copytree(folder, folder.with_name(name.format(folder.name)))
+    done = parse('smic-vis', truth.root)
+    assert len(done.clips) == 71 and done.release.rows == 71
+    noted = done.reasons('noted')
+    assert len(noted) == len(names)
+    assert all('copy' in reason and 'left out' in reason for _, reason in noted)
+    assert not done.reasons('skipped')
+    assert done.compare(VIS)['differences'] == []
 
 
-def test_a_copy_with_other_frames_is_not_passed_over(vis):
-    """It may be a clip of its own: it is left out, and that is counted."""
+def test_a_copy_with_other_frames_is_reported_as_lost(vis):
+    """It may be a clip of its own."""
     truth, folders = vis
     other = folders[10].with_name(f'{folders[10].name} (1)')
     shutil.copytree(folders[11], other)
-    done = look('smic-vis', truth.root)
+    done = parse('smic-vis', truth.root)
     assert len(done.clips) == 71
-    ((name, reason),) = done.said('skipped')
-    assert name.endswith(' (1)') and 'but holds other files' in reason
-    # The only clip of its name is a clip, however it is called.
+    ((name, reason),) = done.reasons('skipped')
+    assert name.endswith(' (1)') and 'but contains other files' in reason
+    # Without the original, it is the clip, whatever its name.
     shutil.rmtree(folders[10])
-    done = look('smic-vis', truth.root)
-    assert len(done.clips) == 70
+    assert len(parse('smic-vis', truth.root).clips) == 70
 
 
 def test_the_same_frames_under_two_emotions_are_neither(vis):
-    """Which emotion is right cannot be known."""
     truth, folders = vis
     folder = next(one for one in folders if one.parent.name == 'negative')
-    other = folder.parents[1] / 'surprise' / 'another'
-    shutil.copytree(folder, other)
-    done = look('smic-vis', truth.root)
+    shutil.copytree(folder, folder.parents[1] / 'surprise' / 'another')
+    done = parse('smic-vis', truth.root)
     assert len(done.clips) == 70
-    assert len(done.said('skipped')) == 2
-    assert all('which one is right?' in reason for _, reason in done.said('skipped'))
+    assert len(done.reasons('skipped')) == 2
+    assert all('another emotion' in reason for _, reason in done.reasons('skipped'))
+
+
+def test_a_misspelled_emotion_is_reported(vis, fake_releases, tmp_path):
+    truth, folders = vis
+    emotion = folders[0].parent
+    emotion.rename(emotion.with_name('negativ'))
+    done = parse('smic-vis', truth.root)
+    skipped = done.reasons('skipped')
+    assert len(done.clips) + len(skipped) == 71
+    assert skipped and all('negativ/' in name for name, _ in skipped)
+    mmew = fake_releases.write_mmew(tmp_path / 'mmew', kind='macro')
+    emotion = (mmew.root / mmew.rows[0].folder).parent
+    emotion.rename(emotion.with_name('happines'))
+    done = parse('mmew-macro', mmew.root)
+    assert len(done.clips) < 900 == len(done.clips) + len(done.reasons('skipped'))
 
 
 SYSTEM = (
@@ -270,11 +217,8 @@ SYSTEM = (
 )  # fmt: skip
 
 
-def test_folders_of_the_system_are_no_clips(fake_releases, tmp_path):
-    """Thumbnails of a network drive, recycle bins and the like, at every level.
-
-    They are left alone without a word, for releases with a table and without one.
-    """
+def test_folders_of_the_system_are_ignored(fake_releases, tmp_path):
+    """Thumbnails, recycle bins and the like, at every level, and sheets in them."""
     smic = fake_releases.write_smic(tmp_path / 'smic', kind='VIS')
     samm = fake_releases.write_samm(tmp_path / 'samm')
     for truth, reader, clips in ((smic, 'smic-vis', 71), (samm, 'samm', 159)):
@@ -283,26 +227,12 @@ def test_folders_of_the_system_are_no_clips(fake_releases, tmp_path):
         for name in SYSTEM:
             for folder in (truth.root, clip.parents[1], clip.parent, clip):
                 shutil.copytree(tmp_path / 'clip', folder / name / clip.name)
+            if truth.sheet:
+                shutil.copy(truth.sheet, truth.root / name)
         (clip.parent / f'._{clip.name}').touch()
-        reading = READERS[reader].read(Source(truth.root))
-        assert len(reading.clips) == clips
-        assert [one for one in reading.findings if one.row is None] == []
-
-
-def test_sheets_and_labels_of_the_system_are_none(fake_releases, tmp_path):
-    """Deleted sheets in a recycle bin, and the doubles that macOS makes of labels."""
-    truth = fake_releases.write_samm(tmp_path / 'samm')
-    for name in ('#recycle', '@eaDir', '$RECYCLE.BIN', '__MACOSX', '.Trash-0'):
-        (truth.root / name).mkdir()
-        shutil.copy(truth.sheet, truth.root / name)
-    assert READERS['samm'].read(Source(truth.root)).rows == 159
-    truth = fake_releases.write_ckplus(tmp_path / 'ck')
-    before = READERS['ckplus'].read(Source(truth.root)).clips
-    for path in sorted(truth.root.rglob('*_emotion.txt')):
-        path.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
-    reading = READERS['ckplus'].read(Source(truth.root))
-    assert reading.clips == before and len(before) == 593
-    assert reading.findings == []
+        release = read(reader, truth.root)
+        assert len(release.clips) == clips
+        assert [one for one in release.issues if one.row is None] == []
 
 
 SHEETS = {
@@ -313,13 +243,11 @@ SHEETS = {
 
 
 @pytest.mark.parametrize('reader', SHEETS)
-def test_a_row_says_what_stands_in_its_clips_place(fake_releases, tmp_path, reader):
-    """Empty, unreadable, linked and archived are told from missing, in every reader."""
+def test_a_row_tells_what_is_in_the_place_of_its_clip(fake_releases, tmp_path, reader):
     writer, clips = SHEETS[reader]
     options = {'form': 'long'} if reader == 'smic-long' else {}
-    truth = getattr(fake_releases, writer)(
-        tmp_path / 'a' / 'b' / 'c' / 'd' / 'e', **options
-    )
+    root = tmp_path / 'a' / 'b' / 'c' / 'd' / 'e'
+    truth = getattr(fake_releases, writer)(root, **options)
     rows = [
         row
         for row in truth.rows
@@ -331,110 +259,83 @@ def test_a_row_says_what_stands_in_its_clips_place(fake_releases, tmp_path, read
         wanted[row.line] = BROKEN[spoil]
     shutil.rmtree(truth.root / rows[30].folder)
     wanted[rows[30].line] = 'not on disk'
-    reading = READERS[reader].read(Source(truth.root))
-    assert len(reading.clips) == clips
-    settled, findings, _ = settle(reading.clips)
+    release = read(reader, truth.root)
+    assert len(release.clips) == clips
+    found, issues, _ = reconcile_clips(release.clips)
     reasons = {
         one.row: one.reason
-        for one in findings
+        for one in issues
         if one.field == 'frames' and one.action == 'skipped'
     }
     for line, reason in wanted.items():
         assert reason in reasons[line]
-    assert not {one.clip.row for one in settled} & wanted.keys()
+    assert not {one.clip.row for one in found} & wanted.keys()
 
 
-def test_a_row_finds_what_stands_in_its_clips_place_by_another_spelling(
-    fake_releases, tmp_path
-):
-    """The sheet says S1 or S01, the folder of the person is 001, a clip's is empty."""
+def test_an_empty_folder_is_matched_in_another_spelling(fake_releases, tmp_path):
+    """The sheet says S03, the folder of the subject is 003, that of a clip is empty."""
     truth = fake_releases.write_4dme(tmp_path / '4dme')
     first = next(row for row in truth.rows if row.subject == 'S03')
     for folder in sorted((truth.root / 'gray_micro').iterdir()):
         folder.rename(folder.with_name(f'{int(folder.name[1:]):03}'))
     empty(truth.root / 'gray_micro' / '003' / first.clip)
-    reading = READERS['4dme'].read(Source(truth.root))
-    clips = {clip.row: clip for clip in reading.clips}
-    assert BROKEN[empty] in clips[first.line].why_not
-    lost = [clip.row for clip in reading.clips if clip.path is None]
-    assert lost == [first.line] and len(reading.clips) == len(truth.rows)
-    assert not [one for one in reading.findings if 'without a row' in one.reason]
+    release = read('4dme', truth.root)
+    (lost,) = (clip for clip in release.clips if clip.path is None)
+    assert lost.row == first.line and BROKEN[empty] in lost.missing_reason
+    assert len(release.clips) == len(truth.rows)
+    assert not [one for one in release.issues if 'without a row' in one.reason]
 
 
-def test_a_row_names_the_archive_of_its_subject(fake_releases, tmp_path):
-    """A subject that was not unpacked, or is a link, is named in each of its rows."""
+def test_casme2_with_lost_subjects_and_clips(fake_releases, tmp_path):
+    """An archive and a link of a subject, clips that are misplaced or misspelled."""
     truth = fake_releases.write_casme2(tmp_path / 'casme2')
-    folders = {(truth.root / row.folder).parent for row in truth.rows}
-    first, second = sorted(folders)[:2]
+    first, second, *_ = sorted({(truth.root / r.folder).parent for r in truth.rows})
     archive(first)
-    link_to = tmp_path / second.name
-    shutil.move(second, link_to)
-    second.symlink_to(link_to)
-    reading = READERS['casme2'].read(Source(truth.root))
-    for clip in reading.clips:
-        if clip.subject == 'sub01':
-            assert 'sub01.zip is an archive' in clip.why_not
-        elif clip.subject == 'sub02':
-            assert 'sub02 is a link' in clip.why_not
-        else:
-            assert clip.path and not clip.why_not
-    notes = {one.clip for one in reading.findings if one.field == 'frames'}
-    assert notes == {'Cropped/sub01', 'Cropped/sub02'}
+    shutil.move(second, tmp_path / second.name)
+    second.symlink_to(tmp_path / second.name)
+    rows = [r for r in truth.rows if r.outcome == 'kept' and r.subject > 'sub02']
+    # An archive that was unpacked into a folder of its own name.
+    deep = truth.root / rows[0].folder
+    shutil.move(deep, tmp_path / 'x')
+    shutil.move(tmp_path / 'x', deep / deep.name)
+    # An empty folder of that very name, beside one that is alike.
+    alike = truth.root / next(r.folder for r in rows[1:] if 'P0' in r.clip)
+    alike.rename(alike.with_name(alike.name.replace('P0', 'P')))
+    alike.mkdir()
+    release = read('casme2', truth.root)
+    lost = {clip.title: clip.missing_reason for clip in release.clips if not clip.path}
+    one = lost.pop(f'{deep.parent.name}/{deep.name}')
+    assert f'{deep / deep.name} is a level deeper' in one
+    assert lost.pop(f'{alike.parent.name}/{alike.name}').endswith(BROKEN[empty])
+    for name, reason in lost.items():
+        wanted = 'sub01.zip is an archive' if name < 'sub02' else 'sub02 is a link'
+        assert wanted in reason
+    assert {name.split('/')[0] for name in lost} == {'sub01', 'sub02'}
+    notes = {one.clip for one in release.issues if one.field == 'frames'}
+    assert notes >= {'Cropped/sub01', 'Cropped/sub02'}
 
 
-def test_an_empty_clip_is_not_replaced_by_another_spelling(fake_releases, tmp_path):
-    """An empty folder of that very name is the clip's, though one alike has frames."""
-    truth = fake_releases.write_casme2(tmp_path)
-    row = truth.rows[0]
-    reading = READERS['casme2'].read(Source(truth.root))
-    (clip,) = [one for one in reading.clips if one.row == row.line]
-    assert '0' in clip.path.name
-    clip.path.rename(clip.path.with_name(clip.path.name.replace('P0', 'P')))
-    clip.path.mkdir()
-    (now,) = [
-        one
-        for one in READERS['casme2'].read(Source(truth.root)).clips
-        if one.row == row.line
-    ]
-    assert now.path is None and now.why_not.endswith('is an empty folder')
-
-
-def test_labelled_folders_of_any_set(fake_releases, tmp_path):
+def test_labeled_folders_of_any_set(vis, tmp_path):
     """Copies, empty folders and archives where folders are the labels."""
     root = tmp_path / 'set'
     for person in ('p1', 'p2'):
         for emotion in ('happy', 'sad'):
-            truth = fake_releases.write_smic(tmp_path / 'x', kind='VIS')
-            shutil.copytree(
-                truth.root / truth.rows[0].folder, root / person / emotion / '01'
-            )
+            shutil.copytree(vis[1][0], root / person / emotion / '01')
     empty(root / 'p2' / 'sad' / '01')
     (root / 'p2' / 'happy' / '02.zip').write_bytes(b'PK')
     shutil.copytree(root / 'p1', root / 'p1 - Copy')
-    reading = READERS['folders'].read(Source(root))
-    assert [clip.title for clip in reading.clips] == [
+    release = read('folders', root)
+    assert [clip.title for clip in release.clips] == [
         'p1/p1_happy_01', 'p1/p1_sad_01', 'p2/p2_happy_01',
     ]  # fmt: skip
-    assert {(one.clip, one.action) for one in reading.findings} == {
+    assert {(one.clip, one.action) for one in release.issues} == {
         ('p1 - Copy', 'noted'),
         ('p2/p2_sad_01', 'skipped'),
         ('p2/p2_happy_02', 'skipped'),
     }
 
 
-def test_both_cameras_are_compared_with_a_complete_release(fake_releases, tmp_path):
-    """VIS and NIR have 71 clips of 8 subjects each."""
-    for camera in ('VIS', 'NIR'):
-        (labels,) = LABEL_MAPS[f'smic-{camera.lower()}']
-        assert [(one.total, one.subjects) for one in labels.expected] == [(71, 8)]
-        truth = fake_releases.write_smic(tmp_path / camera, kind=camera)
-        reader = f'smic-{camera.lower()}'
-        done = run(reader, truth.root, tmp_path / f'out{camera}')
-        assert done.differences == []
-        assert '| all | 71 | 71 |' in (tmp_path / f'out{camera}/report.md').read_text()
-
-
-def test_several_trees_are_offered_by_name(fake_releases, tmp_path):
+def test_several_trees_are_listed(fake_releases, tmp_path):
     """Cropped, raw and videos below one folder: the choice, with the clips of each."""
     truth = fake_releases.write_casme2(tmp_path / 'CASME2')
     fake_releases.write_casme2(tmp_path / 'CASME2', cropped=False)
@@ -443,137 +344,103 @@ def test_several_trees_are_offered_by_name(fake_releases, tmp_path):
         video.parent.mkdir(parents=True, exist_ok=True)
         video.touch()
     with pytest.raises(MERDataError) as error:
-        READERS['casme2'].read(Source(truth.root))
-    text = str(error.value)
-    assert f'--root "{truth.root}/Cropped" (255 clips)' in text
-    assert f'--root "{truth.root}/CASME2_RAW_selected" (255 clips)' in text
-    assert f'--root "{truth.root}/videos" (9 clips)' in text
-    assert len(READERS['casme2'].read(Source(truth.root / 'Cropped')).clips) == 255
+        read('casme2', truth.root)
+    hint = error.value.hint
+    assert f'--root "{truth.root}/Cropped" (255 clips)' in hint
+    assert f'--root "{truth.root}/CASME2_RAW_selected" (255 clips)' in hint
+    assert f'--root "{truth.root}/videos" (9 clips)' in hint
+    # One of them is the release; the sheet is above it.
+    for tree in ('Cropped', 'CASME2_RAW_selected'):
+        assert read('casme2', truth.root / tree).rows == 255
 
 
-def test_trees_of_smic_are_offered_by_name(fake_releases, tmp_path):
-    """Cropped and raw pictures of one camera."""
-    fake_releases.write_smic(tmp_path, kind='VIS')
-    fake_releases.write_smic(tmp_path, kind='VIS', cropped=False)
-    with pytest.raises(MERDataError) as error:
-        READERS['smic-vis'].read(Source(tmp_path))
-    for tree in ('SMIC_all_cropped', 'SMIC_all_raw'):
-        assert f'--root "{tmp_path}/{tree}" (71 clips)' in str(error.value)
-
-
-def test_two_folders_of_one_person_are_no_choice(vis):
-    """To give one of them as the release would lose everybody else."""
+def test_two_folders_of_one_subject_are_not_a_choice(vis):
+    """To give one of them as the release would lose all other subjects."""
     truth, folders = vis
     subject = folders[0].parents[2]
     shutil.copytree(subject, subject.with_name(subject.name.replace('s', 's0')))
-    with pytest.raises(MERDataError, match='or move the other one away') as error:
-        READERS['smic-vis'].read(Source(truth.root))
-    assert '--root "' not in str(error.value)
+    with pytest.raises(MERDataError) as error:
+        read('smic-vis', truth.root)
+    assert error.value.hint.endswith('or move the other one away')
 
 
-def test_a_clip_that_lies_a_folder_too_deep(fake_releases, tmp_path):
-    """An archive that was unpacked into a folder of its own name."""
-    truth = fake_releases.write_casme2(tmp_path)
-    folder = truth.root / truth.rows[0].folder
-    shutil.move(folder, tmp_path / 'x')
-    shutil.move(tmp_path / 'x', folder / folder.name)
-    reading = READERS['casme2'].read(Source(truth.root))
-    (lost,) = [clip for clip in reading.clips if clip.path is None]
-    assert lost.why_not == (
-        f'not on disk where it should: {folder / folder.name} lies too deep'
-    )
-
-
-def test_a_release_that_is_zipped_is_called_so(fake_releases, tmp_path):
+@pytest.mark.parametrize(
+    ('reader', 'writer', 'options'),
+    [('casme2', 'write_casme2', {}), ('smic-vis', 'write_smic', {'kind': 'VIS'})],
+)
+def test_a_zipped_release_is_recognized(
+    fake_releases, tmp_path, reader, writer, options
+):
     """The archive itself as --root, and a folder of archives, with a sheet or not."""
-    for reader, writer in (('casme2', 'write_casme2'), ('smic', 'write_smic')):
-        truth = getattr(fake_releases, writer)(tmp_path / reader)
-        packed = tmp_path / f'{reader}_packed'
-        packed.mkdir()
-        for path in list(truth.root.iterdir()):
-            if path.is_dir():
-                shutil.make_archive(str(packed / path.name), 'zip', path)
-            else:
-                shutil.move(path, packed / path.name)
-        for where in (packed, next(packed.glob('*.zip'))):
-            with pytest.raises(MERDataError, match=r'\.zip.*: unpack it'):
-                run(reader, where, tmp_path / 'out')
-        if truth.sheet:
+    truth = getattr(fake_releases, writer)(tmp_path / reader, **options)
+    packed = tmp_path / 'packed'
+    packed.mkdir()
+    for path in list(truth.root.iterdir()):
+        if path.is_dir():
+            (packed / f'{path.name}.zip').write_bytes(b'PK')
+        else:
+            shutil.move(path, packed / path.name)
+    cases = [packed, next(packed.glob('*.zip'))]
+    for where in [*cases, packed]:
+        with pytest.raises(MERDataError, match=r'\.zip.*: unpack it'):
+            run(reader, where, tmp_path / 'out')
+        if truth.sheet and where is cases[-1]:
             (packed / truth.sheet.name).unlink()
-            with pytest.raises(MERDataError, match=r'\.zip.*: unpack it'):
-                run(reader, packed, tmp_path / 'out')
 
 
 def test_file_names_with_backslashes_are_explained(fake_releases, tmp_path):
-    """An archive of Windows that was unpacked without its folders."""
+    """An archive made on Windows that was unpacked without its folders."""
     truth = fake_releases.write_casme2(tmp_path / 'casme2')
+    # Folders with such names are the folders that are meant.
+    for folder in sorted((truth.root / 'Cropped').iterdir()):
+        for clip in sorted(folder.iterdir()):
+            clip.rename(truth.root / f'Cropped\\{folder.name}\\{clip.name}')
+    shutil.rmtree(truth.root / 'Cropped')
+    # A file of a folder without a name is not in the place of a clip.
+    folder = next(truth.root.glob('Cropped*'))
+    shutil.copy(next(folder.glob('*.jpg')), truth.root / '\\1.jpg')
+    row = next(r for r in truth.rows if r.folder == folder.name.replace('\\', '/'))
+    shutil.rmtree(folder)
+    lost = [clip for clip in read('casme2', truth.root).clips if not clip.path]
+    assert [(one.row, one.missing_reason) for one in lost] == [
+        (row.line, 'not on disk')
+    ]
     for path in sorted(truth.root.rglob('*.jpg')):
         flat = '\\'.join(path.relative_to(truth.root).parts)
         os.replace(path, truth.root / flat)
-    shutil.rmtree(truth.root / 'Cropped')
-    with pytest.raises(MERDataError) as error:
-        READERS['casme2'].read(Source(truth.root))
-    text = str(error.value)
-    assert 'backslashes in their names' in text and 'unzip' in text
-    # Where folders have such names, they are the folders that are meant.
-    again = fake_releases.write_casme2(tmp_path / 'again')
-    for folder in sorted((again.root / 'Cropped').iterdir()):
-        for clip in sorted(folder.iterdir()):
-            clip.rename(again.root / f'Cropped\\{folder.name}\\{clip.name}')
-    shutil.rmtree(again.root / 'Cropped')
-    assert all(clip.path for clip in READERS['casme2'].read(Source(again.root)).clips)
+    for folder in truth.root.glob('Cropped*'):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    with pytest.raises(MERDataError, match='(?s)backslashes in their names.*unzip'):
+        read('casme2', truth.root)
 
 
-def test_a_backslash_in_the_root_is_nobodys(fake_releases, tmp_path):
-    """A file that is named as of a folder without a name stands in no clip's place."""
-    truth = fake_releases.write_casme2(tmp_path / 'casme2')
-    row = next(row for row in truth.rows if row.outcome == 'kept')
-    picture = next((truth.root / row.folder).iterdir())
-    shutil.copy(picture, truth.root / f'\\1{picture.suffix}')
-    shutil.rmtree(truth.root / row.folder)
-    reading = READERS['casme2'].read(Source(truth.root))
-    clip = next(clip for clip in reading.clips if clip.row == row.line)
-    assert clip.path is None and clip.why_not == 'not on disk'
-
-
-def test_a_partial_download_names_the_option(fake_releases, tmp_path):
-    """Too few clips: the message says which option lets the rest be prepared."""
-    truth = fake_releases.write_casme2(tmp_path / 'casme2')
-    for row in truth.rows[20:]:
-        shutil.rmtree(truth.root / row.folder)
-    with pytest.raises(MERDataError, match='--max-skipped 235'):
-        run('casme2', truth.root, tmp_path / 'out')
-    options = Options(crop=False, progress=False, max_skipped=235)
-    assert run('casme2', truth.root, tmp_path / 'out', options).report['clips'] == 20
-
-
-def test_pictures_where_no_clip_lies_are_one_note(fake_releases, tmp_path):
-    """Folders of pictures that belong to no row, and to no place of the release."""
+def test_images_in_other_places_are_one_note(fake_releases, tmp_path):
     truth = fake_releases.write_samm(tmp_path)
     clip = truth.root / truth.rows[0].folder
     for name in ('extra', 'faces'):
         shutil.copytree(clip, truth.root / name)
-    findings = READERS['samm'].read(Source(truth.root)).findings
-    (note,) = [one for one in findings if one.field == 'frames']
-    assert note.action == 'noted'
-    assert note.reason.startswith('2 folder(s) of pictures or video(s) lie where no')
+    issues = read('samm', truth.root).issues
+    (note,) = [one for one in issues if one.field == 'frames']
+    assert note.action == 'noted' and note.reason.startswith('2 folder(s) of images')
 
 
 def test_names_of_copies():
-    assert [unmarked(name) for name in ('gold', 's1_ne_01', '01', 'copy', '1 2')] == [
-        'gold', 's1_ne_01', '01', 'copy', '1 2',
-    ]  # fmt: skip
+    for name in ('gold', 's1_ne_01', '01', 'copy', '1 2'):
+        assert strip_copy_marker(name) == name
     for name in ('a (1)', 'a(1)', 'a - Copy (12)', 'copy of a', 'a_bak2'):
-        assert unmarked(name) == 'a'
+        assert strip_copy_marker(name) == 'a'
 
 
-def test_a_walk_goes_in_order_and_not_through_links(tmp_path):
-    for name in ('b', 'a', 'c'):
-        (tmp_path / name / 'x').mkdir(parents=True)
-        (tmp_path / name / 'x' / '1.png').touch()
+def test_a_scan_goes_in_order_and_not_through_links(tmp_path):
+    """Clips are folders of images, and videos."""
+    for name in ('b/x/1.png', 'a/x/1.png', '.hidden/1.jpg', 'v/7.mp4', 'v/._7.mp4'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / 'cover.jpg').touch()
     (tmp_path / 'a' / 'loop').symlink_to(tmp_path)
-    found = list(walk(tmp_path))
-    assert [one.parts for one in found if isinstance(one, Place)] == [
-        ('a', 'x'), ('b', 'x'), ('c', 'x'),
-    ]  # fmt: skip
-    assert [one.parts for one in found if not isinstance(one, Place)] == [('a', 'loop')]
+    found = list(scan_release(tmp_path))
+    clips = [one.parts for one in found if isinstance(one, ClipEntry)]
+    assert clips == [('a', 'x'), ('b', 'x'), ('v', '7')]
+    others = [one.parts for one in found if not isinstance(one, ClipEntry)]
+    assert others == [('a', 'loop')]

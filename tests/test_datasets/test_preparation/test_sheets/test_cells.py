@@ -9,7 +9,7 @@ from mmaction_mer.datasets.preparation.sheets.cells import (
     action_units,
     frame,
     name,
-    one_number,
+    subject_number,
     text,
 )
 
@@ -36,27 +36,29 @@ def test_frames(value, wanted):
 @pytest.mark.parametrize(
     'value', ['x', 4.5, '4,5', -1, 'inf', 1e300, '46-48', '4_6', '1e2', True]
 )
-def test_what_is_no_frame_is_said(value):
+def test_other_cells_are_not_frames(value):
     with pytest.raises(CellError, match='is '):
         frame(value)
 
 
-def test_names_that_became_dates_are_refused():
+def test_names_that_became_dates_are_rejected():
     with pytest.raises(CellError, match='date'):
         name(datetime.date(2026, 1, 2))
 
 
 @pytest.mark.parametrize('value', ['', None, ' ', '/', '\u200b'])
-def test_empty_names_are_refused(value):
+def test_empty_names_are_rejected(value):
     with pytest.raises(CellError, match='empty'):
         name(value)
 
 
 def test_subjects_spelled_in_any_way():
-    assert {one_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {7}
+    assert {subject_number(v) for v in ('sub07', '7', 7, 7.0, 's7', 'S07', '007')} == {
+        7
+    }
     for value in ('', 'sub', '1-2', '7.5', None, '-7', 'sub01b', '1 2'):
         with pytest.raises(CellError):
-            one_number(value)
+            subject_number(value)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_any_cell_gives_a_value_or_a_reason(value):
         (text, str),
         (name, str),
         (frame, int | None),
-        (one_number, int),
+        (subject_number, int),
         (action_units, tuple),
     ):
         try:

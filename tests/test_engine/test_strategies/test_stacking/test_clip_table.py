@@ -31,7 +31,7 @@ def dataset(root, pipeline=PIPELINE, **kwargs):
 def test_inputs_are_those_of_the_preprocessor(toy_data, share, monkeypatch):
     monkeypatch.setattr(clip_table, 'STREAMS_SHARE', share)
     data = dataset(toy_data)
-    table = ClipTable([data], CPU)
+    table = ClipTable(data, CPU)
     preprocessor = MERDataPreprocessor(augmentation=dict(crop=6, flip=0.5))
     table.prepare(preprocessor)
     assert (table._streams is not None) == bool(share)
@@ -50,7 +50,7 @@ def test_inputs_are_those_of_the_preprocessor(toy_data, share, monkeypatch):
 
 
 def test_numbers_follow_a_sides_own_order_through_wrappers(toy_data):
-    table = ClipTable([dataset(toy_data)], CPU)
+    table = ClipTable(dataset(toy_data), CPU)
     side = dataset(toy_data, held_out=['s2'], side='train')
     names = list(table.place)
     assert [names[i].split('/')[1] for i in table.numbers(side)] == (
@@ -61,14 +61,14 @@ def test_numbers_follow_a_sides_own_order_through_wrappers(toy_data):
 
 
 def test_batches_are_copies(toy_data):
-    table = ClipTable([dataset(toy_data)], CPU)
+    table = ClipTable(dataset(toy_data), CPU)
     table.batch([2])['data_samples'][0].set_pred_label(1)
     assert 'pred_label' not in table.batch([2])['data_samples'][0]
 
 
 def refused(root, match, pipeline=PIPELINE):
     with pytest.raises(StackingNotSupported, match=match):
-        ClipTable([dataset(root, pipeline)], CPU)
+        ClipTable(dataset(root, pipeline), CPU)
 
 
 def test_what_no_table_can_hold(toy_data, monkeypatch):
@@ -93,4 +93,4 @@ def test_a_clip_that_cannot_be_read_is_named(toy_data, tmp_path):
     for frame in (root / 'frames' / 's3_c2').iterdir():
         frame.write_bytes(b'broken')
     with pytest.raises(MERDataError, match='s3_c2'):
-        ClipTable([data], CPU)
+        ClipTable(data, CPU)

@@ -199,7 +199,7 @@ def test_a_fold_that_went_on_alone_is_not_set_back(
     begun, whole, stack_config, stacks, monkeypatch
 ):
     """Stacked to 4, s1 alone to 8, then all stacked again."""
-    from mmaction_mer.engine.hooks.slim_checkpoint_hook import ModelStreamHook
+    from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
 
     normal = ModelStreamHook.before_train_iter
 
