@@ -12,17 +12,15 @@ by ``python -m mmaction_mer predict``, with detected faces:
     python benchmarks/inference.py data/synthme77
 """
 
-import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from common import make_parser
 from tqdm import tqdm
 
-import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.apis import ClipPrediction, MERInferencer, mer_inferencer
 from mmaction_mer.datasets.annotation import read_annotation
 from mmaction_mer.datasets.clips import load_clip, locate
@@ -30,8 +28,6 @@ from mmaction_mer.datasets.faces.alignment import align
 from mmaction_mer.datasets.synthme.release import clip_field
 from mmaction_mer.evaluation import movement_regions
 from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.utils.errors import MERRunError
-from mmaction_mer.utils.json_files import write_json
 
 
 def region_shown(field: np.ndarray, prediction: ClipPrediction) -> np.ndarray:
@@ -50,27 +46,18 @@ def region_shown(field: np.ndarray, prediction: ClipPrediction) -> np.ndarray:
     return align(region, matrix, size)[..., 0] > 127
 
 
-def measure(data: Path, limit: int | None) -> dict[str, float]:
+def measure(data: Path) -> dict[str, float]:
     """Predict the clips of a release.
 
     Args:
         data: Folder of the release.
-        limit: Number of clips, spread over the release; all if None.
 
     Returns:
         Fractions by name, and seconds per clip.
-
-    Raises:
-        MERRunError: It is not a SynthME release.
     """
-    truth_file = data / 'truth.json'
-    if not truth_file.is_file():
-        raise MERRunError('not found', path=truth_file, hint='give a SynthME release')
-    truth = json.loads(truth_file.read_text(encoding='utf-8'))
+    truth = json.loads((data / 'truth.json').read_text(encoding='utf-8'))
     entries = {entry['clip']: entry for entry in truth['clips']}
     rows = read_annotation(data / 'annotations.json')['data_list']
-    if limit is not None:
-        rows = [rows[i] for i in np.linspace(0, len(rows) - 1, limit).astype(int)]
     inferencer = MERInferencer(device='cpu')
     found: dict[str, list[float]] = {}
     combine = mer_inferencer.weight_by_motion
@@ -114,20 +101,12 @@ def measure(data: Path, limit: int | None) -> dict[str, float]:
 
 
 @report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('data', type=Path, help='folder of a SynthME release')
-    parser.add_argument('--clips', type=int, metavar='N', help='number of clips (all)')
-    parser.add_argument('--json', type=Path, help='JSON file for the numbers')
-    args = parser.parse_args(arguments)
-    values = measure(args.data, args.clips)
-    for name, value in values.items():
+    for name, value in measure(parser.parse_args().data).items():
         print(f'{name:36}' + (f'{value:8.2f}' if 'sec' in name else f'{value:8.1%}'))
-    if args.json:
-        write_json(args.json, values)
 
 
 if __name__ == '__main__':

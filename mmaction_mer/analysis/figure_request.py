@@ -11,7 +11,8 @@ from mmengine.config import Config
 from torch import nn
 
 from ..engine.work_dir.layout import resume_command
-from ..engine.work_dir.work_dir import StoredRun, WorkDir
+from ..engine.work_dir.stored_run import StoredRun
+from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation.summary import SELECTIONS
 from ..models.recognizers.base import MERRecognizer
 from ..utils.cli.command_line import read_config

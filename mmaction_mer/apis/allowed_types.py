@@ -333,12 +333,14 @@ ALLOWED_TYPES.update(
             {'max_frames': optional(integer(2, 1024))},
         ),
         'StandardizeLength': AllowedType(
-            'mmaction_mer.datasets.transforms.motion:StandardizeLength',
+            'mmaction_mer.datasets.transforms.standardize:StandardizeLength',
             _TRANSFORMS,
             {'length': integer(2, 64), 'average': boolean},
         ),
         'StabilizeHead': AllowedType(
-            'mmaction_mer.datasets.transforms.motion:StabilizeHead', _TRANSFORMS, {}
+            'mmaction_mer.datasets.transforms.standardize:StabilizeHead',
+            _TRANSFORMS,
+            {},
         ),
         'CenterCrop': AllowedType(
             'mmaction.datasets.transforms:CenterCrop',
@@ -359,7 +361,7 @@ ALLOWED_TYPES.update(
             ('scale',),
         ),
         'EulerianMagnification': AllowedType(
-            'mmaction_mer.datasets.transforms.motion:EulerianMagnification',
+            'mmaction_mer.datasets.transforms.magnification:EulerianMagnification',
             _TRANSFORMS,
             {
                 'cutoff_wavelength': optional(number(1e-3, 1e4)),
@@ -369,7 +371,7 @@ ALLOWED_TYPES.update(
             },
         ),
         'RankPooling': AllowedType(
-            'mmaction_mer.datasets.transforms.motion:RankPooling',
+            'mmaction_mer.datasets.transforms.rank_pooling:RankPooling',
             _TRANSFORMS,
             {'remove_head_motion': boolean, 'output': one_of('rank_image', 'imgs')},
         ),
@@ -380,7 +382,7 @@ ALLOWED_TYPES.update(
             ('input_format',),
         ),
         'PackMERInputs': AllowedType(
-            'mmaction_mer.datasets.transforms.motion:PackMERInputs',
+            'mmaction_mer.datasets.transforms.packing:PackMERInputs',
             _TRANSFORMS,
             {'meta_keys': _META, 'fps': optional(number(1e-3, 1e5))},
         ),

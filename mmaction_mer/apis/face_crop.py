@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..datasets.faces.alignment import align
-from ..datasets.faces.finder import Face, FaceFinder, FaceNotFound
+from ..datasets.faces.finder import Face, FaceFinder, FaceNotFoundError
 from ..utils.errors import MERDataError
 from .framing import Framing
 
@@ -34,7 +34,7 @@ def crop_face(
 
     Raises:
         MERDataError: There is only one frame.
-        FaceNotFound: No frame shows exactly one face.
+        FaceNotFoundError: No frame shows exactly one face.
     """
     if len(frames) < 2:
         raise MERDataError(
@@ -57,7 +57,7 @@ def _find(frames: Sequence[np.ndarray], find_face: FaceFinder) -> Face:
     for index in (0, len(frames) // 2):
         try:
             return find_face(frames[index])
-        except FaceNotFound:
+        except FaceNotFoundError:
             continue
     return find_face(frames[-1])
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.images.clip_images import ClipPictures
+from ..datasets.images.clip_images import ClipImages
 from ..datasets.images.file_limits import MAX_VIDEO
 from ..datasets.images.frame_folder import choose_frames
-from ..datasets.images.image_file import MAX_PIXELS, MAX_SIDE, PictureError
+from ..datasets.images.image_file import MAX_PIXELS, MAX_SIDE, ImageReadError
 from ..datasets.preparation.disk.frame_files import list_images
-from ..datasets.video.files import VideoError, open_pictures
-from ..datasets.video.index import Watch, video_index
+from ..datasets.video.files import VideoError, open_video_stream
+from ..datasets.video.index import ProgressCallback, video_index
 from ..datasets.video.rate import RATES
-from ..datasets.video.reader import decoded_in_order
+from ..datasets.video.reader import iter_frames_in_order
 from ..datasets.video.sampling import frame_notes, sample_video
 from ..utils.errors import MERDataError
 from ..utils.text import quote
@@ -165,7 +165,7 @@ def _data_errors(path: str | Path) -> Iterator[None]:
             path=name,
             hint='restore or remove it',
         ) from error
-    except (VideoError, PictureError) as error:
+    except (VideoError, ImageReadError) as error:
         raise MERDataError(
             str(error), path=path, hint='restore or remove it'
         ) from error
@@ -203,7 +203,7 @@ class _Folder(FrameSource):
         self.name, self.limits = str(path), limits
         self.fps = _required(fps, self.name)
         held = list_images(path)
-        self.images = ClipPictures([str(path / one) for one in held.files.values()])
+        self.images = ClipImages([str(path / one) for one in held.files.values()])
         numbers, self.notes = _fill_gaps([*held.files], self.name, limits)
         self.files = [str(path / held.files[number]) for number in numbers]
         self.count = len(self.files)
@@ -272,7 +272,7 @@ class _Video(FrameSource):
                 hint=_SHORTEN,
             )
         with _data_errors(self.name):
-            with open_pictures(path) as (_, stream):
+            with open_video_stream(path) as (_, stream):
                 self._check_side(stream.height, stream.width)
             index = video_index(path, self._watch(fps))
             self._check_side(index.height, index.width)
@@ -287,7 +287,7 @@ class _Video(FrameSource):
         self.fps, self.picks = sampling.fps, sampling.picks
         self.count, self.notes = len(self.picks), sampling.notes + frame_notes(index)
 
-    def _watch(self, fps: float | None) -> Watch:
+    def _watch(self, fps: float | None) -> ProgressCallback:
         """Return a callback that stops decoding as soon as a limit is exceeded."""
         started, patience = time.monotonic(), self.limits.patience
 
@@ -303,7 +303,7 @@ class _Video(FrameSource):
         return watch
 
     def _frames(self) -> Iterator[np.ndarray]:
-        yield from decoded_in_order(str(self.path), self.picks, self.name)
+        yield from iter_frames_in_order(str(self.path), self.picks, self.name)
 
 
 def _required(fps: float | None, name: str) -> float:

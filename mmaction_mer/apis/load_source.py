@@ -5,7 +5,7 @@ from itertools import islice
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..datasets.faces.finder import FaceFinder, FaceNotFound
+from ..datasets.faces.finder import FaceFinder, FaceNotFoundError
 from ..utils.errors import MERDataError
 from .clip_pipeline import clip_results
 from .face_crop import FACE_MODES, crop_face
@@ -74,7 +74,7 @@ class LoadMERSource(BaseTransform):
             )
         try:
             clip, _, _ = crop_face(frames, self.framing, self.find_face, source.name)
-        except FaceNotFound as error:
+        except FaceNotFoundError as error:
             raise MERDataError(str(error), path=source.name) from error
         loaded = clip_results(clip, source.fps, self.max_frames, source.name)
         return {**results, **loaded, 'dataset': self.dataset or 'unknown'}

@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..datasets.faces.alignment import align
-from ..datasets.faces.finder import FaceFinder, FaceNotFound
+from ..datasets.faces.finder import FaceFinder, FaceNotFoundError
 from ..motion.spotting import spot
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json
@@ -275,7 +275,7 @@ class MERInferencer(BaseInferencer):
             clip, matrix, face = crop_face(
                 frames, self.framing, self.find_face, source.name
             )
-        except FaceNotFound as error:
+        except FaceNotFoundError as error:
             where = f'frame {start}: ' if start else ''
             failed = WindowPrediction(start, stop, problem=f'{where}{error}')
             return failed, np.empty(0), None

@@ -35,12 +35,12 @@ def test_the_costs_of_one_model_and_of_several():
     printed = run('complexity.py', tiny)
     rows = dict(re.findall(r'^\| ([^|]+) \| ([^|]+) \|$', printed, re.M))
     assert rows['backbone.adapters'] == '73,728'
-    assert rows['all that learns'] == '209,549'
+    assert rows['all trainable'] == '209,549'
     assert rows['all'] == '1,504,397'
     # 209,549 numbers of four bytes, and the overhead of a file.
     assert 0.84 < float(rows['checkpoint of a fold'].split()[0]) < 0.9
     lines = run('complexity.py', tiny, miac).splitlines()
-    assert lines[0].startswith('| config | pixels | learns | all |')
+    assert lines[0].startswith('| config | pixels | trainable | total |')
     assert lines[0].endswith('| clips a second, 8 at once |')
     assert lines[2].startswith('| mpt_vit-tiny_synthme | 112 | 209,549 | 1,504,397 |')
     assert lines[3].startswith('| miacnet_synthme | 112 | 1,448,291 | 1,448,291 |')

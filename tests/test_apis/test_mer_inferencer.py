@@ -155,7 +155,7 @@ def test_no_face_two_faces_one_frame(inferencer):
     two = np.concatenate([face, face], axis=1)
     for clip, text in (
         (gray, 'no face found'),
-        (np.stack([two] * 8), '2 faces of like size'),
+        (np.stack([two] * 8), '2 faces of similar size'),
         (face[None], 'has one frame'),
     ):
         with pytest.raises(MERDataError, match=text) as error:
@@ -191,7 +191,7 @@ def test_wrong_options(run):
 def test_a_clip_is_processed_once(inferencer, long_video, monkeypatch):
     """Front end, registration and display once per window, whatever is explained."""
     from mmaction_mer.apis import mer_inferencer, saliency
-    from mmaction_mer.datasets.transforms import motion as transforms
+    from mmaction_mer.datasets.transforms import standardize as transforms
     from mmaction_mer.models.data_preprocessors.mer import MERDataPreprocessor
     from mmaction_mer.motion import registration
 

@@ -16,7 +16,7 @@ from mmaction_mer.apis import FoldWeights
 from mmaction_mer.apis.onnx_export import clip_shape, export_onnx, read_metadata
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
-from mmaction_mer.datasets.transforms.motion import PackMERInputs
+from mmaction_mer.datasets.transforms.packing import PackMERInputs
 from mmaction_mer.motion import front_end_matrices
 from mmaction_mer.utils.errors import MERRunError
 

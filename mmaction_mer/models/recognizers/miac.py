@@ -24,7 +24,8 @@ class MIACRecognizer(MERRecognizer):
         kwargs: As in mmaction's ``BaseRecognizer``.
 
     Raises:
-        ValueError: The head is not as wide as the features, or there are none.
+        ValueError: ``cls_head.in_channels`` is not the number of features, or the
+            backbone has none.
     """
 
     default_preprocessor = 'KeyFramePreprocessor'
@@ -35,16 +36,16 @@ class MIACRecognizer(MERRecognizer):
         width, given = pairs * self.backbone.out_features, self.cls_head.in_channels
         if given != width:
             raise ValueError(
-                f'cls_head.in_channels is {given}, but {pairs} pair(s) of frames give '
-                f'{width} numbers: set it to that'
+                f'cls_head.in_channels is {given}, but {pairs} pair(s) of frames have '
+                f'{width} features: set it to {width}'
             )
 
     def features(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Features ``(B, D)`` of ``frames (B, F, 3, H, W)``."""
+        """Compute the features ``(B, D)`` of ``frames (B, F, 3, H, W)``."""
         return self.backbone(inputs['frames'])
 
     def dummy_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
-        """Inputs of one clip, for counting and timing; ``length`` changes nothing."""
+        """Return inputs of one clip, for counting and timing; ``length`` is unused."""
         count = len(self.data_preprocessor.frames)
         device = next(self.parameters()).device
         return dict(

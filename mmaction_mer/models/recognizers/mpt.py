@@ -32,7 +32,7 @@ class MPTRecognizer(MERRecognizer):
     default_preprocessor = 'MERDataPreprocessor'
 
     def features(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Class token ``(B, D)``.
+        """Compute the class token ``(B, D)``.
 
         Args:
             inputs: ``image (B, 3, H, W)`` and ``motion (B, T, 3, H, W)``.
@@ -40,7 +40,7 @@ class MPTRecognizer(MERRecognizer):
         return self.backbone(inputs['image'], inputs.get('motion'))
 
     def dummy_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
-        """Inputs of one clip of ``length`` frames, for counting and timing."""
+        """Return inputs of one clip of ``length`` frames, for counting and timing."""
         device = next(self.parameters()).device
         image = torch.zeros(1, 3, image_size, image_size, device=device)
         return dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))
@@ -49,7 +49,7 @@ class MPTRecognizer(MERRecognizer):
     def explain(
         self, data: dict, inputs: dict[str, Tensor] | None = None
     ) -> dict[str, np.ndarray | None] | None:
-        """Return what the model is shown of the first clip of a batch, for figures.
+        """Return the inputs of the first clip of a batch, for figures.
 
         Args:
             data: A collated batch of :class:`PackMERInputs`.
@@ -139,7 +139,7 @@ class MPTRecognizer(MERRecognizer):
         return dict(frames=self._shown(data, image.detach()), **laid)
 
     def _shown(self, data: dict, image: Tensor) -> Tensor:
-        """Frames of the clips after the middle crop, or their rank-pooled images."""
+        """Return the center-cropped frames of clips, or their rank-pooled images."""
         pre, clips = self.data_preprocessor, data['inputs'].get('clip')
         if clips is None:
             return (image * pre.std + pre.mean)[:, None]
@@ -148,7 +148,7 @@ class MPTRecognizer(MERRecognizer):
 
 
 def _without_motion(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same without motion: no place of the image stands out, as most do not."""
+    """Return a baseline without motion, whose image is constant at its median."""
     image, motion = inputs['image'], inputs['motion']
     usual = image.flatten(2).median(-1).values[..., None, None]
     return dict(image=usual.expand_as(image), motion=torch.zeros_like(motion))

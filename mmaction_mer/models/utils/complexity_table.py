@@ -1,4 +1,4 @@
-"""The table of what models cost, as ``tools/analysis/complexity.py`` prints it."""
+"""The table of ``tools/analysis/complexity.py``."""
 
 import argparse
 from pathlib import Path
@@ -17,36 +17,37 @@ from ...utils.errors import MERRunError
 from .. import Cost, cost, count_by_part
 
 HEADINGS = (
-    'learns',
-    'all',
-    'multiply-adds a clip',
-    'kept a clip in training',
+    'trainable',
+    'total',
+    'multiply-adds per clip',
+    'saved per clip in training',
     'checkpoint of a fold',
-    'a clip takes',
-    'clips a second, 8 at once',
+    'latency of a clip',
+    'clips per second, batch of 8',
 )
 
 
 def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
-    """Build the model of a config, and say how large the frames are that it sees."""
+    """Build the model of a config and return it with its frame size."""
     cfg = read_config(path)
     merge_options(cfg, args.cfg_options)
     if 'model' not in cfg:
-        raise MERRunError(f'{path}: has no model')
+        raise MERRunError('has no model', path=path)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
         forget_weights(cfg.model)
     model = MODELS.build(cfg.model).to(args.device)
     if not hasattr(model, 'dummy_inputs'):
         raise MERRunError(
-            f'{path}: is a {cfg.model.type}; this table is of MPTRecognizer and '
-            'MIACRecognizer'
+            f'is the config of a {cfg.model.type}; this table is for MPTRecognizer and '
+            'MIACRecognizer',
+            path=path,
         )
     return model, args.image_size or frame_size(cfg, model)
 
 
 def forget_weights(part: dict | list) -> None:
-    """Take every ``init_cfg`` of pre-trained weights out of a model's config."""
+    """Remove every ``init_cfg`` of pre-trained weights from a model config."""
     if isinstance(part, dict):
         part.pop('pretrained', None)
         if isinstance(start := part.get('init_cfg'), dict) and 'checkpoint' in start:
@@ -57,7 +58,7 @@ def forget_weights(part: dict | list) -> None:
 
 
 def frame_size(cfg: Config, model: nn.Module) -> int:
-    """Side of the frames in pixels: the ViT's own, or what the data ends in."""
+    """Return the frame size in pixels: of the ViT, or of the test pipeline."""
     if vit := getattr(model.backbone, 'vit', None):
         return vit.img_size[0]
     if crop := model.data_preprocessor.augmentation.crop:
@@ -68,12 +69,12 @@ def frame_size(cfg: Config, model: nn.Module) -> int:
         if step.type in ('CenterCrop', 'Resize')
     ]
     if not sizes:
-        raise MERRunError('the test pipeline sets no size of frames; give --image-size')
+        raise MERRunError('the test pipeline has no frame size: give --image-size')
     return sizes[-1]
 
 
 def written(found: Cost) -> list[str]:
-    """Write a cost in the order of the headings."""
+    """Format a cost in the order of the headings."""
     return [
         f'{found.trainable:,}',
         f'{found.total:,}',
@@ -94,10 +95,10 @@ def print_costs(args: argparse.Namespace) -> None:
         length = getattr(prompt, 'length', 16)
         rows.append((path, size, written(cost(model, size, length))))
     if len(rows) == 1:
-        print('| what | count |\n|---|---:|')
+        print('| part | count |\n|---|---:|')
         for part, number in count_by_part(model).items():
             print(f'| {part} | {number:,} |')
-        names = ['all that learns', *HEADINGS[1:]]
+        names = ['all trainable', *HEADINGS[1:]]
         for name, value in zip(names, rows[0][2], strict=True):
             print(f'| {name} | {value} |')
     else:

@@ -12,7 +12,7 @@ from scipy.ndimage import fourier_shift
 from skimage import data
 
 from mmaction_mer.datasets.faces.alignment import TEMPLATE, align, align_matrix
-from mmaction_mer.datasets.faces.finder import Face, FaceFinder, FaceNotFound
+from mmaction_mer.datasets.faces.finder import Face, FaceFinder, FaceNotFoundError
 from mmaction_mer.datasets.faces.model import find_model
 from mmaction_mer.utils.errors import MERDataError
 
@@ -395,11 +395,11 @@ def test_it_is_found_in_every_form_and_aligned_to_the_template(
 def test_a_picture_without_a_face_is_refused(finder):
     for image in (data.brick(), data.coffee(), data.rocket(), data.chelsea()):
         with pytest.raises(
-            FaceNotFound, match=r'no face found in a picture of \d+x\d+'
+            FaceNotFoundError, match=r'no face found in a picture of \d+x\d+'
         ):
             finder(image)
     for value in (0, 128, 255):
-        with pytest.raises(FaceNotFound, match='no face'):
+        with pytest.raises(FaceNotFoundError, match='no face'):
             finder(np.full((40, 60, 3), value, np.uint8))
 
 
@@ -410,7 +410,7 @@ def test_small_patches_are_told_apart(finder):
     def found(patch):
         try:
             return bool(finder(patch))
-        except FaceNotFound:
+        except FaceNotFoundError:
             return False
 
     assert sum(found(patch) for patch in patches[:100:10]) >= 9
@@ -422,9 +422,11 @@ def test_two_faces_of_like_size_are_not_guessed(finder):
     for second in (image, resized(image, 0.8)[0]):
         canvas = np.zeros_like(image)
         canvas[: len(second), : len(second)] = second
-        with pytest.raises(FaceNotFound, match='2 faces of like size.*not guessed'):
+        with pytest.raises(
+            FaceNotFoundError, match='2 faces of like size.*not guessed'
+        ):
             finder(np.hstack([image, canvas]))
-    with pytest.raises(FaceNotFound, match='3 faces of like size'):
+    with pytest.raises(FaceNotFoundError, match='3 faces of like size'):
         finder(np.hstack([image] * 3))
 
 
@@ -440,15 +442,15 @@ def test_a_face_clearly_larger_than_the_others_is_taken(finder):
 def test_a_picture_too_small_for_a_face_is_refused(finder):
     with pytest.raises(MERDataError, match='15x40 pixels is too small') as error:
         finder(np.zeros((40, 15, 3), np.uint8))
-    assert not isinstance(error.value, FaceNotFound)
-    with pytest.raises(FaceNotFound):
+    assert not isinstance(error.value, FaceNotFoundError)
+    with pytest.raises(FaceNotFoundError):
         finder(np.zeros((16, 4000, 3), np.uint8))
 
 
 def test_what_was_seen_before_changes_nothing(known, finder):
     image, face = known
     before = image.copy()
-    with pytest.raises(FaceNotFound):
+    with pytest.raises(FaceNotFoundError):
         finder(data.coffee())
     finder(image[::2, ::2])
     for other in (finder, FaceFinder(finder.model), pickle.loads(pickle.dumps(finder))):
@@ -485,5 +487,5 @@ def test_a_finder_is_made_in_silence(finder, capfd):
 
 def test_a_stricter_finder_sees_less(known, finder):
     image, face = known
-    with pytest.raises(FaceNotFound):
+    with pytest.raises(FaceNotFoundError):
         FaceFinder(finder.model, score=0.99)(image)

@@ -12,7 +12,7 @@ from PIL import Image
 from mmaction_mer.apis import open_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
-from mmaction_mer.datasets.images.image_file import PictureError, decode
+from mmaction_mer.datasets.images.image_file import ImageReadError, decode
 from mmaction_mer.utils.errors import MERDataError
 
 SIDE = 24
@@ -241,7 +241,7 @@ REFUSED = {
 def test_samples_that_are_not_read_are_refused_by_name(tmp_path, fake, kind):
     """Signed ones came out as something; floats were called damaged."""
     payload, text = REFUSED[kind]
-    with pytest.raises(PictureError, match=f'{text}.*(save|scale)'):
+    with pytest.raises(ImageReadError, match=f'{text}.*(save|scale)'):
         decode(payload)
     write_clip(tmp_path / 'c', {'1.tif': payload, '2.tif': payload})
     with pytest.raises(MERDataError, match=rf'1\.tif: clip fake/sub01/c1: .*{text}'):
@@ -297,7 +297,7 @@ def test_a_file_of_several_pictures_is_no_frame(bits):
     )
     file = io.BytesIO()
     first.save(file, 'TIFF', save_all=True, append_images=[second])
-    with pytest.raises(PictureError, match='holds more than one picture'):
+    with pytest.raises(ImageReadError, match='holds more than one picture'):
         decode(file.getvalue())
     stack = bytearray(file.getvalue())
     place = len(stack) + len(stack) % 2

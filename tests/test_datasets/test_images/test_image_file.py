@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmaction_mer.datasets.clips import load_clip
 from mmaction_mer.datasets.images.frame_folder import read_images
-from mmaction_mer.datasets.images.image_file import PictureError, decode
+from mmaction_mer.datasets.images.image_file import ImageReadError, decode
 from mmaction_mer.utils.errors import MERDataError
 
 
@@ -196,7 +196,7 @@ def damage_in(data, start):
 def test_a_damaged_jpeg_is_refused(quality, kind, settings):
     data = jpeg(photograph(), quality=quality, **settings)
     decode(data)
-    with pytest.raises(PictureError, match='not a whole image'):
+    with pytest.raises(ImageReadError, match='not a whole image'):
         decode(damage_in(data, data.rindex(b'\xff\xda'))[kind])
 
 
@@ -219,7 +219,7 @@ def test_most_of_what_else_happens_to_a_jpeg_is_noticed():
             changed += 1
             try:
                 decode(damaged)
-            except PictureError:
+            except ImageReadError:
                 noticed += 1
     assert changed > 100 and noticed > 0.75 * changed
 
@@ -231,7 +231,7 @@ def test_a_damaged_progressive_jpeg_is_refused(kind):
     data = jpeg(photograph(320), progressive=True)
     decode(data)
     first = data.index(b'\xff\xda')
-    with pytest.raises(PictureError, match='not a whole image'):
+    with pytest.raises(ImageReadError, match='not a whole image'):
         # In the scan that has the mean of each block.
         stop = data.index(b'\xff\xc4', first)
         cut = kind.startswith('cut')
@@ -248,7 +248,7 @@ def test_a_damaged_png_or_tiff_is_refused():
         decode(data)
         for kind, damaged in damage_in(data, 0).items():
             if kind in ('zeroed tail', 'lost sector', 'cut'):
-                with pytest.raises(PictureError, match='not a whole image'):
+                with pytest.raises(ImageReadError, match='not a whole image'):
                     decode(damaged)
 
 
@@ -298,5 +298,5 @@ def test_other_kinds_of_file_are_read():
     for ending in ('.png', '.bmp', '.tiff', '.webp', '.ppm'):
         data = cv2.imencode(ending, image)[1].tobytes()
         assert np.abs(decode(data)[..., ::-1].astype(int) - image).max() < 99
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageReadError):
         decode(b'GIF89a')

@@ -12,7 +12,10 @@ from mmaction_mer.datasets import (
     StandardizeLength,
     frame_rate,
 )
-from mmaction_mer.datasets.transforms.frame_rates import IrregularSampling, regular_step
+from mmaction_mer.datasets.transforms.frame_rates import (
+    IrregularSamplingError,
+    regular_step,
+)
 from mmaction_mer.motion import magnify
 from mmaction_mer.utils.errors import MERDataError
 
@@ -164,7 +167,7 @@ def test_irregular_frames_are_refused_or_resampled(case):
     assert len(set(np.diff(numbers))) > 2
     refused = dict(match='clip clip.mp4: .* apart .*StandardizeLength')
     for transform in (EulerianMagnification(), PackMERInputs()):
-        with pytest.raises(IrregularSampling, **refused):
+        with pytest.raises(IrregularSamplingError, **refused):
             transform(dict(results))
     assert len(RankPooling()(dict(results))['imgs']) == 1
     # Grey levels are numbers: frames out lie at equal distances between the ends.

@@ -8,9 +8,9 @@ from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
 from mmaction_mer.datasets import (
-    BandNotice,
     EulerianMagnification,
     PackMERInputs,
+    PassBandCheck,
     RankPooling,
     StandardizeLength,
 )
@@ -182,7 +182,7 @@ def test_clamped_bands_are_said_once_per_dataset(caplog):
         with caplog.at_level(logging.WARNING):
             # Every fold builds its transforms anew and meets another clip first.
             for fps in (5.0, 6.0):
-                notice = BandNotice(0.4, 4.0)
+                notice = PassBandCheck(0.4, 4.0)
                 for dataset in ('mmew', 'mmew', 'casme3', 'mmew'):
                     notice(fps, dataset)
                 notice(50.0, 'casme2')

@@ -18,7 +18,7 @@ from mmaction_mer.apis import open_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.video import reader as video_reader
-from mmaction_mer.datasets.video.reader import each_video_frame, open_video, read_video
+from mmaction_mer.datasets.video.reader import iter_video_frames, open_video, read_video
 from mmaction_mer.utils.errors import MERDataError
 
 CONTAINERS = ('mp4', 'mov', 'avi', 'mkv', 'webm', 'mpg', 'ts')
@@ -96,7 +96,7 @@ def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
                 assert not (truth and sound) or container in ('avi', 'mpg'), what
                 assert kind not in ('closed', 'open') or not truth, what
                 continue
-            numbers = numbers_of(each_video_frame(str(path), range(len(index))))
+            numbers = numbers_of(iter_video_frames(str(path), range(len(index))))
             if kind in ('closed', 'open'):
                 assert truth == list(range(COUNT)), what
             if truth is None:
@@ -123,7 +123,7 @@ def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
                 index.rate,
             )
             found = check_clips([row], path.parent)
-            assert not found.problems and found.proven == 1, what
+            assert not found.problems and found.verified == 1, what
             source = open_source(path, fps=25)
             if index.rate is None or index.rate.constant:
                 assert numbers_of(source.frames()) == numbers, what

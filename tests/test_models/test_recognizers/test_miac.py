@@ -51,7 +51,7 @@ def batch(size=4):
 def test_a_head_of_another_width_is_refused_with_the_right_one(width):
     net = dict(type='MIACNet', branch=SMALL, width=16, features=4, grid=7)
     head = dict(type='TimeSformerHead', num_classes=3, in_channels=width)
-    with pytest.raises(ValueError, match=rf'in_channels is {width}, .* give 392'):
+    with pytest.raises(ValueError, match=rf'in_channels is {width}, .* have 392'):
         MODELS.build(dict(type='MIACRecognizer', backbone=net, cls_head=head))
 
 

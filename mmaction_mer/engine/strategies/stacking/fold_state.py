@@ -1,4 +1,4 @@
-"""Where folds begin or go on: built as a fold alone is built, or read from disk."""
+"""The state of a fold from which its training starts: initial, or read from a file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,25 +10,25 @@ from ....models.utils.slim_checkpoint import frozen_fingerprint, load_slim
 from ....utils.errors import MERRunError
 from ...runners.fold_runner import FoldRunner
 from ...runners.tasks import FoldTask
-from .fold_stack import copy_of_learning
-from .stack_file import Standing
+from .fold_stack import copy_trainable
+from .stack_file import StoredState
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where a fold begins, or goes on.
+class FoldState:
+    """The state of a fold between two iterations.
 
     Attributes:
-        iteration: Iterations done.
-        learned: What learns, by name.
-        optimizer: State of its optimizer, None at the beginning.
-        schedulers: States of its schedulers, alike.
-        seconds: What the iterations done took.
-        best: The best iteration so far, where one is chosen by validation.
+        iteration: Number of iterations done.
+        parameters: The trainable parameters by name.
+        optimizer: State of the optimizer; None for an initial state.
+        schedulers: States of the schedulers; None for an initial state.
+        seconds: Wall time of the iterations done.
+        best: The best iteration so far; None if none is selected by validation.
     """
 
     iteration: int
-    learned: dict[str, Tensor]
+    parameters: dict[str, Tensor]
     optimizer: dict[str, Any] | None = None
     schedulers: list[dict[str, Any]] | None = None
     seconds: float = 0.0
@@ -36,7 +36,7 @@ class Start:
 
 
 def without_workers(cfg: Config) -> Config:
-    """Keep a fold's loaders from starting workers: clips come from the table."""
+    """Remove the workers of a fold's data loaders: the clip table loads the clips."""
     loaders = (cfg.train_dataloader, cfg.test_dataloader, cfg.get('val_dataloader'))
     for loader in filter(None, loaders):
         loader.update(num_workers=0, persistent_workers=False)
@@ -44,8 +44,8 @@ def without_workers(cfg: Config) -> Config:
     return cfg
 
 
-def open_runner(cfg: Config) -> FoldRunner:
-    """Build a fold's runner up to where its loop would begin, as ``train`` does."""
+def prepare_runner(cfg: Config) -> FoldRunner:
+    """Build all parts of a fold's runner, as ``train`` does before it runs its loop."""
     runner = FoldRunner.from_cfg(cfg)
     try:
         runner._train_loop = runner.build_train_loop(runner._train_loop)
@@ -63,37 +63,38 @@ def open_runner(cfg: Config) -> FoldRunner:
     return runner
 
 
-def birth(job: FoldTask) -> tuple[Start, str]:
-    """First weights of a job's seed, and a digest of what is frozen under it."""
-    runner = open_runner(without_workers(job.config()))
+def initial_state(task: FoldTask) -> tuple[FoldState, str]:
+    """Build the initial state of a task's seed, and a digest of its frozen weights."""
+    runner = prepare_runner(without_workers(task.config()))
     try:
         frozen = frozen_fingerprint(runner.model).tolist()
-        return Start(0, copy_of_learning(runner.model)), bytes(frozen).hex()
+        return FoldState(0, copy_trainable(runner.model)), bytes(frozen).hex()
     finally:
         runner.close()
 
 
-def resumed(standing: Standing, runner: FoldRunner) -> Start:
-    """Read where a fold stands.
+def load_state(stored: StoredState, runner: FoldRunner) -> FoldState:
+    """Load the stored state of a fold.
 
     Args:
-        standing: Which state, of which file.
-        runner: Whose model the state is read through, as a check of what is frozen.
+        stored: The stored state.
+        runner: A runner of the same config. The state is loaded into its model, which
+            checks that the frozen weights are the same.
 
     Raises:
-        MERRunError: The state cannot be read, is none of this config or does not fit
-            the model.
+        MERRunError: The state cannot be read, belongs to another config, or does not
+            fit the model.
     """
-    state = standing.state()
-    assert standing.path is not None
-    runner.check_state(state, standing.path, standing.remedy)
+    state = stored.load()
+    assert stored.path is not None
+    runner.check_state(state, stored.path, stored.remedy)
     try:
         load_slim(runner.model, state['state_dict'])
     except MERRunError as error:
-        raise MERRunError(f'{standing.path}: {error}') from error
-    return Start(
+        raise MERRunError(str(error), path=stored.path) from error
+    return FoldState(
         state['meta']['iter'],
-        copy_of_learning(runner.model),
+        copy_trainable(runner.model),
         state['optimizer'],
         state['param_schedulers'],
         state['meta'].get('seconds', 0.0),

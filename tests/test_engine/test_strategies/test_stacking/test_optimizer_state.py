@@ -1,4 +1,4 @@
-"""A stack's optimizer state falls into those of its folds, and back."""
+"""Optimizer states of a stack are split into those of its folds, and stacked again."""
 
 import copy
 
@@ -7,7 +7,10 @@ import torch
 from torch import optim
 
 from mmaction_mer.engine.strategies.stacking.compatibility import ELEMENTWISE
-from mmaction_mer.engine.strategies.stacking.states import joined, unstack
+from mmaction_mer.engine.strategies.stacking.optimizer_state import (
+    stack_states,
+    unstack_state,
+)
 
 SETTINGS = {
     optim.SGD: dict(lr=0.1, momentum=0.9),
@@ -25,25 +28,25 @@ def steps(optimizer, parameters, seed, count):
 
 
 @pytest.mark.parametrize('kind', ELEMENTWISE)
-def test_stacked_steps_are_each_folds_own_across_a_cut(kind):
+def test_stacked_steps_are_each_folds_own_after_a_resume(kind):
     settings = SETTINGS.get(kind, dict(lr=0.1))
-    # A scalar, a vector, a matrix: the leading axis is the folds'.
+    # A scalar, a vector, and a matrix; the leading axis is that of the folds.
     shapes = [(2,), (2, 3), (2, 3, 4)]
     start = [torch.randn(shape) for shape in shapes]
     stacked = [one.clone().requires_grad_() for one in start]
     optimizer = kind(stacked, **settings)
     steps(optimizer, stacked, 1, 3)
     state = optimizer.state_dict()
-    parts = [unstack(state, fold) for fold in range(2)]
+    parts = [unstack_state(state, fold) for fold in range(2)]
     for values in parts[0]['state'].values():
         for one in values.values():
-            if isinstance(one, torch.Tensor):  # no stack behind it in a file
+            if isinstance(one, torch.Tensor):  # the stack is not saved with it
                 assert one.untyped_storage().nbytes() == one.nbytes
     parts = copy.deepcopy(parts)
-    # Each fold goes on alone with its part, the stack with the joined ones.
+    # Each fold continues alone with its part, the stack with the stacked parts.
     again = [one.detach().clone().requires_grad_() for one in stacked]
     resumed = kind(again, **settings)
-    resumed.load_state_dict(joined(parts))
+    resumed.load_state_dict(stack_states(parts))
     for fold in range(2):
         alone = [one.detach()[fold].clone().requires_grad_() for one in stacked]
         lone = kind(alone, **settings)
