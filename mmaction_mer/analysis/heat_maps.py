@@ -38,7 +38,7 @@ def look(model: nn.Module, dataset: MERDataset) -> tuple[list[str], dict[str, Te
     clips, seen = [], []
     for index in tqdm(range(len(dataset)), desc='clips', leave=False, disable=None):
         clips.append(dataset.get_data_info(index)['clip'])
-        seen.append(model.locate(pseudo_collate([dataset[index]])))
+        seen.append(model.saliency_maps(pseudo_collate([dataset[index]])))
     return clips, {
         name: torch.cat([one[name].cpu() for one in seen]) for name in seen[0]
     }
@@ -51,7 +51,7 @@ def look_by_fold(
     clips, seen = [], []
     for clip in held_out_clips(model, data, run):
         clips.append(clip.row['clip'])
-        seen.append(model.locate(clip.batch))
+        seen.append(model.saliency_maps(clip.batch))
     return clips, {
         name: torch.cat([one[name].cpu() for one in seen]) for name in seen[0]
     }
@@ -73,11 +73,12 @@ def draw_heat_maps(args: argparse.Namespace) -> None:
     else:
         model.init_weights()
         clips, seen = look(model.eval().to(args.device), DATASETS.build(data))
-    frames, shown = seen['frames'], seen['evidence' if args.run else 'heat'].numpy()
+    frames = seen['frames']
+    shown = seen['attribution' if args.run else 'saliency'].numpy()
     regions = true_regions(data, model.data_preprocessor.augmentation, clips)
     if regions is not None:
         maps = {
-            'magnitude of the action code': seen['heat'].numpy(),
+            'magnitude of the action code': seen['saliency'].numpy(),
             **({'evidence for the predicted class': shown} if args.run else {}),
             'difference of the frames': plain_difference(frames, model.backbone.grid),
         }

@@ -1,18 +1,25 @@
-"""What the page's server does not do, whatever a client asks for."""
+"""ASGI middleware that passes only what the page needs, and validates it."""
 
 import json
 import logging
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .bodies import GoneError, RefusedError, answer_refused, declared, query, whole_body
-from .calls import MOST, files_of, is_name, read_call
+from .api_calls import MAX_BYTES, file_paths, is_name, parse_call
+from .request_body import (
+    ClientDisconnectedError,
+    RequestError,
+    content_length,
+    query_field,
+    receive_chunks,
+    send_error,
+)
 
 if TYPE_CHECKING:
-    from .receiving import Receiver
+    from .upload_endpoint import UploadEndpoint
 
-#: All that a browser asks of the server. Gradio has more: an interface for programs,
-#: a proxy, files by their path, a monitor.
+#: Everything that a browser requests. Gradio has more: an interface for programs, a
+#: proxy, files by their path, a monitor.
 PAGES = ('/', '/config', '/theme.css', '/favicon.ico', '/robots.txt', '/manifest.json')
 FOLDERS = ('/assets/', '/static/', '/svelte/', '/gradio_api/heartbeat/')
 CALLS = tuple(
@@ -28,13 +35,13 @@ CALLS = tuple(
         'theme.css',
     )
 )
-#: Where clips are sent, and what takes JSON.
+#: Path of uploads, and paths that accept JSON.
 UPLOAD = '/gradio_api/upload'
-POSTS = tuple(f'/gradio_api/{name}' for name in ('queue/join', 'cancel', 'reset'))
-#: A browser loads nothing from elsewhere, and puts the page into no other page.
+JSON_CALLS = tuple(f'/gradio_api/{name}' for name in ('queue/join', 'cancel', 'reset'))
+#: The browser loads nothing from other sites and embeds the page in no other page.
 POLICY = '; '.join((
     "default-src 'self'",
-    # The page's own code is compiled from templates.
+    # Gradio compiles its code from templates in the browser.
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
@@ -52,93 +59,94 @@ _HEADERS = (
 
 
 class RequestFilter:
-    """Lets through what the page needs, and tells the browser to stay here.
+    """Pass the requests that the page needs, and add security headers to the answers.
 
     Args:
         app: The ASGI application behind.
-        hosts: Names by which the server may be called; all if None. A page of another
-            site can make a browser call this machine by a name of its own.
-        receiver: Takes clips.
-        handlers: Numbers of what may be called.
+        hosts: Host names that are answered; all if None. A page of another site can
+            make a browser send requests here under a host name of its own.
+        uploads: Receives clips.
+        handlers: Indices of the handlers that may be called.
     """
 
     def __init__(
         self,
         app: Any,
         hosts: Sequence[str] | None,
-        receiver: 'Receiver',
+        uploads: 'UploadEndpoint',
         handlers: Collection[int],
     ) -> None:
         self.app = app
         self.hosts = hosts
-        self.receiver, self.handlers = receiver, handlers
+        self.uploads, self.handlers = uploads, handlers
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Answer one request."""
         if scope['type'] == 'lifespan':
             await self.app(scope, receive, send)
             return
-        if scope['type'] != 'http' or not self._wanted(scope):
-            await _refuse(scope, send)
+        if scope['type'] != 'http' or not self._is_allowed(scope):
+            await _send_not_found(scope, send)
             return
         answer = _Answer(send)
         try:
             await self._serve(scope, receive, answer)
-        except GoneError:
+        except ClientDisconnectedError:
             pass
-        except RefusedError as refused:
+        except RequestError as error:
             if not answer.status:
-                await answer_refused(receive, answer, refused)
+                await send_error(receive, answer, error)
         except Exception as error:
-            # Gradio's, over what a client asked for. Its traceback tells nothing of
-            # this program, and whoever likes could fill the log with it.
+            # An error of Gradio caused by the request. Without its traceback, which has
+            # nothing of this program and would let clients fill the log.
             logging.getLogger(__name__).warning(
                 '%s: not answered (%s)', scope['path'], type(error).__name__
             )
             if not answer.status:
-                failed = RefusedError(500, 'the page could not answer')
-                await answer_refused(receive, answer, failed)
+                failed = RequestError(500, 'the page could not answer')
+                await send_error(receive, answer, failed)
             await answer.end()
 
     async def _serve(self, scope: dict, receive: Any, answer: '_Answer') -> None:
         path, method = scope['path'], scope.get('method', 'GET')
         if method not in ('GET', 'HEAD', 'POST'):
-            raise RefusedError(405, 'the page is read and called, nothing else')
+            raise RequestError(405, 'this method is not allowed')
         if path == UPLOAD and method == 'POST':
-            await self.receiver.take(scope, receive, answer)
+            await self.uploads.receive(scope, receive, answer)
             return
         if method != 'POST':
-            if declared(scope) != 0:
-                raise RefusedError(413, 'a question has no body')
+            if content_length(scope) != 0:
+                raise RequestError(413, 'this request may not have a body')
             if path == f'{UPLOAD}_progress':
-                await self.receiver.tell(scope, answer)
+                await self.uploads.report_progress(scope, answer)
                 return
             if path.endswith('/queue/data') and not is_name(
-                query(scope, 'session_hash')
+                query_field(scope, 'session_hash')
             ):
-                raise RefusedError(422, 'session_hash is no name of a session')
+                raise RequestError(422, 'session_hash is not the name of a session')
             await self.app(scope, receive, answer)
             return
-        if path not in POSTS:
-            raise RefusedError(405, 'nothing is sent here')
-        call = read_call(path, await whole_body(scope, receive, MOST), self.handlers)
-        uploads = self.receiver.uploads
-        named = files_of(call.get('data', []))
-        # Before it waits for its turn, which may take longer than a clip is kept.
-        uploads.expect(named)
+        if path not in JSON_CALLS:
+            raise RequestError(405, 'this path does not accept POST')
+        body = [chunk async for chunk in receive_chunks(scope, receive, MAX_BYTES)]
+        call = parse_call(path, b''.join(body), self.handlers)
+        storage = self.uploads.uploads
+        paths = file_paths(call.get('data', []))
+        # Before waiting in the queue, which may take longer than a clip is kept.
+        storage.reserve(paths)
         try:
             await self.app(*_replay(scope, json.dumps(call).encode(), receive), answer)
         finally:
             if answer.status != 200:
-                uploads.settle(named)
+                storage.release(paths)
 
-    def _wanted(self, scope: dict) -> bool:
+    def _is_allowed(self, scope: dict) -> bool:
         path = scope['path']
         headers = dict(scope['headers'])
         host = headers.get(b'host', b'').decode('latin-1')
         if self.hosts is not None and _without_port(host) not in self.hosts:
             return False
-        # Another site's page may send here, too; then its browser says which.
+        # A page of another site may send requests, too; the browser names it.
         origin = headers.get(b'origin', b'').decode('latin-1')
         if origin and origin.partition('://')[2] != host:
             return False
@@ -148,28 +156,28 @@ class RequestFilter:
 
 
 class _Answer:
-    """Sends what was answered, with headers that keep the browser here."""
+    """Sends an answer with the security headers, and records its status."""
 
     def __init__(self, send: Any) -> None:
         self._send = send
-        self.status, self._whole = 0, False
+        self.status, self._complete = 0, False
 
     async def __call__(self, message: dict) -> None:
         if message['type'] == 'http.response.start':
             self.status = message['status']
             message['headers'] = [*message['headers'], *_HEADERS]
         elif not message.get('more_body', False):
-            self._whole = True
+            self._complete = True
         await self._send(message)
 
     async def end(self) -> None:
-        """End an answer that was broken off."""
-        if not self._whole:
+        """End an answer that was interrupted."""
+        if not self._complete:
             await self({'type': 'http.response.body', 'body': b''})
 
 
 def _replay(scope: dict, body: bytes, receive: Any) -> tuple[dict, Any]:
-    """Put another body in the place of one that was received."""
+    """Replace the body of a request that was already received."""
     headers = [
         (name, value)
         for name, value in scope['headers']
@@ -188,12 +196,12 @@ def _replay(scope: dict, body: bytes, receive: Any) -> tuple[dict, Any]:
 
 
 def _without_port(host: str) -> str:
-    """Take the port off, of ``[::1]:80`` too."""
+    """Remove the port from a host, also from ``[::1]:80``."""
     name, colon, port = host.rpartition(':')
     return name if colon and port.isdigit() else host
 
 
-async def _refuse(scope: dict, send: Any) -> None:
+async def _send_not_found(scope: dict, send: Any) -> None:
     if scope['type'] != 'http':
         await send({'type': 'websocket.close', 'code': 1008})
         return

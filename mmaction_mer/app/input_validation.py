@@ -1,4 +1,4 @@
-"""Gradio's blocks, which give no handler anything but what it was made for."""
+"""Gradio blocks that validate all input before a handler is called."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -7,22 +7,21 @@ from typing import Any
 import gradio as gr
 
 from ..utils.errors import MERDataError
-from .calls import files_of
-from .safety import VIDEOS
+from .api_calls import file_paths
+from .limits import VIDEO_SUFFIXES
 from .uploads import Uploads
 
-MISTAKE = (
-    'This could not be done, because of a mistake in the program. What is known of it '
-    'stands in the server’s log.'
+INTERNAL_ERROR = (
+    'This failed because of an error in the program. The server’s log has the details.'
 )
 
 
-class Page(gr.Blocks):
-    """Blocks that look at whatever a client sends before a handler sees it.
+class ValidatedBlocks(gr.Blocks):
+    """Blocks that validate whatever a client sends before a handler is called.
 
     Args:
-        uploads: The files that may be named.
-        options: Of Gradio's Blocks.
+        uploads: The files that may be used.
+        options: Arguments of ``gradio.Blocks``.
     """
 
     def __init__(self, uploads: Uploads, **options: Any) -> None:
@@ -30,26 +29,26 @@ class Page(gr.Blocks):
         self.uploads = uploads
 
     async def process_api(self, block_fn: Any, inputs: Any, *args: Any, **kw: Any):
-        """Do what a client asks for; files that wait for it wait no longer."""
+        """Process a call, and release the files that were reserved for it."""
         try:
             return await super().process_api(block_fn, inputs, *args, **kw)
         except gr.Error:
             raise
         except Exception as error:
             logging.getLogger(__name__).exception('the page could not answer')
-            raise gr.Error(MISTAKE, print_exception=False) from error
+            raise gr.Error(INTERNAL_ERROR, print_exception=False) from error
         finally:
-            self.uploads.settle(files_of(inputs))
+            self.uploads.release(file_paths(inputs))
 
     async def preprocess_data(
         self, block_fn: Any, inputs: Any, state: Any, explicit_call: bool = False
     ) -> list[Any]:
-        """Check the values of all inputs, in place of the components' own reading.
+        """Validate the values of all inputs, instead of the components.
 
-        Theirs copies files, makes folders for them, and raises what it stumbles over.
+        The components copy files, create folders, and raise exceptions of any kind.
         """
         try:
-            values = checked(block_fn.inputs, inputs, self.uploads)
+            values = validate_inputs(block_fn.inputs, inputs, self.uploads)
         except MERDataError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return [
@@ -58,54 +57,50 @@ class Page(gr.Blocks):
         ]
 
     def handlers(self) -> frozenset[int]:
-        """Numbers of what runs on the server when something is pressed."""
+        """Return the indices of the handlers that run on the server."""
         return frozenset(number for number, one in self.fns.items() if one.fn)
 
 
-def checked(blocks: Sequence[Any], inputs: Any, uploads: Uploads) -> list[Any]:
-    """Check the values of a handler's inputs.
+def validate_inputs(blocks: Sequence[Any], inputs: Any, uploads: Uploads) -> list[Any]:
+    """Validate the inputs of a handler.
 
     Args:
         blocks: Its components.
-        inputs: What a client sent for them, as read from JSON.
-        uploads: The files that may be named.
+        inputs: The values that a client sent, parsed from JSON.
+        uploads: The files that may be used.
 
     Returns:
-        One for each: a number within its slider's range, a text of bounded length, the
-        path of an upload, or None for no file and for what only the server knows.
+        One value per component: a number within the range of its slider, a string of
+        limited length, the path of an upload, or None for no file and for the state.
 
     Raises:
-        MERDataError: There are too few or too many, or one is nothing of that kind.
+        MERDataError: The number of values is wrong, or a value is not valid.
     """
     if not isinstance(inputs, list) or len(inputs) != len(blocks):
         raise MERDataError(f'{len(blocks)} values are needed here; reload the page')
-    for path in files_of(inputs):
-        if not uploads.holds(path):
+    for path in file_paths(inputs):
+        if uploads.find(path) is None:
             raise MERDataError(
-                'a file was named that nobody has sent here, or that was deleted '
-                'since: a clip is deleted once it is read; drop it again'
+                'this file was not uploaded here, or has been deleted: a clip is '
+                'deleted after prediction; upload it again'
             )
     return [
-        _checks(block)(block, value)
+        _check_of(block)(block, value)
         for block, value in zip(blocks, inputs, strict=True)
     ]
 
 
-def _checks(block: Any) -> Callable[[Any, Any], Any]:
+def _check_of(block: Any) -> Callable[[Any, Any], Any]:
     for kind, check in _CHECKS.items():
         if isinstance(block, kind):
             return check
-    raise TypeError(f'nothing checks what is sent for a {type(block).__name__}')
-
-
-def _nothing(block: Any, value: Any) -> None:
-    return None
+    raise TypeError(f'there is no check for a {type(block).__name__}')
 
 
 def _number(block: gr.Slider, value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Compared as it is: an integer of a thousand digits is no float. NaN is in no
-    # range.
+    # Not converted to float first, which fails for an integer of a thousand digits. NaN
+    # is in no range.
     if not number or not block.minimum <= value <= block.maximum:
         raise MERDataError(
             f'{block.label}: give a number from {block.minimum:g} to {block.maximum:g}'
@@ -127,15 +122,16 @@ def _file(block: gr.File, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get('path'), str):
-        raise MERDataError('the clip is no file; drop it again')
+        raise MERDataError('the clip is not a file; upload it again')
     path = value['path']
-    if not path.lower().endswith(tuple(VIDEOS)):
-        raise MERDataError('give an mp4, avi, mov, mkv, webm, mpg or ts file')
+    if not path.lower().endswith(VIDEO_SUFFIXES):
+        suffixes = ', '.join(suffix[1:] for suffix in VIDEO_SUFFIXES)
+        raise MERDataError(f'give a video file: {suffixes}')
     return path
 
 
 _CHECKS: dict[type, Callable[[Any, Any], Any]] = {
-    gr.State: _nothing,
+    gr.State: lambda block, value: None,
     gr.Slider: _number,
     gr.Textbox: _text,
     gr.File: _file,

@@ -1,4 +1,4 @@
-"""Sample clips: faces that SynthME draws, of which the truth is known."""
+"""Sample clips: synthetic faces of SynthME with known ground truth."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ class Sample:
     """One sample clip.
 
     Attributes:
-        name: What it is called.
-        label: The expression that is drawn.
+        name: Name on its button.
+        label: The expression.
         amplitude: Its largest displacement in pixels.
-        number: Which of the seed's people shows it.
-        length: Frames of a video that is longer than a clip; None for a clip.
+        number: Index of the person, who depends on it and the seed.
+        length: Number of frames of a long video. Defaults to None, a short clip.
     """
 
     name: str
@@ -49,11 +49,11 @@ SAMPLES = (
 
 
 class SampleClips:
-    """Draws sample clips when they are asked for, and keeps them in a folder.
+    """Render sample clips on demand, and keep them in a folder.
 
     Args:
-        folder: Where; whoever made it removes it.
-        seed: Seed of people, movements and noise.
+        folder: The folder, which the caller removes.
+        seed: Seed of people, movements and noise. Defaults to 0.
     """
 
     def __init__(self, folder: str | Path, seed: int = 0) -> None:
@@ -61,19 +61,19 @@ class SampleClips:
         self.seed = seed
 
     def frames(self, sample: Sample) -> np.ndarray:
-        """All frames of a sample, ``(T, 224, 224, 3)`` uint8 RGB."""
+        """Return all frames of a sample, ``(T, 224, 224, 3)`` uint8 RGB."""
         path = self.folder / f'sample_{self.seed}_{sample.number}.raw'
         shape = (self.timing(sample).length, SIZE, SIZE, 3)
         if not path.is_file():
-            atomic_write(path, self._draw(sample).tobytes())
+            atomic_write(path, self._render(sample).tobytes())
         return np.fromfile(path, np.uint8).reshape(shape)
 
     def first(self, sample: Sample) -> np.ndarray:
-        """Draw only the first frame, ``(224, 224, 3)`` uint8 RGB."""
-        return self._draw(sample, [0])[0]
+        """Render only the first frame, ``(224, 224, 3)`` uint8 RGB."""
+        return self._render(sample, [0])[0]
 
     def timing(self, sample: Sample) -> Timing:
-        """The true course of its movement."""
+        """Return the true onset, apex and offset of the movement."""
         timing = sample_timing(self._rng(sample, 1), shortest=40, longest=90)
         if sample.length is None:
             return timing
@@ -85,7 +85,7 @@ class SampleClips:
             timing.offset + later,
         )
 
-    def _draw(self, sample: Sample, chosen: list[int] | None = None) -> np.ndarray:
+    def _render(self, sample: Sample, chosen: list[int] | None = None) -> np.ndarray:
         face = render_texture(sample_identity(self._rng(sample, 0)))
         rng = self._rng(sample, 2)
         weights = sample_expression(sample.label, rng, sample.amplitude)

@@ -1,4 +1,4 @@
-"""From frames of an aligned face to what a model is given, and back to the face."""
+"""Run the test pipeline of a model on the frames of an aligned face."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,33 +12,25 @@ from torch import nn
 from ..datasets.images.frame_folder import sample_positions, sampled_fps
 from ..utils.errors import MERDataError, MERRunError
 
-#: Transforms that decide which part of the frame a model sees.
-GEOMETRY = ('CenterCrop', 'Resize')
+#: Transforms that determine which part of the frame a model sees.
+_GEOMETRY = ('CenterCrop', 'Resize')
 
 
 def clip_results(
     frames: np.ndarray, fps: float, max_frames: int | None, name: str
 ) -> dict[str, Any]:
-    """Return what ``LoadMERFrames`` gives, of frames that are there already.
+    """Build the results dict of ``LoadMERFrames`` for frames in memory.
 
     Args:
         frames: ``(N, H, W, 3)`` uint8 RGB, two or more.
         fps: Their rate in Hz.
-        max_frames: Longer clips are sampled down to so many frames; None keeps all.
-        name: Of the clip, for messages.
+        max_frames: Number of frames that longer clips are sampled to; None keeps all.
+        name: Name of the clip.
 
     Returns:
-        A results dict without ``dataset`` and ``label``, which the caller knows.
-
-    Raises:
-        MERDataError: There are fewer than two frames.
+        A results dict without ``dataset`` and ``label``.
     """
     total = len(frames)
-    if total < 2:
-        raise MERDataError(
-            f'{name}: {total} frame(s), but a movement needs two or more: give a '
-            f'video or a folder of frames, not a single picture'
-        )
     positions = sample_positions(total, max_frames)
     images = [frames[position] for position in positions]
     return dict(
@@ -61,30 +53,32 @@ def clip_results(
     )
 
 
-class Packer:
-    """A test pipeline that is given its frames rather than reading them.
+class ClipPipeline:
+    """A test pipeline that takes frames instead of loading them.
 
     Args:
-        pipeline: Config of the pipeline; its first transform reads the frames.
-        dataset: Name of the data set, for what the transforms say.
+        pipeline: Config of the pipeline; its first transform loads the frames.
+        dataset: Name of the dataset, for messages of the transforms.
 
     Raises:
-        MERRunError: It does not begin with ``LoadMERFrames``.
+        MERRunError: The first transform is not ``LoadMERFrames``.
     """
 
     def __init__(self, pipeline: Sequence[dict[str, Any]], dataset: str) -> None:
         first, *rest = pipeline
         if first.get('type') != 'LoadMERFrames':
             raise MERRunError(
-                f'the pipeline of the test begins with {first.get("type")}, not '
-                f'LoadMERFrames: what it does to frames is not known here'
+                f'begins with {first.get("type")} instead of LoadMERFrames: its effect '
+                f'on frames is not known',
+                field='test_pipeline',
             )
         self.max_frames = first.get('max_frames', 16)
         self.dataset = dataset
-        self._shape = [step for step in rest if step['type'] in GEOMETRY]
         with DefaultScope.overwrite_default_scope('mmaction'):
             self._rest = Compose(list(rest))
-            self._geometry = Compose(self._shape)
+            self._geometry = Compose(
+                [step for step in rest if step['type'] in _GEOMETRY]
+            )
 
     def __call__(
         self, frames: np.ndarray, fps: float, apex: float | None, name: str
@@ -94,14 +88,14 @@ class Packer:
         Args:
             frames: ``(N, H, W, 3)`` uint8 RGB, two or more.
             fps: Their rate in Hz.
-            apex: Its place among them, need not be whole; None if it is not known.
-            name: For messages.
+            apex: Index of the apex frame, not necessarily an integer; None if unknown.
+            name: Name of the clip, for messages.
 
         Returns:
-            What the pipeline gives: ``inputs`` and ``data_samples``.
+            Result of the pipeline: ``inputs`` and ``data_samples``.
 
         Raises:
-            MERDataError: A transform refuses the clip.
+            MERDataError: A transform rejects the clip.
         """
         results = dict(
             clip_results(frames, fps, self.max_frames, name),
@@ -111,22 +105,22 @@ class Packer:
         )
         try:
             return self._rest(results)
+        except MERDataError:
+            raise
         except ValueError as error:
-            if isinstance(error, MERDataError):
-                raise
-            raise MERDataError(f'{name}: {error}') from error
+            raise MERDataError(str(error), path=name) from error
 
-    def seen(
+    def model_frames(
         self, packed: dict[str, Any], model: nn.Module
     ) -> tuple[np.ndarray, float] | None:
-        """The frames of a packed clip that a model sees, and their rate.
+        """Return the frames of a packed clip that a model sees, and their rate.
 
         Args:
-            packed: What :meth:`__call__` gave.
-            model: A recognizer with this package's data preprocessor.
+            packed: Result of :meth:`__call__`.
+            model: A recognizer with a data preprocessor of this package.
 
         Returns:
-            ``(T, H, W, 3)`` uint8 and Hz; None where a pipeline packs no frames.
+            ``(T, H, W, 3)`` uint8 and Hz; None if the pipeline packs no frames.
         """
         clip = packed['inputs'].get('clip')
         augmentation = getattr(model.data_preprocessor, 'augmentation', None)
@@ -136,27 +130,29 @@ class Packer:
         fps = float(packed['data_samples'].fps)
         return cropped.permute(0, 2, 3, 1).contiguous().numpy(), fps
 
-    def view(self, model: nn.Module, size: int) -> np.ndarray:
-        """Where a model's pixels lie in the frames that it is given.
+    def model_to_frame(self, model: nn.Module, size: int) -> np.ndarray:
+        """Compute the map from a model's pixels to the frames that go in.
 
         Args:
-            model: A recognizer with this package's data preprocessor.
+            model: A recognizer with a data preprocessor of this package.
             size: Side of the square frames in pixels.
 
         Returns:
-            ``(2, 3)``: from ``(x, y, 1)`` in the model's picture to the frame.
+            ``(2, 3)`` from ``(x, y, 1)`` in the model's image to the frame.
         """
+        # The transforms are applied to an image that holds its own coordinates.
         axis = np.arange(size, dtype=np.float32)
-        ramps = np.stack([*np.meshgrid(axis, axis), np.zeros((size, size))], axis=2)
-        frame = ramps.astype(np.float32)
+        frame = np.stack(
+            [*np.meshgrid(axis, axis), np.zeros((size, size), np.float32)], axis=2
+        )
         seen = self._geometry(dict(imgs=[frame], img_shape=frame.shape[:2]))['imgs'][0]
-        picture = torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1)))[None]
+        image = torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1)))[None]
         augmentation = getattr(model.data_preprocessor, 'augmentation', None)
         if augmentation is not None:
-            picture = augmentation(picture, augmentation.middle(1))
-        x, y = picture[0, :2].numpy()
+            image = augmentation(image, augmentation.middle(1))
+        x, y = image[0, :2].numpy()
         rows, columns = x.shape
-        # A crop and a scale: from the middle half, where no border was repeated.
+        # Crop and scale are read off the middle half, which no border affects.
         near, far = (rows // 4, columns // 4), (3 * rows // 4, 3 * columns // 4)
         step_x = (x[near[0], far[1]] - x[near[0], near[1]]) / (far[1] - near[1])
         step_y = (y[far[0], near[1]] - y[near[0], near[1]]) / (far[0] - near[0])

@@ -1,4 +1,4 @@
-"""Clips to send to the page, good and bad."""
+"""Clips to upload, good and bad."""
 
 import numpy as np
 import skimage.data
@@ -9,15 +9,15 @@ RNG = np.random.default_rng(0)
 
 
 def face():
-    """A photograph with one face, ``(240, 240, 3)``."""
+    """Return a photograph with one face, ``(240, 240, 3)``."""
     return np.ascontiguousarray(skimage.data.astronaut()[:240, 104:344])
 
 
 def write_bad_clips(folder):
-    """Write one of each; by name, with a word of the sentence that it gets."""
+    """Write one bad clip of each kind; return a part of its message by name."""
     one = np.stack([face()] * 12)
     noise = RNG.integers(0, 255, (12, 240, 240, 3), np.uint8)
-    (folder / 'text.mp4').write_text('Dear page, this is no video.\n' * 40)
+    (folder / 'text.mp4').write_text('This is not a video.\n' * 40)
     write_video(folder / 'noface.mp4', noise, 25)
     write_video(folder / 'two.mp4', np.concatenate([one, one], axis=2), 25)
     write_video(folder / 'one.mp4', one[:1], 25)
@@ -39,13 +39,13 @@ def write_bad_clips(folder):
 
 
 def waving():
-    """The face, moved about, so that every frame holds something of its own."""
+    """Yield the face, moved so that no two frames are equal."""
     for number in range(24):
         yield np.roll(face(), (number % 7, number % 5), axis=(0, 1))
 
 
 def claim_four_gigabytes(content):
-    """The table of an mp4 says that each of its pictures has nearly 4 GB."""
+    """Declare in the table of an mp4 that each frame has nearly 4 GB."""
     content = bytearray(content)
     place = content.index(b'stsz') + 4
     count = int.from_bytes(content[place + 8 : place + 12], 'big')
@@ -56,7 +56,7 @@ def claim_four_gigabytes(content):
 
 
 def damage(content):
-    """Noise in the middle of the pictures; the header is whole."""
+    """Put noise into the middle of the frames; the header is complete."""
     content = bytearray(content)
     start = content.index(b'mdat') + 4
     middle = (start + len(content)) // 2

@@ -1,4 +1,4 @@
-"""A visitor of the page without a browser: what a browser sends, and what none does."""
+"""A client of the page without a browser, which also sends what no browser does."""
 
 import json
 import secrets
@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-#: Seconds; a busy machine has many others to serve.
+#: Seconds; enough for a busy machine.
 PATIENCE = 300
 BOUNDARY = b'----a-boundary-of-the-tests'
 
@@ -16,7 +16,7 @@ class Visitor:
     """One session with a page.
 
     Args:
-        url: Of the page.
+        url: Address of the page.
     """
 
     def __init__(self, url):
@@ -25,7 +25,7 @@ class Visitor:
         self._config = None
 
     def get(self, path, **options):
-        """Status and text of an answer."""
+        """Return status and text of an answer."""
         request = urllib.request.Request(self.url + path, **options)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
@@ -34,19 +34,19 @@ class Visitor:
             return error.code, error.read().decode()
 
     def post(self, path, body, kind='application/json'):
-        """The same, of bytes that are sent."""
+        """Send bytes; return status and text of the answer."""
         headers = {'Content-Type': kind}
         return self.get(path, data=body, headers=headers, method='POST')
 
     @property
     def config(self):
-        """What a browser learns of the page."""
+        """The configuration that a browser receives."""
         if self._config is None:
             self._config = json.loads(self.get('/config')[1])
         return self._config
 
     def handlers(self):
-        """Components that each handler of the server asks for, by its number."""
+        """Return the inputs of each handler on the server, by its index."""
         parts = {part['id']: part for part in self.config['components']}
         return {
             one['id']: [parts[number] for number in one['inputs']]
@@ -55,7 +55,7 @@ class Visitor:
         }
 
     def number(self, name):
-        """The handler of a button, by the button's ``elem_id``."""
+        """Return the index of the handler of a button, by its ``elem_id``."""
         part = next(
             part['id'] for part in self.config['components']
             if part['props'].get('elem_id') == name
@@ -66,7 +66,7 @@ class Visitor:
         )  # fmt: skip
 
     def call(self, number, data):
-        """Call a handler; what the server says at last."""
+        """Call a handler; return the last event."""
         body = {'data': data, 'fn_index': number, 'session_hash': self.session}
         status, text = self.post('/gradio_api/queue/join', json.dumps(body).encode())
         assert status == 200, text
@@ -78,22 +78,22 @@ class Visitor:
         return next(one for one in events if one['msg'] == 'process_completed')
 
     def press(self, button, data):
-        """Press a button with data of one's own."""
+        """Press a button with any data."""
         return self.call(self.number(button), data)
 
     def send(self, content, name='clip.mp4'):
-        """Status and text of the answer to a file."""
+        """Upload a file; return status and text of the answer."""
         kind = f'multipart/form-data; boundary={BOUNDARY.decode()}'
         return self.post('/gradio_api/upload', form([(name, content)]), kind)
 
-    def read(self, path, fps='', sliders=(20, 0.4, 4)):
-        """Press the button that reads what was sent."""
+    def predict(self, path, fps='', sliders=(20, 0.4, 4)):
+        """Press the button that predicts an upload."""
         named = {'path': path, 'meta': {'_type': 'gradio.FileData'}}
-        return self.press('read', [named, fps, *sliders])
+        return self.press('predict', [named, fps, *sliders])
 
 
 def form(files):
-    """A form with files, each a name and its content."""
+    """Return a form with files, each a name and its content."""
     parts = [
         b'--%b\r\nContent-Disposition: form-data; name="files"; filename="%b"\r\n'
         b'Content-Type: video/mp4\r\n\r\n%b\r\n' % (BOUNDARY, name.encode(), content)
@@ -103,7 +103,7 @@ def form(files):
 
 
 def open_request(url, path, *headers):
-    """A socket on which a request has begun, its body still to come."""
+    """Open a socket and send the headers of a request."""
     place = urlsplit(url)
     line = socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
     kind = f'Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}'
@@ -113,5 +113,5 @@ def open_request(url, path, *headers):
 
 
 def chunk(data):
-    """Bytes as one chunk of a body that does not say its length."""
+    """Return bytes as one chunk of a body without a declared length."""
     return b'%x\r\n%b\r\n' % (len(data), data)

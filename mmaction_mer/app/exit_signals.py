@@ -1,4 +1,4 @@
-"""Ending in order, whichever signal it is that ends the page."""
+"""Clean up when a signal ends the process."""
 
 import signal
 import threading
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Signals that do not end a process, or come from a fault of the program's own, after
-#: which nothing can go on.
+# Signals that do not end a process, or follow from a fault after which it cannot
+# continue.
 _OTHERS = {
     getattr(signal, name, None)
     for name in (
@@ -19,12 +19,12 @@ _OTHERS = {
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Turn the first signal that ends the process into ``SystemExit`` within.
+def exit_on_signals() -> Iterator[None]:
+    """Raise ``SystemExit`` in the context at the first signal that ends the process.
 
-    Whatever ``finally`` holds is done then, and no second signal breaks that off. What
-    somebody ignores on purpose (SIGHUP, with ``nohup``) stays ignored, yet SIGINT does
-    not: shells let a program in the background ignore it without anybody's asking.
+    ``finally`` blocks are run, and further signals do not interrupt them. Signals that
+    are ignored (SIGHUP, with ``nohup``) stay ignored, except for SIGINT, which shells
+    ignore by default for programs in the background.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -32,35 +32,35 @@ def ended_by_signals() -> Iterator[None]:
     caught = {
         number: signal.getsignal(number)
         for number in map(int, signal.valid_signals())
-        if _ends(number)
+        if _ends_process(number)
     }
 
-    def end(number: int, frame: Any) -> None:
+    def handle(number: int, frame: Any) -> None:
         for one in caught:
             signal.signal(one, signal.SIG_IGN)
         before = caught[number]
         if callable(before) and before is not signal.default_int_handler:
             try:
-                before(number, frame)  # may end it with a status of its own
+                before(number, frame)  # may exit with another status
             finally:
                 signal.signal(number, signal.SIG_IGN)
         raise SystemExit(0)
 
     try:
         for one in caught:
-            signal.signal(one, end)
+            signal.signal(one, handle)
         yield
     finally:
         for one, before in caught.items():
             signal.signal(one, before)
 
 
-def _ends(number: int) -> bool:
-    """Tell a signal that would end the process, as it is handled now."""
+def _ends_process(number: int) -> bool:
+    """Return whether a signal would end the process, as it is handled now."""
     if number in _OTHERS:
         return False
     before = signal.getsignal(number)
     ignored = number == signal.SIGINT and before is signal.SIG_IGN
-    # A command's own handler of these lets a second one end the process at once.
+    # The handlers of a command let a second signal end the process at once.
     raised = number in (signal.SIGTERM, signal.SIGHUP) and callable(before)
     return ignored or raised or before in (signal.SIG_DFL, signal.default_int_handler)
