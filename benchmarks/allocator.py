@@ -31,6 +31,7 @@ def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
         raise SystemExit('this machine has another C library than glibc')
     logging.disable(logging.INFO)  # mmengine would print every tensor
     cfg = read_config(config)
+    cfg.model.cls_head.num_classes = 3
     init_default_scope('mmaction')
     model = MODELS.build(cfg.model)
     model.init_weights()

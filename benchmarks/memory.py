@@ -43,6 +43,7 @@ WAYS = ('stacked', 'separate', 'unfrozen')
 def build(cfg: Config, device: torch.device) -> nn.Module:
     """Build the config's model with random weights, in training mode."""
     cfg.model.backbone.vit.pop('init_cfg', None)
+    cfg.model.cls_head.num_classes = 5
     model = MODELS.build(cfg.model).to(device)
     return model.train()
 

@@ -1,6 +1,7 @@
 """Run tables of ablations: named overrides over one base config, all rows, resumed.
 
     python tools/ablate.py configs/ablations/table6.py --seeds 0 1 2
+    python tools/ablate.py configs/ablations/table7.py --only VPT-Deep
     python tools/ablate.py configs/ablations/*.py --base configs/mpt_vit-tiny_synthme.py
 
 A row that is one config with a row of another table is trained once for both. What is
@@ -55,7 +56,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='N',
         help="run every row once per seed (default: the base's seed)",
     )
-    parser.add_argument('--rows', nargs='+', metavar='NAME', help='run these rows')
+    parser.add_argument('--only', nargs='+', metavar='ROW', help='run these rows')
     parser.add_argument(
         '--strategy',
         choices=['sequential', 'stacked', 'parallel'],
@@ -67,13 +68,13 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action=CfgOptions,
         help="change settings of all rows, before a row's own options",
     )
-    only = parser.add_mutually_exclusive_group()
-    only.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         '--dry-run',
         action='store_true',
         help='say what rows change and what is done, and train nothing',
     )
-    only.add_argument(
+    instead.add_argument(
         '--table-only',
         action='store_true',
         help='write the tables of what is done, and train nothing',
@@ -129,7 +130,7 @@ def run_all(args: argparse.Namespace, planned: Planned) -> int:
     asked: dict[Path, tuple[Trial, Table]] = {}
     for table, trials in planned:
         write(args, table, trials)
-        for trial in pick_rows(trials, args.rows):
+        for trial in pick_rows(trials, args.only):
             asked.setdefault(trial.folder, (trial, table))
     pending = {folder for folder, (one, _) in asked.items() if standing(one) != 'done'}
     took: list[float] = []
@@ -194,9 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tables."""
     args = parse_args(arguments)
     planned = plan(args)
-    if args.rows:
+    if args.only:
         known = [trial for _, trials in planned for trial in trials]
-        pick_rows(known, args.rows, strict=True)
+        pick_rows(known, args.only, strict=True)
     if args.dry_run:
         dry_run(planned)
     elif args.table_only:

@@ -28,6 +28,7 @@ from .fold_config import EVERYBODY, annotation_path, mer_dataset, plan_seed
 from .fold_folder import FoldFolder, check_fold_name, check_fold_place, find_folds
 from .fold_runner import say_once
 from .hooks import clip_datasets, clip_subjects
+from .num_classes import set_num_classes
 from .overlap import refuse_seen_subjects
 from .run_clips import RunClips, look_at_clips
 from .slim_checkpoint import read_checkpoint
@@ -92,7 +93,8 @@ def make_plan(cfg: Config) -> Plan:
     """Read a config and its annotation file.
 
     Args:
-        cfg: The config of the protocol.
+        cfg: The config of the protocol. The number of classes of its model's head is
+            set where the config leaves it to the annotation file.
 
     Returns:
         The plan.
@@ -131,7 +133,7 @@ def make_plan(cfg: Config) -> Plan:
     for handler in MMLogger.get_current_instance().handlers:
         handler.addFilter(say_once)
     whole = DATASETS.build({**copy.deepcopy(data), **EVERYBODY, 'pipeline': []})
-    check_classes(cfg, list(whole.metainfo['classes']), path)
+    set_num_classes(cfg, list(whole.metainfo['classes']), path)
     if not whole.metainfo.get('subjects_known', True):
         raise MERRunError(
             f'{path}: who is seen in its clips is not known, so that no protocol can '
@@ -269,22 +271,6 @@ def check_counts(cfg: Config) -> None:
         value = cfg[part].get(field)
         if value is not None and (type(value) is not int or value < 1):
             raise MERRunError(f'{part}.{field} is {value!r}, not a positive integer')
-
-
-def check_classes(cfg: Config, classes: list[str], path: Path) -> None:
-    """Compare the classes of the model's head with those of the annotation.
-
-    Raises:
-        MERRunError: Their numbers differ.
-    """
-    head = (cfg.get('model') or {}).get('cls_head') or {}
-    given = head.get('num_classes')
-    if given is not None and given != len(classes):
-        raise MERRunError(
-            f'model.cls_head.num_classes is {given}, but {path} has {len(classes)} '
-            f'classes ({", ".join(classes)}): set model.cls_head.num_classes='
-            f'{len(classes)}, or name the annotation file that the model is meant for'
-        )
 
 
 def check_one_run(folders: Iterable[FoldFolder]) -> None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -23,6 +24,7 @@ from ..evaluation.predictions import NAMES
 from .errors import ConfigError
 from .fold_config import annotation_path
 from .fold_runner import FoldRunner
+from .num_classes import with_num_classes
 
 Person = tuple[str, str]
 
@@ -192,8 +194,8 @@ def check_planned_test(loader: dict[str, Any], trained: set[MERDataset]) -> None
 
 
 def watch_runners() -> None:
-    """Let each of mmengine's Runners be checked before it runs."""
-    call_hook = Runner.call_hook
+    """Complete the config of every mmengine Runner, and check it before it runs."""
+    call_hook, from_cfg = Runner.call_hook, Runner.from_cfg.__func__
     if hasattr(call_hook, '__wrapped__'):
         return
 
@@ -204,4 +206,8 @@ def watch_runners() -> None:
             check_run(self)
         call_hook(self, fn_name, **kwargs)
 
-    Runner.call_hook = checked
+    @functools.wraps(from_cfg)
+    def completed(cls: type[Runner], cfg: Config) -> Runner:
+        return from_cfg(cls, with_num_classes(cfg))
+
+    Runner.call_hook, Runner.from_cfg = checked, classmethod(completed)

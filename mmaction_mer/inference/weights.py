@@ -12,7 +12,7 @@ from torch import Tensor
 from ..engine.checkpoint_reading import MAX_BYTES as ALL_BYTES
 from ..engine.checkpoint_reading import read_checkpoint
 from ..engine.command_line import read_config
-from ..engine.errors import MERRunError
+from ..engine.errors import ConfigError, MERRunError
 from ..engine.fold_check import check_model
 from ..engine.fold_config import mer_dataset
 from ..engine.fold_folder import seed_folders
@@ -218,8 +218,16 @@ def _of(
         raise MERRunError(
             f'{source}: its folds name other classes: {quote(sorted(classes))}'
         )
-    count = (cfg.model.get('cls_head') or {}).get('num_classes')
-    names = list(classes.pop()) or [f'class {number}' for number in range(count or 0)]
+    names = list(classes.pop())
+    head = cfg.model.get('cls_head') or {}
+    if head.get('num_classes') is None:
+        if not names:
+            raise ConfigError(
+                f'{source}: neither the config nor the checkpoint gives the number of '
+                f'classes: set model.cls_head.num_classes in the config'
+            )
+        head['num_classes'] = len(names)
+    names = names or [f'class {number}' for number in range(head['num_classes'])]
     dataset_name = told[0].get('dataset')
     return FoldWeights(
         _plain(cfg.model),

@@ -62,7 +62,7 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
 
 @entry('ablate', 'run', 'ablate')
 def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
-    argv = [str(sound / 'table.py'), '--out', str(scratch / 'o'), '--rows', 'first']
+    argv = [str(sound / 'table.py'), '--out', str(scratch / 'o'), '--only', 'first']
     # Trained before, so that its folder exists; then one seed of it is replaced.
     from mmaction_mer.engine.ablation import read_table
     from mmaction_mer.engine.ablation_trials import plan_trials

@@ -168,7 +168,7 @@ def test_a_failing_row_is_named_and_the_others_go_on(lists, trained, tmp_path, c
     assert start(lists[:1], out, '--table-only') == 0
     assert rows_of(out, 'first')['broken']['status'].startswith('failed')
     lists[0].write_text(FIRST)
-    assert start(lists[:1], out, '--rows', 'broken') == 1
+    assert start(lists[:1], out, '--only', 'broken') == 1
     assert len(trained) == count
 
 
@@ -244,7 +244,7 @@ def test_rows_and_bases_and_options_of_the_command_line(
     out = tmp_path / 'out'
     other = tmp_path / 'other.py'
     other.write_text(BASE.replace('num=5', 'num=7'))
-    more = ['--base', str(other), '--rows', 'off', '--strategy', 'stacked']
+    more = ['--base', str(other), '--only', 'off', '--strategy', 'stacked']
     assert start(lists, out, *more, '--cfg-options', 'model.alpha=3') == 0
     assert len(trained) == 1
     table = json.loads((out / 'other' / 'second.json').read_text())
@@ -256,7 +256,7 @@ def test_rows_and_bases_and_options_of_the_command_line(
     (trial, *_) = plan_trials(read_table(lists[0]), out, options={'model.alpha': 3.0})
     assert trial.cfg.model.alpha == 0.0
     assert trial.cfg.resume and trial.cfg.loso.seeds == [4]
-    assert start(lists, out, '--rows', 'of') == 1
+    assert start(lists, out, '--only', 'of') == 1
     assert "no row is called 'of'; did you mean 'off'" in capsys.readouterr().err
 
 

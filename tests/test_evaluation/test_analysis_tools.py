@@ -174,6 +174,9 @@ def test_the_grid_has_at_least_one_cell(release, tmp_path):
     assert '--grid' in done.stderr
 
 
+THREE_CLASSES = ('--cfg-options', 'model.cls_head.num_classes=3')
+
+
 def test_complexity_is_of_models_that_say_what_they_are_given(tmp_path):
     config = TOOLS.parents[1] / 'configs' / 'tsn_r18_rank-pooling_synthme.py'
     for path, message in (
@@ -181,14 +184,14 @@ def test_complexity_is_of_models_that_say_what_they_are_given(tmp_path):
         (tmp_path / 'nothing.py', 'there is no such config file'),
         (config.parent / '_base_' / 'runtime.py', 'has no model'),
     ):
-        done = run('complexity.py', path)
+        done = run('complexity.py', path, *THREE_CLASSES)
         assert message in (done.failure or '')
 
 
 def test_the_costs_of_one_model_and_of_several():
     configs = TOOLS.parents[1] / 'configs'
     tiny = configs / 'mpt_vit-tiny_synthme.py'
-    done = run('complexity.py', tiny)
+    done = run('complexity.py', tiny, *THREE_CLASSES)
     rows = dict(re.findall(r'^\| ([^|]+) \| ([^|]+) \|$', done.stdout, re.M))
     assert rows['backbone.adapters'] == '73,728'
     assert rows['all that learns'] == '209,549'
@@ -196,12 +199,17 @@ def test_the_costs_of_one_model_and_of_several():
     # 209,549 numbers of four bytes, and what a file has around them.
     assert 0.84 < float(rows['checkpoint of a fold'].split()[0]) < 0.9
     miac = configs / 'miacnet_synthme.py'
-    done = run('complexity.py', tiny, miac)
+    table = configs / 'ablations' / 'ma2mi_mpt.py'
+    done = run('complexity.py', tiny, miac, table, *THREE_CLASSES)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith('| config | pixels | learns | all |')
+    assert lines[0].startswith('| model | pixels | learns | all |')
     assert lines[0].endswith('| clips a second, 8 at once |')
     assert lines[2].startswith('| mpt_vit-tiny_synthme | 112 | 209,549 | 1,504,397 |')
     assert lines[3].startswith('| miacnet_synthme | 112 | 1,448,291 | 1,448,291 |')
+    # Of a table of an ablation, each row is a model.
+    assert [line.split(' | ')[0] for line in lines[4:6]] == [
+        '| MPT', '| MPT from MA2MI',
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope='module')

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmaction_mer.engine.ablation import read_table
+from mmaction_mer.engine.ablation_trials import plan_trials
 from mmaction_mer.inference.allowed_parts import PARTS, check_parts
 from mmaction_mer.inference.schema import NotAllowedError
 
@@ -25,20 +27,25 @@ HOSTILE = [
 ]
 
 
-def packed_parts(path):
-    """Model and test pipeline of a config, as plain Python; None without a test."""
-    cfg = Config.fromfile(path)
-    if 'test_dataloader' not in cfg:
-        return None
+def packed_parts(cfg):
+    """Model and test pipeline of a config, as plain Python."""
+    cfg.model.cls_head.num_classes = 3
     steps = [step.to_dict() for step in cfg.test_dataloader.dataset.pipeline]
     return cfg.model.to_dict(), steps
 
 
 @pytest.fixture(scope='module')
 def shipped():
-    """Model and pipeline of each config that trains a recognizer, by its name."""
-    found = {path.stem: packed_parts(path) for path in CONFIGS}
-    return {name: parts for name, parts in found.items() if parts is not None}
+    """Model and pipeline of each config that trains a recognizer, by its name.
+
+    The rows of the ablation tables are among them.
+    """
+    read = {path.stem: Config.fromfile(path) for path in CONFIGS}
+    found = {name: cfg for name, cfg in read.items() if 'test_dataloader' in cfg}
+    for path in sorted(Path('configs/ablations').glob('*.py')):
+        trials = plan_trials(read_table(path), Path())
+        found |= {trial.row.name: trial.cfg for trial in trials}
+    return {name: packed_parts(cfg) for name, cfg in found.items()}
 
 
 def starts(value):
@@ -101,8 +108,8 @@ def test_no_argument_takes_a_path_an_address_or_a_module(name):
 
 
 def test_no_place_of_a_config_takes_one(shipped):
-    chosen = ('mpt_vit-tiny_synthme', 'miacnet-imagenet_casme2', 'lora_vit-b16_smic',
-              'tsn_r18_rank-pooling_synthme', 'vpt-deep_vit-b16_smic')  # fmt: skip
+    chosen = ('mpt_vit-tiny_synthme', 'miacnet-imagenet_casme2', 'LoRA alone',
+              'tsn_r18_rank-pooling_synthme', 'VPT-Deep')  # fmt: skip
     for name in chosen:
         whole = list(shipped[name])
         places = list(leaves(whole))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from inference_toy import CLASSES, CONFIG, make_run, small_config, state
 
-from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.errors import ConfigError, MERRunError
 from mmaction_mer.engine.slim_checkpoint import write_checkpoint
 from mmaction_mer.inference import load_weights, save_weights
 
@@ -57,6 +57,17 @@ def test_a_config_with_a_checkpoint(run):
     assert list(weights.folds) == ['sub01']
     assert weights.classes == CLASSES
     assert 'give weights too' in refusal(CONFIG)
+
+
+def test_the_checkpoint_gives_the_number_of_classes(run, tmp_path):
+    """A config of configs/ leaves it to the annotation, which a user may not have."""
+    checkpoint = run / 'folds/sub01/model.pth'
+    weights = load_weights(CONFIG, checkpoint)
+    assert weights.model['cls_head']['num_classes'] == len(CLASSES)
+    content = torch.load(checkpoint, weights_only=True)
+    write_checkpoint(tmp_path / 'a.pth', {**content, 'meta': {}})
+    with pytest.raises(ConfigError, match='gives the number of classes'):
+        load_weights(CONFIG, tmp_path / 'a.pth')
 
 
 def test_one_file_holds_it_all(run, tmp_path):

@@ -1,14 +1,15 @@
 """Print what models cost: parameters, multiply-adds, memory, checkpoints, time.
 
     python tools/analysis/complexity.py configs/mpt_vit-b16_smic.py
-    python tools/analysis/complexity.py configs/*_vit-b16_smic.py configs/miacnet_*.py
+    python tools/analysis/complexity.py configs/*_smic.py configs/ablations/table6.py
 
-One config: a list, part by part. Several: a table, one row each (MPT, table V).
+One model: a list, part by part. Several: a table, one row each (MPT, table V). Each row
+of a list of configs/ablations is a model.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -18,6 +19,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.engine.ablation import read_table
+from mmaction_mer.engine.ablation_trials import plan_trials
 from mmaction_mer.engine.command_line import (
     CfgOptions,
     merge_options,
@@ -25,6 +28,7 @@ from mmaction_mer.engine.command_line import (
     report_errors,
 )
 from mmaction_mer.engine.errors import MERRunError
+from mmaction_mer.engine.num_classes import with_num_classes
 from mmaction_mer.models import Cost, cost, count_by_part
 
 HEADINGS = (
@@ -43,7 +47,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('configs', nargs='+', help='config files')
+    parser.add_argument(
+        'configs', nargs='+', help='config files, or lists of configs/ablations'
+    )
     parser.add_argument('--image-size', type=int, help="default: the config's own")
     parser.add_argument('--device', default='cpu', help='where it is timed')
     parser.add_argument(
@@ -55,19 +61,30 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
-    """Build the model of a config, and say how large the frames are that it sees."""
+def configs(path: str, args: argparse.Namespace) -> Iterator[tuple[str, Config]]:
+    """Read a config, or those of the rows of an ablation table, with their names."""
     cfg = read_config(path)
-    merge_options(cfg, args.cfg_options)
-    if 'model' not in cfg:
+    if 'rows' in cfg:
+        table = read_table(path)
+        for trial in plan_trials(table, Path(), options=args.cfg_options):
+            yield trial.row.name, trial.cfg
+    elif 'model' in cfg:
+        merge_options(cfg, args.cfg_options)
+        yield Path(path).stem, cfg
+    else:
         raise MERRunError(f'{path}: has no model')
+
+
+def build(name: str, cfg: Config, args: argparse.Namespace) -> tuple[nn.Module, int]:
+    """Build the model of a config, and return the size of its frames in pixels."""
+    cfg = with_num_classes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
         forget_weights(cfg.model)
     model = MODELS.build(cfg.model).to(args.device)
     if not hasattr(model, 'blank_inputs'):
         raise MERRunError(
-            f'{path}: is a {cfg.model.type}; this table is of MPTRecognizer and '
+            f'{name}: is a {cfg.model.type}; this table is of MPTRecognizer and '
             'MIACRecognizer'
         )
     return model, args.image_size or frame_size(cfg, model)
@@ -119,10 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
     rows = []
     for path in args.configs:
-        model, size = build(path, args)
-        prompt = getattr(model.backbone, 'prompt', None)
-        length = getattr(prompt, 'length', 16)
-        rows.append((path, size, written(cost(model, size, length))))
+        for name, cfg in configs(path, args):
+            model, size = build(name, cfg, args)
+            prompt = getattr(model.backbone, 'prompt', None)
+            length = getattr(prompt, 'length', 16)
+            rows.append((name, size, written(cost(model, size, length))))
     if len(rows) == 1:
         print('| what | count |\n|---|---:|')
         for part, number in count_by_part(model).items():
@@ -131,10 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, value in zip(names, rows[0][2], strict=True):
             print(f'| {name} | {value} |')
     else:
-        print('| config | pixels | ' + ' | '.join(HEADINGS) + ' |')
+        print('| model | pixels | ' + ' | '.join(HEADINGS) + ' |')
         print('|---|---:|' + '---:|' * len(HEADINGS))
-        for path, size, values in rows:
-            print(f'| {Path(path).stem} | {size} | ' + ' | '.join(values) + ' |')
+        for name, size, values in rows:
+            print(f'| {name} | {size} | ' + ' | '.join(values) + ' |')
     where = torch.cuda.get_device_name() if 'cuda' in args.device else 'CPU'
     print(f'\nTimed on {where}, {torch.get_num_threads()} threads, float32.')
 

@@ -36,6 +36,7 @@ from mmaction_mer.engine.command_line import (
 )
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.fold_views import held_out_clips
+from mmaction_mer.engine.num_classes import with_num_classes
 from mmaction_mer.engine.synthme_truth import true_regions
 from mmaction_mer.evaluation import pointing_hits
 from mmaction_mer.visualization import plot_heat_maps, save_figure
@@ -100,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise MERRunError(f'--draw is the number of clips to draw, got {args.draw}')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
+    cfg = with_num_classes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if cfg.get('model', {}).get('type') != 'MIACRecognizer':
         raise MERRunError(f'{args.config}: is not the config of a MIACRecognizer')
