@@ -42,7 +42,11 @@ def find_pages(root: Path, only: Sequence[str] | None = None) -> list[Path]:
     Raises:
         SystemExit: A page asked for is none.
     """
-    pages = [root / 'README.md', *sorted((root / 'docs').rglob('*.md'))]
+    pages = [
+        root / 'README.md',
+        *sorted((root / 'docs').rglob('*.md')),
+        *sorted((root / 'configs').glob('*/README.md')),
+    ]
     pages = [page for page in pages if page.is_file()]
     if only is None:
         return pages
