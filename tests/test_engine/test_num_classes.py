@@ -1,7 +1,5 @@
 """The number of classes of a head comes from the annotation file."""
 
-import copy
-
 import pytest
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
@@ -28,9 +26,8 @@ def config(root, wrapper=None, **head):
 @pytest.mark.parametrize('wrapper', [None, 'RepeatDataset', 'ConcatDataset'])
 def test_a_number_that_is_not_given_is_that_of_the_annotation(toy_data, wrapper):
     cfg = config(toy_data, wrapper)
-    before = copy.deepcopy(cfg)
     assert with_num_classes(cfg).model.cls_head.num_classes == 3
-    assert cfg == before
+    assert 'num_classes' not in cfg.model.cls_head
 
 
 def test_a_config_without_a_head_or_data_of_ours_is_left_alone(toy_data):

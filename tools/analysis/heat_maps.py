@@ -101,12 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise MERRunError(f'--draw is the number of clips to draw, got {args.draw}')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
-    cfg = with_num_classes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if cfg.get('model', {}).get('type') != 'MIACRecognizer':
         raise MERRunError(f'{args.config}: is not the config of a MIACRecognizer')
     data = dict(cfg.test_dataloader.dataset, cache=False, test_mode=True)
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(with_num_classes(cfg).model)
     if args.run:
         clips, seen = look_by_fold(model.eval().to(args.device), data, args.run)
     else:
