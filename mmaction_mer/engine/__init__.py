@@ -4,6 +4,7 @@ from .errors import MERRunError
 from .fold_runner import FoldRunner
 from .hooks import SlimCheckpointHook
 from .loso_runner import LOSORunner
+from .num_classes import with_num_classes
 from .pretraining_hooks import PretrainedOnHook, ReconstructionHook, ThroughputHook
 from .run_checks import watch_runners
 from .seeded_loop import SeededTrainLoop
@@ -33,6 +34,7 @@ __all__ = [
     'load_slim',
     'name_types',
     'slim_state_dict',
+    'with_num_classes',
 ]
 
 watch_runners()

@@ -19,6 +19,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmaction_mer  # noqa: F401  (registers everything)
+from mmaction_mer.engine import with_num_classes
 from mmaction_mer.engine.ablation import read_table
 from mmaction_mer.engine.ablation_trials import plan_trials
 from mmaction_mer.engine.command_line import (
@@ -28,7 +29,6 @@ from mmaction_mer.engine.command_line import (
     report_errors,
 )
 from mmaction_mer.engine.errors import MERRunError
-from mmaction_mer.engine.num_classes import with_num_classes
 from mmaction_mer.models import Cost, cost, count_by_part
 
 HEADINGS = (

@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.datasets import MERDataset
+from mmaction_mer.engine import with_num_classes
 from mmaction_mer.engine.command_line import (
     CfgOptions,
     merge_options,
@@ -36,7 +37,6 @@ from mmaction_mer.engine.command_line import (
 )
 from mmaction_mer.engine.errors import MERRunError
 from mmaction_mer.engine.fold_views import held_out_clips
-from mmaction_mer.engine.num_classes import with_num_classes
 from mmaction_mer.engine.synthme_truth import true_regions
 from mmaction_mer.evaluation import pointing_hits
 from mmaction_mer.visualization import plot_heat_maps, save_figure
