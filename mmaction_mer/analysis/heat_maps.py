@@ -13,6 +13,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ..datasets import MERDataset
+from ..engine.runners.num_classes import with_num_classes
 from ..evaluation import pointing_hits
 from ..utils.cli.command_line import (
     merge_options,
@@ -67,7 +68,7 @@ def draw_heat_maps(args: argparse.Namespace) -> None:
     if cfg.get('model', {}).get('type') != 'MIACRecognizer':
         raise MERRunError(f'{args.config}: is not the config of a MIACRecognizer')
     data = dict(cfg.test_dataloader.dataset, cache=False, test_mode=True)
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(with_num_classes(cfg).model)
     if args.run:
         clips, seen = look_by_fold(model.eval().to(args.device), data, args.run)
     else:
