@@ -34,8 +34,8 @@ def set_num_classes(cfg: Config, classes: Sequence[str], path: Path) -> None:
             f'is {head["num_classes"]}, but {path} has {len(classes)} classes '
             f'({", ".join(classes)})',
             field='model.cls_head.num_classes',
-            hint='leave num_classes out of the config, or name the annotation file that '
-            'the model is meant for',
+            hint='leave num_classes out of the config, or give the annotation file '
+            'that fits the model',
         )
 
 
