@@ -1,17 +1,13 @@
-"""Macro-expressions for pre-training, and the tool."""
+"""Macro-expressions for pre-training."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
-import torch
-from load_tool import load_tool
 
 from mmaction_mer.datasets.synthme.macro import NAMES, macro_faces
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
-from mmaction_mer.models.utils.pretrained import WEIGHTS_DIR
 
 
 def test_images_and_ground_truth():
@@ -38,82 +34,6 @@ def test_images_are_those_of_the_shipped_weights():
     middle = [np.abs(image[30:60, 30:60]).mean() for image in images]
     assert spread == pytest.approx([48.05, 44.63, 41.31], rel=0.01)
     assert middle == pytest.approx([27.62, 34.07, 32.57], rel=0.01)
-
-
-def test_the_shipped_weights():
-    path = WEIGHTS_DIR / 'vit-tiny_synthme.pth'
-    assert path.stat().st_size < 3e6
-    state = torch.load(path, weights_only=True)['state_dict']
-    assert sum(value.numel() for value in state.values()) == 1_294_848
-
-
-@pytest.fixture
-def tool():
-    return load_tool('pretrain_synthme.py')
-
-
-def test_the_pretraining_tool_repeats_and_resumes(tool, tmp_path, monkeypatch, capsys):
-    # Rendered in this process: a pool would start new processes each time.
-    faces = [macro_faces(i, size=tool.SIZE, clips=2) for i in range(2)]
-    monkeypatch.setattr(tool, 'make_faces', lambda args: faces)
-    monkeypatch.setattr(tool, 'SAVE_EVERY', 1)
-
-    def run(name, seed=0):
-        out = tmp_path / name
-        options = f'tool --out {out} --iters 3 --batch 2 --seed {seed}'
-        monkeypatch.setattr(sys, 'argv', options.split())
-        if tool.main():
-            return None
-        return torch.load(out, weights_only=True)['state_dict']
-
-    whole = run('a.pth')
-    clip, calls = tool.nn.utils.clip_grad_norm_, []
-
-    def killed(*args):
-        calls.append(args)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return clip(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tool.nn.utils, 'clip_grad_norm_', killed)
-        assert run('b.pth') is None
-    assert (tmp_path / 'b.state').exists()
-    state = (tmp_path / 'b.state').read_bytes()
-    assert run('b.pth', seed=1) is None
-    assert 'was started with' in capsys.readouterr().err
-    (tmp_path / 'b.state').write_bytes(state[:1000])
-    assert run('b.pth') is None
-    assert 'b.state' in capsys.readouterr().err
-    (tmp_path / 'b.state').write_bytes(state)
-    resumed = run('b.pth')
-    assert not (tmp_path / 'b.state').exists()
-    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
-
-
-def test_noise_is_as_strong_as_in_the_frames(tool):
-    torch.manual_seed(0)
-    noise = np.array([2.0, 8.0])
-    pooled = tool.exposed(torch.zeros(2, 3, 64, 64), noise)
-    frames = noise[:, None, None, None, None] * np.random.default_rng(0).normal(
-        size=(2, 16, 3, 64, 64)
-    )
-    weights = tool.rank_pooling_weights(16)
-    straight = np.einsum('t,btchw->bchw', weights, frames)
-    soft = tool.gaussian_blur(
-        torch.from_numpy(straight), [5, 5], [tool.SOFTNESS, tool.SOFTNESS]
-    )
-    for index in range(2):
-        assert float(pooled[index].std()) == pytest.approx(
-            float(soft[index].std()), rel=0.05
-        )
-
-
-def test_wrong_numbers_are_usage_errors(tool, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['tool', '--identities', '1'])
-    with pytest.raises(SystemExit):
-        tool.parse_args()
-    assert '--identities must be at least 2' in capsys.readouterr().err
 
 
 def test_the_two_kinds_have_different_people_for_the_same_seed(tmp_path):
