@@ -94,7 +94,7 @@ def look_at_clips(
 
 
 def _add_maps(views: ClipViews, model: nn.Module, batch: dict, inputs: dict) -> None:
-    seen = model.locate(batch)
+    seen = model.saliency_maps(batch, inputs=inputs)
     frames = seen.pop('frames')[0]
     # Onset, apex, offset of a MIACNet; else a clip's frames, or its image alone.
     apex = (len(frames) - 1) / 2

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Mapping
 
 from ..engine.work_dir.fingerprint import differences
-from ..engine.work_dir.work_dir import StoredRun, WorkDir
+from ..engine.work_dir.stored_run import StoredRun
+from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation.paired import compare_runs, format_comparison
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json

@@ -11,7 +11,8 @@ from mmengine.config import Config
 from torch import nn
 
 from ..engine.work_dir.layout import resume_command
-from ..engine.work_dir.work_dir import StoredRun, WorkDir
+from ..engine.work_dir.stored_run import StoredRun
+from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation.summary import SELECTIONS
 from ..models.recognizers.base import MERRecognizer
 from ..utils.cli.command_line import read_config
@@ -21,7 +22,7 @@ from .held_out import build_model, clips_config
 from .synthme_truth import true_regions
 
 #: Names of the maps, by figure.
-MAPS = {'gradcam': 'grad_cam', 'rollout': 'heat', 'evidence': 'evidence'}
+MAPS = {'gradcam': 'grad_cam', 'rollout': 'saliency', 'evidence': 'attribution'}
 #: What is collected for a figure, and of how many clips it is by default.
 NEEDS = {'tsne': 'tokens', **dict.fromkeys(MAPS, 'maps'), 'gaussians': 'gaussians',
          'rank': 'rank'}  # fmt: skip

@@ -13,6 +13,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ..datasets import MERDataset
+from ..engine.runners.num_classes import with_num_classes
 from ..evaluation import pointing_hits
 from ..utils.cli.command_line import (
     merge_options,
@@ -38,7 +39,7 @@ def look(model: nn.Module, dataset: MERDataset) -> tuple[list[str], dict[str, Te
     clips, seen = [], []
     for index in tqdm(range(len(dataset)), desc='clips', leave=False, disable=None):
         clips.append(dataset.get_data_info(index)['clip'])
-        seen.append(model.locate(pseudo_collate([dataset[index]])))
+        seen.append(model.saliency_maps(pseudo_collate([dataset[index]])))
     return clips, {
         name: torch.cat([one[name].cpu() for one in seen]) for name in seen[0]
     }
@@ -51,7 +52,7 @@ def look_by_fold(
     clips, seen = [], []
     for clip in held_out_clips(model, data, run):
         clips.append(clip.row['clip'])
-        seen.append(model.locate(clip.batch))
+        seen.append(model.saliency_maps(clip.batch))
     return clips, {
         name: torch.cat([one[name].cpu() for one in seen]) for name in seen[0]
     }
@@ -67,17 +68,18 @@ def draw_heat_maps(args: argparse.Namespace) -> None:
     if cfg.get('model', {}).get('type') != 'MIACRecognizer':
         raise MERRunError(f'{args.config}: is not the config of a MIACRecognizer')
     data = dict(cfg.test_dataloader.dataset, cache=False, test_mode=True)
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(with_num_classes(cfg).model)
     if args.run:
         clips, seen = look_by_fold(model.eval().to(args.device), data, args.run)
     else:
         model.init_weights()
         clips, seen = look(model.eval().to(args.device), DATASETS.build(data))
-    frames, shown = seen['frames'], seen['evidence' if args.run else 'heat'].numpy()
+    frames = seen['frames']
+    shown = seen['attribution' if args.run else 'saliency'].numpy()
     regions = true_regions(data, model.data_preprocessor.augmentation, clips)
     if regions is not None:
         maps = {
-            'magnitude of the action code': seen['heat'].numpy(),
+            'magnitude of the action code': seen['saliency'].numpy(),
             **({'evidence for the predicted class': shown} if args.run else {}),
             'difference of the frames': plain_difference(frames, model.backbone.grid),
         }

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..engine.work_dir.json_fields import read_object
-from ..engine.work_dir.work_dir import StoredRun
+from ..engine.work_dir.stored_run import StoredRun
 from ..utils.errors import MERRunError
 from ..utils.files import read_regular
 from ..utils.json_files import write_json

@@ -19,8 +19,9 @@ from ..datasets.transforms.loading import LoadMERFrames
 from ..datasets.transforms.rank_pooling import RankPooling
 from ..engine.runners.fold_config import ALL_SUBJECTS, mer_dataset
 from ..engine.runners.seeding import preserve_rng_state
-from ..engine.work_dir.layout import seed_folders
-from ..engine.work_dir.work_dir import StoredRun, WorkDir
+from ..engine.work_dir.layout import RESULTS, seed_folders
+from ..engine.work_dir.stored_run import StoredRun, check_results
+from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation.summary import SELECTIONS
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERRunError
@@ -86,7 +87,7 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
             f'written. Resume the run to bring them together.'
         )
     else:
-        reader.check_results(results, runs)
+        check_results(work_dir / RESULTS, results, runs)
     figures, left_out = read_figures(work_dir, runs.values())
     notes += left_out
     mistakes = confident_mistakes([run.lines for run in runs.values()])

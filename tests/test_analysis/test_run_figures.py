@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from mmaction_mer.analysis.run_figures import note_figures, read_figures, run_hash
-from mmaction_mer.engine.work_dir.work_dir import StoredRun
+from mmaction_mer.engine.work_dir.stored_run import StoredRun
 
 PNG = b'\x89PNG\r\n\x1a\n'
 

@@ -313,10 +313,10 @@ def test_what_is_no_finished_run_is_refused(run):
         write_page(work_dir, cfg)
     del content['selection']
     results.write_text(json.dumps(content))
-    with pytest.raises(MERRunError, match='results.json: has no selection\n'):
+    with pytest.raises(MERRunError, match='results.json: has no selection'):
         write_page(work_dir, cfg)
     results.write_text('{')
-    with pytest.raises(MERRunError, match='results.json: not a JSON file'):
+    with pytest.raises(MERRunError, match='results.json: is not a JSON file'):
         write_page(work_dir, cfg)
     results.unlink()
     with pytest.raises(MERRunError, match='there are no results yet'):
@@ -344,6 +344,6 @@ def test_the_tool_makes_the_page_again(run, capsys):
     assert page.read_bytes() == first
     (work_dir / 'config.py').rename(work_dir / 'elsewhere.py')
     assert tool.main([str(work_dir)]) == 1
-    assert 'no config.py there' in capsys.readouterr().err
+    assert 'has no config.py' in capsys.readouterr().err
     assert tool.main([str(work_dir), '--config', str(work_dir / 'elsewhere.py')]) == 0
     assert Config.fromfile(work_dir / 'elsewhere.py').model.type == 'EngineToy'

@@ -129,9 +129,7 @@ def test_what_is_no_pair_is_an_error(wrong):
 
 
 @pytest.mark.parametrize('folder', ['moved data', 'a, b', 'alt (2)', "d'été"])
-def test_a_run_reads_the_folder_that_was_typed(
-    folder, config_file, toy_data, tmp_path, nothing_drawn
-):
+def test_a_run_reads_the_folder_that_was_typed(folder, config_file, toy_data, tmp_path):
     """The folder without its blanks is another data set, which must not be read."""
     (tmp_path / folder).symlink_to(toy_data)
     option = f'train_dataloader.dataset.data_root={tmp_path / folder}'
