@@ -137,9 +137,9 @@ def clip_images(
             :class:`RankPooling` in the pipeline takes precedence. Defaults to False.
 
     Returns:
-        Caption and RGB image of shape ``(H, W, 3)``, in gray levels, of each. The frames
-        are as read; the rank-pooled image is computed after the deterministic transforms
-        at the start of the pipeline.
+        Caption and RGB image of shape ``(H, W, 3)``, in gray levels, of each. The
+        frames are as read; the rank-pooled image is computed after the deterministic
+        transforms at the start of the pipeline.
 
     Raises:
         MERDataError: The clip cannot be read, or the pipeline starts with another

@@ -1,7 +1,7 @@
 """The results of a run as one self-contained HTML page, without external resources.
 
-The template is ``report_page.html``. Everything inserted into it is escaped, since names
-of clips and configs are untrusted text.
+The template is ``report_page.html``. Everything inserted into it is escaped, since
+names of clips and configs are untrusted text.
 """
 
 import base64

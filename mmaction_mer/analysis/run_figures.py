@@ -85,7 +85,7 @@ def read_figures(
     if stale:
         names = ', '.join(stale)
         return figures, [
-            f'Figures left out, since the predictions of the run have changed since they '
-            f'were drawn: {names}; {remedy}.'
+            f'Figures left out, since the predictions of the run have changed after '
+            f'they were drawn: {names}; {remedy}.'
         ]
     return figures, []

@@ -81,7 +81,7 @@ def write_page(work_dir: str | Path, cfg: Config) -> Path:
         check_results(path, results, runs)
     figures, stale = read_figures(work_dir, runs.values())
     lines = [run.lines for run in runs.values()]
-    # Without the offset, which looks like the onset: the page stays small enough to mail.
+    # Without the offset, which looks like the onset, to keep the page small.
     mistakes = [
         replace(one, images=[*one.images[:2], *one.images[3:]])
         for one in load_mistakes(lines, cfg, SHOWN_MISTAKES)

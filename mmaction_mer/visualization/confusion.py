@@ -30,8 +30,7 @@ def plot_confusion(
     counts = np.asarray(matrix)
     if counts.shape != (len(classes), len(classes)):
         raise ValueError(
-            f'matrix must be of shape {(len(classes),) * 2} for {len(classes)} classes, '
-            f'got {counts.shape}'
+            f'matrix must be square for {len(classes)} classes, got {counts.shape}'
         )
     clips = counts.sum(axis=1, keepdims=True)
     fraction = counts / np.maximum(clips, 1)

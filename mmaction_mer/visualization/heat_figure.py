@@ -31,8 +31,7 @@ def plot_heat_maps(
         regions is not None and regions.shape != heat.shape
     ):
         raise ValueError(
-            f'the shapes of frames {frames.shape}, heat {heat.shape} and regions do not '
-            f'match'
+            f'shapes of frames {frames.shape}, heat {heat.shape} and regions differ'
         )
     count = len(frames)
     columns = min(columns, count)
