@@ -21,8 +21,6 @@ from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERError
 from ..visualization.mistake_figure import Mistake
 
-_NOT_FOUND = 'is no longer in the dataset'
-
 
 def confident_mistakes(
     runs: Sequence[Sequence[Mapping[str, Any]]], limit: int
@@ -93,7 +91,7 @@ def _with_images(
 ) -> Mistake:
     try:
         if mistake.clip not in rows:
-            raise MERDataError(_NOT_FOUND, clip=mistake.clip)
+            raise MERDataError('is no longer in the dataset', clip=mistake.clip)
         images = clip_images(rows[mistake.clip], transforms, removes_head_motion(cfg))
     except Exception as error:  # as above
         return replace(mistake, problem=_reason(error))
