@@ -1,4 +1,4 @@
-"""The rooms of the package stand in the order of the data, and no import runs upward."""
+"""No import of the package runs upward: rooms are in the order of the data."""
 
 import ast
 from collections.abc import Iterator

@@ -94,7 +94,7 @@ def collect_views(
 
 
 def _add_maps(views: ClipViews, model: nn.Module, batch: dict, inputs: dict) -> None:
-    seen = model.locate(batch)
+    seen = model.saliency_maps(batch, inputs=inputs)
     frames = seen.pop('frames')[0]
     # The frames are onset, apex and offset for MIACNet; else those of the clip, or its
     # rank-pooled image alone.

@@ -22,7 +22,7 @@ from .held_out import build_model, clips_config
 from .synthme_truth import true_regions
 
 #: Names of the maps, by figure.
-MAPS = {'gradcam': 'grad_cam', 'rollout': 'heat', 'evidence': 'evidence'}
+MAPS = {'gradcam': 'grad_cam', 'rollout': 'saliency', 'evidence': 'attribution'}
 #: What has to be collected for a figure, and the number of clips in it by default.
 NEEDS = {'tsne': 'tokens', **dict.fromkeys(MAPS, 'maps'), 'gaussians': 'gaussians',
          'rank': 'rank'}  # fmt: skip

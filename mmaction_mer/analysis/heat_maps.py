@@ -54,18 +54,19 @@ def draw_heat_maps(args: argparse.Namespace) -> None:
     clips, outputs = [], []
     for clip, batch in _batches(model, data, args.run):
         clips.append(clip)
-        outputs.append(model.locate(batch))
+        outputs.append(model.saliency_maps(batch))
     maps: dict[str, Tensor] = {
         name: torch.cat([one[name].cpu() for one in outputs]) for name in outputs[0]
     }
-    frames, shown = maps['frames'], maps['evidence' if args.run else 'heat'].numpy()
+    frames = maps['frames']
+    shown = maps['attribution' if args.run else 'saliency'].numpy()
     regions = true_regions(data, model.data_preprocessor.augmentation, clips)
     if regions is not None:
         grid = model.backbone.grid
         changes = [change_map(one[1] - one[0], grid) for one in frames]
         print_hits(
             {
-                'magnitude of the action code': maps['heat'].numpy(),
+                'magnitude of the action code': maps['saliency'].numpy(),
                 **({'evidence for the predicted class': shown} if args.run else {}),
                 'difference of the frames': torch.stack(changes).numpy(),
             },

@@ -29,12 +29,12 @@ def print_map_hits(request: FigureRequest) -> None:
     if regions is None:
         return
     words = {
-        'grad_cam': 'Grad-CAM of the predicted class', 'heat': 'attention roll-out',
-        'evidence': 'evidence for the predicted class',
+        'grad_cam': 'Grad-CAM of the predicted class', 'saliency': 'attention roll-out',
+        'attribution': 'evidence for the predicted class',
         'difference': 'difference of apex and onset',
     }  # fmt: skip
     if not hasattr(request.model.backbone, 'vit'):
-        words['heat'] = 'magnitude of the action code'
+        words['saliency'] = 'magnitude of the action code'
     print_hits(
         {words.get(name, name): np.stack(one) for name, one in views.maps.items()},
         regions,

@@ -5,29 +5,36 @@ import re
 import pytest
 from paths import CONFIGS
 
+THREE_CLASSES = ('--cfg-options', 'model.cls_head.num_classes=3')
+
 
 def test_complexity_rejects_other_models(tmp_path, call):
     config = CONFIGS / 'tsn_r18_rank-pooling_synthme.py'
     for path, message in (
-        (config, 'is a Recognizer2D; this table is of MPTRecognizer'),
+        (config, 'is the config of a Recognizer2D; this table is for MPTRecognizer'),
         (tmp_path / 'nothing.py', 'there is no such config file'),
         (CONFIGS / '_base_' / 'runtime.py', 'has no model'),
     ):
-        assert message in call('complexity.py', path, status=1)
+        assert message in call('complexity.py', path, *THREE_CLASSES, status=1)
 
 
 def test_the_costs_of_one_model_and_of_several(call):
     tiny, miac = CONFIGS / 'mpt_vit-tiny_synthme.py', CONFIGS / 'miacnet_synthme.py'
-    printed = call('complexity.py', tiny)
+    printed = call('complexity.py', tiny, *THREE_CLASSES)
     rows = dict(re.findall(r'^\| ([^|]+) \| ([^|]+) \|$', printed, re.M))
     assert rows['backbone.adapters'] == '73,728'
     assert rows['all trainable'] == '209,549'
-    assert rows['all'] == '1,504,397'
+    assert rows['total'] == '1,504,397'
     # 209,549 numbers of four bytes, and the overhead of a file.
     assert 0.84 < float(rows['checkpoint of a fold'].split()[0]) < 0.9
-    lines = call('complexity.py', tiny, miac).splitlines()
-    assert lines[0].startswith('| config | pixels | trainable | total |')
-    assert lines[0].endswith('| clips a second, 8 at once |')
+    table = CONFIGS / 'ablations' / 'ma2mi_mpt.py'
+    lines = call('complexity.py', tiny, miac, table, *THREE_CLASSES).splitlines()
+    assert lines[0].startswith('| model | pixels | trainable | total |')
+    assert lines[0].endswith('| clips per second, batch of 8 |')
+    # Each row of an ablation table is a model.
+    assert [line.split(' | ')[0] for line in lines[4:6]] == [
+        '| MPT', '| MPT from MA2MI',
+    ]  # fmt: skip
     assert lines[2].startswith('| mpt_vit-tiny_synthme | 112 | 209,549 | 1,504,397 |')
     assert lines[3].startswith('| miacnet_synthme | 112 | 1,448,291 | 1,448,291 |')
 

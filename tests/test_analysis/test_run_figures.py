@@ -45,7 +45,7 @@ def test_no_figures_are_no_trouble_and_broken_ones_are_told_of(tmp_path):
     record_figures(folder, [run()], new)
     (folder / 'tsne.png').write_bytes(b'<svg>')
     figures, notes = read_figures(tmp_path, [run()])
-    assert figures == [] and 'tsne.png is not a PNG file' in notes[0]
+    assert figures == [] and 'tsne.png: is not a PNG file' in notes[0]
     (folder / 'tsne.png').unlink()
     assert 'cannot be read' in read_figures(tmp_path, [run()])[1][0]
 

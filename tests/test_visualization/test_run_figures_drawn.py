@@ -41,7 +41,7 @@ def test_a_bar_is_as_high_as_its_accuracy_and_stands_beside_the_baseline():
     assert legend == ['mpt', 'flow'] and axes.get_title() == 'SAMM'
     alone = plot_class_accuracy({'mpt': runs['mpt']}, CLASSES, [8, 16, 0])
     assert not alone.legends
-    with pytest.raises(ValueError, match='mpt: 3 accuracies of 2 classes'):
+    with pytest.raises(ValueError, match='mpt: 3 accuracies for 2 classes'):
         plot_class_accuracy(runs, CLASSES[:2], [8, 16])
 
 
