@@ -38,7 +38,7 @@ from pathlib import Path
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmaction_mer.engine import MERRunError
+from mmaction_mer.utils.errors import MERRunError
 
 @HOOKS.register_module(force=True)
 class Flaky(Hook):
