@@ -3,11 +3,11 @@
 import errno
 import os
 import shutil
+import socket
 
 import pytest
 import torch
 from mmaction.registry import MODELS, RUNNERS
-from paths import ROOT
 from settings import train
 from stack_runs import (
     FOLDS,
@@ -18,6 +18,7 @@ from stack_runs import (
     kill_sequential_at,
     kill_stack_at,
 )
+from workers import Fork
 
 from mmaction_mer.engine.strategies.stacking import stack_file, trainer
 from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
@@ -364,12 +365,26 @@ def test_half_precision_keeps_the_equality_to_its_rounding(
 
 
 def test_two_ranks_divide_the_folds(
-    tool, sequential_run, stack_file, tmp_path, step_losses
+    sequential_run, stack_config, tmp_path, step_losses
 ):
-    done = tool(
-        ROOT / 'tools' / 'dist_train.sh', stack_file, 2, '--work-dir', tmp_path / 'two',
-        PORT='29641',
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+
+    def train_rank(rank):
+        os.environ.update(
+            RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
+            MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+        )  # fmt: skip
+        train(stack_config('two', launcher='pytorch'))
+
+    ranks = [Fork(train_rank, rank) for rank in (0, 1)]
+    try:
+        assert [rank.wait(120) for rank in ranks] == [0, 0]
+    finally:
+        for rank in ranks:
+            if rank.poll() is None:
+                rank.kill()
+                rank.wait()
     assert_same_run(sequential_run, tmp_path / 'two', step_losses)
     assert fold_state(tmp_path / 'two', 's1')['folds_at_once'] == 2
