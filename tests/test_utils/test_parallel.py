@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmaction_mer.utils.errors import MERDataError
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 
 def double(number):
@@ -23,14 +23,14 @@ def threads(_):
 
 @pytest.mark.parametrize('workers', [1, 2, 50])
 def test_results_come_in_the_order_of_the_jobs(workers):
-    assert list(in_processes(double, range(7), workers)) == list(range(0, 14, 2))
-    assert list(in_processes(double, [], workers)) == []
+    assert list(parallel_map(double, range(7), workers)) == list(range(0, 14, 2))
+    assert list(parallel_map(double, [], workers)) == []
 
 
 def test_the_cores_are_shared_out_and_given_back(monkeypatch):
     monkeypatch.setattr('os.sched_getaffinity', lambda _: set(range(6)))
     before = cv2.getNumThreads()
-    assert list(in_processes(threads, range(4), 2)) == [3] * 4
+    assert list(parallel_map(threads, range(4), 2)) == [3] * 4
     assert cv2.getNumThreads() == before
 
 
@@ -40,13 +40,13 @@ def die(number):
 
 def test_a_process_that_is_killed_is_one_message():
     with pytest.raises(MERDataError, match='was killed.*fewer workers'):
-        list(in_processes(die, range(4), 2))
+        list(parallel_map(die, range(4), 2))
 
 
 PROGRAM = """
 import cv2, numpy as np
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 def blur(size):
     return float(cv2.GaussianBlur(picture, (0, 0), size).mean())
@@ -54,7 +54,7 @@ def blur(size):
 cv2.setNumThreads(4)
 picture = np.random.default_rng(0).random((1500, 1500, 3), np.float32)
 alone = [blur(size) for size in (1, 2, 3)]
-assert list(in_processes(blur, (1, 2, 3), 2)) == alone
+assert list(parallel_map(blur, (1, 2, 3), 2)) == alone
 """
 
 
@@ -65,14 +65,14 @@ def test_processes_do_not_hang_on_threads_of_their_parent():
 
 ORPHANS = """
 import os, sys, time
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 def sleep(number):
     # In one piece: both write to one pipe, and an unbuffered print writes twice.
     os.write(1, b'%d\\n' % os.getpid())
     time.sleep(600)
 
-list(in_processes(sleep, range(2), 2))
+list(parallel_map(sleep, range(2), 2))
 """
 
 
@@ -94,7 +94,7 @@ def test_processes_end_with_their_parent():
 NO_THREADS = """
 import os, sys, threading
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 parent, start = os.getpid(), threading.Thread.start
 
@@ -111,7 +111,7 @@ def double(number):
     return 2 * number
 
 try:
-    print(list(in_processes(double, range(5), 2)))
+    print(list(parallel_map(double, range(5), 2)))
 except MERDataError as error:
     print('refused', error)
 """
@@ -149,12 +149,12 @@ def fail_oddly(number):
 
 
 def test_an_error_comes_when_the_results_before_it_are_given():
-    found = in_processes(fail, range(6), 2)
+    found = parallel_map(fail, range(6), 2)
     assert [next(found), next(found)] == [0, 1]
     with pytest.raises(MERDataError, match='clip 2 is bad'):
         next(found)
     with pytest.raises(RuntimeError, match='pickle'):
-        list(in_processes(fail_oddly, range(3), 2))
+        list(parallel_map(fail_oddly, range(3), 2))
 
 
 def large(number):
@@ -162,6 +162,6 @@ def large(number):
 
 
 def test_whoever_stops_asking_is_not_waited_for():
-    found = in_processes(large, range(50), 2)
+    found = parallel_map(large, range(50), 2)
     assert next(found)[0] == 0
     found.close()

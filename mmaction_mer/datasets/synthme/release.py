@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ...utils.errors import MERDataError
 from ...utils.json_files import read_json, write_json
-from ...utils.parallel import in_processes
+from ...utils.parallel import parallel_map
 from ...utils.text import quote
 from ..annotation import write_annotation
 from .actions import CLASSES, action_units, emotion_of, sample_expression, true_field
@@ -166,7 +166,7 @@ def _refuse_other(out: Path) -> None:
 def _draw_all(stage: Path, release: Release, workers: int) -> Iterator[dict[str, Any]]:
     """Draw every clip, in order."""
     draw = partial(_draw, stage, release)
-    yield from in_processes(draw, plan(release), workers)
+    yield from parallel_map(draw, plan(release), workers)
 
 
 @lru_cache(maxsize=1)

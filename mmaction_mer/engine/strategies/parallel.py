@@ -17,9 +17,9 @@ import cv2
 import torch
 from mmengine.utils import import_modules_from_strings
 
-from ...utils.cli.command_line import explained
+from ...utils.cli.command_line import user_message
 from ...utils.errors import DivergedError, MERRunError
-from ...utils.memory import available_memory, keep_freed_memory, starved
+from ...utils.memory import available_memory, keep_freed_memory, out_of_resources
 from ...utils.parallel import cores
 from ..runners.console import write_error
 from ..runners.failures import Failures, of_one_fold
@@ -222,13 +222,13 @@ def _train(job: FoldTask, number: int) -> Failure | None:
         if isinstance(error, OSError) and error.errno:
             # A full disk does not say of mmengine's own files which it is.
             error.filename = error.filename or str(job.folder.path)
-        if reason := explained(error):
+        if reason := user_message(error):
             return Failure(
                 reason,
                 final=isinstance(error, DivergedError),
                 # Alone it may find the memory that it did not find here.
-                spoiled=starved(error),
-                stops=not (of_one_fold(error) or starved(error)),
+                spoiled=out_of_resources(error),
+                stops=not (of_one_fold(error) or out_of_resources(error)),
             )
         reason = f'{type(error).__name__}: {error}'
         return Failure(reason, traceback.format_exc(), spoiled=True)

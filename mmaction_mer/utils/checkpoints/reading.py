@@ -19,7 +19,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from ..errors import MERRunError
 from ..files import open_regular
 from ..hashing import MAX_WEIGHTS, open_file_digest
-from ..memory import starved
+from ..memory import out_of_resources
 from ..text import QUOTE_LENGTH, printable, quote
 from .pickle_scan import DamagedError, RefusedError, UnknownClassError, scan
 from .safe_values import StandInError
@@ -300,7 +300,7 @@ def check_states(resume: Callable[..., None]) -> Callable[..., None]:
         try:
             resume(self, filename, *args, **kwargs)
         except (*UNREADABLE, AssertionError) as error:
-            if isinstance(error, MERRunError) or starved(error):
+            if isinstance(error, MERRunError) or out_of_resources(error):
                 raise
             raise CheckpointError(
                 f'{quote(str(filename))}: is no training state of this config '

@@ -12,7 +12,7 @@ import pytest
 from load_tool import load_tool
 from paths import HELPERS, ROOT, TESTS
 
-from mmaction_mer.utils.cli.command_line import explained, report_errors
+from mmaction_mer.utils.cli.command_line import user_message, report_errors
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
@@ -76,7 +76,7 @@ def test_a_child_forked_meanwhile_just_ends():
     ],
 )
 def test_what_a_machine_has_no_more_of_is_a_sentence(error):
-    assert 'ulimit -a' in explained(error)
+    assert 'ulimit -a' in user_message(error)
 
 
 # One process imports; its forks train until they are told to end.

@@ -14,7 +14,7 @@ from settings import one_thread
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.utils.cli.command_line import read_config
-from mmaction_mer.utils.cli.type_names import name_types
+from mmaction_mer.utils.cli.type_names import types_to_names
 
 HOST = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 FILE = re.compile(r'^```python title="([^"]+)"\n(.*?)^```$', re.M | re.S)
@@ -57,7 +57,7 @@ def test_the_named_config_is_the_ordinary_one(lazy):
 
 def test_an_ordinary_config_is_left_as_it_is():
     cfg = Config.fromfile(ROOT / 'configs' / 'mpt_vit-b16_smic.py')
-    assert name_types(cfg) is cfg
+    assert types_to_names(cfg) is cfg
 
 
 @pytest.mark.slow
