@@ -73,7 +73,9 @@ class MERError(Exception):
 def _restore(
     cls: type[MERError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> MERError:
-    error = cls.__new__(cls, *args)
+    # Python requires the constructor of OSError for its subclasses.
+    new = OSError.__new__ if issubclass(cls, OSError) else cls.__new__
+    error = new(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error

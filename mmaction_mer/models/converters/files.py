@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...utils.checkpoints.pickle_scan import ScriptError
+from ...utils.checkpoints.pickle_scan import TorchScriptError
 from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch_file
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
@@ -101,9 +101,9 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return read_torch_file(path, remedy=REMEDY)
+        return read_torch_file(path, hint=REMEDY)
     except CheckpointError as error:
-        if not isinstance(error.__cause__, ScriptError):
+        if not isinstance(error.__cause__, TorchScriptError):
             raise ConversionError(str(error)) from error
         raise ConversionError(
             f'{path}: a TorchScript archive (OpenAI releases CLIP so), which is a '

@@ -62,11 +62,11 @@ class Standing:
         assert self.path is not None
         if self.number is None:
             with _sound(self.path, REMEDY):
-                state = read_checkpoint(self.path, remedy=REMEDY)
+                state = read_checkpoint(self.path, hint=REMEDY)
                 check_owner(FoldFolder(self.path.parent), state)
                 return state
         with _sound(self.path, STACK_REMEDY):
-            content = read_checkpoint(self.path, remedy=STACK_REMEDY, mmap=True)
+            content = read_checkpoint(self.path, hint=STACK_REMEDY, mmap=True)
             return _state_of(content, self.number)
 
 
@@ -194,7 +194,7 @@ def _alone(folder: FoldFolder) -> Standing:
     if not folder.last.is_file() or folder.state().get('status') == 'diverged':
         return Standing()
     with _sound(folder.last, REMEDY):
-        state = read_checkpoint(folder.last, remedy=REMEDY, mmap=True)
+        state = read_checkpoint(folder.last, hint=REMEDY, mmap=True)
         check_training_state(state, str(folder.last), REMEDY)
         return Standing(state['meta']['iter'], folder.last)
 
@@ -203,7 +203,7 @@ def _folds_in(path: Path) -> tuple[int, list[str]]:
     """Read how far a stack is, and the labels of its folds in their order."""
     with _sound(path, STACK_REMEDY):
         try:
-            content = read_checkpoint(path, remedy=STACK_REMEDY, mmap=True)
+            content = read_checkpoint(path, hint=STACK_REMEDY, mmap=True)
         except MERRunError:
             if path.is_file():
                 raise
