@@ -25,6 +25,7 @@ from ..evaluation.summary import SELECTIONS
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.files import atomic_write
+from ..utils.text import first_line
 from .run_figures import read_figures
 
 if TYPE_CHECKING:
@@ -344,9 +345,8 @@ def removes_head_motion(cfg: Config) -> bool:
 
 def _reason(error: Exception) -> str:
     """Say in one line why there are no pictures."""
-    line = (str(error).strip().splitlines() or [''])[0]
     known = isinstance(error, MERDataError | MERRunError)
-    return line if known else f'{type(error).__name__}: {line}'
+    return ('' if known else f'{type(error).__name__}: ') + first_line(error)
 
 
 def _pictures(work_dir: Path, results: Mapping[str, Any]) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ..models.utils.slim_checkpoint import KEY, frozen_tensors
 from ..utils.errors import MERRunError
 from ..utils.quiet import quiet
-from ..utils.text import printable, quote
+from ..utils.text import first_line, quote
 from .framing import framing_of
 from .packing import Packer
 
@@ -69,10 +69,9 @@ def check_fit(told: Mapping[str, Any], source: str) -> None:
             raise ValueError(f'its scores are {tuple(scores.shape)}')
     except Exception as error:
         # Whatever goes wrong here is the file's doing: no part of it is ours.
-        words = printable((str(error).strip().splitlines() or [''])[0], 300)
         raise MERRunError(
             f'{source}: its parts do not fit together ({type(error).__name__}: '
-            f'{words}); pack the run again'
+            f'{first_line(error)}); pack the run again'
         ) from error
     _check_work(len(told['folds']), model, source)
     owners: dict[int, str] = {}

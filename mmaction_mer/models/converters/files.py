@@ -19,7 +19,7 @@ from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
 from ...utils.files import open_regular
-from ...utils.text import QUOTE_LENGTH, printable, quote, shown
+from ...utils.text import first_line, quote, shown
 from .layout import ConversionError
 
 #: How deep trainers wrap the weights, at most.
@@ -200,10 +200,5 @@ def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
     where = f'{path}: {shown(key)}' if key else f'{path}'
     return ConversionError(
         f'{where}: cannot be read as weights, or was cut short '
-        f'({_first_line(error)}); fetch it again'
+        f'({first_line(error)}); fetch it again'
     )
-
-
-def _first_line(error: Exception) -> str:
-    words = str(error).strip().splitlines() or [type(error).__name__]
-    return printable(words[0], QUOTE_LENGTH)

@@ -85,7 +85,7 @@ class NumberType:
 
 
 class NumberArray(np.ndarray):
-    """Stand-in for ``numpy.ndarray`` while a file is read: filled once, with numbers."""
+    """Stand-in for ``numpy.ndarray`` while a file is read: filled once with numbers."""
 
     _filled = False
 

@@ -2,8 +2,8 @@
 
 import sys
 
-#: Packages whose classes start programs, open files or URLs, or call their arguments. No
-#: message advises to allow them.
+#: Packages whose classes start programs, open files or URLs, or call their arguments.
+#: No message advises to allow them.
 ACTING = frozenset(
     """
     builtins code codecs concurrent ctypes distutils fileinput ftplib functools http

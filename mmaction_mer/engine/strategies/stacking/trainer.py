@@ -21,6 +21,7 @@ from ....models.utils.saved_bytes import SavedBytes
 from ....models.utils.slim_checkpoint import frozen_fingerprints
 from ....utils.errors import ConfigError, DivergedError, MERDataError, MERRunError
 from ....utils.files import clear_half_written
+from ....utils.text import first_line
 from ...hooks.best_iteration import BestIterationHook
 from ...hooks.divergence import next_iteration
 from ...hooks.slim_checkpoint_hook import SlimCheckpointHook, training_state
@@ -166,9 +167,8 @@ class StackedTrainer:
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:
             if out_of_memory(error):
                 raise
-            reason = str(error).strip().splitlines() or [type(error).__name__]
             raise StackingNotSupported(
-                f'the model does not go through vmap: {reason[0]}'
+                f'the model does not go through vmap: {first_line(error)}'
             ) from error
         losses.sum().backward()
         tolerance = TOLERANCE[self._precision()]
