@@ -9,10 +9,12 @@ from ..engine.runners.plan import make_plan
 from ..engine.runners.tasks import runs_by_seed
 from ..engine.work_dir.fold_check import check_model
 from ..engine.work_dir.json_fields import read_object
+from ..engine.work_dir.layout import RESULTS
 from ..engine.work_dir.lock import WorkDirLock, WorkDirLockedError
+from ..engine.work_dir.stored_run import check_results
 from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation import summarize_seeds
-from ..utils.cli.command_line import explained
+from ..utils.cli.command_line import user_message
 from ..utils.errors import MERRunError
 from ..utils.json_files import write_json
 from .table import RowResult
@@ -52,11 +54,10 @@ def read_finished(trial: Trial) -> RowResult | None:
     try:
         runs = WorkDir(trial.folder).runs(trial.seeds)
         for seed, run in runs.items():
-            work_dir = WorkDir(run.path)
-            results[seed] = work_dir.results()
+            results[seed] = WorkDir(run.path).results()
             if results[seed].get('missing'):
                 return None
-            work_dir.check_results(results[seed], {seed: run})
+            check_results(run.path / RESULTS, results[seed], {seed: run})
             done = results[seed]['extra']['folds']['done']
             folds[seed] = {name: run.folds[name] for name in done}
     except (OSError, ValueError, KeyError, TypeError, MERRunError):
@@ -121,7 +122,7 @@ def run_trial(trial: Trial) -> str:
     except WorkDirLockedError:
         return 'locked'
     except Exception as error:
-        reason = explained(error)
+        reason = user_message(error)
         trace = '' if reason else traceback.format_exc()
         reason = reason or f'{type(error).__name__}: {error}'
         write_json(trial.failure_file, {'reason': reason, 'traceback': trace})

@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])

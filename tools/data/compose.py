@@ -19,7 +19,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--out', type=Path, required=True, help='folder to create')
     add('--labels', default='3class', help='which of their annotations (3class)')
     add('--strict', action='store_true', help='fail if MEGC 2019 has other counts')
-    add('--store', action='store_true', help='also write a store of whole clips')
+    add('--store', action='store_true', help='also write a clip store')
     add('--workers', type=int, help='processes that write it (one per core)')
     return parser.parse_args(argv)
 

@@ -49,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--face-model', type=Path, help='YuNet model file (that of a package)')
     add('--fps', type=float, help='frame rate in Hz, if the release has none')
     add('--config', help='config whose limits of length hold for clips (those of MPT)')
-    add('--store', action='store_true', help='also write a store of whole clips')
+    add('--store', action='store_true', help='also write a clip store')
     add('--strict', action='store_true', help='fail if counts differ')
     add('--max-skipped', type=int, help='rows that may be left out (half of them)')
     add('--workers', type=int, help='number of processes (one per core)')

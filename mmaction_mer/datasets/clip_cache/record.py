@@ -32,7 +32,7 @@ DAMAGED = (
 def _scalar(kind: Any, low: float, high: float) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
         if type(value) is not kind or not low <= value <= high:
-            raise ValueError(f'is not of {kind} from {low} to {high}')
+            raise ValueError(f'is not a value of {kind.__name__} from {low} to {high}')
         return value
 
     return parse
@@ -180,7 +180,8 @@ class ClipRecord:
 
 def damaged(path: Path, error: BaseException) -> MERDataError:
     """Return the error for a file of a store that cannot be used."""
-    reason = getattr(error, 'strerror', None) or f'{type(error).__name__}: {error}'
+    kind = '' if type(error) is ValueError else f'{type(error).__name__}: '
+    reason = getattr(error, 'strerror', None) or f'{kind}{error}'
     if isinstance(error, FileNotFoundError):
         reason += ' (if the store was built again while it was in use, start again)'
     return MERDataError(

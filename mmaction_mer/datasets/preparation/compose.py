@@ -22,6 +22,7 @@ from ...utils.text import quote
 from ..annotation import read_annotation, validate_annotation, write_annotation
 from ..annotation_rules import name_problem
 from ..checking import frames_root
+from ..clip_cache import write_store
 from ..clip_cache.sources import digest
 from ..clips import locate, usable_clips
 from ..images.frame_folder import list_frames
@@ -100,8 +101,6 @@ def make_composite(
         made.remove_annotations()
         link_frames(parts, made.published.frames)
         if store:
-            from ..clip_cache import write_store
-
             write_store(
                 out / 'store', content['data_list'], out / 'frames', workers=workers
             )

@@ -192,7 +192,7 @@ _CASME2 = (
                 'sub24/EP07_04f',
                 'sub24/EP10_03',
             )
-        ),
+        ),  # fmt: skip
         (MEGC2019_PARTS['casme2'],),
     ),
     _same('7class', 'disgust fear happiness others repression sadness surprise'),

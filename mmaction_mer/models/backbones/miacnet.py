@@ -1,4 +1,4 @@
-"""MIACNet: where things are in a face, and what moved between two frames."""
+"""MIACNet: position and action features of pairs of frames (MA2MI)."""
 
 import torch
 from mmaction.registry import MODELS
@@ -21,9 +21,9 @@ RESNET18 = dict(
 class MIACNet(BaseModule):
     """Micro-action network of two branches (MA2MI, Fig. 2).
 
-    The **position branch** sees the first frame of a pair alone: where things are. The
-    **action branch** sees the pair and gives the action code: what moved. The paper's
-    text leaves the rest open; what is ours:
+    The **position branch** encodes the first frame of a pair. The **action branch**
+    encodes the pair into the action code. The paper leaves the rest open; this
+    implementation:
 
     * the action branch is given the first frame and the difference of the two, times
       ``gain``, since a micro-expression is a difference of a few grey levels;
@@ -38,7 +38,7 @@ class MIACNet(BaseModule):
       square set to one: how far a face moves differs from clip to clip, what it does
       is asked for.
 
-    Normalisation is by groups: batch statistics would tie the folds of a stack, the
+    Normalization is by groups: batch statistics would tie the folds of a stack, the
     ranks of a cluster and the clips of a small batch to one another.
 
     Args:
@@ -47,12 +47,12 @@ class MIACNet(BaseModule):
         code_channels: Channels c of the action code.
         grid: Side g of the action code's map.
         features: Mixtures of the code at every place that go to the head; ``None`` for
-            none, as the pre-training has no use for them.
-        gain: What the difference of two frames is multiplied by.
-        decoupled: ``False`` has one branch over both frames do the work of both, as a
-            measure of what the decoupling gives.
+            pre-training, which does not use them. Defaults to 8.
+        gain: Factor of the frame difference. Defaults to 8.
+        decoupled: ``False`` replaces both branches by one over both frames, as an
+            ablation of the decoupling. Defaults to True.
         init_cfg: ``dict(type='Pretrained', checkpoint=..., prefix='backbone')`` for
-            what :class:`MA2MI` left; what is not in it (``fuse``) starts anew.
+            weights pre-trained by :class:`MA2MI`; ``fuse`` is not part of them.
 
     Example:
         >>> small = dict(RESNET18, stem_channels=8, base_channels=8,
@@ -91,20 +91,19 @@ class MIACNet(BaseModule):
 
     @property
     def out_features(self) -> int:
-        """Numbers per pair of frames.
+        """Number of features per pair of frames.
 
         Raises:
-            ValueError: There are none, as in a pre-training.
+            ValueError: ``features`` is None, as for pre-training.
         """
         if self.fuse is None:
             raise ValueError(
-                'this MIACNet has features=None, as a pre-training has; recognition '
-                'needs a number of them'
+                'features=None is for pre-training; recognition needs a number of them'
             )
         return self.fuse['what'].out_channels * self.grid**2
 
     def init_weights(self) -> None:
-        """Initialise, then load what a pre-training left."""
+        """Initialize, then load pre-trained weights."""
         pretrained, self.init_cfg = self.init_cfg, None
         super().init_weights()
         self.init_cfg = pretrained
@@ -113,14 +112,14 @@ class MIACNet(BaseModule):
             load_init_cfg(self, pretrained, learned)
 
     def encode(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-        """Position features and action code of pairs.
+        """Compute position features and action codes of pairs.
 
         Args:
-            first: ``(B, 3, H, W)``, normalised.
-            last: The same, a little later.
+            first: ``(B, 3, H, W)``, normalized.
+            last: Same shape, a later frame.
 
         Returns:
-            Positions ``(B, D, h, w)``, of ``first`` alone, and the code
+            Position features ``(B, D, h, w)`` of ``first``, and the action code
             ``(B, c, g, g)``.
         """
         moved = self.action(torch.cat([first, self.gain * (last - first)], 1))
@@ -128,20 +127,20 @@ class MIACNet(BaseModule):
         return self.positions(first) if self.position is not None else moved, code
 
     def encode_inputs(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """:meth:`encode` of ``frames (B, 2, 3, H, W)``."""
+        """Apply :meth:`encode` to ``frames (B, 2, 3, H, W)``."""
         return self.encode(*inputs['frames'].unbind(1))
 
     def positions(self, picture: Tensor) -> Tensor:
-        """Position features ``(B, D, h, w)`` of a frame ``(B, 3, H, W)``."""
+        """Compute position features ``(B, D, h, w)`` of a frame ``(B, 3, H, W)``."""
         if self.position is None:
             return self.action(torch.cat([picture, torch.zeros_like(picture)], 1))
         return self.position(picture)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Features of clips.
+        """Compute the features of clips.
 
         Args:
-            frames: ``(B, F, 3, H, W)``: onset, apex and perhaps offset, normalised.
+            frames: ``(B, F, 3, H, W)``: onset, apex and perhaps offset, normalized.
 
         Returns:
             ``(B, (F - 1) * features * grid * grid)``.
@@ -149,10 +148,10 @@ class MIACNet(BaseModule):
         width = self.out_features * (frames.shape[1] - 1)
         first, last = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
         positions, code = self.encode(first, last)
-        # Over the face, so that what all faces have at a place does not drown the rest.
+        # Normalized over the face, so that what all faces share does not dominate.
         places = functional.instance_norm(
             functional.adaptive_avg_pool2d(positions, self.grid)
         )
-        let_through = self.fuse['where'](places).sigmoid()
-        found = (let_through * self.fuse['what'](code)).view(frames.shape[0], width)
+        gate = self.fuse['where'](places).sigmoid()
+        found = (gate * self.fuse['what'](code)).view(frames.shape[0], width)
         return functional.rms_norm(found, (width,), eps=1e-8)

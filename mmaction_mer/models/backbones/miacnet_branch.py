@@ -12,21 +12,20 @@ from ..utils.pretrained import load_init_cfg
 
 
 class Branch(BaseModule):
-    """A convolutional backbone, its stages merged from the deepest up.
+    """Convolutional backbone whose stages are merged from coarse to fine.
 
-    Deep stages know what they look at, shallow ones where it is: each stage is brought
-    to one width and added to the next finer one.
+    Each stage is projected to the same width and added to the next finer one, as in a
+    feature pyramid network.
 
     Args:
         backbone: Config of a backbone whose output is a map per stage, such as
             ``dict(type='mmpretrain.ResNet', depth=18, out_indices=(0, 1, 2, 3))``. Its
             ``init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone')``
-            loads weights for pictures of 3 channels, of ImageNet for instance.
+            loads weights for images of 3 channels, such as ImageNet's.
         width: Channels D of the merged map.
-        in_channels: Channels of the pictures, 3 or a multiple: pre-trained filters are
-            then repeated. Of a frame and a difference they see the sum, the frame with
-            its change magnified; of a frame without any change the frame.
-        init_cfg: As in mmengine.
+        in_channels: Channels of the input, 3 or a multiple: pre-trained filters are
+            repeated. Defaults to 3.
+        init_cfg: Initialization config. Defaults to None.
 
     Example:
         >>> resnet = dict(
@@ -63,7 +62,7 @@ class Branch(BaseModule):
         return [one.shape[1] for one in maps]
 
     def init_weights(self) -> None:
-        """Initialise, then load the pre-trained backbone."""
+        """Initialize, then load the pre-trained backbone."""
         super().init_weights()
         if self._pretrained is None:
             return
@@ -76,12 +75,12 @@ class Branch(BaseModule):
                 state[name] = state[name].repeat(1, times, 1, 1)
         self.backbone.load_state_dict(state)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Merged map ``(B, D, h, w)`` of pictures ``(B, C, H, W)``.
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the merged map ``(B, D, h, w)`` of images ``(B, C, H, W)``.
 
         ``h`` and ``w`` are those of the backbone's first output.
         """
-        maps = self.backbone(pictures)
+        maps = self.backbone(images)
         merged = self.merge[-1](maps[-1])
         for layer, finer in zip(
             reversed(self.merge[:-1]), reversed(maps[:-1]), strict=True

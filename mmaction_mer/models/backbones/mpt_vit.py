@@ -1,4 +1,4 @@
-"""An mmpretrain ViT, tuned: frozen, with prompts and adapters (MPT, Fig. 2)."""
+"""A frozen mmpretrain ViT with prompts and adapters (MPT, Fig. 2)."""
 
 import torch
 from mmaction.registry import MODELS
@@ -15,32 +15,32 @@ from ..utils.slim_checkpoint import frozen_tensors
 
 @MODELS.register_module()
 class MPTViT(BaseModule):
-    """A Vision Transformer, and what of it learns: by default prompts and adapters.
+    """Vision Transformer with trainable prompts and adapters.
 
-    Tokens are ``[class | patches | K prompts]`` (MPT, Eq. 3); class and patches carry
-    the ViT's position embedding, prompts none. An adapter follows every layer's
-    feed-forward residual. The ViT is frozen: no gradients, always in eval mode.
+    Tokens are ``[class | patches | K prompts]`` (MPT, Eq. 3); class and patches have
+    the position embedding of the ViT, prompts have none. An adapter follows the
+    feed-forward residual of every layer. The ViT is frozen: no gradients, always in
+    eval mode.
 
     Args:
         vit: Config of an ``mmpretrain.VisionTransformer`` with a class token. Its
-            ``init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...)`` is read
-            when the model is built, so that testing never meets random weights.
+            ``init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...)`` is loaded
+            when the model is built, so that a test never uses random weights.
         prompt: Config of the prompt generator, e.g. ``dict(type='MotionPrompt')``;
-            ``None`` for a model that sees no motion sequence.
+            ``None`` for a model without a motion sequence.
         adapter: Config of the adapter of a layer, e.g. ``dict(type='GroupAdapter')``;
             ``None`` for none.
-        adapter_start_layer: First layer that has an adapter, counted from 0.
+        adapter_start_layer: First layer with an adapter, counted from 0. Defaults to 0.
         lora: Settings of :func:`~mmaction_mer.models.peft.lora.add_lora`, such as
             ``dict(rank=8)``; ``None`` for none.
-        freeze_vit: ``False`` lets the whole ViT learn: full fine-tuning, or training
-            from scratch where ``vit`` has no ``init_cfg``.
+        freeze_vit: Whether the ViT is frozen. ``False`` is full fine-tuning, or
+            training from scratch without ``init_cfg`` in ``vit``. Defaults to True.
         init_cfg: ``dict(type='Pretrained', checkpoint=..., prefix='backbone')`` for
-            prompts and adapters that were pre-trained (:class:`MPTActions`).
+            pre-trained prompts and adapters (:class:`MPTActions`).
 
     Raises:
-        TypeError: ``vit`` is no mmpretrain ViT or has no class token.
-        ValueError: No layer is left for an adapter, or ``lora`` would change weights
-            that learn themselves.
+        TypeError: ``vit`` is not an mmpretrain ViT or has no class token.
+        ValueError: No layer has an adapter, or ``lora`` is given with a trainable ViT.
 
     Example:
         >>> tiny = dict(
@@ -83,8 +83,8 @@ class MPTViT(BaseModule):
         if adapter is not None:
             if not 0 <= adapter_start_layer < layers:
                 raise ValueError(
-                    f'adapter_start_layer={adapter_start_layer} leaves no layer of {layers} for an '
-                    'adapter; for none at all set adapter=None'
+                    f'adapter_start_layer must be below {layers}, got '
+                    f'{adapter_start_layer}; set adapter=None for no adapters'
                 )
             cfg = dict(embed_dims=width, num_prompts=self.num_prompts, **adapter)
             self.adapters = nn.ModuleList(
@@ -103,9 +103,9 @@ class MPTViT(BaseModule):
                 "VisionTransformer' (mmaction has another class of that name); "
                 'docs/backbones.md says what other families would need'
             )
-        # mmengine's Runner.test() never initialises weights: it is done here.
+        # mmengine's Runner.test() never initializes weights, so it is done here.
         if vit.pos_embed.is_meta:
-            pass  # built for its shapes alone: there are no values to set
+            pass  # only shapes are needed: there are no values to set
         elif init_cfg is None:
             with quiet():  # mmengine would print every tensor of the ViT
                 vit.init_weights()
@@ -115,7 +115,7 @@ class MPTViT(BaseModule):
         return vit
 
     def init_weights(self) -> None:
-        """Initialise what learns; the ViT keeps the weights it was built with."""
+        """Initialize the trainable parts; the ViT keeps its weights."""
         for module in (self.prompt, *(self.adapters or ())):
             if module is not None:
                 module.init_weights()
@@ -123,19 +123,21 @@ class MPTViT(BaseModule):
             frozen = frozen_tensors(self)
             learned = [name for name in self.state_dict() if name not in frozen]
             if not learned:
-                raise ValueError('init_cfg is for what learns, but nothing does here')
+                raise ValueError(
+                    'init_cfg is for trainable parts, but everything is frozen'
+                )
             load_init_cfg(self, self.init_cfg, learned)
         self._is_init = True
 
     def train(self, mode: bool = True) -> 'MPTViT':
-        """Switch what learns; a frozen ViT stays in eval mode."""
+        """Set the mode of the trainable parts; a frozen ViT stays in eval mode."""
         super().train(mode)
         if self.freeze_vit:
             self.vit.eval()
         return self
 
     def embed(self, image: Tensor) -> Tensor:
-        """Class and patch tokens before the first layer (MPT, Eq. 2).
+        """Compute class and patch tokens before the first layer (MPT, Eq. 2).
 
         Args:
             image: ``(B, 3, H, W)``.
@@ -158,11 +160,11 @@ class MPTViT(BaseModule):
         return vit.pre_norm(vit.drop_after_pos(tokens))
 
     def forward(self, image: Tensor, motion: Tensor | None = None) -> Tensor:
-        """Class token of a batch of clips.
+        """Compute the class token of a batch of clips.
 
         Args:
-            image: Rank-pooled images ``(B, 3, H, W)``, normalised for the ViT.
-            motion: Magnified motion ``(B, T, 3, H, W)``; not needed without prompts.
+            image: Rank-pooled images ``(B, 3, H, W)``, normalized for the ViT.
+            motion: Magnified motion ``(B, T, 3, H, W)``; unused without prompts.
 
         Returns:
             ``(B, D)`` after the final norm.
@@ -171,7 +173,7 @@ class MPTViT(BaseModule):
         return self.vit.ln1(cls_token) if self.vit.final_norm else cls_token
 
     def tokens(self, image: Tensor, motion: Tensor | None = None) -> Tensor:
-        """All tokens after the last layer, before the final norm.
+        """Compute all tokens after the last layer, before the final norm.
 
         Args:
             image: As in :meth:`forward`.
@@ -193,7 +195,7 @@ class MPTViT(BaseModule):
         return tokens
 
     def _with_new_prompts(self, tokens: Tensor, index: int) -> Tensor:
-        """Replace the prompts where a layer has some of its own."""
+        """Replace the prompts if a layer has its own."""
         new = self.prompt.before_layer(index) if self.prompt is not None else None
         if new is None:
             return tokens

@@ -1,8 +1,8 @@
-"""Random crops and flips of motion streams, a whole batch at a time on the device.
+"""Random crops and flips of motion streams, batch-wise on the device.
 
-Magnification and rank pooling are sums over time, so that a crop or a flip of their
-results is their result of a cropped or flipped clip: both streams can be computed once
-per clip and augmented afterwards, with one geometry for both.
+Magnification and rank pooling are linear over time and commute with crops and flips:
+both streams are computed once per clip and augmented afterwards with the same
+parameters.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,12 @@ from ...utils.errors import MERDataError
 
 @dataclass(frozen=True)
 class CropFlipParams:
-    """What is done to each of B clips.
+    """Parameters of the augmentation of B clips.
 
     Attributes:
-        top: ``(B,)`` in [0, 1]: where the crop lies, from the uppermost place to the
-            lowest.
-        left: ``(B,)``, alike.
-        flip: ``(B,)`` bool: mirrored left to right.
+        top: ``(B,)`` in [0, 1]: vertical position of the crop, 0 is topmost.
+        left: ``(B,)`` in [0, 1]: horizontal position, 0 is leftmost.
+        flip: ``(B,)`` bool: whether to mirror left to right.
     """
 
     top: Tensor
@@ -29,7 +28,7 @@ class CropFlipParams:
     flip: Tensor
 
     def __getitem__(self, clips: Tensor) -> 'CropFlipParams':
-        """Pick the geometry of some clips."""
+        """Select the parameters of some clips."""
         return CropFlipParams(self.top[clips], self.left[clips], self.flip[clips])
 
 
@@ -37,12 +36,12 @@ class Augmentation:
     """Square crops and horizontal flips.
 
     Args:
-        crop: Side of the square that is kept, in pixels; ``None`` keeps all. It is
-            drawn in training and lies in the middle otherwise.
-        flip: Chance of a flip in training.
+        crop: Side of the square crop in pixels, at random positions in training and
+            centered otherwise. Defaults to None: no crop.
+        flip: Probability of a flip in training. Defaults to 0.
 
     Raises:
-        ValueError: A chance outside of [0, 1], or a crop without a pixel.
+        ValueError: ``flip`` is outside of [0, 1] or ``crop`` below 1.
 
     Example:
         >>> augmentation = Augmentation(crop=2)
@@ -53,34 +52,34 @@ class Augmentation:
 
     def __init__(self, crop: int | None = None, flip: float = 0.0) -> None:
         if not 0 <= flip <= 1:
-            raise ValueError(f'flip is the chance of a flip, 0 to 1, got {flip}')
+            raise ValueError(f'flip must be a probability in [0, 1], got {flip}')
         if crop is not None and crop < 1:
-            raise ValueError(f'crop is a side in pixels, got {crop}')
+            raise ValueError(f'crop must be at least 1 pixel, got {crop}')
         self.crop = crop
         self.flip = flip
 
     def draw(self, count: int) -> CropFlipParams:
-        """Draw for so many clips, from torch's stream on the CPU."""
+        """Draw the parameters of ``count`` clips from torch's CPU generator."""
         top, left, flip = torch.rand(3, count)
         return CropFlipParams(top, left, flip < self.flip)
 
     def middle(self, count: int) -> CropFlipParams:
-        """Crop in the middle and do not flip, as testing does."""
+        """Return parameters of a center crop without flip, as for testing."""
         half = torch.full((count,), 0.5)
         return CropFlipParams(half, half, torch.zeros(count, dtype=torch.bool))
 
     def __call__(self, streams: Tensor, geometry: CropFlipParams) -> Tensor:
-        """Crop and flip.
+        """Crop and flip the streams.
 
         Args:
             streams: ``(B, ..., H, W)``, any type.
-            geometry: Of the B clips.
+            geometry: Parameters of the B clips.
 
         Returns:
             ``(B, ..., crop, crop)``, or ``(B, ..., H, W)`` without a crop.
 
         Raises:
-            MERDataError: The crop is larger than the pictures.
+            MERDataError: The crop is larger than the frames.
         """
         height, width = streams.shape[-2:]
         if self.crop is None and not geometry.flip.any():
@@ -88,7 +87,9 @@ class Augmentation:
         if self.crop is not None and self.crop > min(height, width):
             raise MERDataError(
                 f'crop={self.crop} is larger than the {height} x {width} pixels of '
-                'the clips; check Resize in the pipeline'
+                'the clips',
+                field='augmentation.crop',
+                hint='check Resize in the pipeline',
             )
         pixels = self._pixels(geometry, height, width).to(streams.device)
         count, *between = streams.shape[:-2]
@@ -97,7 +98,7 @@ class Augmentation:
         return flat.gather(2, index).view(count, *between, *pixels.shape[1:])
 
     def _pixels(self, geometry: CropFlipParams, height: int, width: int) -> Tensor:
-        """Number of the pixel that each pixel of the result is, ``(B, h, w)``."""
+        """Return the source index of each output pixel, ``(B, h, w)``."""
         rows = _places(geometry.top, height, self.crop or height)
         columns = _places(geometry.left, width, self.crop or width)
         columns = torch.where(geometry.flip[:, None], columns.flip(1), columns)
@@ -105,7 +106,7 @@ class Augmentation:
 
 
 def _places(start: Tensor, size: int, crop: int) -> Tensor:
-    """Pixels ``(B, crop)`` of a row of so many, each place of a crop alike likely."""
+    """Return pixel indices ``(B, crop)`` along an axis, uniform over positions."""
     room = size - crop
     first = (start * (room + 1)).long().clamp(max=room)
     return first[:, None] + torch.arange(crop)

@@ -1,4 +1,4 @@
-"""Onset, apex and offset out of a clip, on the device, then normalisation."""
+"""Selection and normalization of onset, apex and offset frames on the device."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,19 +16,19 @@ FRAMES = ('onset', 'apex', 'offset')
 
 @MODELS.register_module()
 class KeyFramePreprocessor(MERDataPreprocessor):
-    """Picks frames out of clips ``(T, 3, H, W)`` uint8, crops, flips and normalises.
+    """Select frames of clips ``(T, 3, H, W)`` uint8, crop, flip and normalize them.
 
-    Like the front end of MPT it is one small matrix times the clip: a row per frame,
-    with a one where that frame is. Of a clip that was sampled or standardised to T
-    frames, the one nearest to the apex is taken.
+    As in MPT the selection is a matrix per clip: one row per key frame with a one at
+    its index. In a clip of T resampled frames the one nearest to the apex is selected.
 
     Args:
-        frames: Which, in order: of ``'onset'``, ``'apex'`` and ``'offset'``.
-        mean: What is subtracted, per colour, in grey levels.
-        std: What is divided by, per colour, in grey levels.
-        missing_apex: ``'middle'`` takes the middle of a clip whose apex is not known
-            (SMIC has none); ``'refuse'`` says which clip.
-        augmentation: As in :class:`MERDataPreprocessor`.
+        frames: Two or three of ``'onset'``, ``'apex'`` and ``'offset'``, in this order.
+            Defaults to all.
+        mean: Mean per color in grey levels. Defaults to 127.5.
+        std: Standard deviation per color in grey levels. Defaults to 127.5.
+        missing_apex: ``'middle'`` selects the middle frame if the apex is not known
+            (SMIC has none); ``'refuse'`` raises an error. Defaults to ``'refuse'``.
+        augmentation: See :class:`MERDataPreprocessor`. Defaults to None.
     """
 
     def __init__(
@@ -45,30 +45,30 @@ class KeyFramePreprocessor(MERDataPreprocessor):
             name for name in FRAMES if name in self.frames
         ):
             raise ValueError(
-                f'frames are two or three of {", ".join(FRAMES)}, in this order, got '
+                f'frames must be two or three of {", ".join(FRAMES)} in order, got '
                 f'{self.frames}'
             )
         if missing_apex not in ('refuse', 'middle'):
             raise ValueError(
-                f"missing_apex is 'refuse' or 'middle', got {missing_apex!r}"
+                f"missing_apex must be 'refuse' or 'middle', got {missing_apex!r}"
             )
         self.missing_apex = missing_apex
 
     @classmethod
     def clip_limits(cls, config: Mapping[str, Any]) -> dict[str, Any]:
-        """As in the parent: nothing is filtered, but an apex may be needed."""
+        """Return the limits of clips: no filter, but an apex may be required."""
         refused = config.get('missing_apex', 'refuse') == 'refuse'
         return dict(apex=refused and 'apex' in config.get('frames', FRAMES))
 
     def matrices(self, length: int, samples: Sequence) -> Tensor:
-        """Which frames are picked, ``(B, F, T)``, on the CPU.
+        """Return one-hot selections ``(B, F, T)`` on the CPU.
 
         Args:
             length: Frames T.
             samples: The clips' data samples, with ``onset``, ``apex`` and ``offset``.
 
         Raises:
-            MERDataError: An apex is asked for and not known; the clip is named.
+            MERDataError: An apex is required and not known.
         """
         picked = [
             [self._place(name, sample, length) for name in self.frames]
@@ -83,17 +83,19 @@ class KeyFramePreprocessor(MERDataPreprocessor):
         if apex is None:
             if self.missing_apex == 'refuse':
                 raise MERDataError(
-                    f'clip {sample.get("clip", "(unnamed)")}, apex: not known; set '
-                    "model.data_preprocessor.missing_apex='middle' to take the middle "
-                    'of such clips'
+                    'is not known',
+                    clip=sample.get('clip', '(unnamed)'),
+                    field='apex',
+                    hint="set model.data_preprocessor.missing_apex='middle' to use the "
+                    'middle frame of such clips',
                 )
             return (length - 1) // 2
-        share = (apex - sample.onset) / (sample.offset - sample.onset)
-        # Half goes up, as where frames are sampled.
-        return int(share * (length - 1) + 0.5)
+        position = (apex - sample.onset) / (sample.offset - sample.onset)
+        # Half is rounded up, as in the sampling of frames.
+        return int(position * (length - 1) + 0.5)
 
     def streams(self, clips: Tensor, matrices: Tensor) -> Tensor:
-        """The frames ``(B, F, 3, H, W)`` float32 in grey levels.
+        """Select the frames ``(B, F, 3, H, W)``, float32 in grey levels.
 
         Args:
             clips: ``(B, T, 3, H, W)`` uint8.
@@ -103,6 +105,6 @@ class KeyFramePreprocessor(MERDataPreprocessor):
         return clips[rows, matrices.argmax(2)].float()
 
     def inputs(self, streams: Tensor, geometry: CropFlipParams) -> dict[str, Tensor]:
-        """Augment and normalise: ``frames (B, F, 3, h, w)``."""
+        """Augment and normalize: ``frames (B, F, 3, h, w)``."""
         frames = self.augmentation(streams, geometry)
         return dict(frames=(frames - self.mean) / self.std)

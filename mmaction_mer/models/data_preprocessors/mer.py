@@ -1,4 +1,4 @@
-"""The motion front end on the device, augmentation, then normalisation."""
+"""The motion front end on the device, augmentation and normalization."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from ...datasets.transforms.motion import BandNotice
+from ...datasets.transforms.magnification import PassBandCheck
 from ...motion.front_end import front_end_matrices, motion_streams
 from ...motion.limits import ClipLimits
 from ...utils.errors import MERDataError
@@ -19,28 +19,32 @@ _EDGES = ('low', 'high')
 
 @MODELS.register_module()
 class MERDataPreprocessor(BaseDataPreprocessor):
-    """Turns clips into rank-pooled images and magnified motion, normalised.
+    """Compute normalized rank-pooled images and magnified motion of clips.
 
-    Inputs come from :class:`PackMERInputs`: either ``clip (T, 3, H, W)`` uint8, of
-    which both streams are computed here in one batched product, or ``image`` and
-    ``motion`` that the pipeline has computed already.
+    Inputs come from :class:`PackMERInputs`: either ``clip (T, 3, H, W)`` uint8,
+    from which both streams are computed in one batched product, or ``image`` and
+    ``motion`` as computed by the pipeline.
 
     Args:
-        mean: Mean of the ViT's images, RGB, in grey levels.
-        std: Deviation of the ViT's images, RGB, in grey levels.
-        motion_std: What magnified motion is divided by, in grey levels. Its mean is
-            left at zero: no motion is zero.
-        alpha: Gain of the magnification (MPT, Eq. 6).
-        low: Lower edge of the pass band in Hz.
-        high: Upper edge of the pass band in Hz.
-        order: Order of the Butterworth filter.
-        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`.
-        remove_head_motion: Take the head's own motion out of both streams, see
-            :mod:`~mmaction_mer.motion.head_motion`; ``False`` is the paper's form.
-        keep_residual: Magnify the pyramid's low-pass residual too; ``False`` drops
-            it, as many programs for magnification do.
+        mean: Mean of the images of the ViT, RGB, in grey levels. Defaults to 127.5.
+        std: Standard deviation of the images of the ViT, RGB, in grey levels.
+            Defaults to 127.5.
+        motion_std: Divisor of the magnified motion in grey levels; its mean is zero.
+            Defaults to 127.5.
+        alpha: Gain of the magnification (MPT, Eq. 6). Defaults to 20.
+        low: Lower edge of the pass band in Hz. Defaults to 0.4.
+        high: Upper edge of the pass band in Hz. Defaults to 4.
+        order: Order of the Butterworth filter. Defaults to 1.
+        kind: See :func:`~mmaction_mer.motion.temporal.bandpass_matrix`. Defaults to
+            ``'zero-phase'``.
+        remove_head_motion: Remove the head's own motion from both streams, see
+            :mod:`~mmaction_mer.motion.head_motion`. Defaults to False, as in the
+            paper.
+        keep_residual: Magnify the low-pass residual of the pyramid, too; ``False``
+            drops it, as many implementations do. Defaults to True.
         augmentation: Settings of an :class:`Augmentation` of both streams, such as
-            ``dict(flip=0.5)``: drawn in training, its crop in the middle otherwise.
+            ``dict(flip=0.5)``, random in training and centered otherwise. Defaults to
+            None.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         self.keep_residual = keep_residual
         self.augmentation = Augmentation(**(augmentation or {}))
         self.band = dict(low=low, high=high, order=order, kind=kind)
-        self._notice = BandNotice(low, high)
+        self._notice = PassBandCheck(low, high)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Return ``inputs=dict(image (B, 3, H, W), motion (B, T, 3, H, W))``."""
@@ -91,7 +95,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
 
     @classmethod
     def clip_limits(cls, config: Mapping[str, Any]) -> dict[str, Any]:
-        """What a preprocessor of this config asks of clips, before any is built.
+        """Return the limits that a preprocessor of this config sets for clips.
 
         Args:
             config: Its config.
@@ -102,24 +106,25 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         return {edge: config.get(edge, getattr(ClipLimits, edge)) for edge in _EDGES}
 
     def matrices(self, length: int, samples: Sequence) -> Tensor:
-        """The front end of clips as matrices ``(B, T + 1, T)``, on the CPU.
+        """Return the front end of clips as matrices ``(B, T + 1, T)`` on the CPU.
 
         Args:
             length: Frames T.
             samples: The clips' data samples, with their ``fps``.
 
         Raises:
-            MERDataError: A sample has no frame rate, or one that holds no pass band.
+            MERDataError: A sample has no frame rate, or one too low for the band.
         """
         rates = []
         for sample in samples:
             if 'fps' not in sample:
                 raise MERDataError(
-                    f'clip {sample.get("clip", "(unnamed)")}: no frame rate in the '
-                    'data sample, and the pass band is in Hz: keep fps in the '
-                    'meta_keys of PackMERInputs, and where the readers of the '
-                    'pipeline say none (of mmaction, DecordInit alone does), give '
-                    'PackMERInputs fps=..., the frames a second of the recording'
+                    'is missing in the data sample, and the pass band is in Hz',
+                    clip=sample.get('clip', '(unnamed)'),
+                    field='fps',
+                    hint='keep fps in the meta_keys of PackMERInputs; if the reader of '
+                    'the pipeline gives none (of mmaction only DecordInit does), set '
+                    'PackMERInputs fps=..., the frame rate of the recording',
                 )
             names = (
                 sample.get('dataset', 'this dataset'),
@@ -130,7 +135,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         return front_end_matrices(length, rates, **self.band)
 
     def streams(self, clips: Tensor, matrices: Tensor) -> Tensor:
-        """Magnified motion and rank-pooled image, before any augmentation.
+        """Compute magnified motion and rank-pooled images, without augmentation.
 
         Args:
             clips: Frames ``(B, T, 3, H, W)``, uint8.
@@ -140,7 +145,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
             ``(B, T + 1, 3, H, W)`` float32: T frames of motion over ``motion_std``,
             then the image in grey levels.
         """
-        # One gain for both, rather than another pass over the largest tensor.
+        # One gain for both instead of another pass over the largest tensor.
         gain = self.alpha / self.motion_std
         # Half precision would round a face by as much as it moves.
         with torch.autocast(clips.device.type, enabled=False):
@@ -149,7 +154,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
             )
 
     def inputs(self, streams: Tensor, geometry: CropFlipParams) -> dict[str, Tensor]:
-        """Augment both streams and normalise the image.
+        """Augment both streams and normalize the image.
 
         Args:
             streams: From :meth:`streams`.
@@ -170,7 +175,7 @@ def _batch(tensors: Tensor | Sequence[Tensor], samples: list | None) -> Tensor:
             pair = f'{names[0]} and {names[index]}: ' if names else ''
             raise MERDataError(
                 f'{pair}clips of one batch differ in shape, {first} and '
-                f'{tuple(tensor.shape)}; add StandardizeLength and Resize to the '
-                'pipeline'
+                f'{tuple(tensor.shape)}',
+                hint='add StandardizeLength and Resize to the pipeline',
             )
     return torch.stack(list(tensors))

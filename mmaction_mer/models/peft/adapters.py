@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class Bottleneck(nn.Module):
-    """``U GELU(D x)``, bias-free; U starts at zero, so that it starts as nothing.
+    """Bias-free bottleneck ``U GELU(D x)``; U starts at zero, so that its output does.
 
     Args:
         embed_dims: Width D of the tokens.
@@ -28,7 +28,7 @@ class Bottleneck(nn.Module):
 
 @MODELS.register_module()
 class GroupAdapter(BaseModule):
-    """One bottleneck for each kind of token (MPT, Eq. 14-16).
+    """Adapter with one bottleneck per kind of token (MPT, Eq. 14-16).
 
     With ``c``, ``v_i`` and ``m_j`` the class, patch and prompt tokens and bars for
     means over the tokens of a kind::
@@ -37,15 +37,16 @@ class GroupAdapter(BaseModule):
         v_i' = v_i + U_v GELU(D_v (v_i + c       + mean(m)))
         m_j' = m_j + U_m GELU(D_m (m_j + c       + mean(v)))
 
-    The paper's figures for parameters fix the bottlenecks as bias-free with
-    ``D / reduction`` hidden units.
+    The parameter counts of the paper imply bias-free bottlenecks with ``D / reduction``
+    hidden units.
 
     Args:
         embed_dims: Width D of the tokens.
-        reduction: D over the width of the bottleneck; the paper's 8.
-        num_prompts: Prompts K at the end of the sequence; 0 leaves out their branch.
-        share_means: ``False`` drops the means of the other kinds.
-        init_cfg: As in mmengine.
+        reduction: D over the width of the bottleneck. Defaults to 8, as in the paper.
+        num_prompts: Prompts K at the end of the sequence; 0 omits their branch.
+            Defaults to 0.
+        share_means: Whether to add the means of the other kinds. Defaults to True.
+        init_cfg: Initialization config. Defaults to None.
 
     Example:
         >>> adapter = GroupAdapter(32, reduction=8, num_prompts=5)
@@ -90,15 +91,15 @@ class GroupAdapter(BaseModule):
 
 @MODELS.register_module()
 class PrimitiveAdapter(BaseModule):
-    """One bottleneck shared by all tokens: the paper's comparison (MPT, table VIII).
+    """Adapter with one bottleneck for all tokens (baseline of MPT, Table VIII).
 
-    Source: Houlsby et al. 2019; bias-free, as the paper's figures for parameters say.
+    Source: Houlsby et al. 2019; bias-free, as the parameter counts of MPT imply.
 
     Args:
         embed_dims: Width D of the tokens.
-        reduction: D over the width of the bottleneck.
-        num_prompts: Accepted so that it can stand in a group adapter's place.
-        init_cfg: As in mmengine.
+        reduction: D over the width of the bottleneck. Defaults to 8.
+        num_prompts: Unused; accepted for compatibility with :class:`GroupAdapter`.
+        init_cfg: Initialization config. Defaults to None.
     """
 
     def __init__(
@@ -112,13 +113,13 @@ class PrimitiveAdapter(BaseModule):
         self.bottleneck = Bottleneck(embed_dims, _hidden_dims(embed_dims, reduction))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Adapt ``(B, L, D)`` tokens, all alike."""
+        """Adapt tokens ``(B, L, D)``."""
         return tokens + self.bottleneck(tokens)
 
 
 def _hidden_dims(embed_dims: int, reduction: int) -> int:
     if reduction < 1 or embed_dims // reduction < 1:
         raise ValueError(
-            f'reduction={reduction} leaves no bottleneck of a width of {embed_dims}'
+            f'reduction={reduction} is not between 1 and the width {embed_dims}'
         )
     return embed_dims // reduction

@@ -5,20 +5,19 @@ from torch import nn
 
 
 def add_lora(vit: nn.Module, rank: int = 8, alpha: float = 16.0) -> None:
-    """Put a low-rank update beside the query-key-value product of every layer.
+    """Add a low-rank update to the query-key-value projection of every layer.
 
-    The layer itself is mmpretrain's ``LoRALinear``: ``W x + (alpha / rank) B A x``, B
-    zero at the start, so that the network starts as the pre-trained one. Its wrapper of
-    whole models, ``LoRAModel``, is not used: it saves by name and loses what is
-    registered before it.
+    The layer is mmpretrain's ``LoRALinear``: ``W x + (alpha / rank) B A x`` with B
+    initialized to zero. mmpretrain's wrapper ``LoRAModel`` is not used, because it
+    selects parameters by name and drops hooks that were registered before.
 
     Args:
-        vit: A frozen ViT; of what is added, ``A`` and ``B`` learn.
-        rank: Rank of the update.
-        alpha: Gain of the update, over the rank.
+        vit: A frozen ViT; only ``A`` and ``B`` are trainable.
+        rank: Rank of the update. Defaults to 8.
+        alpha: Scale of the update, divided by the rank. Defaults to 16.
 
     Raises:
-        ValueError: The rank is below 1.
+        ValueError: ``rank`` is below 1.
     """
     if rank < 1:
         raise ValueError(f'lora.rank must be at least 1, got {rank}')

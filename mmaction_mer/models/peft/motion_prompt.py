@@ -1,4 +1,4 @@
-"""Temporal Gaussian tokenisation: a motion sequence becomes K prompts (MPT, III-B)."""
+"""Temporal Gaussian tokenization of a motion sequence into K prompts (MPT, III-B)."""
 
 import math
 
@@ -16,27 +16,27 @@ class MotionPrompt(BaseModule):
     """K motion prompts from K learned Gaussians in time (MPT, Eq. 8-12).
 
     Eq. 8 embeds every frame: a patch-wise convolution, then the mean over space.
-    GELU between the two is our choice, since a spatial mean of a zero-mean signal
-    is nearly nothing without it. Eq. 9-10 leave the range of the parameters open;
-    ours are ``mu = (T - 1) sigmoid(.)`` and ``sigma = softplus(.) + eps`` in frames,
-    starting with the means spread evenly over the clip and ``sigma = T / K``. The
-    weights of Eq. 11 are normalised to sum to one over time.
+    GELU between the two is a choice of this implementation: without it the spatial
+    mean of a zero-mean signal nearly vanishes. Eq. 9-10 leave the range of the
+    parameters open; here ``mu = (T - 1) sigmoid(.)`` and ``sigma = softplus(.) + eps``
+    in frames, initialized with means spread evenly over the clip and ``sigma = T / K``.
+    The weights of Eq. 11 are normalized to sum to one over time.
 
-    With ``spatial``, which is ours, a prompt also has a place: see
-    :class:`SpatialGaussian`.
+    ``spatial`` is not part of the paper: see :class:`SpatialGaussian`.
 
     Args:
         embed_dims: Width D of the backbone's tokens.
-        num_prompts: Prompts K; the paper's 5.
-        length: Frames T; the paper's 16.
-        channels: Width of the frame embedding.
-        patch_size: Side and stride of the convolution in pixels.
-        in_channels: Colour channels.
-        eps: Smallest sigma, in frames.
-        gelu: ``False`` leaves the non-linearity of Eq. 8 out.
-        spatial: Give every prompt a place on the face, too.
-        num_layers: Accepted so that prompts of every layer can stand in its place.
-        init_cfg: As in mmengine.
+        num_prompts: Prompts K. Defaults to 5, as in the paper.
+        length: Frames T. Defaults to 16, as in the paper.
+        channels: Width of the frame embedding. Defaults to 128.
+        patch_size: Kernel size and stride of the convolution in pixels. Defaults to
+            16.
+        in_channels: Color channels. Defaults to 3.
+        eps: Smallest sigma, in frames. Defaults to 1e-2.
+        gelu: Whether to apply GELU in Eq. 8. Defaults to True.
+        spatial: Whether prompts also have a Gaussian over the face. Defaults to False.
+        num_layers: Unused; accepted for compatibility with :class:`VPTPrompt`.
+        init_cfg: Initialization config. Defaults to None.
 
     Example:
         >>> prompt = MotionPrompt(embed_dims=32, num_prompts=5)
@@ -44,7 +44,7 @@ class MotionPrompt(BaseModule):
         torch.Size([2, 5, 32])
     """
 
-    #: What the recognizer hands over: the motion sequence, or the image.
+    #: Whether the input is the motion sequence rather than the image.
     needs_motion = True
 
     def __init__(
@@ -86,13 +86,14 @@ class MotionPrompt(BaseModule):
         width = self.length / self.num_prompts - self.eps
         with torch.no_grad():
             for layer in (self.to_mean, self.to_sigma):
-                # Small, not zero: the first steps keep the spread, yet can learn.
+                # Small but not zero, so that the first steps keep the spread and
+                # gradients flow.
                 nn.init.normal_(layer.weight, std=1e-3)
             self.to_mean.bias.copy_(torch.logit(start))
             self.to_sigma.bias.fill_(math.log(math.expm1(width)))
 
     def frame_features(self, motion: Tensor) -> Tensor:
-        """Embed every frame by itself (MPT, Eq. 8).
+        """Embed every frame (MPT, Eq. 8).
 
         Args:
             motion: See :meth:`patch_features`.
@@ -106,14 +107,13 @@ class MotionPrompt(BaseModule):
         """Embed every patch of every frame: Eq. 8 before its mean over space.
 
         Args:
-            motion: ``(B, T, C, H, W)``; edges that fill no whole patch are cut off,
-                as the convolution does.
+            motion: ``(B, T, C, H, W)``; incomplete patches at the edges are dropped.
 
         Returns:
             ``(B, T, N, channels)``, the N patches row by row.
 
         Raises:
-            ValueError: Not T frames, or frames smaller than one patch.
+            ValueError: ``motion`` has not T frames, or frames smaller than one patch.
         """
         if motion.ndim != 5 or motion.shape[1] != self.length:
             raise ValueError(
@@ -122,18 +122,18 @@ class MotionPrompt(BaseModule):
             )
         if min(motion.shape[-2:]) < self.patch_size:
             raise ValueError(
-                f'frames of {tuple(motion.shape[-2:])} pixels hold no patch of '
-                f'{self.patch_size}'
+                f'frames of {tuple(motion.shape[-2:])} pixels are smaller than a patch '
+                f'of {self.patch_size}'
             )
-        # The convolution as a product over patches, which do not overlap: stacked
-        # folds make it one batched product, and autocast treats it like any other.
+        # The convolution as a product over non-overlapping patches: with stacked folds
+        # it becomes one batched product, and autocast treats it like any other.
         patches = _patches(motion, self.patch_size)
         weight = self.embed.weight.flatten(1)
         embedded = functional.linear(patches, weight, self.embed.bias)
         return functional.gelu(embedded) if self.gelu else embedded
 
     def gaussians(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Means, widths and weights over time (MPT, Eq. 9-11).
+        """Compute means, widths and weights over time (MPT, Eq. 9-11).
 
         Args:
             features: ``(B, T, channels)`` from :meth:`frame_features`.
@@ -146,13 +146,13 @@ class MotionPrompt(BaseModule):
         mu = (self.length - 1) * torch.sigmoid(self.to_mean(flat))
         sigma = functional.softplus(self.to_sigma(flat)) + self.eps
         t = torch.arange(self.length, device=flat.device, dtype=mu.dtype)
-        # A softmax of the exponent is the Gaussian divided by its sum, and cannot
-        # underflow to 0 / 0 when sigma is small.
+        # The softmax of the exponent is the normalized Gaussian, and cannot underflow
+        # to 0 / 0 for small sigma.
         exponent = -((t - mu[..., None]) ** 2) / (2 * sigma[..., None] ** 2)
         return mu, sigma, exponent.softmax(dim=-1)
 
     def forward(self, motion: Tensor) -> Tensor:
-        """Prompts of a batch of motion sequences (MPT, Eq. 12).
+        """Compute the prompts of a batch of motion sequences (MPT, Eq. 12).
 
         Args:
             motion: ``(B, T, C, H, W)``.
@@ -170,11 +170,11 @@ class MotionPrompt(BaseModule):
         return self.project(seen) + place
 
     def before_layer(self, index: int) -> None:
-        """No prompts enter before a later layer."""
+        """Return None: no prompts are replaced before a later layer."""
 
 
 def _patches(frames: Tensor, size: int) -> Tensor:
-    """Cut frames ``(B, T, C, H, W)`` into ``(B, T, N, C size size)``."""
+    """Split frames ``(B, T, C, H, W)`` into patches ``(B, T, N, C size size)``."""
     batch, length, channels, height, width = frames.shape
     rows, columns = height // size, width // size
     frames = frames[..., : rows * size, : columns * size]

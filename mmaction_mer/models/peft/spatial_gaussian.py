@@ -1,4 +1,4 @@
-"""Gaussians over the face: where a motion prompt looks (beyond the paper)."""
+"""Gaussians over the face for motion prompts (not part of the paper)."""
 
 import math
 
@@ -8,23 +8,23 @@ from torch.nn import functional
 
 
 class SpatialGaussian(nn.Module):
-    """K Gaussians over the patches of a frame, placed by the motion of the clip.
+    """K Gaussians over the patches of a frame, predicted from the motion of the clip.
 
-    Eq. 8 of MPT averages over the whole face and so forgets where it moved. Here each
-    prompt has a mean ``(x, y)`` and a width as well, made as Eq. 9-10 make those in
-    time: linear in the features, which are averaged over time and pooled to a
-    ``grid x grid`` map first. Coordinates run from 0 to 1 over the frame.
+    Eq. 8 of MPT averages over the whole face and loses the location of motion. Here
+    each prompt also has a mean ``(x, y)`` and a width, predicted as in Eq. 9-10 by a
+    linear layer from features averaged over time and pooled to a ``grid x grid`` map.
+    Coordinates run from 0 to 1 over the frame.
 
-    The Gaussians start on a ring around the middle of the face, each wide enough to see
-    most of its side. A prompt is told where it looks: :meth:`place` embeds mean and
-    width, starting at zero.
+    The Gaussians start on a ring around the center of the face, each wide enough to
+    cover most of its side. ``place`` embeds mean and width into the prompt, starting at
+    zero.
 
     Args:
         num_prompts: Prompts K.
         channels: Width of the features.
         embed_dims: Width D of the backbone's tokens.
-        grid: Side of the map that means and widths are read from.
-        eps: Smallest width, in frames' sides.
+        grid: Side of the map from which means and widths are predicted. Defaults to 7.
+        eps: Smallest width, relative to the side of the frame. Defaults to 0.05.
 
     Example:
         >>> where = SpatialGaussian(num_prompts=5, channels=8, embed_dims=32)
@@ -53,26 +53,26 @@ class SpatialGaussian(nn.Module):
 
     def _spread(self) -> None:
         angle = 2 * math.pi * torch.arange(self.num_prompts) / self.num_prompts
-        # The first looks at the upper middle, where the brows are.
+        # The first is at the top center, where the brows are.
         x, y = 0.5 + 0.22 * torch.sin(angle), 0.5 - 0.22 * torch.cos(angle)
         width = torch.full_like(x, 0.25 - self.eps)
         start = torch.stack([torch.logit(x), torch.logit(y), width.expm1().log()])
         with torch.no_grad():
-            # As in time: small, not zero.
+            # As in MotionPrompt: small but not zero.
             nn.init.normal_(self.to_gaussian.weight, std=1e-3)
             self.to_gaussian.bias.copy_(start.flatten())
             nn.init.zeros_(self.place.weight)
             nn.init.zeros_(self.place.bias)
 
     def gaussians(self, features: Tensor, rows: int) -> Tensor:
-        """Means and widths.
+        """Compute means and widths.
 
         Args:
             features: ``(B, T, N, channels)`` of the N patches, row by row.
             rows: Rows of patches.
 
         Returns:
-            ``(B, K, 3)``: x, y and the width, in sides of the frame.
+            ``(B, K, 3)``: x, y and width, relative to the side of the frame.
         """
         maps = features.mean(dim=1).transpose(1, 2).unflatten(2, (rows, -1))
         pooled = functional.adaptive_avg_pool2d(maps, self.grid)
@@ -81,14 +81,14 @@ class SpatialGaussian(nn.Module):
         return torch.stack([x.sigmoid(), y.sigmoid(), width], dim=-1)
 
     def forward(self, features: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        """Weights of the patches, and what tells a prompt its place.
+        """Compute the weights of the patches and the embedding of the location.
 
         Args:
             features: See :meth:`gaussians`.
             rows: See :meth:`gaussians`.
 
         Returns:
-            ``(B, K, N)``, which sum to one over the patches, and ``(B, K, D)``.
+            ``(B, K, N)``, summing to one over the patches, and ``(B, K, D)``.
         """
         found = self.gaussians(features, rows)
         columns = features.shape[2] // rows

@@ -1,4 +1,4 @@
-"""Visual prompt tuning: prompts that no clip has a say in (MPT, table VII)."""
+"""Visual prompt tuning: input-independent prompts (baseline of MPT, Table VII)."""
 
 import math
 
@@ -10,22 +10,22 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class VPTPrompt(BaseModule):
-    """Learned prompts in the place of motion prompts.
+    """Learned prompts instead of motion prompts.
 
-    Source: Jia et al. 2022, "Visual Prompt Tuning". *Shallow* prompts enter before the
-    first layer; *deep* ones enter before every layer, in place of what the layer before
-    made of the last ones. Ours is that they follow the patches, as MPT's do, so that
-    the same adapters fit; without position embeddings, attention knows no order.
+    Source: Jia et al. 2022, "Visual Prompt Tuning". *Shallow* prompts are added before
+    the first layer; *deep* prompts replace those of the previous layer before every
+    layer. Unlike in the source they follow the patches, as in MPT, so that the same
+    adapters apply; without position embeddings the order does not matter.
 
     Args:
         embed_dims: Width D of the backbone's tokens.
         num_layers: Layers of the backbone.
-        num_prompts: Prompts K of a layer. With the 50 of their experiments the deep
-            form has the 5.8 M parameters of MPT's table VII.
-        deep: New prompts before every layer.
-        patch_size: Side of the backbone's patches in pixels; decides the range that
-            prompts are drawn from, as theirs do.
-        init_cfg: As in mmengine.
+        num_prompts: Prompts K per layer. Defaults to 50, with which the deep form has
+            the 5.8 M parameters of MPT, Table VII.
+        deep: Whether every layer has its own prompts. Defaults to False.
+        patch_size: Patch size of the backbone in pixels, which sets the range of the
+            initialization as in the source. Defaults to 16.
+        init_cfg: Initialization config. Defaults to None.
 
     Example:
         >>> prompt = VPTPrompt(embed_dims=32, num_layers=4, num_prompts=5, deep=True)
@@ -33,7 +33,7 @@ class VPTPrompt(BaseModule):
         (torch.Size([2, 5, 32]), torch.Size([5, 32]))
     """
 
-    #: What the recognizer hands over: the image, of which only the number matters.
+    #: The input is the image, of which only the batch size is used.
     needs_motion = False
 
     def __init__(
@@ -56,9 +56,9 @@ class VPTPrompt(BaseModule):
         nn.init.uniform_(self.prompts, -bound, bound)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Prompts ``(B, K, D)`` before the first layer, for images ``(B, ...)``."""
+        """Return prompts ``(B, K, D)`` of the first layer for images ``(B, ...)``."""
         return self.prompts[0].expand(image.shape[0], -1, -1)
 
     def before_layer(self, index: int) -> Tensor | None:
-        """Prompts ``(K, D)`` that enter before a later layer; None where none do."""
+        """Return new prompts ``(K, D)`` before a later layer, or None."""
         return self.prompts[index] if self.deep and index else None

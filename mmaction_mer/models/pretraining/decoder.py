@@ -1,4 +1,4 @@
-"""The future frame from a frame, its position features and an action code."""
+"""Decoder of a future frame from a frame, its position features and an action code."""
 
 import torch
 from mmengine.model import BaseModule
@@ -7,18 +7,18 @@ from torch.nn import functional
 
 
 class ActionDecoder(BaseModule):
-    """Move a frame as an action code says, where its position features allow.
+    """Predict displacement and color change from position features and an action code.
 
-    Every entry of the code is an amount; the position features say what such an amount
-    does at each place: two numbers of displacement and three of colour. The sum over
-    the code's channels moves the frame and tints it (light, teeth, lids). So an empty
-    code gives the frame itself, and all that changes has passed through the code.
+    Each channel of the code scales a basis that is computed from the position features:
+    two channels of displacement and three of color per location. The sum over the
+    channels of the code warps and tints the frame (illumination, teeth, lids). A zero
+    code returns the frame itself, so that every change is encoded in the code.
 
     Args:
         width: Channels D of the position map.
         code_channels: Channels of the code.
-        hidden: Channels between.
-        init_cfg: As in mmengine.
+        hidden: Channels of the hidden layer. Defaults to 64.
+        init_cfg: Initialization config. Defaults to None.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class ActionDecoder(BaseModule):
             nn.GELU(),
             nn.Conv2d(hidden, 5 * code_channels, 1),
         )
-        # It starts as a copy of the frame: what there is to learn is what changes.
+        # Starts as the identity.
         nn.init.zeros_(self.basis[-1].weight)
         nn.init.zeros_(self.basis[-1].bias)
 
     def forward(self, positions: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Displacement and tint.
+        """Compute displacement and tint.
 
         Args:
             positions: ``(B, D, h, w)``.
@@ -56,29 +56,29 @@ class ActionDecoder(BaseModule):
         return made[:, :2], made[:, 2:]
 
 
-def warp(pictures: Tensor, flow: Tensor) -> Tensor:
-    """Move pictures by a field: what is seen at a place comes from it minus the field.
+def warp(images: Tensor, flow: Tensor) -> Tensor:
+    """Warp images by a flow field: an output pixel samples its position minus the flow.
 
     Args:
-        pictures: ``(B, C, H, W)``.
+        images: ``(B, C, H, W)``.
         flow: ``(B, 2, H, W)``, x and y in pixels.
 
     Returns:
         ``(B, C, H, W)``.
 
     Example:
-        >>> picture = torch.arange(4.0).view(1, 1, 1, 4).repeat(1, 1, 4, 1)
+        >>> image = torch.arange(4.0).view(1, 1, 1, 4).repeat(1, 1, 4, 1)
         >>> flow = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).repeat(1, 1, 4, 4)
-        >>> warp(picture, flow)[0, 0, 0]
+        >>> warp(image, flow)[0, 0, 0]
         tensor([0., 0., 1., 2.])
     """
-    height, width = pictures.shape[-2:]
+    height, width = images.shape[-2:]
     rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
     x = (columns - flow[:, 0] + 0.5) * (2 / width) - 1
     y = (rows[:, None] - flow[:, 1] + 0.5) * (2 / height) - 1
     return functional.grid_sample(
-        pictures,
+        images,
         torch.stack([x, y], -1),
         padding_mode='border',
         align_corners=False,

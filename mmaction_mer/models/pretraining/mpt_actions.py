@@ -1,4 +1,4 @@
-"""The bridge: MPT's prompts and adapters, pre-trained by making near-future frames."""
+"""Pre-training of MPT's prompts and adapters by MA2MI (not part of the papers)."""
 
 import torch
 from mmaction.registry import MODELS
@@ -13,19 +13,20 @@ from ..utils.slim_checkpoint import enable_slim_loading
 
 @MODELS.register_module()
 class MPTActions(BaseModule):
-    """An :class:`MPTViT` in MIACNet's place in :class:`MA2MI`. Not part of the papers.
+    """An :class:`MPTViT` as the backbone of :class:`MA2MI`.
 
-    The tuned ViT sees what it always sees, the rank-pooled image and the motion of 16
-    frames from I_t to I_(t+delta), and its tokens after the last layer give the action
-    code: each patch its part, the class token a share in all of them, so that the
-    adapters of all three kinds of tokens learn. Position features are the patch tokens
-    of I_t through the same ViT without prompts and adapters, which is frozen.
+    The ViT has its usual inputs, the rank-pooled image and the motion of 16 frames from
+    I_t to I_(t+delta). The action code is computed from its patch tokens plus the class
+    token, so that the adapters of all kinds of tokens are trained. Position features
+    are the patch tokens of I_t through the same frozen ViT without prompts and
+    adapters.
 
     Args:
-        mpt: Config of the :class:`MPTViT`; what of it learns is what is pre-trained.
-        width: Channels D of the position map.
-        code_channels: Channels c of the action code; its map is that of the patches.
-        init_cfg: As in mmengine.
+        mpt: Config of the :class:`MPTViT`; its trainable parts are pre-trained.
+        width: Channels D of the position map. Defaults to 64.
+        code_channels: Channels c of the action code, a map over patches. Defaults
+            to 8.
+        init_cfg: Initialization config. Defaults to None.
     """
 
     def __init__(
@@ -48,18 +49,18 @@ class MPTActions(BaseModule):
         enable_slim_loading(self)
 
     def train(self, mode: bool = True) -> 'MPTActions':
-        """Switch what learns; a frozen ViT stays in eval mode."""
+        """Set the mode of the trainable parts; a frozen ViT stays in eval mode."""
         super().train(mode)
         self._mpt[0].train(mode)
         return self
 
     def init_weights(self) -> None:
-        """Initialise what learns; the ViT keeps the weights it was built with."""
+        """Initialize the trainable parts; the ViT keeps its weights."""
         self._mpt[0].init_weights()
         self._is_init = True
 
     def encode_inputs(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Position features ``(B, D, h, w)`` and action code ``(B, c, h, w)``.
+        """Compute position features ``(B, D, h, w)`` and action codes ``(B, c, h, w)``.
 
         Args:
             inputs: ``image``, ``motion`` and ``frames``, see
@@ -71,9 +72,9 @@ class MPTActions(BaseModule):
         code = self.to_code(_as_map(self._normed(patches)))
         return self.positions(inputs['frames'][:, 0]), code
 
-    def positions(self, picture: Tensor) -> Tensor:
-        """Position features ``(B, D, h, w)`` of a frame ``(B, 3, H, W)``."""
-        tokens = self._mpt[0].embed(picture)
+    def positions(self, frame: Tensor) -> Tensor:
+        """Compute position features ``(B, D, h, w)`` of a frame ``(B, 3, H, W)``."""
+        tokens = self._mpt[0].embed(frame)
         with torch.no_grad():
             for layer in self.vit.layers:
                 tokens = layer(tokens)
@@ -84,24 +85,22 @@ class MPTActions(BaseModule):
 
 
 def _as_map(patches: Tensor) -> Tensor:
-    """Patch tokens ``(B, N, D)`` of a square picture as ``(B, D, h, w)``."""
+    """Reshape patch tokens ``(B, N, D)`` of a square image to ``(B, D, h, w)``."""
     side = int(patches.shape[1] ** 0.5)
     return patches.transpose(1, 2).unflatten(2, (side, side))
 
 
 @MODELS.register_module()
 class MPTPairPreprocessor(MERDataPreprocessor):
-    """Streams of MPT of a pair's clip, and its first and last frame beside them."""
+    """Compute the streams of MPT for a clip, and its first and last frame."""
 
     def streams(self, clips: Tensor, matrices: Tensor) -> Tensor:
-        """As in the parent, with two frames more: ``(B, T + 3, 3, H, W)``."""
+        """Append the first and last frame: ``(B, T + 3, 3, H, W)``."""
         ends = clips[:, [0, -1]].float()
         return torch.cat([super().streams(clips, matrices), ends], dim=1)
 
     def inputs(self, streams: Tensor, geometry: CropFlipParams) -> dict[str, Tensor]:
-        """As in the parent, and ``frames (B, 2, 3, h, w)``, normalised."""
+        """Add the normalized ``frames (B, 2, 3, h, w)``."""
         streams = self.augmentation(streams, geometry)
-        pictures = (streams[:, -3:] - self.mean) / self.std
-        return dict(
-            image=pictures[:, 0], motion=streams[:, :-3], frames=pictures[:, 1:]
-        )
+        images = (streams[:, -3:] - self.mean) / self.std
+        return dict(image=images[:, 0], motion=streams[:, :-3], frames=images[:, 1:])

@@ -1,4 +1,4 @@
-"""What recognizers of micro-expressions share."""
+"""Base class of the recognizers of micro-expressions."""
 
 from typing import Any, ClassVar
 
@@ -9,14 +9,14 @@ from ..utils.slim_checkpoint import enable_slim_loading
 
 
 class MERRecognizer(BaseRecognizer):
-    """A backbone over what its data preprocessor makes of clips, and a head.
+    """Recognizer of a data preprocessor, a backbone and a head.
 
     Args:
         backbone: Config of the backbone.
         cls_head: Config of a head over its features, e.g. mmaction's
             ``TimeSformerHead`` (a linear layer).
-        data_preprocessor: Config of what makes the backbone's inputs;
-            ``default_preprocessor`` if ``None``.
+        data_preprocessor: Config of the data preprocessor that computes the inputs of
+            the backbone. Defaults to None: ``default_preprocessor``.
         kwargs: As in mmaction's ``BaseRecognizer``.
     """
 
@@ -35,19 +35,19 @@ class MERRecognizer(BaseRecognizer):
             data_preprocessor=data_preprocessor or dict(type=self.default_preprocessor),
             **kwargs,
         )
-        # mmaction turns scores into numpy, which has no bfloat16.
+        # mmaction converts scores to numpy, which has no bfloat16.
         self.cls_head.register_forward_hook(lambda *given: given[-1].float())
         enable_slim_loading(self)
 
     def extract_feat(
         self, inputs: dict[str, Tensor], stage: str = 'backbone', **kwargs: Any
     ) -> tuple[Tensor, dict]:
-        """Features ``(B, D)``, or with ``stage='head'`` the logits ``(B, C)``.
+        """Compute features ``(B, D)``, or logits ``(B, C)`` with ``stage='head'``.
 
         Args:
-            inputs: What the data preprocessor made.
+            inputs: Output of the data preprocessor.
             stage: ``'backbone'`` or ``'head'``.
-            kwargs: mmaction's ``data_samples`` and ``test_mode``, not needed here.
+            kwargs: mmaction's ``data_samples`` and ``test_mode``, unused.
 
         Returns:
             The features, and an empty dict of options for the head.
@@ -58,9 +58,9 @@ class MERRecognizer(BaseRecognizer):
         return features, {}
 
     def features(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Features ``(B, D)`` of the inputs."""
+        """Compute the features ``(B, D)`` of the inputs."""
         raise NotImplementedError
 
     def dummy_inputs(self, image_size: int, length: int) -> dict[str, Tensor]:
-        """Inputs of one clip of ``length`` frames, for counting and timing."""
+        """Return inputs of one clip of ``length`` frames, for counting and timing."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, multiply-adds with attention, memory, time."""
+"""Complexity of a model: parameters, multiply-adds with attention, memory, time."""
 
 import io
 import time
@@ -13,22 +13,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from .saved_bytes import SavedBytes
 from .slim_checkpoint import slim_state_dict
 
-#: Clips at once where throughput is measured.
+#: Batch size at which throughput is measured.
 BATCH = 8
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one model costs (MPT, table V, and what that leaves out).
+    """Complexity of a model (MPT, Table V, and more).
 
     Attributes:
-        trainable: Parameters that learn.
-        total: Parameters.
-        multiply_adds: Of one clip, attention products counted.
-        activation_bytes: What a training step keeps per clip for its backward pass.
+        trainable: Trainable parameters.
+        total: All parameters.
+        multiply_adds: Multiply-adds of one clip, including attention products.
+        activation_bytes: Bytes saved per clip for the backward pass.
         checkpoint_bytes: Size of a fold's checkpoint, without optimizer.
         latency_ms: Median time of the network for one clip, in milliseconds.
-        clips_per_s: Clips in a second, in batches of 8.
+        clips_per_s: Throughput in batches of 8.
     """
 
     trainable: int
@@ -43,15 +43,13 @@ class Cost:
 def cost(
     model: nn.Module, image_size: int = 224, length: int = 16, repeats: int = 10
 ) -> Cost:
-    """Count and time one recognizer.
-
-    The motion front end and the reading of clips are not part of it.
+    """Measure the complexity of a recognizer, without front end and data loading.
 
     Args:
         model: A recognizer with ``dummy_inputs``, on the device to time.
         image_size: Side of the frames in pixels.
         length: Frames T.
-        repeats: How often it is timed, after two times that do not count.
+        repeats: Timed passes after two warm-up passes. Defaults to 10.
     """
     parameters = count_parameters(model)
     return Cost(
@@ -66,7 +64,7 @@ def cost(
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Count parameters, each once.
+    """Count the trainable and all parameters, each once.
 
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     >>> _ = model[0].requires_grad_(False)
@@ -75,32 +73,32 @@ def count_parameters(model: nn.Module) -> dict[str, int]:
     """
     sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
     return {
-        'trainable': sum(size for size, learns in sizes if learns),
+        'trainable': sum(size for size, trainable in sizes if trainable),
         'total': sum(size for size, _ in sizes),
     }
 
 
 def count_by_part(model: nn.Module) -> dict[str, int]:
-    """Trainable parameters of every part of a recognizer, by its attribute.
+    """Count the trainable parameters of every part of a recognizer.
 
     Returns:
         Trainable parameters of ``backbone.prompt``, ``backbone.adapters`` and so on;
-        parts in which nothing learns are left out.
+        frozen parts are omitted.
     """
     parts: dict[str, int] = {}
     for name, child in model.named_children():
         blocks = child.named_children() if name == 'backbone' else [('', child)]
         for block_name, block in blocks:
-            learns = count_parameters(block)['trainable']
-            if learns:
-                parts[f'{name}.{block_name}'.rstrip('.')] = learns
+            trainable = count_parameters(block)['trainable']
+            if trainable:
+                parts[f'{name}.{block_name}'.rstrip('.')] = trainable
     return parts
 
 
 def count_multiply_adds(
     model: nn.Module, image_size: int = 224, length: int = 16
 ) -> int:
-    """Multiply-adds of one clip through a recognizer, attention products counted.
+    """Count the multiply-adds of one clip, including attention products.
 
     Counters that hook fused attention miss it on a CPU; here the plain form of
     attention runs, so that its two products are counted like any other. The motion
@@ -130,10 +128,10 @@ def count_multiply_adds(
 def count_activation_bytes(
     model: nn.Module, image_size: int = 224, length: int = 16
 ) -> int:
-    """Bytes that a training step keeps per clip for its backward pass, in float32.
+    """Count the bytes saved per clip for the backward pass, in float32.
 
-    Parameters and their gradients are not counted; each tensor is counted once. It is
-    what decides how many clips, and how many stacked folds, fit into memory.
+    Parameters and their gradients are not counted; each tensor is counted once. It
+    determines how many clips and stacked folds fit into memory.
     """
     inputs = model.dummy_inputs(image_size, length)
     was_training = model.training
@@ -147,7 +145,7 @@ def count_activation_bytes(
 
 
 def count_checkpoint_bytes(model: nn.Module) -> int:
-    """Size of the checkpoint of a fold: what learned, and no optimizer."""
+    """Return the size of a slim checkpoint without optimizer state."""
     with io.BytesIO() as file:
         torch.save(slim_state_dict(model), file)
         return len(file.getvalue())
@@ -160,7 +158,7 @@ def forward_seconds(
     repeats: int = 10,
     batch: int = 1,
 ) -> float:
-    """Median seconds of the network for a batch of clips, without the front end."""
+    """Return the median time of a forward pass in seconds, without the front end."""
     inputs = {
         name: one.repeat(batch, *[1] * (one.ndim - 1))
         for name, one in model.dummy_inputs(image_size, length).items()

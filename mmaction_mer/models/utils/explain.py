@@ -1,4 +1,4 @@
-"""Where a model over a ViT finds its class.
+"""Saliency maps of models over a ViT.
 
 Sources: Grad-CAM, Selvaraju et al. 2017; attention roll-out, Abnar and Zuidema 2020;
 integrated gradients, Sundararajan et al. 2017.
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class TokenTrace:
-    """What passed through the layers of a ViT, filled in by :func:`record_activations`.
+    """Activations of the layers of a ViT, recorded by :func:`record_activations`.
 
     Attributes:
         tokens: ``(B, L, D)`` tokens as they enter each layer.
@@ -32,10 +32,10 @@ class TokenTrace:
 
 @contextmanager
 def record_activations(vit: VisionTransformer, layer: int) -> Iterator[TokenTrace]:
-    """Watch a forward pass; gradients can be taken from one layer on.
+    """Record a forward pass, with gradients from one layer on.
 
-    Frozen weights give their output no gradient, so that the tokens which enter
-    ``layer`` are made the leaf of a new graph: what lies before needs none.
+    The output of frozen layers has no gradient: the tokens that enter ``layer`` become
+    the leaf of a new graph.
 
     Args:
         vit: The ViT.
@@ -71,14 +71,14 @@ def record_activations(vit: VisionTransformer, layer: int) -> Iterator[TokenTrac
 
 
 def attention(module: nn.Module, tokens: Tensor) -> Tensor:
-    """Compute what a fused attention keeps to itself: who looks at whom.
+    """Compute the attention weights that fused attention does not return.
 
     Args:
         module: mmpretrain's ``MultiheadAttention``.
-        tokens: ``(B, L, D)`` that it is given.
+        tokens: Its input ``(B, L, D)``.
 
     Returns:
-        ``(B, L, L)``, mean over heads; row: who looks, column: at whom.
+        ``(B, L, L)``, mean over heads; rows are queries, columns are keys.
     """
     batch, length, _ = tokens.shape
     parts = module.qkv(tokens).view(batch, length, 3, module.num_heads, -1)
@@ -88,17 +88,17 @@ def attention(module: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def attention_rollout(attention: Sequence[Tensor]) -> Tensor:
-    """Follow attention back through the layers, each with its residual path.
+    """Compute attention rollout through layers with residual connections.
 
-    Every layer is taken for ``(A + 1) / 2``, half of what a token holds being what it
-    held before; the maps of all layers are multiplied.
+    Every layer is modeled as ``(A + 1) / 2``; the matrices of all layers are
+    multiplied.
 
     Args:
-        attention: ``(B, L, L)`` of each layer, the first first.
+        attention: ``(B, L, L)`` of each layer, in order.
 
     Returns:
-        ``(B, L, L)``: how much of a token of the input (column) is in one of the
-        output (row); rows sum to one.
+        ``(B, L, L)``: contribution of each input token (column) to each output token
+        (row); rows sum to one.
 
     Example:
         >>> one = torch.tensor([[[0.0, 1.0], [0.0, 1.0]]])
@@ -113,7 +113,7 @@ def attention_rollout(attention: Sequence[Tensor]) -> Tensor:
 
 
 def grad_cam(tokens: Tensor, gradient: Tensor) -> Tensor:
-    """Weigh each channel by its mean gradient over the places; keep what is for.
+    """Compute Grad-CAM: channels weighted by their mean gradient, positive part.
 
     Args:
         tokens: ``(B, N, D)``, one per place.
@@ -132,7 +132,7 @@ def grad_cam(tokens: Tensor, gradient: Tensor) -> Tensor:
 
 
 def logit_margin(logits: Tensor, target: Tensor) -> Tensor:
-    """A class's logit beyond the mean of the others, ``(B,)``.
+    """Return the logit of a class minus the mean of the others, ``(B,)``.
 
     Example:
         >>> logit_margin(torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([0]))

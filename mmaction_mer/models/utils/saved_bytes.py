@@ -1,4 +1,4 @@
-"""What the forward pass of a step keeps for its backward pass, in bytes."""
+"""Memory that the forward pass saves for the backward pass."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class SavedBytes:
-    """Counts what the forward pass of one step keeps for its backward pass.
+    """Count the bytes that a forward pass saves for its backward pass.
 
     Args:
-        model: Its own tensors are not counted: folds share them.
+        model: The model, whose parameters and buffers are not counted.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -21,7 +21,7 @@ class SavedBytes:
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Count inside a ``with`` block."""
+        """Count within a ``with`` block."""
 
         def note(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()
@@ -34,5 +34,5 @@ class SavedBytes:
 
     @property
     def total(self) -> int:
-        """Bytes, each storage once."""
+        """Saved bytes, each storage once."""
         return sum(self._seen.values())

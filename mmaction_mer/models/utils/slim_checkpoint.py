@@ -1,7 +1,7 @@
-"""Slim checkpoints: save what learned, verify what did not.
+"""Slim checkpoints: save trainable tensors, verify the frozen ones.
 
-What learns is decided by structure alone: a parameter by its
-``requires_grad``, a buffer by the module it belongs to. No name is looked at.
+Whether a tensor is trainable is decided by structure: a parameter by its
+``requires_grad``, a buffer by the module that it belongs to. Names do not matter.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ KEY = 'frozen_fingerprint'
 
 
 def frozen_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Collect the tensors of a model's state that do not learn.
+    """Collect the frozen tensors of the state of a model.
 
     These are the parameters without ``requires_grad`` and the persistent
     buffers under a module whose parameters are all frozen. A module without
@@ -41,15 +41,15 @@ def frozen_tensors(model: nn.Module) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
 
     def visit(module: nn.Module, prefix: str, frozen: bool) -> None:
-        learns = [parameter.requires_grad for parameter in module.parameters()]
-        if learns:
-            frozen = not any(learns)
+        trainable = [parameter.requires_grad for parameter in module.parameters()]
+        if trainable:
+            frozen = not any(trainable)
         for name, parameter in module._parameters.items():
             if parameter is not None and not parameter.requires_grad:
                 found[prefix + name] = parameter.detach()
         for name, buffer in module._buffers.items():
-            passing = name in module._non_persistent_buffers_set
-            if frozen and buffer is not None and not passing:
+            persistent = name not in module._non_persistent_buffers_set
+            if frozen and buffer is not None and persistent:
                 found[prefix + name] = buffer.detach()
         for name, child in module._modules.items():
             if child is not None:
@@ -63,8 +63,8 @@ def frozen_fingerprint(model: nn.Module) -> Tensor:
     """Hash the frozen tensors of a model: names, shapes, types and every bit.
 
     Returns:
-        A uint8 tensor (32,), so that it can lie in a state dict and be read
-        with ``weights_only=True``.
+        A uint8 tensor ``(32,)``, which can be part of a state dict and be loaded with
+        ``weights_only=True``.
     """
     digest = hashlib.blake2b(digest_size=32)
     for key, tensor in sorted(frozen_tensors(model).items()):
@@ -77,13 +77,13 @@ def frozen_fingerprint(model: nn.Module) -> Tensor:
 def check_frozen(
     module: nn.Module, expected: Tensor, source: str, known: Tensor | None = None
 ) -> None:
-    """Refuse what was trained over other frozen tensors than a module's.
+    """Check that weights were trained with the frozen tensors of a module.
 
     Args:
         module: The module.
-        expected: The fingerprint that goes with what was trained.
-        source: What was trained, for the message.
-        known: The module's own fingerprint, computed by default.
+        expected: The fingerprint stored with the weights.
+        source: The weights, for the message.
+        known: The fingerprint of the module. Defaults to None: computed.
 
     Raises:
         MERRunError: The fingerprints differ.
@@ -91,23 +91,22 @@ def check_frozen(
     own = frozen_fingerprint(module) if known is None else known
     if not isinstance(expected, Tensor) or not torch.equal(expected.cpu(), own):
         raise MERRunError(
-            f'{source} was trained over another frozen backbone than the one '
-            f'{type(module).__name__} has now: use the config and the pre-trained '
-            f'weights file it was trained with'
+            f'{source} was trained with another frozen backbone than that of '
+            f'{type(module).__name__}',
+            hint='use the config and the pre-trained weights it was trained with',
         )
 
 
 def slim_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """Copy what learned, and the fingerprint of what is frozen beside it.
+    """Copy the trainable state and the fingerprint of the frozen tensors.
 
-    A model that learns as a whole gives its complete state dict, without a
-    fingerprint.
+    For a fully trainable model this is the complete state dict without a fingerprint.
 
     Returns:
         Copies on the CPU by their key in ``model.state_dict()``.
 
     Raises:
-        MERRunError: Nothing in the model learns.
+        ConfigError: The model has no trainable parameters.
     """
     model = _unwrap(model)
     fingerprints = {KEY: frozen_fingerprint(model)} if frozen_tensors(model) else {}
@@ -119,25 +118,25 @@ def load_slim(
     state_dict: Mapping[str, Tensor],
     known: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Load what :func:`slim_state_dict` saved, strictly.
+    """Load a state saved by :func:`slim_state_dict`, strictly.
 
     Args:
         model: The model.
-        state_dict: What was saved.
-        known: What :func:`frozen_fingerprints` gave for this model, where its frozen
-            part is still the same; computed by default.
+        state_dict: The saved state.
+        known: Result of :func:`frozen_fingerprints` for this model, if its frozen
+            part has not changed since. Defaults to None: computed.
 
     Raises:
-        MERRunError: The frozen part of ``model`` is another one than at the
-            time of saving, or keys or shapes do not fit.
+        MERRunError: The frozen part of ``model`` has changed since saving, or keys or
+            shapes do not fit.
     """
     model = _unwrap(model)
     state = dict(state_dict)
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise MERRunError(
-                f'the checkpoint holds more than weights by name: {quote(key)}; use '
-                f'the one that this config was trained with'
+                f'the checkpoint has an entry that is not a tensor: {quote(key)}',
+                hint='use the checkpoint that was trained with this config',
             )
     marks = {prefix + KEY for prefix, _ in (('', model), *_prepared(model))}
     if not state.keys() <= {*model.state_dict(), *marks}:
@@ -150,15 +149,16 @@ def load_slim(
         if isinstance(error, MERRunError):
             raise
         raise MERRunError(
-            f'the checkpoint does not fit the model of this config, use the one it was '
-            f'trained with: {_misfit(state, model.state_dict())}'
+            f'the checkpoint does not fit the model of this config: '
+            f'{_misfit(state, model.state_dict())}',
+            hint='use the config it was trained with',
         ) from error
 
 
 def _misfit(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
-    """Say which tensors of a checkpoint are too many, missing or of another shape.
+    """Describe unexpected, missing and misshaped tensors of a checkpoint.
 
-    Not in torch's words, which hold the names of a file as they are.
+    The message of torch is not used, since it has the names of the file unquoted.
     """
     names = {
         'has no': [key for key in wanted if key not in state],
@@ -169,13 +169,13 @@ def _misfit(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
             if state[key].shape != wanted[key].shape
         ],
     }
-    told = [
+    parts = [
         f'it {what} {", ".join(quote(key[:100]) for key in keys[:3])}'
         + (f' and {len(keys) - 3} more' if len(keys) > 3 else '')
         for what, keys in names.items()
         if keys
     ]
-    return '; '.join(told) or 'its values cannot be taken over'
+    return '; '.join(parts) or 'its values cannot be loaded'
 
 
 _MARK = '_loads_slim_checkpoints'
@@ -184,11 +184,11 @@ _MARK = '_loads_slim_checkpoints'
 def enable_slim_loading(model: nn.Module) -> None:
     """Let a model read slim checkpoints through any ordinary loader.
 
-    Call it at the end of ``__init__``, after the pre-trained weights are loaded
-    and frozen. It is a promise as well: the frozen part is rebuilt, bit by bit,
-    whenever the model is built. Only then is it left out of checkpoints
-    (:func:`checkpoint_state_dict`). Nested modules and both loaders, torch's and
-    mmengine's, are served; a second call changes nothing.
+    Call it at the end of ``__init__``, after the pre-trained weights are loaded and
+    frozen. It also declares that the frozen part is rebuilt exactly whenever the model
+    is built; only then is it omitted from checkpoints (:func:`checkpoint_state_dict`).
+    Nested modules and the loaders of torch and mmengine are supported; a second call
+    has no effect.
     """
     if hasattr(model, _MARK):
         return
@@ -216,19 +216,19 @@ def frozen_fingerprints(model: nn.Module) -> dict[str, Tensor]:
 def checkpoint_state_dict(
     model: nn.Module, fingerprints: dict[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
-    """Copy the state of a model for a checkpoint: slim wherever that is safe.
+    """Copy the state of a model for a checkpoint, slim where that is safe.
 
-    Frozen tensors are left out only of modules that promised to rebuild them
-    (:func:`enable_slim_loading`); any other model is saved complete, since
-    ``Runner.test()`` would score it on a backbone that nobody loaded.
+    Frozen tensors are omitted only for modules that rebuild them
+    (:func:`enable_slim_loading`); any other model is saved completely, since
+    ``Runner.test()`` would otherwise score it with a random backbone.
 
     Args:
         model: The model.
-        fingerprints: What :func:`frozen_fingerprints` gave for this model, if it
-            is known already.
+        fingerprints: Result of :func:`frozen_fingerprints` for this model. Defaults to
+            None: computed.
 
     Raises:
-        MERRunError: Nothing in the model learns.
+        ConfigError: The model has no trainable parameters.
     """
     model = _unwrap(model)
     if fingerprints is None:
@@ -237,10 +237,10 @@ def checkpoint_state_dict(
 
 
 def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
-    """Write a checkpoint atomically: the old file stands until the new is whole."""
+    """Write a checkpoint atomically."""
     with io.BytesIO() as buffer:
         torch.save(checkpoint, buffer)
-        # A state of many folds is large: no second copy of it.
+        # Without a second copy: the state of many folds is large.
         with buffer.getbuffer() as content:
             atomic_write(path, content)
 
@@ -266,8 +266,8 @@ def _learned_state(
 ) -> dict[str, Tensor]:
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ConfigError(
-            f'nothing in {type(model).__name__} learns: every parameter is frozen; '
-            f'check what the config freezes'
+            f'{type(model).__name__} has no trainable parameters',
+            hint='check what the config freezes',
         )
     frozen = {prefix + key for prefix, root in roots for key in frozen_tensors(root)}
     state = {
@@ -284,7 +284,7 @@ def _fill_frozen(
     prefix: str,
     known: Tensor | None = None,
 ) -> None:
-    """Verify the fingerprint, take it out and put the model's own tensors in."""
+    """Verify and remove the fingerprint, and insert the model's frozen tensors."""
     expected = state_dict.pop(prefix + KEY, None)
     if expected is None:
         return

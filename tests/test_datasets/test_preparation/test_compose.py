@@ -197,7 +197,7 @@ def test_counts_are_compared_with_megc():
         assert other['compared_with'] is None and not other['parts'][0]['expected']
 
 
-def assert_rejected(folders, out, match='', path=None, **options):
+def assert_rejected(folders, out, match=None, path=None, **options):
     with pytest.raises(MERDataError, match=match) as error:
         make_composite(folders, out, **options)
     assert path is None or error.value.path == str(path)

@@ -478,7 +478,7 @@ def test_clips_of_unknown_subjects_are_for_pretraining_only(mini, tmp_path):
             optim_wrapper={'optimizer': {}},
         )
     )
-    with pytest.raises(MERRunError, match='not known'):
+    with pytest.raises(MERRunError, match='pre-training'):
         make_plan(cfg)
 
 

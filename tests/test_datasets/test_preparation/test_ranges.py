@@ -123,7 +123,7 @@ def test_a_copy_that_lost_most_frames_is_left_out(numbering, apex):
     assert reconcile(wanted, range(1, 6), RELATIVE)[0] is None
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     onset=st.none() | st.integers(0, 40),
     apex=st.none() | st.integers(0, 40),

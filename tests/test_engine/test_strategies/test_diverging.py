@@ -212,6 +212,14 @@ def test_a_seed_that_lacks_a_fold(stack_config, tmp_path, monkeypatch, capsys):
     assert 's2 (1 clip, seed 5): diverged at iteration 4' in capsys.readouterr().out
 
 
+def test_the_page_lists_what_is_missing(stack_config, tmp_path, monkeypatch):
+    spoil(monkeypatch, 's2', 3)
+    with pytest.raises(FoldsFailed):
+        train(stack_config(run_hooks=[dict(type='RunReportHook')]))
+    page = (tmp_path / 'run' / 'report.html').read_text()
+    assert 's2 (1 clip): diverged at iteration 4' in page
+
+
 def test_a_stack_whose_folds_have_all_diverged_stops(stack_config, monkeypatch):
     steps, normal = [], StackedTrainer.compute_losses
 

@@ -15,7 +15,7 @@ import cv2
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config
-from mmaction_mer.engine.strategies.stacking import StackedTrainer
+from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
 from killing import killed
 
 cv2.setNumThreads(1)

@@ -139,5 +139,5 @@ def test_adapters_from_a_layer_on():
         layer.register_forward_hook(lambda *given: layers.append(given[-1]))
     model(torch.randn(1, 3, 64, 64))
     torch.testing.assert_close(seen[0], layers[2])
-    with pytest.raises(ValueError, match='no layer of 3'):
+    with pytest.raises(ValueError, match='below 3'):
         MPTViT(vit=VIT, adapter=ADAPTER, adapter_start_layer=3)

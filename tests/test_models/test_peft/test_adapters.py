@@ -56,5 +56,5 @@ def test_counts_for_vit_b16():
 
 
 def test_no_room_for_a_bottleneck():
-    with pytest.raises(ValueError, match='no bottleneck'):
+    with pytest.raises(ValueError, match='reduction='):
         GroupAdapter(8, reduction=16)

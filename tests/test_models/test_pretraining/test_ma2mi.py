@@ -67,7 +67,7 @@ def test_losses_have_their_names_and_weights():
     torch.testing.assert_close(two['loss_sparse'], one['loss_sparse'] / 2)
     with pytest.raises(ValueError, match='losses: pixels is not one of'):
         build(dict(pixels=1.0))
-    with pytest.raises(ValueError, match='losses: all are off'):
+    with pytest.raises(ValueError, match='losses: all are disabled'):
         build({})
 
 

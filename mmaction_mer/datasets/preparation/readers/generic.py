@@ -45,17 +45,14 @@ def read_table_of_clips(source: Source) -> ParsedRelease:
     a table that holds micro- and macro-expressions, the former are read.
     """
     table = source.table(NEEDED, OPTIONAL)
-    table, left_out, kind = select_kind(table, None)
-    unknown = sum(one.action == 'skipped' for one in left_out)
-    release = ParsedRelease(rows=len(table.rows) + unknown, spreadsheet=table.title)
-    release.issues += left_out
+    rows, release, kind = select_kind(table, None)
     release.task = f'{kind}-expression recognition' if kind else ''
     folders, entries = _all_folders(source, '<subject>/<clip>')
     folders.others += folders.unusable.values()
     usable_by_ending = _by_ending(entries)
     unusable_by_ending = _by_ending(folders.others)
     reasons = {one.path: one.reason for one in folders.others}
-    parsed = [_parse_row(row) for row in table.rows]
+    parsed = [_parse_row(row) for row in rows]
     without_path = [clip for clip, path, _ in parsed if not path]
     by_name = _find_by_name(without_path, [*entries, *folders.others], release)
     any_range = any(clip.onset is not None for clip, _, _ in parsed)

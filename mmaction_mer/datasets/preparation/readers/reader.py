@@ -100,11 +100,8 @@ def read_rows(
         One clip per row of a micro-expression whose cells can be parsed; an issue for
         each other row, and one for all rows of macro-expressions.
     """
-    table, left_out, _ = select_kind(table, 'micro')
-    unknown = sum(one.action == 'skipped' for one in left_out)
-    release = ParsedRelease(rows=len(table.rows) + unknown, spreadsheet=table.title)
-    release.issues += left_out
-    parsed = [parse_clip(row, subject) for row in table.rows]
+    rows, release, _ = select_kind(table, 'micro')
+    parsed = [parse_clip(row, subject) for row in rows]
     keys: list[Key] = [(clip.subject, clip_key(clip.name)) for clip, _ in parsed]
     # An empty or packed folder has its name, too: no folder with another spelling may
     # replace it. Folders of lists may be named like clips, though.

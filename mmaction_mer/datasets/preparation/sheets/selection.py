@@ -1,18 +1,16 @@
 """Select the rows of one kind of expression: micro-expressions, as a rule."""
 
-from dataclasses import replace
-
 from ....utils.errors import MERDataError
 from ....utils.text import quote
-from ..issues import Issue
+from ..issues import Issue, ParsedRelease
 from .kinds import Kind, kind_in_name
 from .tables import Row, Table
 
 
 def select_kind(
     table: Table, wanted: Kind | None
-) -> tuple[Table, list[Issue], Kind | None]:
-    """Keep the rows of one kind of expression.
+) -> tuple[tuple[Row, ...], ParsedRelease, Kind | None]:
+    """Select the rows of one kind of expression.
 
     Args:
         table: The table.
@@ -20,27 +18,22 @@ def select_kind(
             micro-expressions of a table that holds both.
 
     Returns:
-        The table with these rows; one issue for all rows of the other kind and one for
-        each row that names neither; and the kind, None if the table does not name it.
+        The rows; a release without clips, with one issue for all rows of the other kind
+        and one for each row that names neither; and the kind, None if the table does
+        not name it.
 
     Raises:
         MERDataError: Only the name of the file or sheet tells the kind, and it is the
             other one, or no row is of the kind.
     """
-    issues = [
-        Issue(
-            None,
-            name,
-            'kind',
-            'noted',
-            f'is named as a sheet of {kind_in_name(name)}-expressions: not read',
-        )
-        for name in table.skipped
-    ]
+    release = ParsedRelease(rows=len(table.rows), spreadsheet=table.title)
+    for name in table.skipped:
+        reason = f'is named as a sheet of {kind_in_name(name)}-expressions: not read'
+        release.issues.append(Issue(None, name, 'kind', 'noted', reason))
     kinds = {row.cells['kind'] for row in table.rows if 'kind' in row.cells}
     if not kinds:
         _check_names(table, wanted)
-        return table, issues, None
+        return table.rows, release, None
     if wanted is None:
         choices: tuple[Kind, ...] = ('micro', 'macro')
         wanted = next((kind for kind in choices if kind in kinds), None)
@@ -55,7 +48,8 @@ def select_kind(
         else:
             found = quote(kind) if kind else 'empty'
             reason = f'is {found}, neither micro nor macro: left out'
-            issues.append(Issue(row.number, row.title, 'kind', 'skipped', reason))
+            issue = Issue(row.number, row.title, 'kind', 'skipped', reason)
+            release.issues.append(issue)
     if others:
         kind = others[0].cells['kind']
         reason = (
@@ -63,14 +57,15 @@ def select_kind(
             f'{others[0].number} to {others[-1].number}), {len(rows)} of '
             f'{wanted}-expressions are read'
         )
-        issues.append(Issue(None, table.title, 'kind', 'noted', reason))
+        release.issues.append(Issue(None, table.title, 'kind', 'noted', reason))
     if others and not rows:
         raise MERDataError(
             f'no row is a {wanted}-expression, {len(others)} are of the other kind',
             path=table.path,
             hint='give the right sheet with --sheet',
         )
-    return replace(table, rows=tuple(rows)), issues, wanted
+    release.rows -= len(others)
+    return tuple(rows), release, wanted
 
 
 def _check_names(table: Table, wanted: Kind | None) -> None:

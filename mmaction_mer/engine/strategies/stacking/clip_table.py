@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ....datasets.annotation import clip_name
 from ....datasets.clip_cache import is_deterministic
-from ....datasets.transforms.motion import PackMERInputs
+from ....datasets.transforms.packing import PackMERInputs
 from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores

@@ -1,7 +1,7 @@
 import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmaction_mer.datasets.preparation.sheets.cells import (
@@ -79,6 +79,7 @@ def test_action_units(value, wanted):
     assert action_units(value) == wanted
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_any_cell_gives_a_value_or_a_reason(value):
     for read, kinds in (

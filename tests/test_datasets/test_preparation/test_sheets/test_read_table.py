@@ -107,7 +107,7 @@ def test_a_stray_cell_far_out_does_not_take_all_memory(tmp_path):
         read_table(tmp_path / 'a.xlsx', NEEDED)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(['.xlsx', '.xls', '.csv']))
 @example(b'', '.csv').via('nothing')
 @example(b'PK\x03\x04broken', '.xlsx').via('a broken archive')
