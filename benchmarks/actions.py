@@ -1,4 +1,4 @@
-r"""Does an action code carry the action and nothing but the action?
+r"""Measure whether an action code carries the action and nothing but the action.
 
 On SynthME's micro-expressions, of people that the pre-training on its macro-expressions
 has not seen and of which the true movement is known, onset to apex:
@@ -14,13 +14,13 @@ has not seen and of which the true movement is known, onset to apex:
         work_dirs/ma2mi_miacnet_synthme/last.pth
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from common import make_parser
 from mmaction.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -30,12 +30,7 @@ from tqdm import tqdm
 import mmaction_mer  # noqa: F401  (registers everything)
 from mmaction_mer.datasets.synthme.release import clip_field
 from mmaction_mer.models.utils.slim_checkpoint import load_slim, read_checkpoint
-from mmaction_mer.utils.cli.command_line import (
-    CfgOptions,
-    merge_options,
-    read_config,
-    report_errors,
-)
+from mmaction_mer.utils.cli.command_line import read_config, report_errors
 
 ROOT = Path(__file__).parents[1]
 MICRO = ROOT / 'configs' / '_base_' / 'datasets' / 'synthme.py'
@@ -95,31 +90,37 @@ def measure(model, inputs: torch.Tensor, fields: np.ndarray, people: list[str]) 
     # A giver that moves alike would speak for both sides.
     unlike = [i for i in pairs if correlation(fields[i], fields[giver[i]]) < 0.2]
     person, chance = same_person(code, people)
-    return dict(
-        person=person,
-        chance=chance,
-        error=error,
-        copy_error=copied,
-        own=float(np.mean([correlation(own[i], fields[i]) for i in pairs])),
-        unlike=len(unlike),
-        giver=float(np.mean([correlation(other[i], fields[giver[i]]) for i in unlike])),
-        face=float(np.mean([correlation(other[i], fields[i]) for i in unlike])),
-    )
+
+    def mean(decoded: np.ndarray, pairs: list[tuple[int, int]]) -> float:
+        found = [correlation(decoded[i], fields[j]) for i, j in pairs]
+        return float(np.mean(found))
+
+    return {
+        'squared error, the frame made': error,
+        'squared error, the onset copied': copied,
+        'correlation of the movement decoded with the true one': mean(
+            own, [(i, i) for i in pairs]
+        ),
+        "another person's code: with the movement of the code": mean(
+            other, [(i, giver[i]) for i in unlike]
+        ),
+        "another person's code: with the movement of the face": mean(
+            other, [(i, i) for i in unlike]
+        ),
+        'the most similar code is of the same person': person,
+        'the same by chance': chance,
+    }
 
 
 @report_errors
 @torch.no_grad()
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config', help='a pre-training of MIACNet on SynthME')
     parser.add_argument('checkpoint', type=Path)
-    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions)
     args = parser.parse_args()
     cfg = read_config(args.config)
-    merge_options(cfg, args.cfg_options)
     init_default_scope('mmaction')
     model = MODELS.build(cfg.model).eval()
     load_slim(model, read_checkpoint(args.checkpoint)['state_dict'])
@@ -144,16 +145,8 @@ def main() -> None:
         model, inputs, true_fields(Path(data.data_root), clips, 112), people
     )
     print(f'{len(clips)} clips, onset to apex')
-    print(f'squared error, made          {found["error"]:8.3f}')
-    print(f'squared error, onset copied  {found["copy_error"]:8.3f}')
-    print(f'share of copying             {found["error"] / found["copy_error"]:8.3f}')
-    print('correlation of the movement decoded with the true one')
-    print(f'  own code                           {found["own"]:6.3f}')
-    print(f"  another's code ({found['unlike']} that move unlike)")
-    print(f'    with the movement of the code    {found["giver"]:6.3f}')
-    print(f'    with the movement of the face    {found["face"]:6.3f}')
-    print('nearest other code is of the same person')
-    print(f'  {found["person"]:.1%}, by chance {found["chance"]:.1%}')
+    for name, value in found.items():
+        print(f'{name:60}{value:8.3f}')
 
 
 if __name__ == '__main__':

@@ -10,13 +10,13 @@ and what a logistic regression still reads from it, leave one subject out.
     python benchmarks/prompts.py work_dirs/ablations/runs/mpt_vit-tiny_synthme/base-...
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from common import make_parser
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -184,9 +184,7 @@ def _short(values: Tensor) -> str:
 @report_errors
 def main() -> None:
     """Print both."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('run', type=Path, help='work directory of one seed of a run')
     args = parser.parse_args()
     if not (args.run / 'config.py').is_file():

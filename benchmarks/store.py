@@ -1,13 +1,12 @@
-"""What a clip store is worth, as a ratio to reading the frame files.
+"""Measure what a clip store is worth, as a ratio to reading the frame files.
 
-    python benchmarks/store.py --json work_dirs/store.json
+    python benchmarks/store.py
 
 Clips per second through the beginning of the pipeline, in one run: from frames as a
 release has them (JPEG, 640x480), as prepare.py leaves them (PNG, 224x224), and from
 the store. The frames are textures that move, made in a temporary folder.
 """
 
-import argparse
 import logging
 import os
 import statistics
@@ -18,13 +17,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import machine, row
+from common import machine, make_parser, print_table, texture
 from mmengine.registry import init_default_scope
 
 from mmaction_mer.datasets import MERDataset, write_annotation
 from mmaction_mer.datasets.clip_cache import STANDARD, write_store
 from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.utils.json_files import write_json
 
 KINDS = {
     'JPEG 640x480': ('img{}.jpg', (480, 640)),
@@ -40,8 +38,7 @@ def make_release(root: Path, template: str, size: tuple[int, int], clips: int) -
     for clip in range(clips):
         folder = root / 'frames' / f'c{clip}'
         folder.mkdir(parents=True)
-        coarse = rng.integers(256, size=(size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
-        picture = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
+        picture = texture(rng, *size)
         for number in range(1, 71):
             noise = rng.normal(0, 3, picture.shape).astype(np.int16)
             frame = np.roll(picture, number, axis=1) + noise
@@ -72,26 +69,19 @@ def clips_per_second(data: MERDataset, passes: int = 1) -> float:
     return passes * len(data) / (time.perf_counter() - start)
 
 
-def forget_pages(store: Path) -> None:
-    """Ask the system to drop what it keeps of a store in memory."""
+def drop_page_cache(store: Path) -> None:
+    """Ask the system to drop the files of a store from its page cache."""
     for path in store.glob('*.npy'):
         with open(path, 'rb') as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def rows_of(rates: dict[str, float], clips: int) -> list[dict]:
-    """A row for every source of the clips, timed over a pass through all of them."""
-    slow = rates['JPEG 640x480']
-    return [row(name, rate, clips / rate, rate / slow) for name, rate in rates.items()]
-
-
 @report_errors
 def main() -> None:
     """Measure in turns and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument('--clips', type=int, default=8, help=f'times {NAMES}')
     parser.add_argument('--turns', type=int, default=3)
-    parser.add_argument('--json', help='write the numbers there, too')
     args = parser.parse_args()
     logging.disable(logging.INFO)
     init_default_scope('mmaction')
@@ -105,7 +95,7 @@ def main() -> None:
                 files = clips_per_second(open_data(root, store=False))
                 rates.setdefault(kind, []).append(files)
             stored = roots['JPEG 640x480']
-            forget_pages(stored / 'store')
+            drop_page_cache(stored / 'store')
             data = open_data(stored, store=True)
             rates.setdefault('store, first pass', []).append(clips_per_second(data))
             warm = clips_per_second(data, passes=10)
@@ -113,12 +103,10 @@ def main() -> None:
     found = {name: statistics.median(rate) for name, rate in rates.items()}
     slow = found['JPEG 640x480']
     print(f'{machine()}; {args.clips * NAMES} clips of 70 frames, 16 of them read\n')
-    print('| clips from | clips/s | ratio |\n|---|---:|---:|')
-    for name, rate in found.items():
-        print(f'| {name} | {rate:.1f} | {rate / slow:.1f} |')
-    if args.json:
-        rows = rows_of(found, args.clips * NAMES)
-        write_json(args.json, dict(machine=machine(), rows=rows))
+    print_table(
+        ('clips from', 'clips/s', 'ratio'),
+        [(name, f'{rate:.1f}', f'{rate / slow:.1f}') for name, rate in found.items()],
+    )
 
 
 if __name__ == '__main__':

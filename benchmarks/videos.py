@@ -1,13 +1,12 @@
-"""What a clip deep in a long video costs: in order, by seeking, by decord.
+"""Measure a clip deep in a long video, read in order, by seeking and by decord.
 
-    python benchmarks/videos.py --json work_dirs/videos.json
+    python benchmarks/videos.py
 
 Sixteen frames at nine tenths of the length are read. The index, which proves each frame
 that is read, is made once per process and file; its time stands beside. The videos are
 textures that move, written to a temporary folder.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -17,12 +16,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from common import machine, row
+from common import machine, make_parser, print_table, texture
 
 from mmaction_mer.datasets.video import reader as video_reader
 from mmaction_mer.datasets.video.index import VideoIndex, video_index
 from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.utils.json_files import write_json
 
 READ = 16
 #: Options of the encoder by what the table calls the file.
@@ -41,8 +39,7 @@ WAYS = {
 def make_video(path: Path, codec: str, params: str, frames: int) -> None:
     """Write a texture that moves, in some noise, 320x240 at 100 Hz."""
     rng = np.random.default_rng(0)
-    coarse = rng.integers(256, size=(30, 40, 3), dtype=np.uint8)
-    picture = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+    picture = texture(rng, 240, 320)
     noise = rng.integers(0, 8, (8, *picture.shape), dtype=np.uint8)
     options = {'preset': 'ultrafast', 'x264-params': params} if params else {}
     with av.open(str(path), 'w') as file:
@@ -55,10 +52,8 @@ def make_video(path: Path, codec: str, params: str, frames: int) -> None:
         file.mux(stream.encode())
 
 
-def seconds_of(way: str, path: Path, index: VideoIndex) -> float | None:
-    """Read the clip once; None where this way is not one for the file."""
-    if way == 'decord' and not index.plain:
-        return None
+def seconds_of(way: str, path: Path, index: VideoIndex) -> float:
+    """Read the clip once."""
     first = int(0.9 * len(index))
     wanted = range(first, first + READ)
     start = time.perf_counter()
@@ -69,51 +64,34 @@ def seconds_of(way: str, path: Path, index: VideoIndex) -> float | None:
     return taken
 
 
-def rows_of(times: dict[str, dict[str, float | None]]) -> list[dict]:
-    """A row for every file and way that it allows, compared with reading in order."""
-    return [
-        row(f'{file}, {way}', 1 / taken, taken, found['in order'] / taken)
-        for file, found in times.items()
-        for way, taken in found.items()
-        if taken is not None and found['in order'] is not None
-    ]
-
-
 @report_errors
 def main() -> None:
     """Measure in turns and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument('--frames', type=int, default=3000)
     parser.add_argument('--turns', type=int, default=3)
-    parser.add_argument('--json', help='write the numbers there, too')
     args = parser.parse_args()
-    times: dict[str, dict[str, float | None]] = {}
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for title, (name, codec, params) in FILES.items():
             path = Path(folder, name)
             make_video(path, codec, params, args.frames)
             start = time.perf_counter()
             index = video_index(path)
-            found: dict[str, float | None] = {'index': time.perf_counter() - start}
+            indexing = time.perf_counter() - start
+            cells, whole = [], None
             for way in WAYS:
+                if way == 'decord' and not index.plain:
+                    cells.append('not proven')
+                    continue
                 turns = [seconds_of(way, path, index) for _ in range(args.turns)]
-                known = [one for one in turns if one is not None]
-                found[way] = statistics.median(known) if known else None
-            times[title] = found
+                taken = statistics.median(turns)
+                whole = whole or taken
+                cells.append(f'{1000 * taken:.0f} ms ({taken / whole:.2f})')
+            cells.append(f'{1000 * indexing:.0f} ms ({indexing / whole:.2f})')
+            rows.append((title, *cells))
     print(f'{machine()}; {READ} of {args.frames} frames of 320x240, at nine tenths\n')
-    print('| video | ' + ' | '.join([*WAYS, 'index, once']) + ' |')
-    print('|---|' + '---:|' * (len(WAYS) + 1))
-    for title, found in times.items():
-        cells = [_cell(found[way], found['in order']) for way in (*WAYS, 'index')]
-        print(f'| {title} | {" | ".join(cells)} |')
-    if args.json:
-        write_json(args.json, dict(machine=machine(), rows=rows_of(times)))
-
-
-def _cell(taken: float | None, whole: float | None) -> str:
-    if taken is None or whole is None:
-        return 'not proven'
-    return f'{1000 * taken:.0f} ms ({taken / whole:.2f})'
+    print_table(('video', *WAYS, 'index, once'), rows)
 
 
 if __name__ == '__main__':

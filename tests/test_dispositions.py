@@ -1,4 +1,4 @@
-"""Tests mean the same whoever starts them: a script's background job, nohup, a rank."""
+"""Tests mean the same under nohup, as a background job and as a rank of a launcher."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from dispositions import restore
 restore()
 assert os.umask(0o022) == 0o022
 assert 'RANK' not in os.environ and 'SLURM_PROCID' not in os.environ
-# A child that is started hears them as well, and how it ends is known.
+# A child gets the signals as well, and its exit status is known.
 pause = [sys.executable, '-c', 'print(1, flush=True); import time; time.sleep(600)']
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     child = subprocess.Popen(pause, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -27,15 +27,15 @@ except KeyboardInterrupt:
 """
 
 
-def test_nothing_is_taken_over():
-    deaf = 'trap "" INT TERM HUP; umask 077; exec "$0" -c "$1"'
+def test_nothing_is_inherited():
+    ignoring = 'trap "" INT TERM HUP; umask 077; exec "$0" -c "$1"'
     done = subprocess.run(
-        ['sh', '-c', deaf, sys.executable, PROGRAM],
+        ['sh', '-c', ignoring, sys.executable, PROGRAM],
         env=os.environ | {'RANK': '3', 'SLURM_PROCID': '3'},
         cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.stdout == 'heard\n', done.stderr
 
 
-def test_these_tests_hear_signals():
+def test_these_tests_get_signals():
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

@@ -10,7 +10,7 @@ from paths import ROOT, TOOLS
 
 from mmaction_mer import __main__ as program
 from mmaction_mer.analysis.figures import FIGURES
-from mmaction_mer.apis.mer_inferencer import FACES
+from mmaction_mer.apis.face_crop import FACE_MODES
 from mmaction_mer.apis.weights import DEMO
 from mmaction_mer.datasets.synthme import Nuisance
 from mmaction_mer.evaluation.bootstrap import RESAMPLES
@@ -94,7 +94,7 @@ def test_a_registry_that_was_used_before_finds_the_parts():
     ('written', 'meant'),
     [
         (program.DEMO, DEMO),
-        (program.FACES, FACES),
+        (program.FACE_MODES, FACE_MODES),
         (load_tool('convert_weights.py').LAYOUTS, tuple(sorted(LAYOUTS))),
         (load_tool('analysis/visualize.py').FIGURES, tuple(FIGURES)),
         (load_tool('analysis/score.py').SELECTIONS, tuple(SELECTIONS)),

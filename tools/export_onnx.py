@@ -1,28 +1,22 @@
-"""Write a trained recognizer as an ONNX file: from frames to probabilities.
+"""Export a trained recognizer as an ONNX file, from frames to probabilities.
 
     python tools/export_onnx.py work_dirs/RUN/folds/sub01 --fps 50 --out model.onnx
     python tools/export_onnx.py CONFIG --checkpoint model.pth --out model.onnx
 
-docs/export.md says what the file takes and gives.
+docs/export.md describes the inputs and outputs of the file.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-# First of all: it repairs the host stack and registers this package's parts.
-import mmaction_mer  # noqa: F401
-
-# isort: split
-from mmaction_mer.apis.ensemble import FoldEnsemble
-from mmaction_mer.apis.onnx_export import export_onnx
-from mmaction_mer.apis.weights import FoldWeights, load_weights
-from mmaction_mer.utils.cli.command_line import report_errors
-from mmaction_mer.utils.errors import MERRunError
+if TYPE_CHECKING:
+    from mmaction_mer.apis.weights import FoldWeights
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,31 +31,36 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--fps',
         type=float,
-        help='frame rate of all clips to come, in Hz, once each has the number of '
-        "frames that the model takes; without it a clip's filter is a second input",
+        help='frame rate in Hz of all clips after resampling to the number of frames '
+        'of the model; without it the filter of a clip is a second input',
     )
     parser.add_argument(
-        '--opset', type=int, default=18, help="version of ONNX's operators (18)"
+        '--opset', type=int, default=18, help='version of the ONNX operators (18)'
     )
     return parser.parse_args(arguments)
 
 
-def one_fold(weights: FoldWeights, name: str | None) -> FoldWeights:
-    """Choose the fold that is written."""
+def one_fold(weights: 'FoldWeights', name: str | None) -> 'FoldWeights':
+    """Select the fold to export."""
+    from mmaction_mer.utils.errors import MERRunError
+
     if name is not None:
-        return weights.only([name])
+        return weights.select([name])
     if len(weights.folds) > 1:
         raise MERRunError(
-            f'{weights.source}: has {len(weights.folds)} folds, and a file holds one: '
-            f'choose by --fold, of {", ".join(weights.folds)}'
+            f'has {len(weights.folds)} folds, but a file contains one',
+            path=weights.source,
+            hint=f'choose one with --fold: {", ".join(weights.folds)}',
         )
     return weights
 
 
-@report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Export."""
-    args = parse_args(arguments)
+def export(args: argparse.Namespace) -> None:
+    """Export the model."""
+    from mmaction_mer.apis.ensemble import FoldEnsemble
+    from mmaction_mer.apis.onnx_export import export_onnx
+    from mmaction_mer.apis.weights import load_weights
+
     weights = one_fold(load_weights(args.source, args.checkpoint), args.fold)
     (fold,) = weights.folds
     model = FoldEnsemble(weights, 'cpu').model
@@ -75,6 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         dict(fold=fold, held_out=weights.held_out.get(fold, [])),
     )
     print(f'written: {path} ({path.stat().st_size / 1e6:.1f} MB)')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parse_args(arguments)
+    # Imported after the command line is parsed: --help does not wait for torch.
+    from mmaction_mer.utils.cli.command_line import report_errors
+
+    return report_errors(export)(args)
 
 
 if __name__ == '__main__':

@@ -9,7 +9,9 @@ from ..engine.runners.plan import make_plan
 from ..engine.runners.tasks import runs_by_seed
 from ..engine.work_dir.fold_check import check_model
 from ..engine.work_dir.json_fields import read_object
+from ..engine.work_dir.layout import RESULTS
 from ..engine.work_dir.lock import WorkDirLock, WorkDirLockedError
+from ..engine.work_dir.stored_run import check_results
 from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation import summarize_seeds
 from ..utils.cli.command_line import user_message
@@ -52,11 +54,10 @@ def read_finished(trial: Trial) -> RowResult | None:
     try:
         runs = WorkDir(trial.folder).runs(trial.seeds)
         for seed, run in runs.items():
-            work_dir = WorkDir(run.path)
-            results[seed] = work_dir.results()
+            results[seed] = WorkDir(run.path).results()
             if results[seed].get('missing'):
                 return None
-            work_dir.check_results(results[seed], {seed: run})
+            check_results(run.path / RESULTS, results[seed], {seed: run})
             done = results[seed]['extra']['folds']['done']
             folds[seed] = {name: run.folds[name] for name in done}
     except (OSError, ValueError, KeyError, TypeError, MERRunError):

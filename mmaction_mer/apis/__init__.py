@@ -1,26 +1,26 @@
-"""USE: from a video to a label, a time and a place."""
+"""Inference: from a video to a label, its time and its location in the face."""
 
-from .clip_prediction import Reading, WindowPrediction
-from .framing import Framing, framing_of
+from .clip_prediction import ClipPrediction, WindowPrediction
+from .frame_sources import FrameSource, SourceLimits, open_frame_source
+from .framing import Framing, get_framing
 from .load_source import LoadMERSource
 from .mer_inferencer import MERInferencer
 from .overlay import overlay_frames, write_overlay
-from .sources import Limits, Source, open_source
 from .timeline import plot_timeline
 from .weights import FoldWeights, load_weights, save_weights
 
 __all__ = [
+    'ClipPrediction',
     'FoldWeights',
+    'FrameSource',
     'Framing',
-    'Limits',
     'LoadMERSource',
     'MERInferencer',
-    'Reading',
-    'Source',
+    'SourceLimits',
     'WindowPrediction',
-    'framing_of',
+    'get_framing',
     'load_weights',
-    'open_source',
+    'open_frame_source',
     'overlay_frames',
     'plot_timeline',
     'save_weights',

@@ -1,4 +1,4 @@
-"""What was read in a clip."""
+"""Predictions for the windows of a clip, and for the clip as a whole."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,16 +11,17 @@ from ..motion.spotting import Spot
 
 @dataclass(frozen=True, eq=False)
 class WindowPrediction:
-    """One window of a video.
+    """Prediction for one window of a video.
 
     Attributes:
-        start: Its first frame, from 0.
-        stop: Behind its last frame.
-        probabilities: ``(folds, classes)``; None where no face was found.
-        spot: The strongest movement in it, in frames from its start.
-        matrix: ``(2, 3)`` from the frame to the square of the face; None alike.
-        face: The face, in its first frame; None alike, or for frames cut already.
-        problem: Why it was not read.
+        start: Index of its first frame, from 0.
+        stop: Index of the frame after its last one.
+        probabilities: ``(folds, classes)``; None if no face was found.
+        spot: Its strongest movement, in frames from ``start``; None if there is none.
+        matrix: ``(2, 3)`` from the frame to the square around the face; None if no
+            face was found.
+        face: The detected face; None if none was found or looked for.
+        problem: Why there is no prediction; empty otherwise.
     """
 
     start: int
@@ -36,7 +37,7 @@ class WindowPrediction:
         """Mean probabilities of the folds, ``(classes,)``.
 
         Raises:
-            ValueError: It was not read.
+            ValueError: There is no prediction.
         """
         if self.probabilities is None:
             raise ValueError(self.problem)
@@ -44,36 +45,35 @@ class WindowPrediction:
 
     @property
     def votes(self) -> int:
-        """Number of folds that alone give the class of the mean."""
+        """Number of folds whose own prediction is the class of the mean."""
         best = self.mean.argmax()
-        alone = np.asarray(self.probabilities).argmax(axis=1)
-        return int((alone == best).sum())
+        return int((np.asarray(self.probabilities).argmax(axis=1) == best).sum())
 
     @property
     def strength(self) -> float:
-        """Of its strongest movement, in grey levels; 0 where none was looked for."""
+        """Strength of the strongest movement, in gray levels; 0 if there is none."""
         return self.spot.strength if self.spot else 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What a model says of a clip or a video.
+class ClipPrediction:
+    """Prediction for a clip or a video.
 
     Attributes:
-        name: Of the clip.
+        name: Name of the clip.
         fps: Frames per second.
         frames: Number of frames.
         classes: Names of the classes.
-        windows: All windows in order; a short clip is one.
-        chosen: Number of the window that speaks for the clip: of those with a face the
-            one with the strongest movement.
+        windows: All windows in order; a short clip is one window.
+        chosen: Index of the window whose prediction is that of the clip: among those
+            with a face the one with the strongest movement.
         folds: Names of the folds that were averaged.
-        side: Side in pixels of the square that the windows' matrices lead to.
-        clip: Frames of the aligned face in that window, ``(N, S, S, 3)`` uint8.
-        heat: Where in them the model finds what speaks for its class, ``(S, S)`` in
-            0..1; 0 where it does not look. None for a model that cannot say.
-        explained: What the model was shown, see ``MPTRecognizer.explain``; or None.
-        notes: What a reader has to know besides.
+        side: Side in pixels of the square that the matrices of the windows lead to.
+        clip: Aligned face in that window, ``(N, S, S, 3)`` uint8 RGB, for display.
+        saliency: Where in these frames the model finds its class, ``(S, S)`` in 0..1;
+            None for a model without saliency maps.
+        explanation: Result of ``MPTRecognizer.explain``; None for other models.
+        notes: Remarks on the input and the result, as sentences.
     """
 
     name: str
@@ -85,83 +85,84 @@ class Reading:
     folds: list[str]
     side: int
     clip: np.ndarray
-    heat: np.ndarray | None = None
-    explained: dict[str, Any] | None = None
+    saliency: np.ndarray | None = None
+    explanation: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
     def window(self) -> WindowPrediction:
-        """The window that speaks for the clip."""
+        """The window whose prediction is that of the clip."""
         return self.windows[self.chosen]
 
     @property
     def label(self) -> str:
-        """The predicted class."""
+        """Name of the predicted class."""
         return self.classes[int(self.window.mean.argmax())]
 
     @property
     def apex(self) -> float | None:
-        """Estimated frame of the apex, from 0, need not be whole."""
+        """Estimated apex in frames from 0, not necessarily an integer."""
         spot = self.window.spot
         return None if spot is None else self.window.start + spot.apex
 
-    def peak(self) -> tuple[float, float] | None:
-        """The hottest place, x and y in pixels of the video's own frame."""
-        if self.heat is None or not self.heat.any():
+    def saliency_peak(self) -> tuple[float, float] | None:
+        """Return the maximum of the saliency map, x and y in pixels of the video."""
+        if self.saliency is None or not self.saliency.any():
             return None
-        y, x = np.unravel_index(self.heat.argmax(), self.heat.shape)
-        scale = self.side / len(self.heat)
+        y, x = np.unravel_index(self.saliency.argmax(), self.saliency.shape)
+        scale = self.side / len(self.saliency)
         matrix = np.vstack([np.asarray(self.window.matrix), [0, 0, 1]])
         place = np.linalg.solve(matrix, [x * scale, y * scale, 1])
         return float(place[0]), float(place[1])
 
     def as_dict(self) -> dict[str, Any]:
-        """The reading as plain values, for JSON."""
+        """Return the prediction as plain values, for JSON."""
         best, mean = self.window, self.window.mean
-        peak = self.peak()
+        peak = self.saliency_peak()
         return {
             'input': self.name,
             'label': self.label,
             'class': int(mean.argmax()),
-            'probabilities': self._named(mean),
+            'probabilities': self._by_class(mean),
             'folds': len(self.folds),
-            'folds_that_agree': best.votes,
+            'folds_agreeing': best.votes,
             'fps': self.fps,
             'frames': self.frames,
             'window': [best.start, best.stop],
             'apex': None if self.apex is None else round(self.apex, 1),
             'apex_s': None if self.apex is None else round(self.apex / self.fps, 4),
-            'movement': round(best.strength, 3),
-            'face': _points(best.face),
-            'hottest_place': None if peak is None else [round(v, 1) for v in peak],
-            'heat_map': None if self.heat is None else _coarse(self.heat),
-            'windows': [self._window(one) for one in self.windows],
+            'motion_strength': round(best.strength, 3),
+            'face': _face_as_dict(best.face),
+            'saliency_peak': None if peak is None else [round(v, 1) for v in peak],
+            'saliency_map': None if self.saliency is None else _coarse(self.saliency),
+            'windows': [self._window_as_dict(one) for one in self.windows],
             'notes': self.notes,
         }
 
-    def _window(self, one: WindowPrediction) -> dict[str, Any]:
-        told: dict[str, Any] = {
-            'frames': [one.start, one.stop],
-            'seconds': [round(one.start / self.fps, 4), round(one.stop / self.fps, 4)],
+    def _window_as_dict(self, window: WindowPrediction) -> dict[str, Any]:
+        start, stop = window.start, window.stop
+        result: dict[str, Any] = {
+            'frames': [start, stop],
+            'seconds': [round(start / self.fps, 4), round(stop / self.fps, 4)],
         }
-        if one.probabilities is None:
-            return {**told, 'problem': one.problem}
-        spot = one.spot
+        if window.probabilities is None:
+            return {**result, 'problem': window.problem}
+        spot = window.spot
         return {
-            **told,
-            'probabilities': self._named(one.mean),
-            'movement': round(one.strength, 3),
-            'apex': None if spot is None else round(one.start + spot.apex, 1),
+            **result,
+            'probabilities': self._by_class(window.mean),
+            'motion_strength': round(window.strength, 3),
+            'apex': None if spot is None else round(start + spot.apex, 1),
         }
 
-    def _named(self, values: np.ndarray) -> dict[str, float]:
+    def _by_class(self, values: np.ndarray) -> dict[str, float]:
         return {
             name: round(float(value), 4)
             for name, value in zip(self.classes, values, strict=True)
         }
 
 
-def _points(face: Face | None) -> dict[str, Any] | None:
+def _face_as_dict(face: Face | None) -> dict[str, Any] | None:
     if face is None:
         return None
     return {
@@ -171,7 +172,10 @@ def _points(face: Face | None) -> dict[str, Any] | None:
     }
 
 
-def _coarse(heat: np.ndarray, grid: int = 14) -> list[list[float]]:
-    """A heat map small enough for a line of JSON."""
-    cells = [np.array_split(rows, grid, axis=1) for rows in np.array_split(heat, grid)]
-    return [[round(float(cell.mean()), 3) for cell in row] for row in cells]
+def _coarse(saliency: np.ndarray, grid: int = 14) -> list[list[float]]:
+    """Average a saliency map over a coarse grid, which is small enough for JSON."""
+    rows = np.array_split(saliency, grid)
+    return [
+        [round(float(cell.mean()), 3) for cell in np.array_split(row, grid, axis=1)]
+        for row in rows
+    ]

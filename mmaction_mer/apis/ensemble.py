@@ -1,4 +1,4 @@
-"""The folds of a run as one recognizer: their probabilities, averaged."""
+"""The folds of a run as one recognizer with averaged probabilities."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,21 +12,20 @@ from torch import Tensor, nn
 from ..models.utils.slim_checkpoint import KEY, frozen_fingerprints, load_slim
 from ..utils.errors import MERRunError
 from ..utils.quiet import quiet
-from ..utils.text import first_line
 from .weights import FoldWeights
 
 
 class FoldEnsemble:
-    """One model on a device, into which each fold's weights are put in turn.
+    """One model on a device, into which the weights of each fold are loaded in turn.
 
-    What is frozen is there once, however many folds there are.
+    The frozen part exists once, however many folds there are, and is hashed once.
 
     Args:
         weights: The trained model.
-        device: As in torch.
+        device: Device, as in torch.
 
     Raises:
-        MERRunError: The weights do not fit the model.
+        MERRunError: The weights do not fit the model, or the device cannot be used.
     """
 
     def __init__(self, weights: FoldWeights, device: str | torch.device) -> None:
@@ -37,67 +36,98 @@ class FoldEnsemble:
             with quiet():
                 self.model: nn.Module = MODELS.build(dict(weights.model))
         except KeyError as error:
-            raise MERRunError(f'{weights.source}: {error.args[0]}') from error
+            raise MERRunError(str(error.args[0]), path=weights.source) from error
         try:
             self.model.to(device).eval()
         except (AssertionError, RuntimeError) as error:
             raise MERRunError(
-                f'device {device!r} cannot be used: {first_line(error)}'
+                f'{str(device)!r} cannot be used: {first_line(error)}', field='device'
             ) from error
         self._weights = weights
         self._loaded: str | None = None
-        # Of a large backbone it takes seconds, for each fold that is put in.
-        every = all(KEY in state for state in weights.folds.values())
-        self._known = frozen_fingerprints(self.model) if every else {}
-        for name in reversed(self.names):  # all are checked; the first stays
+        # Hashing a large backbone takes seconds.
+        hashed = any(KEY in state for state in weights.folds.values())
+        self._fingerprints = frozen_fingerprints(self.model) if hashed else {}
+        for name in reversed(self.names):  # checks all folds; the first one stays
             self._load(name)
 
-    def probabilities(self, packed: list[dict[str, Any]]) -> Tensor:
-        """Return probabilities ``(folds, B, classes)`` of B packed clips, on the CPU.
+    def preprocess(self, packed: list[dict[str, Any]]) -> dict[str, Any]:
+        """Collate packed clips and apply the data preprocessor, on the device.
+
+        Args:
+            packed: Results of the test pipeline for B clips.
+
+        Returns:
+            ``inputs``, tensors ``(B, ...)`` by name, and ``data_samples``.
+        """
+        with torch.no_grad():
+            return self.model.data_preprocessor(pseudo_collate(packed), False)
+
+    def probabilities(self, batch: dict[str, Any]) -> Tensor:
+        """Return the probabilities of every fold, on the CPU.
+
+        Args:
+            batch: Result of :meth:`preprocess` for B clips.
+
+        Returns:
+            ``(folds, B, classes)``.
 
         Raises:
             MERRunError: Some are NaN or infinite.
         """
         scores = []
         with torch.no_grad():
-            data = self.model.data_preprocessor(pseudo_collate(packed), False)
-            for model in self._each():
-                samples = model(**data, mode='predict')
+            for model in self._fold_models():
+                samples = model(**batch, mode='predict')
                 scores.append(torch.stack([sample.pred_score for sample in samples]))
-        found = torch.stack(scores).float().cpu()
-        if not found.isfinite().all():
+        result = torch.stack(scores).float().cpu()
+        if not result.isfinite().all():
             raise MERRunError(
-                f'{self._weights.source}: gives no probabilities for a clip, but NaN '
-                f'or infinity: its weights or its settings are damaged; give another '
-                f'model'
+                'the probabilities of a clip are NaN or infinite: the weights or the '
+                'settings of the model are damaged',
+                path=self._weights.source,
+                hint='use another model',
             )
-        return found
+        return result
 
     @property
-    def locates(self) -> bool:
-        """Whether the model can say where it looks."""
-        return hasattr(self.model, 'locate')
+    def has_saliency(self) -> bool:
+        """Whether the model computes saliency maps."""
+        return hasattr(self.model, 'saliency_maps')
 
-    def evidence(self, packed: list[dict[str, Any]], targets: Tensor) -> Tensor:
-        """What speaks for the given classes, ``(B, H, W)`` in 0..1, mean of the folds.
+    def attribution(
+        self, packed: list[dict[str, Any]], inputs: dict[str, Tensor], targets: Tensor
+    ) -> Tensor:
+        """Return attribution maps of given classes, averaged over the folds.
 
         Args:
-            packed: B packed clips.
-            targets: ``(B,)`` class of each.
+            packed: Results of the test pipeline for B clips.
+            inputs: Their ``inputs`` after :meth:`preprocess`.
+            targets: ``(B,)``, a class for each clip.
+
+        Returns:
+            ``(B, H, W)`` in 0..1, on the CPU.
         """
-        total = 0
-        for model in self._each():
-            seen = model.locate(pseudo_collate(packed), targets)['evidence'].cpu()
-            total = total + seen / seen.amax((1, 2), keepdim=True).clamp_min(1e-12)
+        data, total = pseudo_collate(packed), 0
+        for model in self._fold_models():
+            one = model.saliency_maps(data, targets, inputs)['attribution'].cpu()
+            total = total + one / one.amax((1, 2), keepdim=True).clamp_min(1e-12)
         return total / len(self.names)
 
-    def explain(self, packed: dict[str, Any]) -> dict[str, Any] | None:
-        """What the first fold is shown of a clip, see ``MPTRecognizer.explain``."""
+    def explain(
+        self, packed: dict[str, Any], inputs: dict[str, Tensor]
+    ) -> dict[str, Any] | None:
+        """Return ``MPTRecognizer.explain`` of the first fold; None for other models.
+
+        Args:
+            packed: Result of the test pipeline for one clip.
+            inputs: Its ``inputs`` after :meth:`preprocess`.
+        """
         self._load(self.names[0])
         explain = getattr(self.model, 'explain', None)
-        return explain(pseudo_collate([packed])) if explain else None
+        return explain(pseudo_collate([packed]), inputs) if explain else None
 
-    def _each(self) -> Iterator[nn.Module]:
+    def _fold_models(self) -> Iterator[nn.Module]:
         for name in self.names:
             self._load(name)
             yield self.model
@@ -106,9 +136,9 @@ class FoldEnsemble:
         if self._loaded == name:
             return
         try:
-            load_slim(self.model, self._weights.folds[name], self._known)
+            load_slim(self.model, self._weights.folds[name], self._fingerprints)
         except MERRunError as error:
             raise MERRunError(
-                f'{self._weights.source}, fold {name}: {error}'
+                str(error), path=self._weights.source, field=f'folds.{name}'
             ) from error
         self._loaded = name

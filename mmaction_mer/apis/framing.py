@@ -1,4 +1,4 @@
-"""How a face lies in the frames that a model was trained on."""
+"""Where faces lie in the frames that a model was trained on."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from ..datasets.faces.alignment import align_matrix
 
 @dataclass(frozen=True)
 class Framing:
-    """A square around a face, and where in it the template's square lies.
+    """Position of the template's square within the square around a face.
 
-    ``tools/data/prepare.py`` cuts faces so that the square is the template's; a
-    release that frames its faces otherwise has more around them.
+    ``tools/data/prepare.py`` crops faces so that the two squares are equal; releases
+    that were cropped in another way have a wider margin.
 
     Attributes:
-        size: Side of the square in pixels.
-        side: Side of the template's square, as a share of it.
-        left: Its left edge, as a share.
-        top: Its upper edge, as a share.
+        size: Side of the square around the face in pixels. Defaults to 224.
+        side: Side of the template's square, as a fraction of it. Defaults to 1.
+        left: Left edge of the template's square, as a fraction. Defaults to 0.
+        top: Upper edge of the template's square, as a fraction. Defaults to 0.
     """
 
     size: int = 224
@@ -27,13 +27,13 @@ class Framing:
     top: float = 0.0
 
     def matrix(self, points: np.ndarray) -> np.ndarray:
-        """The similarity that brings a face to its place in the square.
+        """Compute the similarity that brings a face to its place in the square.
 
         Args:
-            points: (5, 2) x and y in pixels, as of a ``Face``.
+            points: ``(5, 2)`` x and y in pixels, as in a ``Face``.
 
         Returns:
-            (2, 3) from ``(x, y, 1)`` in the frame to pixels of the square.
+            ``(2, 3)`` from ``(x, y, 1)`` in the frame to pixels of the square.
 
         Example:
             >>> from mmaction_mer.datasets.faces import TEMPLATE
@@ -46,11 +46,11 @@ class Framing:
         return matrix
 
 
-#: Data sets whose frames were not cut by ``prepare.py``. SynthME's is the mean of
-#: what the face finder says of its faces.
+#: Datasets that were not cropped by ``prepare.py``. The values of SynthME are the means
+#: of what the face finder returns for its faces.
 FRAMINGS = {'synthme': Framing(size=112, side=0.722, left=0.136, top=0.190)}
 
 
-def framing_of(dataset: str | None) -> Framing:
-    """The framing of a data set's faces, by its name in the annotation file."""
+def get_framing(dataset: str | None) -> Framing:
+    """Return the framing of a dataset, by its name in the annotation file."""
     return FRAMINGS.get(dataset or '', Framing())

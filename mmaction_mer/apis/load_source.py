@@ -1,43 +1,44 @@
-"""The first transform of a ``test_pipeline``, for mmaction's own inference."""
+"""First transform of a ``test_pipeline`` for mmaction's own inference functions."""
 
 from itertools import islice
 
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..datasets.faces.finder import FaceFinder, FaceNotFound
+from ..datasets.faces.finder import FaceFinder, FaceNotFoundError
 from ..utils.errors import MERDataError
-from .face_clip import face_clip
-from .framing import framing_of
-from .mer_inferencer import FACES, WHOLE, that_fit
-from .packing import clip_results
-from .sources import open_source
+from .clip_pipeline import clip_results
+from .face_crop import FACE_MODES, crop_face
+from .frame_sources import open_frame_source
+from .framing import get_framing
+from .mer_inferencer import CLIP_SECONDS, check_memory
 
 
 @TRANSFORMS.register_module()
 class LoadMERSource(BaseTransform):
-    """Read one clip by its name, and cut out the face, as :class:`MERInferencer` does.
+    """Load one clip by its name and crop the face, as :class:`MERInferencer` does.
 
-    With it at the head of ``test_pipeline``, ``mmaction.apis.inference_recognizer``
-    takes a video file, or ``dict(filename=..., fps=...)`` for a folder of frames, an
-    array, or a video whose file does not say the camera's rate.
+    With it as the first step of ``test_pipeline``,
+    ``mmaction.apis.inference_recognizer`` takes a video file, or
+    ``dict(filename=..., fps=...)`` for a folder of frames, an array, or a video whose
+    file does not have the frame rate of the camera.
 
-    Required: ``filename``. Optional: ``fps`` in Hz. Added: ``imgs``, ``fps`` of the
-    frames that are kept, ``frame_inds``, ``total_frames``, ``onset``, ``offset``,
-    ``clip_len``, ``num_clips``, ``original_shape``, ``img_shape``, ``dataset`` and
-    ``clip``; ``label`` stays as it is.
+    Required keys: ``filename``. Optional: ``fps`` in Hz. Added keys: ``imgs``, ``fps``
+    of the frames that are kept, ``frame_inds``, ``total_frames``, ``onset``,
+    ``offset``, ``clip_len``, ``num_clips``, ``original_shape``, ``img_shape``,
+    ``dataset`` and ``clip``.
 
     Args:
-        dataset: Data set that the model was trained on, which says how faces lie in
-            its frames, see ``framing_of``.
-        max_frames: As of ``LoadMERFrames``.
-        face: ``'align'`` finds the face and cuts it out; ``'as-is'`` takes frames that
-            are cut already as the training's were.
-        face_model: File of the face finder; see ``find_model``.
+        dataset: Dataset that the model was trained on, which determines the position
+            of faces in the frames, see ``get_framing``. Defaults to ''.
+        max_frames: See ``LoadMERFrames``. Defaults to 16.
+        face: ``'align'`` detects and aligns the face; ``'as-is'`` takes frames that
+            are cropped as in training. Defaults to 'align'.
+        face_model: File of the face finder, see ``find_model``. Defaults to None.
 
     Raises:
-        MERDataError: There is no face finder, or the clip cannot be read, lasts longer
-            than a second, has fewer than two frames or shows no face or several.
+        MERDataError: There is no face finder; or the clip cannot be read, lasts longer
+            than a second, has fewer than two frames, or shows no face or several.
     """
 
     def __init__(
@@ -47,28 +48,33 @@ class LoadMERSource(BaseTransform):
         face: str = 'align',
         face_model: str | None = None,
     ) -> None:
-        if face not in FACES:
-            raise MERDataError(f'face is {face!r}, not one of {", ".join(FACES)}')
+        if face not in FACE_MODES:
+            raise MERDataError(
+                f'is {face!r}, not one of {", ".join(FACE_MODES)}', field='face'
+            )
         self.dataset, self.max_frames = dataset, max_frames
-        self.framing = framing_of(dataset)
+        self.framing = get_framing(dataset)
         self.find_face = FaceFinder(face_model) if face == 'align' else None
 
     def transform(self, results: dict) -> dict:
         """Add the frames of one clip."""
-        source = open_source(results['filename'], results.get('fps'))
-        most = int(WHOLE * source.fps) + 1
-        held = that_fit(source.frames(), min(most, source.count or most), source.name)
-        frames = list(islice(held, most + 1))
+        source = open_frame_source(results['filename'], results.get('fps'))
+        most = int(CLIP_SECONDS * source.fps) + 1
+        checked = check_memory(
+            source.frames(), min(most, source.count or most), source.name
+        )
+        frames = list(islice(checked, most + 1))
         if len(frames) > most:
             raise MERDataError(
-                f'{source.name}: lasts longer than {WHOLE:g} s at {source.fps:g} '
-                f'frames a second, and is no one clip: cut it, give the true fps as '
-                f'dict(filename=..., fps=...), or use MERInferencer, which looks at it '
-                f'window by window'
+                f'lasts longer than {CLIP_SECONDS:g} s at {source.fps:g} frames per '
+                f'second, and is not a single clip',
+                path=source.name,
+                hint='cut it, give the true fps as dict(filename=..., fps=...), or use '
+                'MERInferencer, which splits it into windows',
             )
         try:
-            clip, _, _ = face_clip(frames, self.framing, self.find_face, source.name)
-        except FaceNotFound as error:
-            raise MERDataError(f'{source.name}: {error}') from error
-        found = clip_results(clip, source.fps, self.max_frames, source.name)
-        return {**results, **found, 'dataset': self.dataset or 'unknown'}
+            clip, _, _ = crop_face(frames, self.framing, self.find_face, source.name)
+        except FaceNotFoundError as error:
+            raise MERDataError(str(error), path=source.name) from error
+        loaded = clip_results(clip, source.fps, self.max_frames, source.name)
+        return {**results, **loaded, 'dataset': self.dataset or 'unknown'}

@@ -1,7 +1,9 @@
-"""From a video to a label, as mmaction's inferencers do it."""
+"""Predict micro-expressions in videos, in the manner of mmaction's inferencers."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,63 +13,77 @@ import torch
 from mmaction.registry import INFERENCERS
 from mmengine.device import get_device
 from mmengine.infer import BaseInferencer
+from torch import Tensor
 from tqdm import tqdm
 
 from ..datasets.faces.alignment import align
-from ..datasets.faces.finder import FaceFinder, FaceNotFound
+from ..datasets.faces.finder import FaceFinder, FaceNotFoundError
 from ..motion.spotting import spot
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json
-from .clip_prediction import Reading, WindowPrediction
+from .clip_pipeline import ClipPipeline
+from .clip_prediction import ClipPrediction, WindowPrediction
 from .ensemble import FoldEnsemble
-from .face_clip import face_clip
-from .framing import Framing, framing_of
-from .packing import Packer
-from .saliency import moving_evidence
-from .sources import Limits, Source, open_source
+from .face_crop import FACE_MODES, crop_face
+from .frame_sources import FrameSource, SourceLimits, open_frame_source
+from .framing import get_framing
+from .saliency import weight_by_motion
 from .weights import DEMO, load_weights
-from .windows import sliding
+from .windows import sliding_windows
 
 #: Seconds up to which a video is one clip.
-WHOLE = 1.0
-#: Seconds of a window of a longer one: a micro-expression lasts half a second at most.
-WINDOW = 0.5
-#: Bytes of the frames that are held at once, at most.
-HELD = 3 << 28
-#: Strength in grey levels below which nothing moves, and above which it is no
-#: expression. SynthME's clips have 0.20 to 3.3; a still photograph 0.09 at most with
-#: noise of two grey levels, 0.05 when compressed; one cut sideways within the clip 44.
-STILL, WILD = 0.16, 15.0
-#: Fewest frames in which the strongest movement is looked for.
-_SPOTTED = 5
-FACES = ('align', 'as-is')
+CLIP_SECONDS = 1.0
+#: Seconds of a window of a longer video: a micro-expression lasts up to half a second.
+WINDOW_SECONDS = 0.5
+#: Bytes of the frames that may be held in memory at once.
+MAX_FRAME_BYTES = 3 << 28
+#: Strength in gray levels below which nothing moves, and above which the motion is not
+#: an expression. Clips of SynthME have 0.20 to 3.3; a still photograph up to 0.09 with
+#: noise of two gray levels, 0.05 when compressed; a clip with a lateral jump 44.
+MIN_STRENGTH, MAX_STRENGTH = 0.16, 15.0
+#: Side in pixels of the aligned face for display.
+DISPLAY_SIZE = 224
+# Smallest number of frames in which a movement is looked for.
+_MIN_SPOTTING = 5
 
 Given = str | Path | np.ndarray
+
+
+@dataclass
+class _Candidate:
+    """The window with the strongest movement so far, and what explains it."""
+
+    index: int
+    frames: list[np.ndarray]
+    clip: np.ndarray
+    packed: dict[str, Any]
+    inputs: dict[str, Tensor] | None = None
 
 
 @INFERENCERS.register_module(name='micro-expression-recognition')
 @INFERENCERS.register_module()
 class MERInferencer(BaseInferencer):
-    """Recognise micro-expressions in videos, folders of frames or arrays.
+    """Recognize micro-expressions in videos, folders of frames or arrays.
 
-    The face is found in the first frame of a clip and brought to where the model's
-    training had it, by one transform for all frames, so that no motion is added. What
-    the model then sees is made by the test pipeline that it was trained with.
+    The face is detected in the first frame of a clip and aligned as in the training
+    data by one transform for all frames, so that no motion is added. The test pipeline
+    of the training does the rest.
 
-    The folds of a run are averaged. Each has learnt from all subjects but its own:
-    scores of clips that a run was trained on say nothing of how good it is.
+    The probabilities of the folds of a run are averaged. Each fold was trained on all
+    subjects but its own, so that scores on clips of the training data are no measure
+    of performance.
 
     Args:
         model: ``'demo'`` (ships with the package), the work directory of a run, the
-            folder or ``model.pth`` of one fold, a file that ``tools/publish_model.py``
-            wrote, or a config file together with ``weights``.
-        weights: Checkpoint for a config file.
-        device: As in torch; a GPU where there is one by default.
-        folds: Names of the folds to use; all by default.
-        face: ``'align'`` finds the face and cuts it out; ``'as-is'`` takes frames that
-            are cut already as the training's were.
-        face_model: File of the face finder; see ``find_model``.
-        show_progress: Show how far a long video is.
+            folder or ``model.pth`` of one fold, a file of ``tools/publish_model.py``,
+            or a config file together with ``weights``. Defaults to 'demo'.
+        weights: Checkpoint for a config file. Defaults to None.
+        device: Device, as in torch. Defaults to a GPU if there is one.
+        folds: Names of the folds to use. Defaults to None, all folds.
+        face: ``'align'`` detects and aligns the face; ``'as-is'`` takes frames that
+            are cropped as in training. Defaults to 'align'.
+        face_model: File of the face finder, see ``find_model``. Defaults to None.
+        show_progress: Show progress bars. Defaults to False.
 
     Raises:
         MERRunError: There is no such model; the message says what to give.
@@ -90,19 +106,21 @@ class MERInferencer(BaseInferencer):
         face_model: str | Path | None = None,
         show_progress: bool = False,
     ) -> None:
-        # Not the base's: it reads names from mmaction's own list of models.
-        if face not in FACES:
-            raise MERRunError(f'face is {face!r}, not one of {", ".join(FACES)}')
+        # The base class is not initialized: it looks names up in mmaction's model zoo.
+        if face not in FACE_MODES:
+            raise MERRunError(
+                f'is {face!r}, not one of {", ".join(FACE_MODES)}', field='face'
+            )
         loaded = load_weights(model, weights)
         if folds is not None:
-            loaded = loaded.only(folds)
+            loaded = loaded.select(folds)
         self.scope = 'mmaction'
         self.show_progress = show_progress
         self.ensemble = FoldEnsemble(loaded, device or get_device())
         self.model = self.ensemble.model
         self.classes = loaded.classes
-        self.framing: Framing = framing_of(loaded.dataset)
-        self.packer = Packer(loaded.pipeline, loaded.dataset)
+        self.framing = get_framing(loaded.dataset)
+        self.pipeline = ClipPipeline(loaded.pipeline, loaded.dataset)
         self.find_face = FaceFinder(face_model) if face == 'align' else None
 
     def __call__(
@@ -115,24 +133,25 @@ class MERInferencer(BaseInferencer):
         pred_out_file: str | Path = '',
         vid_out_dir: str | Path = '',
         return_vis: bool = False,
-        limits: Limits | None = None,
+        limits: SourceLimits | None = None,
     ) -> dict[str, Any]:
-        """Read one clip or many.
+        """Predict one clip or several.
 
         Args:
             inputs: A video file, a folder with the frames of one clip, an array
                 ``(T, H, W, 3)`` uint8 RGB, or a list of these.
-            fps: Frames per second at which they were taken; see ``open_source``.
-            window: See :meth:`read`.
-            stride: See :meth:`read`.
-            batch_size: See :meth:`read`.
-            pred_out_file: JSON file for the predictions.
-            vid_out_dir: Folder for a video of each clip with the result drawn in.
-            return_vis: Return these videos too.
-            limits: How much is read.
+            fps: Frames per second, see ``open_frame_source``. Defaults to None.
+            window: See :meth:`predict`.
+            stride: See :meth:`predict`.
+            batch_size: See :meth:`predict`.
+            pred_out_file: JSON file for the predictions. Defaults to '', none.
+            vid_out_dir: Folder for a video of each clip with its prediction drawn in.
+                Defaults to '', none.
+            return_vis: Return these videos as well. Defaults to False.
+            limits: Limits on the inputs. Defaults to ``SourceLimits()``.
 
         Returns:
-            ``predictions``, a list of plain dicts (see ``Reading.as_dict``), and
+            ``predictions``, a list of plain dicts (see ``ClipPrediction.as_dict``), and
             ``visualization``, a list of ``(T, H, W, 3)`` uint8 or None.
 
         Raises:
@@ -145,13 +164,13 @@ class MERInferencer(BaseInferencer):
             given, desc='clips', disable=not self.show_progress or len(given) < 2
         )
         for number, one in enumerate(bar):
-            source = open_source(one, fps, limits)
-            reading = self.read(source, window, stride, batch_size)
-            told = reading.as_dict()
+            source = open_frame_source(one, fps, limits)
+            prediction = self.predict(source, window, stride, batch_size)
+            result = prediction.as_dict()
             if not isinstance(one, np.ndarray):
-                told['input'] = str(one)
-            predictions.append(told)
-            if pred_out_file:  # what is done already stays, should a later one fail
+                result['input'] = str(one)
+            predictions.append(result)
+            if pred_out_file:  # after each clip: a later one may fail
                 write_json(pred_out_file, {'predictions': predictions})
             if vid_out_dir or return_vis:
                 from .overlay import overlay_frames, write_overlay
@@ -159,71 +178,73 @@ class MERInferencer(BaseInferencer):
                 if vid_out_dir:
                     stem = f'{number:03d}_' if len(given) > 1 else ''
                     name = 'array' if isinstance(one, np.ndarray) else Path(one).stem
-                    write_overlay(
-                        Path(vid_out_dir, f'{stem}{name}.mp4'), reading, source
-                    )
+                    path = Path(vid_out_dir, f'{stem}{name}.mp4')
+                    write_overlay(path, prediction, source)
                 if return_vis:
-                    drawn.append(np.stack(list(overlay_frames(reading, source))))
+                    drawn.append(np.stack(list(overlay_frames(prediction, source))))
         return {
             'predictions': predictions,
             'visualization': drawn if return_vis else None,
         }
 
-    def read(
+    def predict(
         self,
-        source: Source | Given,
+        source: FrameSource | Given,
         window: float | None = None,
         stride: float | None = None,
         batch_size: int = 8,
         fps: float | None = None,
-    ) -> Reading:
-        """Read one clip or video.
+    ) -> ClipPrediction:
+        """Predict one clip or video.
 
         Args:
-            source: What :func:`open_source` gave, or takes.
-            window: Seconds of a window; by default a video of up to a second is one
-                clip, and a longer one has windows of half a second.
-            stride: Seconds from one window to the next; half a window by default.
-            batch_size: Windows that go through the model at once.
-            fps: As in ``open_source``.
+            source: Result of :func:`open_frame_source`, or its input.
+            window: Length of a window in seconds. By default a video of up to a second
+                is one clip, and a longer one has windows of half a second.
+            stride: Seconds from one window to the next. Defaults to half a window.
+            batch_size: Number of windows per forward pass. Defaults to 8.
+            fps: Frames per second, see :func:`open_frame_source`. Defaults to None.
 
         Returns:
-            The reading, with pictures.
+            The prediction, with images.
 
         Raises:
-            MERDataError: It cannot be read, has fewer than two frames, or no window
-                shows one face.
+            MERDataError: The clip cannot be read, has fewer than two frames, or no
+                window shows exactly one face.
         """
-        if not isinstance(source, Source):
-            source = open_source(source, fps)
+        if not isinstance(source, FrameSource):
+            source = open_frame_source(source, fps)
         if batch_size < 1:
-            raise MERRunError(f'batch_size is {batch_size}, but must be 1 or more')
-        length, step = _lengths(source.fps, window, stride)
+            raise MERRunError(
+                f'is {batch_size}, but must be 1 or more', field='batch_size'
+            )
+        length, step = _window_frames(source.fps, window, stride)
         windows: list[WindowPrediction] = []
-        best: tuple[float, int, np.ndarray, dict[str, Any]] | None = None
+        best: _Candidate | None = None
         batch: list[tuple[int, dict[str, Any]]] = []
         pending = self._windows(source, length, step, window is None)
-        for number, (start, frames) in enumerate(pending):
-            reading, face_clip, packed = self._look(source, start, frames)
-            windows.append(reading)
+        for index, (start, frames) in enumerate(pending):
+            one, clip, packed = self._prepare(source, start, frames)
+            windows.append(one)
             if packed is None:
                 continue
-            if best is None or reading.strength > best[0]:
-                best = reading.strength, number, face_clip, packed
-            batch.append((number, packed))
+            if best is None or one.strength > windows[best.index].strength:
+                best = _Candidate(index, frames, clip, packed)
+            batch.append((index, packed))
             if len(batch) == batch_size:
-                self._score(windows, batch)
-        self._score(windows, batch)
+                self._score(windows, batch, best)
+        if batch:
+            self._score(windows, batch, best)
         if not windows:
-            raise MERDataError(f'{source.name}: holds no frames')
+            raise MERDataError('has no frames', path=source.name)
         if best is None:
-            raise MERDataError(windows[0].problem)
-        return self._tell(source, windows, best)
+            raise MERDataError(windows[0].problem, path=source.name)
+        return self._explain(source, windows, best)
 
     def _windows(
-        self, source: Source, length: int, step: int, by_length: bool
+        self, source: FrameSource, length: int, step: int, by_length: bool
     ) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Give the windows of a video: one where it is short."""
+        """Yield the windows of a video; one window if it is short."""
         bar = tqdm(
             source.frames(),
             desc=source.name,
@@ -231,162 +252,184 @@ class MERInferencer(BaseInferencer):
             unit='frame',
             disable=not self.show_progress,
         )
-        needed = max(length, round(WHOLE * source.fps) if by_length else 0)
-        needed = min(needed, source.count or needed)
-        frames = that_fit(bar, needed, source.name)
+        needed = max(length, round(CLIP_SECONDS * source.fps) if by_length else 0)
+        frames = check_memory(bar, min(needed, source.count or needed), source.name)
         if by_length:
             first = []
             for frame in frames:
                 first.append(frame)
-                if len(first) > WHOLE * source.fps + 1:
+                if len(first) > CLIP_SECONDS * source.fps + 1:
                     break
             else:
                 yield from [(0, first)] if first else []
                 return
-            frames = _chain(first, frames)
-        yield from sliding(frames, length, step)
+            frames = chain(_drain(first), frames)
+        yield from sliding_windows(frames, length, step)
 
-    def _look(
-        self, source: Source, start: int, frames: list[np.ndarray]
-    ) -> tuple[WindowPrediction, np.ndarray | None, dict[str, Any] | None]:
-        """Cut out the face of a window, and pack it for the model."""
+    def _prepare(
+        self, source: FrameSource, start: int, frames: list[np.ndarray]
+    ) -> tuple[WindowPrediction, np.ndarray, dict[str, Any] | None]:
+        """Crop the face of a window, find its strongest movement, and pack it."""
         stop = start + len(frames)
-        name = source.name if start == 0 else f'{source.name}, frame {start}'
         try:
-            clip, matrix, face = face_clip(
+            clip, matrix, face = crop_face(
                 frames, self.framing, self.find_face, source.name
             )
-        except FaceNotFound as error:
-            problem = WindowPrediction(start, stop, problem=f'{name}: {error}')
-            return problem, None, None
-        found = spot(clip) if len(clip) >= _SPOTTED else None
-        if found is not None and found.strength < STILL:
+        except FaceNotFoundError as error:
+            where = f'frame {start}: ' if start else ''
+            failed = WindowPrediction(start, stop, problem=f'{where}{error}')
+            return failed, np.empty(0), None
+        found = spot(clip) if len(clip) >= _MIN_SPOTTING else None
+        if found is not None and found.strength < MIN_STRENGTH:
             found = None
-        packed = self.packer(clip, source.fps, found and found.apex, name)
-        reading = WindowPrediction(start, stop, None, found, matrix, face)
-        return reading, self._large(frames, matrix), packed
-
-    def _large(self, frames: list[np.ndarray], matrix: np.ndarray) -> np.ndarray:
-        """The face of a window for people to look at, ``(N, 224, 224, 3)``."""
-        matrix = matrix * (SHOWN / self.framing.size)
-        return np.stack([align(frame, matrix, SHOWN) for frame in frames])
+        name = f'{source.name}, frame {start}' if start else source.name
+        packed = self.pipeline(clip, source.fps, found and found.apex, name)
+        return WindowPrediction(start, stop, None, found, matrix, face), clip, packed
 
     def _score(
-        self, windows: list[WindowPrediction], batch: list[tuple[int, dict[str, Any]]]
+        self,
+        windows: list[WindowPrediction],
+        batch: list[tuple[int, dict[str, Any]]],
+        best: _Candidate | None,
     ) -> None:
-        """Put the probabilities of a batch to its windows, and empty it."""
-        if not batch:
-            return
-        scores = self.ensemble.probabilities([packed for _, packed in batch]).numpy()
-        for (number, _), probabilities in zip(
-            batch, scores.transpose(1, 0, 2), strict=True
-        ):
-            old = windows[number]
-            windows[number] = WindowPrediction(
-                old.start, old.stop, probabilities, old.spot, old.matrix, old.face
-            )
+        """Add the probabilities of a batch to its windows, and empty it.
+
+        The preprocessed inputs of the best window are kept: the front end runs once.
+        """
+        data = self.ensemble.preprocess([packed for _, packed in batch])
+        scores = self.ensemble.probabilities(data).numpy().transpose(1, 0, 2)
+        for row, (index, _) in enumerate(batch):
+            windows[index] = replace(windows[index], probabilities=scores[row])
+            inputs = data['inputs']
+            if best is not None and index == best.index and isinstance(inputs, dict):
+                best.inputs = {
+                    name: value[row : row + 1] for name, value in inputs.items()
+                }
         batch.clear()
 
-    def _tell(
-        self,
-        source: Source,
-        windows: list[WindowPrediction],
-        best: tuple[float, int, np.ndarray, dict[str, Any]],
-    ) -> Reading:
-        _, chosen, clip, packed = best
-        heat = None
-        if self.ensemble.locates:
-            target = torch.tensor([int(windows[chosen].mean.argmax())])
-            evidence = self.ensemble.evidence([packed], target)[0].numpy()
-            seen = self.packer.seen(packed, self.model)
-            if seen is not None:
-                evidence = moving_evidence(evidence, *seen)
-            view = self.packer.view(self.model, self.framing.size)
-            view *= SHOWN / self.framing.size
-            heat = cv2.warpAffine(evidence, view, (SHOWN, SHOWN)).clip(0, 1)
+    def _explain(
+        self, source: FrameSource, windows: list[WindowPrediction], best: _Candidate
+    ) -> ClipPrediction:
+        """Add what explains the prediction: saliency, display frames and notes."""
+        window = windows[best.index]
+        saliency = explanation = None
+        if best.inputs is not None:
+            explanation = self.ensemble.explain(best.packed, best.inputs)
+            if self.ensemble.has_saliency:
+                saliency = self._saliency(best, int(window.mean.argmax()))
         notes = [*source.notes]
-        if lost := sum(one.probabilities is None for one in windows):
-            notes.append(f'no face was found in {lost} of {len(windows)} windows')
-        best_window = windows[chosen]
-        if best_window.spot is None:
-            few = best_window.stop - best_window.start < _SPOTTED
+        if missing := sum(one.probabilities is None for one in windows):
+            notes.append(f'no face was found in {missing} of {len(windows)} windows')
+        if window.spot is None:
+            few = window.stop - window.start < _MIN_SPOTTING
             notes.append(
-                f'fewer than {_SPOTTED} frames: no apex was looked for'
+                f'the apex was not estimated: there are fewer than {_MIN_SPOTTING} '
+                f'frames'
                 if few
-                else 'no movement was found: the label is of noise'
+                else 'no movement was found: the label is not meaningful'
             )
-        elif best_window.strength > WILD:
+        elif window.strength > MAX_STRENGTH:
             notes.append(
-                'the face moves more than any expression: it was cut, turned or lit '
-                'anew within the clip, perhaps'
+                'the face moves more than in any expression: the clip may contain a '
+                'cut, a turn of the head or a change of light'
             )
-        return Reading(
+        return ClipPrediction(
             source.name,
             source.fps,
             windows[-1].stop,
             self.classes,
             windows,
-            chosen,
+            best.index,
             self.ensemble.names,
             self.framing.size,
-            clip,
-            heat,
-            self.ensemble.explain(packed),
+            self._display(best, window),
+            saliency,
+            explanation,
             notes,
         )
 
+    def _saliency(self, best: _Candidate, target: int) -> np.ndarray:
+        """Compute the saliency map over the displayed face, for one class."""
+        attribution = self.ensemble.attribution(
+            [best.packed], best.inputs or {}, torch.tensor([target])
+        )[0].numpy()
+        frames = self.pipeline.model_frames(best.packed, self.model)
+        if frames is not None:
+            attribution = weight_by_motion(attribution, *frames)
+        matrix = self.pipeline.model_to_frame(self.model, self.framing.size)
+        matrix *= DISPLAY_SIZE / self.framing.size
+        size = (DISPLAY_SIZE, DISPLAY_SIZE)
+        return cv2.warpAffine(attribution, matrix, size).clip(0, 1)
+
+    def _display(self, best: _Candidate, window: WindowPrediction) -> np.ndarray:
+        """Return the aligned face for display, ``(N, 224, 224, 3)``."""
+        if self.framing.size == DISPLAY_SIZE:
+            return best.clip
+        matrix = np.asarray(window.matrix) * (DISPLAY_SIZE / self.framing.size)
+        return np.stack([align(frame, matrix, DISPLAY_SIZE) for frame in best.frames])
+
     def visualize(self, *args: Any, **kwargs: Any) -> None:
-        """Not used: :meth:`__call__` draws."""
+        """Do nothing: :meth:`__call__` draws."""
 
     def postprocess(self, *args: Any, **kwargs: Any) -> None:
-        """Not used: :meth:`__call__` gives predictions as they are."""
+        """Do nothing: :meth:`__call__` returns predictions as they are."""
 
     def _init_pipeline(self, cfg: Any) -> None:
-        """Not used: the pipeline is the trained model's own."""
+        """Do nothing: the pipeline is that of the trained model."""
 
 
-#: Side in pixels of the face that people are shown.
-SHOWN = 224
-
-
-def _lengths(fps: float, window: float | None, stride: float | None) -> tuple[int, int]:
+def _window_frames(
+    fps: float, window: float | None, stride: float | None
+) -> tuple[int, int]:
+    """Convert window and stride from seconds to frames."""
     for name, given in (('window', window), ('stride', stride)):
         if given is not None and not 0 < given < math.inf:
-            raise MERRunError(f'{name} is {given} s, but must be more than 0')
-    seconds = WINDOW if window is None else window
+            raise MERRunError(f'is {given} s, but must be more than 0', field=name)
+    seconds = WINDOW_SECONDS if window is None else window
     length = round(seconds * fps)
     if length < 2:
         raise MERRunError(
-            f'a window of {seconds:g} s has {length} frame(s) at {fps:g} frames a '
-            f'second: choose a longer one'
+            f'{seconds:g} s are {length} frame(s) at {fps:g} frames per second',
+            field='window',
+            hint='choose a longer one',
         )
     step = length // 2 if stride is None else round(stride * fps)
     if not 1 <= step <= length:
         raise MERRunError(
-            f'stride is {stride:g} s, but lies between one frame and the window of '
-            f'{seconds:g} s'
+            f'is {stride:g} s, but must be between one frame and the window of '
+            f'{seconds:g} s',
+            field='stride',
         )
     return length, step
 
 
-def that_fit(
+def check_memory(
     frames: Iterable[np.ndarray], needed: int, name: str
 ) -> Iterator[np.ndarray]:
-    """Refuse frames of which a window would not fit into memory."""
-    for number, frame in enumerate(frames):
-        if number == 0 and needed * frame.nbytes > HELD:
+    """Yield frames after checking that a window of them fits into memory.
+
+    Args:
+        frames: The frames.
+        needed: Number of frames that are held at once.
+        name: Name of the clip, for messages.
+
+    Raises:
+        MERDataError: They take too much memory.
+    """
+    for index, frame in enumerate(frames):
+        if index == 0 and needed * frame.nbytes > MAX_FRAME_BYTES:
             raise MERDataError(
-                f'{name}: {needed} frames of {frame.shape[1]}x{frame.shape[0]} pixels, '
-                f'which are held at once, take {needed * frame.nbytes >> 20} MiB; '
-                f'more than {HELD >> 20} are not: make the pictures smaller, or choose '
-                f'a shorter window'
+                f'{needed} frames of {frame.shape[1]}x{frame.shape[0]} pixels, which '
+                f'are held at once, take {needed * frame.nbytes >> 20} MiB, more than '
+                f'{MAX_FRAME_BYTES >> 20}',
+                path=name,
+                hint='reduce the size of the images, or choose a shorter window',
             )
         yield frame
 
 
-def _chain(first: list[np.ndarray], rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Give frames that were read already, then the others; hold none of them longer."""
-    first.reverse()
-    while first:
-        yield first.pop()
-    yield from rest
+def _drain(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the items of a list, keeping no reference to those already yielded."""
+    frames.reverse()
+    while frames:
+        yield frames.pop()

@@ -1,9 +1,9 @@
-"""A trained recognizer as an ONNX file: from frames to probabilities.
+"""Export a trained recognizer as an ONNX file, from frames to probabilities.
 
-The file needs no mmaction and no torch where it runs. All of the model is in it, the
-front end too: rank pooling, magnification, the removal of the head's motion, the crop.
-What comes before (the face, the number of frames, their size) is not; the file's
-metadata say it.
+The file runs without mmaction and torch. It contains the whole model including the
+front end: rank pooling, magnification, removal of head motion, and crop. Preprocessing
+before that (face alignment, number and size of frames) is not included, but described
+in the metadata of the file.
 """
 
 import json
@@ -12,11 +12,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.onnx import ONNXProgram
 
 from ..models.recognizers.miac import MIACRecognizer
 from ..models.recognizers.mpt import MPTRecognizer
@@ -26,19 +25,22 @@ from ..utils.errors import MERRunError
 from ..utils.files import atomic_write
 from ..version import __version__
 
-# protobuf holds so much in one file.
-_MOST_BYTES = (2 << 30) - 1
-# Clips in the batch that is traced; one alone would be taken for the only number.
+if TYPE_CHECKING:
+    from torch.onnx import ONNXProgram
+
+# Limit of protobuf for one file.
+_MAX_BYTES = (2 << 30) - 1
+# Clips in the traced batch; torch.export would specialize a dimension of size one.
 _TRACED = 2
 
 
 class ClipClassifier(nn.Module):
-    """An :class:`MPTRecognizer` from clips to probabilities.
+    """Compute the probabilities of clips by an :class:`MPTRecognizer`.
 
     Args:
-        recognizer: The recognizer, trained.
-        matrix: The front end ``(T + 1, T)`` of the one frame rate that all clips have;
-            ``None`` where clips come with their own.
+        recognizer: The trained recognizer.
+        matrix: Front end ``(T + 1, T)`` for the frame rate of all clips. Defaults to
+            None: each clip comes with its own.
 
     Example:
         >>> from mmaction.registry import MODELS
@@ -66,26 +68,26 @@ class ClipClassifier(nn.Module):
         self.register_buffer('matrix', matrix, persistent=False)
 
     def forward(self, clip: Tensor, matrices: Tensor | None = None) -> Tensor:
-        """Probabilities ``(B, C)``.
+        """Return probabilities ``(B, C)``.
 
         Args:
-            clip: ``(B, T, 3, H, W)`` uint8, RGB, as the test pipeline packs it.
-            matrices: ``(B, T + 1, T)`` from ``front_end_matrices``, unless one matrix
-                is for all.
+            clip: ``(B, T, 3, H, W)`` uint8, RGB, as packed by the test pipeline.
+            matrices: ``(B, T + 1, T)`` from ``front_end_matrices``. Defaults to
+                ``matrix`` for all clips.
         """
         if self.matrix is not None:
             matrices = self.matrix.expand(clip.shape[0], -1, -1)
         pre = self.recognizer.data_preprocessor
-        streams = _middle(pre.streams(clip, matrices), pre.augmentation.crop)
+        streams = _center_crop(pre.streams(clip, matrices), pre.augmentation.crop)
         image = (streams[:, -1] - pre.mean) / pre.std
         return _probabilities(self.recognizer, image=image, motion=streams[:, :-1])
 
 
 class KeyFrameClassifier(nn.Module):
-    """A :class:`MIACRecognizer` from onset, apex and offset to probabilities.
+    """Compute the probabilities of key frames by a :class:`MIACRecognizer`.
 
     Args:
-        recognizer: The recognizer, trained.
+        recognizer: The trained recognizer.
     """
 
     def __init__(self, recognizer: MIACRecognizer) -> None:
@@ -93,14 +95,14 @@ class KeyFrameClassifier(nn.Module):
         self.recognizer = recognizer
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Probabilities ``(B, C)``.
+        """Return probabilities ``(B, C)``.
 
         Args:
-            frames: ``(B, F, 3, H, W)`` uint8, RGB: the frames that the recognizer's
-                ``data_preprocessor.frames`` names, in its order.
+            frames: ``(B, F, 3, H, W)`` uint8, RGB: the frames in
+                ``data_preprocessor.frames`` of the recognizer, in that order.
         """
         pre = self.recognizer.data_preprocessor
-        frames = _middle(frames.float(), pre.augmentation.crop)
+        frames = _center_crop(frames.float(), pre.augmentation.crop)
         return _probabilities(self.recognizer, frames=(frames - pre.mean) / pre.std)
 
 
@@ -111,99 +113,99 @@ def export_onnx(
     classes: Sequence[str],
     fps: float | None = None,
     opset: int = 18,
-    facts: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a recognizer as an ONNX file.
+    """Export a recognizer as an ONNX file.
 
     Args:
-        recognizer: An :class:`MPTRecognizer` or :class:`MIACRecognizer`, trained; it
-            is put on the CPU and into eval mode.
-        path: Where to.
-        pipeline: Its test pipeline, which says the form of the frames.
+        recognizer: A trained :class:`MPTRecognizer` or :class:`MIACRecognizer`; it is
+            moved to the CPU and set to eval mode.
+        path: File to write.
+        pipeline: Its test pipeline, which determines the shape of clips.
         classes: Names of the classes.
-        fps: Frame rate in Hz of all clips to come, after their number of frames was
-            made T. ``None`` gives the file a second input, ``matrices``. Without
-            effect where the model sees no motion in time.
-        opset: Version of ONNX's operators.
-        facts: What the metadata shall say besides.
+        fps: Frame rate in Hz of all clips, after they were resampled to T frames.
+            Defaults to None, which adds a second input, ``matrices``. Without effect
+            for models without motion.
+        opset: Version of the ONNX operators. Defaults to 18.
+        metadata: More entries for the metadata. Defaults to None.
 
     Returns:
-        The path written.
+        The path.
 
     Raises:
-        MERRunError: The recognizer is of another kind, the pipeline does not say the
-            form of the frames, the frame rate holds no pass band, or the file would be
-            too large.
+        MERRunError: The recognizer is of another class, the pipeline does not
+            determine the shape of clips, the frame rate is too low for the pass band,
+            or the file would be too large.
     """
     if not isinstance(recognizer, MPTRecognizer | MIACRecognizer):
         raise MERRunError(
-            f'{type(recognizer).__name__} is not exported: this is for MPTRecognizer '
-            'and MIACRecognizer'
+            f'{type(recognizer).__name__} cannot be exported, only MPTRecognizer and '
+            f'MIACRecognizer'
         )
-    length, height, width = packed_form(pipeline)
+    length, height, width = clip_shape(pipeline)
     recognizer = recognizer.cpu().eval()
-    told = dict(classes=list(classes), pipeline=list(pipeline), **(facts or {}))
+    entries = dict(classes=list(classes), pipeline=list(pipeline), **(metadata or {}))
     pre = recognizer.data_preprocessor
     if isinstance(recognizer, MIACRecognizer):
         module: nn.Module = KeyFrameClassifier(recognizer)
         inputs = dict(frames=(len(pre.frames), 3, height, width))
-        told['frames'] = pre.frames
+        entries['frames'] = pre.frames
     else:
         inputs = dict(clip=(length, 3, height, width))
         band = dict(pre.band)
-        if not _sees_motion(recognizer):
+        if not _uses_motion(recognizer):
             fps = None
             matrix = front_end_matrices(length, [4 * band['high']], **band)[0]
         elif fps is None:
             matrix = None
             inputs['matrices'] = (length + 1, length)
         else:
-            matrix = front_end_matrices(length, [_checked(fps, band)], **band)[0]
+            matrix = front_end_matrices(length, [_check_fps(fps, band)], **band)[0]
         module = ClipClassifier(recognizer, matrix)
-        told.update(
+        entries.update(
             fps=fps, alpha=pre.alpha, remove_head_motion=pre.remove_head_motion, **band
         )
-    program = _traced(module, inputs, opset)
-    return _written(program, path, {'mmaction_mer': __version__, **told})
+    program = _trace(module, inputs, opset)
+    return _write(program, path, {'mmaction_mer': __version__, **entries})
 
 
-def read_facts(path: str | Path) -> dict[str, Any]:
-    """Read what an ONNX file says of itself: ``classes``, ``pipeline``, ``fps``, ...
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Read the metadata of an ONNX file: ``classes``, ``pipeline``, ``fps``, ...
 
     Args:
         path: A file of :func:`export_onnx`.
 
     Returns:
-        The metadata; ``pipeline`` can be given to ``mmengine.dataset.Compose``.
+        The metadata; ``pipeline`` can be passed to ``mmengine.dataset.Compose``.
 
     Raises:
-        MERRunError: The file was not written here.
+        MERRunError: The file was not written by :func:`export_onnx`.
     """
     import onnx
 
     content = onnx.load(path, load_external_data=False).metadata_props
-    facts = {one.key: one.value for one in content}
-    if 'mmaction_mer' not in facts:
-        raise MERRunError(f'{path}: was not written by tools/export_onnx.py')
-    facts = {key: json.loads(value) for key, value in facts.items()}
-    # JSON knows lists alone, mmaction's transforms ask for tuples.
-    facts['pipeline'] = [
+    entries = {one.key: one.value for one in content}
+    if 'mmaction_mer' not in entries:
+        raise MERRunError('was not written by tools/export_onnx.py', path=path)
+    metadata = {key: json.loads(value) for key, value in entries.items()}
+    # JSON has only lists, but mmaction's transforms need tuples.
+    metadata['pipeline'] = [
         {k: tuple(v) if isinstance(v, list) else v for k, v in step.items()}
-        for step in facts['pipeline']
+        for step in metadata['pipeline']
     ]
-    return facts
+    return metadata
 
 
-def packed_form(pipeline: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
-    """Frames T, height and width of the clips that a test pipeline packs.
+def clip_shape(pipeline: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
+    """Return number of frames, height and width of the clips of a test pipeline.
 
     Args:
-        pipeline: Its steps.
+        pipeline: Steps of the pipeline.
 
     Raises:
-        MERRunError: It does not say them, or does not pack frames.
+        MERRunError: The steps do not determine them, or do not pack frames.
 
-    >>> packed_form([
+    >>> clip_shape([
     ...     dict(type='StandardizeLength', length=16),
     ...     dict(type='Resize', scale=(119, 112), keep_ratio=False),
     ...     dict(type='PackMERInputs')])
@@ -214,8 +216,8 @@ def packed_form(pipeline: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
         kind = step['type']
         if kind in ('EulerianMagnification', 'RankPooling'):
             raise MERRunError(
-                f'the test pipeline computes the motion itself ({kind}): leave it to '
-                'model.data_preprocessor'
+                f'the test pipeline computes the motion ({kind})',
+                hint='leave it to model.data_preprocessor',
             )
         if kind in ('StandardizeLength', 'LoadMERFrames'):
             length = step.get('length') or step.get('max_frames') or length
@@ -227,33 +229,33 @@ def packed_form(pipeline: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
             size = (crop, crop) if isinstance(crop, int) else tuple(crop)
     if length is None or size is None or pipeline[-1]['type'] != 'PackMERInputs':
         raise MERRunError(
-            'the test pipeline does not say the form of its clips: it needs '
-            'StandardizeLength, then Resize with keep_ratio=False or CenterCrop, and '
-            'PackMERInputs at the end'
+            'the test pipeline does not determine the shape of clips',
+            hint='it needs StandardizeLength, then Resize with keep_ratio=False or '
+            'CenterCrop, and PackMERInputs at the end',
         )
     return length, size[1], size[0]
 
 
-def _sees_motion(recognizer: MPTRecognizer) -> bool:
+def _uses_motion(recognizer: MPTRecognizer) -> bool:
     prompt = recognizer.backbone.prompt
     return prompt is not None and prompt.needs_motion
 
 
-def _checked(fps: float, band: Mapping[str, Any]) -> float:
+def _check_fps(fps: float, band: Mapping[str, Any]) -> float:
     try:
         clamp_band(fps, band['low'], band['high'])
     except ValueError as error:
-        raise MERRunError(f'fps: {error}') from error
+        raise MERRunError(str(error), field='fps') from error
     return float(fps)
 
 
-def _middle(pictures: Tensor, crop: int | None) -> Tensor:
-    """Crop ``(..., H, W)`` as ``Augmentation.middle`` does, by fixed numbers."""
+def _center_crop(images: Tensor, crop: int | None) -> Tensor:
+    """Crop ``(..., H, W)`` as ``Augmentation.middle`` does, with constant offsets."""
     if crop is None:
-        return pictures
-    height, width = pictures.shape[-2:]
+        return images
+    height, width = images.shape[-2:]
     top, left = (min((room + 1) // 2, room) for room in (height - crop, width - crop))
-    return pictures[..., top : top + crop, left : left + crop]
+    return images[..., top : top + crop, left : left + crop]
 
 
 def _probabilities(recognizer: nn.Module, **inputs: Tensor) -> Tensor:
@@ -261,10 +263,10 @@ def _probabilities(recognizer: nn.Module, **inputs: Tensor) -> Tensor:
     return logits.softmax(dim=1)
 
 
-def _traced(
+def _trace(
     module: nn.Module, inputs: Mapping[str, tuple[int, ...]], opset: int
-) -> ONNXProgram:
-    """Follow a module through one batch, whose size stays open."""
+) -> 'ONNXProgram':
+    """Trace a module with a dynamic batch size."""
     batch = torch.export.Dim('batch')
     examples = {
         name: torch.zeros(
@@ -272,7 +274,7 @@ def _traced(
         )
         for name, shape in inputs.items()
     }
-    with torch.no_grad(), _silence():
+    with torch.no_grad(), _quiet_export():
         exported = torch.export.export(
             module,
             (),
@@ -294,10 +296,10 @@ def _traced(
 
 
 def _solve(matrix: Tensor, right: Tensor, *, left: bool = True) -> Tensor:
-    """Solve by elimination, which ONNX can say; it has no operator for the whole.
+    """Solve linear equations by elimination: ONNX has no operator for it.
 
-    Without pivots, for what is solved here is symmetric and positive definite: the
-    Gram matrix of ``head_motion.fit_columns``.
+    No pivoting is needed, since the matrix is symmetric and positive definite: it is
+    the Gram matrix of ``head_motion.fit_columns``.
     """
     assert left
     size = matrix.shape[-1]
@@ -309,26 +311,29 @@ def _solve(matrix: Tensor, right: Tensor, *, left: bool = True) -> Tensor:
     return joined[..., size:]
 
 
-def _written(program: ONNXProgram, path: str | Path, told: Mapping[str, Any]) -> Path:
-    """Check the graph and write it with its metadata into one file."""
+def _write(
+    program: 'ONNXProgram', path: str | Path, metadata: Mapping[str, Any]
+) -> Path:
+    """Check the graph and write it with its metadata to one file."""
     import onnx
 
     proto = program.model_proto
-    if proto.ByteSize() > _MOST_BYTES:
+    if proto.ByteSize() > _MAX_BYTES:
         raise MERRunError(
-            f'{path}: the model takes {proto.ByteSize() / 1e9:.1f} GB, and one ONNX '
-            'file holds 2 GB'
+            f'the model takes {proto.ByteSize() / 1e9:.1f} GB, but an ONNX file is '
+            f'limited to 2 GB',
+            path=path,
         )
     onnx.helper.set_model_props(
-        proto, {key: json.dumps(value) for key, value in told.items()}
+        proto, {key: json.dumps(value) for key, value in metadata.items()}
     )
     onnx.checker.check_model(proto, full_check=True)
     return atomic_write(path, proto.SerializeToString())
 
 
 @contextmanager
-def _silence():
-    """Leave out what the exporter says of itself."""
+def _quiet_export():
+    """Suppress log lines and warnings of the exporter."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

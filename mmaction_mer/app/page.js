@@ -1,4 +1,4 @@
-// The player: one clock for all films and cursors, so that they never run apart.
+// The player: one clock for all films and cursors, which keeps them in step.
 (() => {
   const all = (selector) => document.querySelectorAll(selector);
   const one = (selector) => document.querySelector(selector);
@@ -49,6 +49,6 @@
   });
   requestAnimationFrame(tick);
 
-  // While a clip is read: what stands there is of another one.
+  // During prediction the old results are dimmed: they are of another clip.
   window.merBusy = (busy) => document.body.classList.toggle('mer-busy', busy);
 })();

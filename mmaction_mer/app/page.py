@@ -1,4 +1,4 @@
-"""The page: what stands where, and what happens when something is pressed."""
+"""Layout of the page, and the handlers of its buttons and sliders."""
 
 import logging
 import math
@@ -10,70 +10,75 @@ from typing import Any
 
 import gradio as gr
 
-from ..apis.clip_prediction import Reading
+from ..apis.clip_prediction import ClipPrediction
+from ..apis.frame_sources import FrameSource, open_frame_source
 from ..apis.mer_inferencer import MERInferencer
-from ..apis.sources import Source, open_source
 from ..motion.magnified_clip import ALPHA, HIGH, LOW, MagnifiedClip
 from ..utils.errors import MERDataError, MERRunError
-from . import html as words
-from .boundary import Page
-from .images import as_address
-from .safety import LIMITS, MOST_FPS, VIDEOS, Bounded
-from .samples import SAMPLES, Sample, SampleClips
+from . import html
+from .images import data_url
+from .input_validation import INTERNAL_ERROR, ValidatedBlocks
+from .limits import LIMITS, MAX_FPS, VIDEO_SUFFIXES, BoundedSource
+from .sample_clips import SAMPLES, Sample, SampleClips
 from .uploads import Uploads
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / 'page.css').read_text(encoding='utf-8')
 HEAD = f'<script>{(_HERE / "page.js").read_text(encoding="utf-8")}</script>'
-#: Seconds that a session's film is kept.
-_KEPT = 3600
+# Seconds that the film of a session is kept.
+_SESSION_SECONDS = 3600
+
+Shown = tuple[ClipPrediction, MagnifiedClip]
 
 
-class Reader:
-    """What happens behind the page.
+class ClipService:
+    """Predict uploads and sample clips, one at a time.
 
     Args:
-        inferencer: Reads clips.
-        folder: For sample clips.
-        uploads: Where clips are that were sent.
+        inferencer: Predicts clips.
+        folder: Folder for sample clips.
+        uploads: The files of visitors.
     """
 
     def __init__(
         self, inferencer: MERInferencer, folder: Path, uploads: Uploads
     ) -> None:
         self.inferencer = inferencer
-        self.shelf = SampleClips(folder)
+        self.samples = SampleClips(folder)
         self.uploads = uploads
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
-    def read(self, source: Source) -> tuple[Reading, MagnifiedClip]:
-        """Read a clip, and prepare what is shown of it."""
-        with self._one_at_a_time:
-            reading = self.inferencer.read(source)
-        return reading, MagnifiedClip.of(reading.clip, reading.fps)
+    def predict(self, source: FrameSource) -> Shown:
+        """Predict a clip, and prepare its magnified motion for display."""
+        with self._lock:
+            prediction = self.inferencer.predict(source)
+        spot = prediction.window.spot
+        return prediction, MagnifiedClip.of(
+            prediction.clip, prediction.fps, registration=spot and spot.registration
+        )
 
-    def upload(self, path: str, fps: float | None) -> tuple[Reading, MagnifiedClip]:
-        """Read what was sent, and delete it."""
-        with self.uploads.reading(path) as file:
-            return self.read(Bounded(open_source(file, fps, LIMITS)))
+    def predict_upload(self, path: str, fps: float | None) -> Shown:
+        """Predict an upload, and delete it."""
+        with self.uploads.open(path) as file:
+            return self.predict(BoundedSource(open_frame_source(file, fps, LIMITS)))
 
-    def sample(self, sample: Sample) -> tuple[Reading, MagnifiedClip]:
-        """Read a sample clip."""
-        source = open_source(self.shelf.frames(sample), sample.fps)
+    def predict_sample(self, sample: Sample) -> Shown:
+        """Predict a sample clip."""
+        source = open_frame_source(self.samples.frames(sample), sample.fps)
         source.name = sample.name
-        return self.read(source)
+        return self.predict(source)
 
 
-def frame_rate(text: str) -> float | None:
-    """Read the field for the frame rate; nothing means what the file says.
+def parse_frame_rate(text: str) -> float | None:
+    """Parse the field for the frame rate; if empty, the file determines it.
 
     Raises:
-        MERDataError: It is no rate that is read here.
+        MERDataError: It is not an accepted frame rate.
 
     Example:
-        >>> frame_rate(' 200 ')
+        >>> parse_frame_rate(' 200 ')
         200.0
-        >>> frame_rate('') is None
+        >>> parse_frame_rate('') is None
         True
     """
     if not text.strip():
@@ -82,16 +87,16 @@ def frame_rate(text: str) -> float | None:
         fps = float(text.replace(',', '.'))
     except ValueError:
         fps = math.nan
-    if not 1 <= fps <= MOST_FPS:
+    if not 1 <= fps <= MAX_FPS:
         raise MERDataError(
-            f'the true frame rate is {text.strip()!r}, but is a number from 1 to '
-            f'{MOST_FPS:g}; leave the field empty to take what the file says'
+            f'the true frame rate is {text.strip()!r}, but must be a number from 1 to '
+            f'{MAX_FPS:g}; leave the field empty to use that of the file'
         )
     return fps
 
 
 def theme() -> gr.themes.Base:
-    """Quiet colours, and letters that every machine has."""
+    """Return a plain theme with fonts of the visitor's system."""
     return gr.themes.Base(
         primary_hue='teal',
         neutral_hue='slate',
@@ -103,46 +108,46 @@ def theme() -> gr.themes.Base:
 
 def build_page(
     inferencer: MERInferencer, folder: Path, uploads: Uploads, demo: bool
-) -> tuple[Page, str]:
-    """Lay the page out.
+) -> tuple[ValidatedBlocks, str]:
+    """Build the page.
 
     Args:
-        inferencer: Reads clips.
-        folder: For sample clips.
-        uploads: Where clips are that were sent.
-        demo: It is the model that ships with the package.
+        inferencer: Predicts clips.
+        folder: Folder for sample clips.
+        uploads: The files of visitors.
+        demo: Whether the model is the one that ships with the package.
 
     Returns:
-        The page, and style of its own: the faces on the samples' buttons.
+        The page, and CSS with the faces on the buttons of the samples.
     """
-    reader = Reader(inferencer, folder, uploads)
-    with Page(
+    service = ClipService(inferencer, folder, uploads)
+    with ValidatedBlocks(
         uploads, title='Micro-expressions', analytics_enabled=False, fill_width=True
     ) as page:
-        state = gr.State(None, time_to_live=_KEPT)
-        _html(words.TITLE if demo else words.OWN_MODEL)
+        state = gr.State(None, time_to_live=_SESSION_SECONDS)
+        _html(html.DEMO_TITLE if demo else html.MODEL_TITLE)
         with gr.Row():
             with gr.Column(scale=0, min_width=280, elem_classes='mer-left'):
-                samples, clip, fps, read = _left_side()
+                samples, clip, fps, button = _inputs()
             with gr.Column(scale=1, min_width=320, elem_classes='mer-results'):
                 problem = _html('', visible=False)
-                empty = _html(words.EMPTY)
+                empty = _html(html.EMPTY)
                 with gr.Column(visible=False) as results:
-                    says = _html('')
+                    panel = _html('')
                     with gr.Row(elem_classes='mer-films'):
                         face, moved = _html(''), _html('')
                         with gr.Column(scale=0, min_width=210):
                             sliders = _sliders()
                             warning = _html('')
-                    player, tiles, remarks = _html(''), _html(''), _html('')
-        shown = [problem, empty, results, state, says, face, moved, player, warning]
-        shown += [tiles, remarks]
-        wires = dict(api_visibility='private', show_progress='hidden')
-        for sample, button in zip(SAMPLES, samples, strict=True):
-            work = partial(_on_sample, reader, sample)
-            _on_press(button, work, sliders, shown, wires)
-        work = partial(_on_upload, reader)
-        _on_press(read, work, [clip, fps, *sliders], [*shown, clip], wires)
+                    player, tiles, footer = _html(''), _html(''), _html('')
+        outputs = [problem, empty, results, state, panel, face, moved, player, warning]
+        outputs += [tiles, footer]
+        options = dict(api_visibility='private', show_progress='hidden')
+        for sample, one in zip(SAMPLES, samples, strict=True):
+            handler = partial(_on_sample, service, sample)
+            _connect(one, handler, sliders, outputs, options)
+        handler = partial(_on_upload, service)
+        _connect(button, handler, [clip, fps, *sliders], [*outputs, clip], options)
         for slider in sliders:
             slider.release(
                 _on_slider,
@@ -150,12 +155,12 @@ def build_page(
                 [moved, warning],
                 trigger_mode='always_last',
                 concurrency_id='sliders',
-                **wires,
+                **options,
             )
-    return page, _faces(reader.shelf)
+    return page, _sample_style(service.samples)
 
 
-def _left_side() -> tuple[list[gr.Button], gr.File, gr.Textbox, gr.Button]:
+def _inputs() -> tuple[list[gr.Button], gr.File, gr.Textbox, gr.Button]:
     _html('<div class="mer-head">Synthetic samples</div>')
     with gr.Row(elem_classes='mer-samples'):
         samples = [
@@ -164,22 +169,23 @@ def _left_side() -> tuple[list[gr.Button], gr.File, gr.Textbox, gr.Button]:
         ]
     _html('<div class="mer-head">Or a clip of your own</div>')
     clip = gr.File(
-        file_types=list(VIDEOS), show_label=False, height=140, elem_id='clip'
+        file_types=list(VIDEO_SUFFIXES), show_label=False, height=140, elem_id='clip'
     )
     fps = gr.Textbox(
-        label='True frame rate, frames a second',
-        placeholder='as the file says',
+        label='True frame rate, frames per second',
+        placeholder='that of the file',
         max_length=12,
         elem_id='fps',
     )
-    read = gr.Button('Read the clip', variant='primary', elem_id='read')
+    button = gr.Button('Predict', variant='primary', elem_id='predict')
+    suffixes = ', '.join(suffix[1:] for suffix in VIDEO_SUFFIXES)
     _html(
-        f'<p class="mer-small">{", ".join(end[1:] for end in VIDEOS)}; up to '
-        f'{LIMITS.size >> 20} MB and {LIMITS.seconds:g} seconds. High-speed clips are '
-        f'often stored to play slowly: then give the camera’s rate. What you send is '
-        f'deleted once it is read.</p>'
+        f'<p class="mer-small">{suffixes}; up to {LIMITS.size >> 20} MB and '
+        f'{LIMITS.seconds:g} seconds. High-speed clips are often stored to be played '
+        f'slowly: then give the rate of the camera. Your clip is deleted after '
+        f'prediction.</p>'
     )
-    return samples, clip, fps, read
+    return samples, clip, fps, button
 
 
 def _sliders() -> list[gr.Slider]:
@@ -195,70 +201,67 @@ def _html(text: str, **options: Any) -> gr.HTML:
     return gr.HTML(text, apply_default_css=False, js_on_load=None, **options)
 
 
-def _on_press(
-    button: gr.Button, work: Any, inputs: Any, outputs: Any, wires: dict
+def _connect(
+    button: gr.Button, handler: Any, inputs: Any, outputs: Any, options: dict
 ) -> None:
-    button.click(None, None, None, js='() => { window.merBusy(true); }', **wires)
-    done = button.click(work, inputs, outputs, concurrency_id='model', **wires)
-    done.then(None, None, None, js='() => { window.merBusy(false); }', **wires)
+    button.click(None, None, None, js='() => { window.merBusy(true); }', **options)
+    done = button.click(handler, inputs, outputs, concurrency_id='model', **options)
+    done.then(None, None, None, js='() => { window.merBusy(false); }', **options)
 
 
-def _on_sample(reader: Reader, sample: Sample, *sliders: float) -> list[Any]:
-    timing = reader.shelf.timing(sample)
-    truth = f'drawn as {sample.label}, apex at frame {timing.apex}'
-    return _answer(partial(reader.sample, sample), sliders, truth, timing.apex)
+def _on_sample(service: ClipService, sample: Sample, *sliders: float) -> list[Any]:
+    apex = service.samples.timing(sample).apex
+    truth = f'rendered as {sample.label}, apex at frame {apex}'
+    return _results(partial(service.predict_sample, sample), sliders, truth, apex)
 
 
 def _on_upload(
-    reader: Reader, path: str | None, fps: str, *sliders: float
+    service: ClipService, path: str | None, fps: str, *sliders: float
 ) -> list[Any]:
     try:
-        rate = frame_rate(fps)
+        rate = parse_frame_rate(fps)
         if path is None:
-            raise MERDataError('drop a clip first, or choose a sample')
+            raise MERDataError('upload a clip first, or choose a sample')
     except MERDataError as error:
-        # The clip stays, to be read yet. Not by its path: Gradio would copy the file.
+        # The clip is kept for another try. Its path is not returned, since Gradio would
+        # copy the file.
         return [*_problem(str(error)), gr.skip()]
-    return [*_answer(partial(reader.upload, path, rate), sliders), None]
+    return [*_results(partial(service.predict_upload, path, rate), sliders), None]
 
 
-def _answer(
-    work: Any, sliders: tuple[float, ...], truth: str = '', apex: float | None = None
+def _results(
+    predict: Any, sliders: tuple[float, ...], truth: str = '', apex: float | None = None
 ) -> list[Any]:
-    """Read a clip and fill the page, or say in a sentence why not."""
+    """Predict a clip and return the outputs of the page, or a message."""
     try:
-        reading, film = work()
+        prediction, shown = predict()
     except (MERDataError, MERRunError) as error:
         return _problem(str(error))
     except Exception:
-        # Ours, not the clip's: the whole of it goes to whoever runs the server.
-        logging.getLogger(__name__).exception('the page could not read a clip')
-        return _problem(
-            'This clip could not be read, because of a mistake in the program. What '
-            'is known of it stands in the server’s log.'
-        )
-    window = reading.window
-    moved, warning = _on_slider(film, *sliders)
+        # An error of the program, not of the clip: details go to the log only.
+        logging.getLogger(__name__).exception('the page could not predict a clip')
+        return _problem(INTERNAL_ERROR)
+    moved, warning = _on_slider(shown, *sliders)
     return [
         gr.update(value='', visible=False),
         gr.update(visible=False),
         gr.update(visible=True),
-        # What the sliders need of it: there may be many visitors.
-        replace(film, frames=film.still),
-        words.verdict(reading, truth),
-        words.film(film.frames, 'the face, cut out and held in place'),
+        # The sliders do not need the original frames; there may be many visitors.
+        replace(shown, frames=shown.still),
+        html.prediction_panel(prediction, truth),
+        html.film(shown.frames, 'the aligned face'),
         moved,
-        words.player(film, window.start / reading.fps),
+        html.player(shown, prediction.window.start / prediction.fps),
         warning,
-        words.tiles(reading, film, apex),
-        words.remarks(reading),
+        html.tiles(prediction, shown, apex),
+        html.footer(prediction),
     ]
 
 
 def _problem(text: str) -> list[Any]:
-    """The sentence alone: what stood there was of another clip."""
+    """Return outputs that show a message only."""
     return [
-        gr.update(value=words.message(_sentence(text)), visible=True),
+        gr.update(value=html.message(_sentence(text)), visible=True),
         gr.update(visible=True),
         gr.update(visible=False),
         None,
@@ -267,35 +270,33 @@ def _problem(text: str) -> list[Any]:
 
 
 def _sentence(text: str) -> str:
-    """Begin with a capital and end with a stop; a file's name stays as it is."""
+    """Capitalize a message, unless it begins with a file name, and add a period."""
     if ':' not in text.split(' ')[0]:
         text = text[:1].upper() + text[1:]
     return text.rstrip('.') + '.'
 
 
 def _on_slider(
-    film: MagnifiedClip | None, alpha: float, low: float, high: float
+    shown: MagnifiedClip | None, alpha: float, low: float, high: float
 ) -> tuple[Any, Any]:
-    """Magnify again; the model has no part in it."""
-    if film is None:
-        return gr.skip(), words.message(
-            'The clip that was read here is not kept any longer; read it again to '
-            'magnify it anew.',
-            'note',
+    """Magnify again, without the model."""
+    if shown is None:
+        return gr.skip(), html.message(
+            'This clip is no longer stored; predict it again to magnify it.', 'note'
         )
     try:
-        frames, note = film.magnified(alpha, low, high)
+        frames, note = shown.magnified(alpha, low, high)
     except ValueError as error:
-        return gr.skip(), words.message(f'Not magnified anew: {error}.', 'note')
-    caption = f'its motion, {alpha:g} times magnified between {low:g} and {high:g} Hz'
-    told = words.message(_sentence(note), 'note') if note else ''
-    return words.film(frames, caption), told
+        return gr.skip(), html.message(f'Not magnified: {error}.', 'note')
+    caption = f'its motion, magnified {alpha:g} times between {low:g} and {high:g} Hz'
+    warning = html.message(_sentence(note), 'note') if note else ''
+    return html.film(frames, caption), warning
 
 
-def _faces(shelf: SampleClips) -> str:
-    """Style that puts a face on each sample's button."""
+def _sample_style(samples: SampleClips) -> str:
+    """Return CSS that shows a face on the button of each sample."""
     return ''.join(
         f'#sample-{sample.number} {{ background-image: '
-        f'url({as_address(shelf.first(sample)[::2, ::2])}); }}'
+        f'url({data_url(samples.first(sample)[::2, ::2])}); }}'
         for sample in SAMPLES
     )

@@ -1,4 +1,4 @@
-"""What visitors have sent: who may read it, how much it may be, and when it goes."""
+"""Store the files that visitors upload, and delete them in time."""
 
 import logging
 import os
@@ -15,222 +15,226 @@ from typing import BinaryIO
 
 from ..utils.errors import MERDataError
 
-#: Bytes of all uploads together, and their number.
-TOTAL, MOST = 1 << 30, 256
-#: Seconds that an upload is kept which nobody has read, and one whose reading waits.
-UNREAD, WAITING = 600.0, 1800.0
+#: Largest total size of all uploads in bytes, and their largest number.
+MAX_BYTES, MAX_UPLOADS = 1 << 30, 256
+#: Seconds that an upload is kept without a request for it, and while one is waiting.
+UNREAD_SECONDS, WAITING_SECONDS = 600.0, 1800.0
 #: Seconds between two sweeps.
-EVERY = 30.0
-_FULL = 'the page holds as many clips as it can; send yours again later'
+SWEEP_SECONDS = 30.0
+_FULL = 'the page cannot store more clips at the moment; upload yours again later'
+_CLOSED = 'the page is shutting down'
 _log = logging.getLogger(__name__)
 
 
-class NoRoomError(Exception):
-    """There is no room for an upload; the text says why."""
+class StorageFullError(Exception):
+    """An upload cannot be stored; the message has the reason."""
 
 
 @dataclass(eq=False)
 class Upload:
-    """One file that was sent, in a folder of its own.
+    """One uploaded file, in a folder of its own.
 
     Attributes:
         path: The file.
-        size: Its bytes so far.
-        until: When it is swept, in seconds of the monotonic clock; None while it
-            arrives.
-        waiting: Readings that were asked for and have not ended.
-        reading: Readings that use it now.
-        file: Open for writing, while it arrives.
+        size: Bytes received so far.
+        expires: Time of deletion in seconds of the monotonic clock; None while the file
+            is being received.
+        waiting: Number of requests for it that have not ended.
+        readers: Number of requests that use it now.
+        file: Open for writing while the file is being received.
     """
 
     path: Path
     size: int = 0
-    until: float | None = None
+    expires: float | None = None
     waiting: int = 0
-    reading: int = 0
+    readers: int = 0
     file: BinaryIO | None = None
 
 
 class Uploads:
-    """The files that visitors have sent, each under a name that nobody can guess.
+    """The files of visitors, each under a path that cannot be guessed.
 
-    Two visitors who send the same file have two files: whoever reads one removes none
-    but that one.
+    Two visitors who upload the same content have two files, which are deleted
+    independently.
 
     Args:
-        folder: Where they are kept; made here.
-        total: Bytes of all together.
-        unread: Seconds that one is kept which nobody reads.
-        waiting: Seconds that one is kept whose reading was asked for.
+        folder: Folder for the files, created here.
+        total: Largest total size in bytes. Defaults to 1 GiB.
+        unread: Seconds that a file is kept without a request. Defaults to 600.
+        waiting: Seconds that a file is kept while a request waits. Defaults to 1800.
     """
 
     def __init__(
         self,
         folder: str | Path,
-        total: int = TOTAL,
-        unread: float = UNREAD,
-        waiting: float = WAITING,
+        total: int = MAX_BYTES,
+        unread: float = UNREAD_SECONDS,
+        waiting: float = WAITING_SECONDS,
     ) -> None:
         self.folder = Path(folder).resolve()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.total, self.unread, self.waiting = total, unread, waiting
-        self._kept: dict[str, Upload] = {}
+        self._uploads: dict[str, Upload] = {}
         self._lock = threading.RLock()
         self._closed = threading.Event()
 
     def begin(self, name: str) -> Upload:
-        """Make a place for a file that is about to arrive.
+        """Create an upload whose content is about to arrive.
 
         Args:
-            name: What the visitor calls it; only harmless characters are kept.
+            name: Name of the visitor's file; only safe characters are kept.
 
         Raises:
-            NoRoomError: The page is ending, or the disk has no room.
+            StorageFullError: The page is shutting down, or there is no space.
         """
         with self._lock:
             if self._closed.is_set():
-                raise NoRoomError('the page is ending')
-            if len(self._kept) >= MOST:
-                raise NoRoomError(_FULL)
-            own = self.folder / secrets.token_hex(16)
-            upload = Upload(own / harmless(name))
-            try:
-                own.mkdir(mode=0o700)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                handle = os.open(upload.path, flags, 0o600)
-                upload.file = os.fdopen(handle, 'wb')
-            except OSError as error:
-                shutil.rmtree(own, ignore_errors=True)
-                raise _no_room(error) from error
-            self._kept[own.name] = upload
+                raise StorageFullError(_CLOSED)
+            if len(self._uploads) >= MAX_UPLOADS:
+                raise StorageFullError(_FULL)
+            folder = self.folder / secrets.token_hex(16)
+            upload = Upload(folder / safe_name(name))
+            with _disk_errors():
+                try:
+                    folder.mkdir(mode=0o700)
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                    handle = os.open(upload.path, flags, 0o600)
+                except OSError:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    raise
+            upload.file = os.fdopen(handle, 'wb')
+            self._uploads[folder.name] = upload
             return upload
 
     def write(self, upload: Upload, data: bytes) -> None:
-        """Add what has arrived of a file.
+        """Append received bytes to an upload.
 
         Raises:
-            NoRoomError: It is more than all uploads may have, or the disk has no room.
+            StorageFullError: The page is shutting down, or there is no space.
         """
-        with self._lock:
-            if upload.file is None:
-                raise NoRoomError('the page is ending')
-            if sum(one.size for one in self._kept.values()) + len(data) > self.total:
-                raise NoRoomError(_FULL)
+        with self._lock, _disk_errors():
+            file = _open_file(upload)
+            used = sum(one.size for one in self._uploads.values())
+            if used + len(data) > self.total:
+                raise StorageFullError(_FULL)
             upload.size += len(data)
-            try:
-                upload.file.write(data)
-            except OSError as error:
-                raise _no_room(error) from error
+            file.write(data)
 
     def finish(self, upload: Upload) -> Path:
-        """Keep a file that has arrived, for a while.
+        """Complete an upload.
 
         Returns:
-            Its path, by which the visitor asks for a reading.
+            Its path, by which the visitor refers to it.
 
         Raises:
-            NoRoomError: The page is ending, or the disk has no room.
+            StorageFullError: The page is shutting down, or there is no space.
         """
-        with self._lock:
-            if upload.file is None:
-                raise NoRoomError('the page is ending')
-            try:
-                upload.file.close()
-            except OSError as error:
-                raise _no_room(error) from error
+        with self._lock, _disk_errors():
+            _open_file(upload).close()
             upload.file = None
-            upload.until = time.monotonic() + self.unread
+            upload.expires = time.monotonic() + self.unread
             return upload.path
 
-    def drop(self, upload: Upload) -> None:
-        """Remove a file, whatever is going on with it."""
+    def discard(self, upload: Upload) -> None:
+        """Delete an upload in any state."""
         with self._lock:
-            self._kept.pop(upload.path.parent.name, None)
+            self._uploads.pop(upload.path.parent.name, None)
             if upload.file is not None:
                 try:
                     upload.file.close()
                 except OSError:
-                    pass  # what was buffered has no room; it goes anyway
+                    pass  # no space for buffered bytes, which are deleted anyway
                 upload.file = None
             shutil.rmtree(upload.path.parent, ignore_errors=True)
 
-    def expect(self, paths: Iterable[str]) -> None:
-        """Keep files longer: their reading was asked for, and waits for its turn."""
-        with self._lock:
-            for upload in self._known(paths):
-                upload.waiting += 1
-                upload.until = time.monotonic() + self.waiting
-
-    def settle(self, paths: Iterable[str]) -> None:
-        """Take back :meth:`expect`: what was asked for has ended, or was refused."""
-        with self._lock:
-            for upload in self._known(paths):
-                upload.waiting = max(0, upload.waiting - 1)
-                if not upload.waiting and upload.until is not None:
-                    upload.until = time.monotonic() + self.unread
-
-    def holds(self, path: object) -> bool:
-        """Tell a file that was sent here from any other that a client names."""
-        if not isinstance(path, str):
-            return False
-        try:
-            file = Path(path).resolve(strict=True)
-            return file.is_file() and file.parent.parent == self.folder
-        except (OSError, ValueError):
-            return False
-
-    @contextmanager
-    def reading(self, path: str | Path) -> Iterator[Path]:
-        """Use a file, and remove it when the last one who asked for it is done.
+    def find(self, path: object) -> Upload | None:
+        """Return the complete upload whose path :meth:`finish` returned.
 
         Args:
-            path: As :meth:`finish` gave it.
-
-        Raises:
-            MERDataError: It is not here, or no longer.
-        """
-        with self._lock:
-            if not self.holds(str(path)):
-                raise MERDataError(
-                    'this clip is no longer here: a clip is deleted once it is read, '
-                    'or when it waits for too long; drop it again'
-                )
-            file = Path(path).resolve()
-            upload = self._kept.setdefault(file.parent.name, Upload(file))
-            upload.reading += 1
-        try:
-            yield file
-        finally:
-            with self._lock:
-                upload.reading -= 1
-                # The reading that ends is still among those waited for.
-                if not upload.reading and upload.waiting <= 1:
-                    self.drop(upload)
-
-    def sweep(self) -> int:
-        """Remove what nobody has read in time, and what nobody knows of.
+            path: Any value that a client sent.
 
         Returns:
-            How many were removed.
+            None if it is not the path of an upload.
+        """
+        if not isinstance(path, str):
+            return None
+        with self._lock:
+            upload = self._uploads.get(Path(path).parent.name)
+            if upload is None or upload.file is not None or str(upload.path) != path:
+                return None
+            return upload
+
+    def reserve(self, paths: Iterable[str]) -> None:
+        """Keep uploads longer, because a request for them is waiting in the queue."""
+        with self._lock:
+            for upload in self._find_all(paths):
+                upload.waiting += 1
+                upload.expires = time.monotonic() + self.waiting
+
+    def release(self, paths: Iterable[str]) -> None:
+        """Undo :meth:`reserve`, after the request has ended or was rejected."""
+        with self._lock:
+            for upload in self._find_all(paths):
+                upload.waiting = max(0, upload.waiting - 1)
+                if not upload.waiting:
+                    upload.expires = time.monotonic() + self.unread
+
+    @contextmanager
+    def open(self, path: str | Path) -> Iterator[Path]:
+        """Use an upload, and delete it after the last request for it.
+
+        Args:
+            path: As returned by :meth:`finish`.
+
+        Raises:
+            MERDataError: There is no such upload, or no longer.
+        """
+        with self._lock:
+            upload = self.find(str(path))
+            if upload is None:
+                raise MERDataError(
+                    'this clip is no longer stored: a clip is deleted after '
+                    'prediction, or when it waits for too long; upload it again'
+                )
+            upload.readers += 1
+        try:
+            yield upload.path
+        finally:
+            with self._lock:
+                upload.readers -= 1
+                # The request that ends here is still counted among those waiting.
+                if not upload.readers and upload.waiting <= 1:
+                    self.discard(upload)
+
+    def sweep(self) -> int:
+        """Delete expired uploads, and old files that are no uploads.
+
+        Returns:
+            Number of deleted uploads and files.
         """
         now, removed = time.monotonic(), 0
         with self._lock:
-            for upload in list(self._kept.values()):
-                due = upload.until is not None and upload.until <= now
-                if due and not upload.reading:
-                    self.drop(upload)
+            for upload in list(self._uploads.values()):
+                due = upload.expires is not None and upload.expires <= now
+                if due and not upload.readers:
+                    self.discard(upload)
                     removed += 1
             for path in self.folder.iterdir() if self.folder.is_dir() else ():
-                if path.name not in self._kept and _age(path) >= self.unread:
-                    _remove(path)
+                if path.name not in self._uploads and _age(path) >= self.unread:
+                    _delete(path)
                     removed += 1
         return removed
 
-    def watch(self, every: float = EVERY) -> None:
-        """Sweep again and again, in a thread, until the end."""
+    def start_sweeping(self, interval: float = SWEEP_SECONDS) -> None:
+        """Sweep regularly in a thread until :meth:`close`.
+
+        Args:
+            interval: Seconds between two sweeps. Defaults to 30.
+        """
 
         def run() -> None:
-            while not self._closed.wait(every):
+            while not self._closed.wait(interval):
                 try:
                     self.sweep()
                 except OSError as error:
@@ -239,34 +243,44 @@ class Uploads:
         threading.Thread(target=run, name='uploads', daemon=True).start()
 
     def close(self) -> None:
-        """Remove all, and take no more."""
+        """Delete all uploads and accept no more."""
         with self._lock:
             self._closed.set()
-            for upload in list(self._kept.values()):
-                self.drop(upload)
+            for upload in list(self._uploads.values()):
+                self.discard(upload)
 
-    def _known(self, paths: Iterable[str]) -> Iterator[Upload]:
-        for path in set(paths):
-            upload = self._kept.get(Path(path).parent.name)
-            if upload is not None and str(upload.path) == path:
-                yield upload
+    def _find_all(self, paths: Iterable[str]) -> list[Upload]:
+        found = (self.find(path) for path in set(paths))
+        return [upload for upload in found if upload is not None]
 
 
-def harmless(name: str) -> str:
-    r"""Keep of a file's name what is safe in any folder, its ending included.
+def safe_name(name: str) -> str:
+    r"""Keep the characters of a file name that are safe in any folder.
 
-    >>> harmless('../../My face.MP4'), harmless('C:\\x\0.avi'), harmless('..')
+    >>> safe_name('../../My face.MP4'), safe_name('C:\\x\0.avi'), safe_name('..')
     ('My face.MP4', 'x_.avi', 'clip')
     """
     name = re.split(r'[/\\]', name)[-1]
     name = re.sub(r'[^\w .()+-]', '_', name).strip(' .')
-    stem, dot, ending = name.rpartition('.')
-    # File systems take 255 bytes, and a character may have four.
-    return f'{stem[:50]}.{ending[:10]}' if dot else ending[:50] or 'clip'
+    stem, dot, suffix = name.rpartition('.')
+    # File systems allow 255 bytes, and a character may have four.
+    return f'{stem[:50]}.{suffix[:10]}' if dot else suffix[:50] or 'clip'
 
 
-def _no_room(error: OSError) -> NoRoomError:
-    return NoRoomError(f'the page cannot keep the clip: {error.strerror}')
+def _open_file(upload: Upload) -> BinaryIO:
+    if upload.file is None:
+        raise StorageFullError(_CLOSED)
+    return upload.file
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFullError(
+            f'the clip cannot be stored: {error.strerror}'
+        ) from error
 
 
 def _age(path: Path) -> float:
@@ -276,7 +290,7 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _remove(path: Path) -> None:
+def _delete(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

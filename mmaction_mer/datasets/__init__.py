@@ -17,18 +17,14 @@ from .protocols import (
 from .transforms.frame_pairs import DrawFramePair, draw_pair
 from .transforms.frame_rates import frame_rate
 from .transforms.loading import LoadMERFrames
-from .transforms.motion import (
-    BandNotice,
-    EulerianMagnification,
-    PackMERInputs,
-    RankPooling,
-    StabilizeHead,
-    StandardizeLength,
-)
-from .transforms.stock_packing import watch_packing
+from .transforms.magnification import EulerianMagnification, PassBandCheck
+from .transforms.packing import PackMERInputs
+from .transforms.rank_pooling import RankPooling
+from .transforms.standardize import StabilizeHead, StandardizeLength
+from .transforms.stock_packing import install_packing_check
 
 __all__ = [
-    'BandNotice',
+    'PassBandCheck',
     'DrawFramePair',
     'EulerianMagnification',
     'Fold',
@@ -56,4 +52,4 @@ __all__ = [
     'write_annotation',
 ]
 
-watch_packing()
+install_packing_check()

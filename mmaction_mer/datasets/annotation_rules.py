@@ -1,7 +1,7 @@
-"""What one row of an annotation file must look like.
+"""Rules for the metainfo and the rows of an annotation file.
 
-Every function returns the problems it finds and raises nothing, so that a
-person with a broken file sees all of them at once.
+Every function returns the problems it finds and raises nothing, so that a user
+sees all problems of a file at once.
 """
 
 import math
@@ -14,24 +14,25 @@ from typing import Any, NamedTuple
 
 from ..utils.text import quote
 
-# Far above any frame number on disk, and it fits into every integer type.
+# Largest frame number: above any on disk, and it fits into every integer type.
 MAX_NUMBER = 2**31 - 1
-# Eight minutes at 200 fps: a longer clip is a digit too many.
+# Eight minutes at 200 fps: a longer clip is a typing error.
 MAX_FRAMES = 100_000
-# No camera is as fast, and filters stay finite.
+# Faster than any camera; the filters stay finite.
 MAX_FPS = 1e5
-# A file of more clips than any data set of faces would be read for minutes.
+# More clips than in any dataset of faces; reading more would take minutes.
 MAX_ROWS = 500_000
 MAX_CLASSES = 1000
 # Bytes of a name: folders are named after it, and file systems allow 255.
 MAX_NAME = 200
-# Bytes of a path below the data root, which has a path of its own, up to 4096.
+# Bytes of a path below the data root and of each of its parts; the file system
+# allows 4096 together with the root.
 MAX_PATH, MAX_PART = 1024, 255
-# Characters of an emotion, an action unit, or a text that is not known here.
+# Characters of an emotion, an action unit, or a string in an additional field.
 MAX_TEXT = 1000
-# Action units of a clip: the coding system has fewer.
+# Action units of a clip: FACS has fewer.
 MAX_AUS = 200
-# Lists in lists, of a field that is not known here.
+# Nesting of lists and objects in an additional field.
 MAX_DEPTH = 8
 
 
@@ -42,12 +43,8 @@ class Problem(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        """Write the problem as messages show it."""
+        """Return the problem as messages show it."""
         return f"field '{self.field}': {self.text}"
-
-    def of(self, where: str) -> str:
-        """Write the problem together with the clip it belongs to."""
-        return f'{where}, {self}'
 
 
 def split_template(template: Any) -> tuple[str, str] | None:
@@ -57,8 +54,8 @@ def split_template(template: Any) -> tuple[str, str] | None:
         template: Such as ``'img{}.jpg'`` or ``'006_{:05d}.jpg'``.
 
     Returns:
-        What stands before and after the number, or None where ``template`` is
-        not a file name with exactly one number.
+        The text before and after the number, or None if ``template`` is not a
+        file name with exactly one number.
 
     >>> split_template('reg_img{:05d}.jpg')
     ('reg_img', '.jpg')
@@ -76,8 +73,8 @@ def split_template(template: Any) -> tuple[str, str] | None:
     for literal, name, spec, conversion in parts:
         texts[min(fields, 1)] += literal
         if name is not None:
-            # Zero padding is all a frame number needs; other fields could read
-            # attributes or ask for gigabytes of padding.
+            # Only zero padding is allowed: other format fields can read attributes
+            # or request gigabytes of padding.
             if name or conversion or not re.fullmatch(r'(0[1-9]\d?)?d?', spec or ''):
                 return None
             fields += 1
@@ -85,89 +82,87 @@ def split_template(template: Any) -> tuple[str, str] | None:
 
 
 def name_problem(value: Any) -> str | None:
-    r"""Say what keeps ``value`` from being a name of a dataset, subject or clip.
+    r"""Describe why ``value`` is not a valid dataset, subject or clip name.
 
     >>> name_problem('EP02_01f'), name_problem('../x')
-    (None, "must not hold '/' or '\\', since folders are named after it")
+    (None, "must not contain '/' or '\\', since folders are named after it")
     """
     if not isinstance(value, str):
-        return f'must be text, but is {quote(value)}'
+        return f'must be a string, but is {quote(value)}'
     if len(value) > MAX_NAME or len(value.encode(errors='replace')) > MAX_NAME:
         return f'is longer than the {MAX_NAME} bytes of a name: {quote(value)}'
     if not value.strip() or value != value.strip():
         return f'must not be empty or begin or end with a space, but is {quote(value)}'
     if _unprintable(value):
-        return f'holds a character that cannot be written: {quote(value)}'
+        return f'contains a character that cannot be printed: {quote(value)}'
     if '/' in value or '\\' in value:
-        return "must not hold '/' or '\\', since folders are named after it"
+        return "must not contain '/' or '\\', since folders are named after it"
     if value in ('.', '..'):
         return f'cannot be the name of a folder: {quote(value)}'
     return None
 
 
 def path_problem(value: Any) -> str | None:
-    """Say what keeps ``value`` from being a path below the data root.
+    """Describe why ``value`` is not a valid path below the data root.
 
     >>> path_problem('sub01/EP02_01f'), path_problem('a/../../b')
-    (None, "'a/../../b' holds '..': give the path below the data root")
+    (None, "'a/../../b' contains '..': give the path below the data root")
     """
     if not isinstance(value, str):
-        return f'must be text, but is {quote(value)}'
+        return f'must be a string, but is {quote(value)}'
     if len(value) > MAX_PATH or len(value.encode(errors='replace')) > MAX_PATH:
         return f'is longer than the {MAX_PATH} bytes of a path: {quote(value)}'
     if not value.strip() or _unprintable(value):
-        return f'is empty or holds a character that cannot be written: {quote(value)}'
+        return f'is empty or contains characters that cannot be printed: {quote(value)}'
     advice = 'give the path below the data root'
     if '\\' in value:
-        return f"{quote(value)} holds a backslash: write '/' between folders"
+        return f"{quote(value)} contains a backslash: write '/' between folders"
     if value.startswith('/') or re.match(r'[A-Za-z]:|[A-Za-z0-9+.-]+://', value):
         return f'{quote(value)} is absolute: {advice}'
     parts = PurePosixPath(value).parts
     if '..' in parts:
-        return f"{quote(value)} holds '..': {advice}"
+        return f"{quote(value)} contains '..': {advice}"
     if long := [part for part in parts if len(part.encode()) > MAX_PART]:
-        return f'has a folder whose name is longer than {MAX_PART} bytes: ' + quote(
-            long[0]
-        )
+        return f'contains a name longer than {MAX_PART} bytes: {quote(long[0])}'
     return None
 
 
 def text_problem(value: Any) -> str | None:
-    """Say what keeps ``value`` from being a short text.
+    """Describe why ``value`` is not a valid short string.
 
     >>> text_problem('disgust'), text_problem(4)
-    (None, 'must be text, but is 4')
+    (None, 'must be a string, but is 4')
     """
     if not isinstance(value, str):
-        return f'must be text, but is {quote(value)}'
+        return f'must be a string, but is {quote(value)}'
     if len(value) > MAX_TEXT:
         return f'is longer than {MAX_TEXT} characters: {quote(value)}'
     if _unprintable(value):
-        return f'holds a character that cannot be written: {quote(value)}'
+        return f'contains a character that cannot be printed: {quote(value)}'
     return None
 
 
 def value_problem(value: Any, depth: int = 0) -> str | None:
-    """Say what keeps ``value`` from being kept in a field that is not known here.
+    """Describe why ``value`` is not valid in an additional field.
 
     >>> value_problem([1, {'a': None}]), value_problem(float('inf'))
-    (None, 'holds inf, which is no number')
+    (None, 'contains inf, which is not a finite number')
     """
     if isinstance(value, str):
         return text_problem(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return f'holds {value}, which is no number'
+        return f'contains {value}, which is not a finite number'
     if not isinstance(value, dict | list):
         return None
     if depth >= MAX_DEPTH:
         return f'is nested deeper than {MAX_DEPTH} levels'
-    held = value if isinstance(value, list) else [*value, *value.values()]
-    problems = (value_problem(one, depth + 1) for one in held)
+    items = value if isinstance(value, list) else [*value, *value.values()]
+    problems = (value_problem(item, depth + 1) for item in items)
     return next(filter(None, problems), None)
 
 
 def metainfo_problems(metainfo: Any) -> list[str]:
-    """List what is wrong with the ``metainfo`` of an annotation file."""
+    """List the problems of the ``metainfo`` of an annotation file."""
     if not isinstance(metainfo, dict):
         return [f'must be an object, but is {quote(metainfo)}']
     problems = []
@@ -183,7 +178,7 @@ def metainfo_problems(metainfo: Any) -> list[str]:
     elif bad := [name for name in classes if name_problem(name)]:
         problems.append(Problem('classes', f'{quote(bad[0])} is not a class name'))
     elif len(set(classes)) < len(classes):
-        problems.append(Problem('classes', 'names a class twice: drop one of them'))
+        problems.append(Problem('classes', 'lists a class twice: remove one of them'))
     known = metainfo.get('format', 1)
     if type(known) is not int or known != 1:
         problems.append(
@@ -192,7 +187,7 @@ def metainfo_problems(metainfo: Any) -> list[str]:
     if not isinstance(metainfo.get('subjects_known', True), bool):
         problems.append(Problem('subjects_known', 'must be true or false'))
     for field in ('dataset', 'labels', 'task_name'):
-        # None is what a file says that does not know.
+        # None means that it is not known.
         if metainfo.get(field) is not None and (found := text_problem(metainfo[field])):
             problems.append(Problem(field, found))
     known_fields = {'classes', 'format', 'subjects_known'}
@@ -201,14 +196,14 @@ def metainfo_problems(metainfo: Any) -> list[str]:
 
 
 def row_problems(row: Any, num_classes: int | None) -> list[Problem]:
-    """List what is wrong with one row of ``data_list``, the files not looked at.
+    """List the problems of one row of ``data_list``, without touching the frames.
 
     Args:
-        row: The row as it came from JSON.
-        num_classes: Length of ``metainfo.classes``; None where that is broken.
+        row: The row as read from JSON.
+        num_classes: Length of ``metainfo.classes``; None if that is not valid.
 
     Returns:
-        The problems, none for a sound row.
+        The problems; empty for a valid row.
     """
     if not isinstance(row, dict):
         return [Problem('data_list', f'a clip must be an object, but is {quote(row)}')]
@@ -216,7 +211,7 @@ def row_problems(row: Any, num_classes: int | None) -> list[Problem]:
 
     def check(field: str, find: Callable[[Any], str | None]) -> None:
         if field not in row:
-            problems.append(Problem(field, 'is missing: add it'))
+            problems.append(Problem(field, 'is missing'))
         elif text := find(row[field]):
             problems.append(Problem(field, text))
 
@@ -228,12 +223,14 @@ def row_problems(row: Any, num_classes: int | None) -> list[Problem]:
     check('fps', _fps_problem)
     check('label', lambda value: _label_problem(value, num_classes))
     if text := text_problem(row.get('emotion', '')):
-        problems.append(Problem('emotion', f'{text}; leave it out if unknown'))
+        problems.append(Problem('emotion', f'{text}; leave it out if it is not known'))
     aus = row.get('aus', [])
     if not isinstance(aus, list) or not all(isinstance(au, str) for au in aus):
-        problems.append(Problem('aus', 'must be a list of texts such as ["4", "R12"]'))
+        problems.append(
+            Problem('aus', 'must be a list of strings such as ["4", "R12"]')
+        )
     elif len(aus) > MAX_AUS or any(map(text_problem, aus)):
-        problems.append(Problem('aus', f'is too long or not text: {quote(aus)}'))
+        problems.append(Problem('aus', f'is too long or not valid: {quote(aus)}'))
     problems += _order_problems(row) + _source_problems(row)
     return problems + _other_problems(row, _FIELDS)
 
@@ -246,7 +243,7 @@ _FIELDS = frozenset(
 
 
 def _other_problems(fields: dict[str, Any], known: Set[str]) -> list[Problem]:
-    """Check what is kept without being known here."""
+    """Check additional fields, which are kept as they are."""
     problems = []
     for name, value in fields.items():
         if found := text_problem(name):
@@ -258,9 +255,9 @@ def _other_problems(fields: dict[str, Any], known: Set[str]) -> list[Problem]:
 
 def _number_problem(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int):
-        return f'must be a whole number, but is {quote(value)}'
+        return f'must be an integer, but is {quote(value)}'
     if not 0 <= value <= MAX_NUMBER:
-        return f'must lie in 0..{MAX_NUMBER}, but is {quote(value)}'
+        return f'must be in 0..{MAX_NUMBER}, but is {quote(value)}'
     return None
 
 
@@ -288,7 +285,7 @@ def _label_problem(value: Any, num_classes: int | None) -> str | None:
 
 
 def _order_problems(row: dict[str, Any]) -> list[Problem]:
-    """Check onset <= apex <= offset and onset < offset, of sound numbers only."""
+    """Check onset <= apex <= offset and onset < offset, of valid numbers only."""
     onset: Any = row.get('onset')
     offset: Any = row.get('offset')
     apex: Any = row.get('apex')
@@ -297,20 +294,18 @@ def _order_problems(row: dict[str, Any]) -> list[Problem]:
     problems = []
     if offset == onset:
         problems.append(
-            Problem(
-                'offset', f'equals onset {onset}: a clip of one frame has no motion'
-            )
+            Problem('offset', f'equals onset {onset}: one frame shows no motion')
         )
     elif offset < onset:
         problems.append(
-            Problem('offset', f'{offset} is before onset {onset}: correct or drop it')
+            Problem('offset', f'{offset} is before onset {onset}: correct it')
         )
     elif offset - onset >= MAX_FRAMES:
         problems.append(
             Problem(
                 'offset',
-                f'{offset} is {offset - onset} frames after onset {onset}, which no '
-                f'expression lasts: correct it',
+                f'{offset} is {offset - onset} frames after onset {onset}, longer than '
+                f'any expression: correct it',
             )
         )
     elif apex is not None and not _number_problem(apex) and not onset <= apex <= offset:
@@ -325,7 +320,7 @@ def _order_problems(row: dict[str, Any]) -> list[Problem]:
 
 
 def _source_problems(row: dict[str, Any]) -> list[Problem]:
-    """Check that the row names a frame folder with its pattern, or a video."""
+    """Check that a row names a frame folder and its template, or a video."""
     folder, video = row.get('frame_dir'), row.get('video')
     if (folder is None) == (video is None):
         return [
@@ -346,16 +341,19 @@ def _source_problems(row: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-_TURNS = frozenset({'LRE', 'RLE', 'LRO', 'RLO', 'PDF', 'LRI', 'RLI', 'FSI', 'PDI'})
+_DIRECTION_MARKS = frozenset(
+    {'LRE', 'RLE', 'LRO', 'RLO', 'PDF', 'LRI', 'RLI', 'FSI', 'PDI'}
+)
 
 
 def _unprintable(value: str) -> bool:
-    """Find what a terminal obeys, and lone halves of characters (JSON can hold both).
+    """Check for characters that a terminal acts upon, and for lone surrogates.
 
-    Control characters, separators of lines, and what turns the direction of writing.
+    JSON can hold both: control characters, line separators and marks that change the
+    direction of writing.
     """
     return any(
-        unicodedata.category(letter) in ('Cc', 'Cs', 'Zl', 'Zp')
-        or unicodedata.bidirectional(letter) in _TURNS
-        for letter in value
+        unicodedata.category(character) in ('Cc', 'Cs', 'Zl', 'Zp')
+        or unicodedata.bidirectional(character) in _DIRECTION_MARKS
+        for character in value
     )

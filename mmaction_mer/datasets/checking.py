@@ -1,7 +1,4 @@
-"""What an annotation file holds, and whether its clips can be used on this machine.
-
-Pure but for reading files: ``tools/data/check.py`` prints what is found here.
-"""
+"""Check and summarize the clips of an annotation file, for ``tools/data/check.py``."""
 
 import os
 import statistics
@@ -13,58 +10,58 @@ from typing import Any
 
 import numpy as np
 
-from ..motion.limits import ClipLimits, Verdict, judge
+from ..motion.limits import ClipLimits, check_clip_limits
 from ..utils.errors import MERDataError
 from .annotation import clip_name
 from .clips import count_frames, depth_note, load_clip, locate, usable_clips
-from .video.reader import decoded_in_order, open_video
+from .video.reader import iter_frames_in_order, open_video
 from .video.sampling import frame_notes, rate_notes
 
 
 @dataclass
 class ClipCheck:
-    """What :func:`check_clips` found.
+    """The result of :func:`check_clips`.
 
     Attributes:
         problems: The reason, by name of each clip that cannot be used.
-        notes: What is unusual about clips that can be used: frames that are missing,
-            frame rates that are not what they are said to be.
-        depths: One line per usable clip whose pictures have more than 8 bits.
+        notes: Remarks on clips that can be used: missing frames, frame rates that
+            differ from the time stamps.
+        depths: One line per usable clip whose images have more than 8 bits.
         sizes: Number of usable clips by ``'<width>x<height>'`` of their frames.
-        proven: Number of usable clips in videos whose frames were compared with those
-            that decoding in order gives.
+        verified: Number of usable clips in videos whose frames were compared with
+            those of decoding in order.
     """
 
     problems: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     depths: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
-    proven: int = 0
+    verified: int = 0
 
 
 @dataclass
 class LimitCheck:
-    """What :func:`check_limits` found.
+    """The result of :func:`check_limits`.
 
     Attributes:
         problems: The reason, by name of each clip that the pipeline cannot use.
-        notes: One line per note on a clip that it can use.
-        lowered: By name of each clip whose pass band is narrowed, how far.
+        notes: Remarks on clips that it can use.
+        lowered: The new upper edge of the pass band in Hz, by name of each clip for
+            which it is lowered.
     """
 
     problems: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    lowered: dict[str, Verdict] = field(default_factory=dict)
+    lowered: dict[str, float] = field(default_factory=dict)
 
     def summary(self, limits: ClipLimits) -> str:
-        """Say in a sentence how many pass bands are narrowed; empty for none."""
+        """Summarize in a sentence how many pass bands are lowered; empty for none."""
         if not self.lowered:
             return ''
-        edges = {name: one.upper or 0.0 for name, one in self.lowered.items()}
-        worst = min(edges, key=lambda name: edges[name])
+        edge, clip = min((edge, clip) for clip, edge in self.lowered.items())
         return (
-            f'{len(edges)} clip(s) are too long for the whole pass band, {limits.band}:'
-            f' its upper edge is lowered, down to {edges[worst]:.3g} Hz in {worst}'
+            f'{len(self.lowered)} clip(s) are too long for the whole pass band, '
+            f'{limits.band}: its upper edge is lowered, down to {edge:.3g} Hz in {clip}'
         )
 
 
@@ -76,9 +73,9 @@ def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Pa
         rows: Its rows.
 
     Returns:
-        ``frames/`` beside the file, as in a prepared folder, or the file's own
-        folder, as in SynthME: where the first clip that is on disk lies. If none is,
-        ``frames/`` where there is such a folder.
+        ``frames/`` beside the file, as in a prepared folder, or the folder of the
+        file, as in SynthME: the one that contains the first clip that exists. If no
+        clip exists, ``frames/`` if there is such a folder.
     """
     folder = Path(annotation).parent
     nested = folder / 'frames'
@@ -93,46 +90,46 @@ def frames_root(annotation: str | Path, rows: Iterable[Mapping[str, Any]]) -> Pa
 def check_clips(
     rows: Iterable[Mapping[str, Any]], root: str | Path, source: str = 'annotation'
 ) -> ClipCheck:
-    """Look at the frames of every clip, and decode those that a model is shown.
+    """Check the frames of every clip, and decode those that a model gets.
 
-    These are 16 at regular intervals, the first and the last one among them. Those of
-    a video are compared with the frames that decoding it in order gives.
+    These are 16 at regular intervals, including the first and the last one. Those of
+    a video are compared with the frames of decoding it in order.
 
     Args:
-        rows: Valid rows of an annotation file; a progress bar may go around them.
+        rows: Valid rows of an annotation file; may be wrapped in a progress bar.
         root: The folder that their paths start from.
-        source: The annotation file, for messages.
+        source: The annotation file, for messages. Defaults to 'annotation'.
 
     Returns:
-        Every clip that cannot be used, none left out of the list, and more.
+        Every clip that cannot be used, and remarks on the others.
 
     Raises:
         MERDataError: The root is not a folder.
     """
     if not os.path.isdir(root):
         raise MERDataError(
-            f'{source}: the frames should be in {root}, which is not a folder on this '
-            f'machine: say where they are by --frames'
+            f'the frames should be in {root}, which is not a folder on this machine',
+            path=source,
+            hint='pass their folder by --frames',
         )
     found, usable, sizes = ClipCheck(), [], Counter[str]()
     for row in rows:
         name = clip_name(row)
         try:
-            # The same two steps as in training, and the same errors.
+            # The same steps as in training, with the same errors.
             located = locate(row, str(root))
             clip = load_clip(located, max_frames=16)
             frames = clip['imgs']
             depth = depth_note(located)
             if row.get('video') is not None:
-                found.notes += _prove(located, frames, clip['frame_inds'])
-                found.proven += 1
+                found.notes += _verify_video(located, frames, clip['frame_inds'])
+                found.verified += 1
         except MERDataError as error:
-            text = str(error)
-            found.problems[name] = text if name in text else f'clip {name}: {text}'
+            found.problems[name] = str(error)
             continue
         height, width = frames[0].shape[:2]
         sizes[f'{width}x{height}'] += 1
-        found.depths += [f'clip {name}: {depth}'] if depth else []
+        found.depths += [_line(name, depth)] if depth else []
         usable.append(row)
     if usable:
         found.notes += usable_clips(usable, str(root), source).notes
@@ -146,36 +143,41 @@ def check_limits(
     task: str | None = None,
     root: str | Path = '',
 ) -> LimitCheck:
-    """Compare every clip's length and frame rate with what a pipeline asks for.
+    """Check the length and frame rate of every clip against the limits of a pipeline.
 
-    No picture is read from disk; of videos the time stamps are.
+    No image is read from disk; of videos only the time stamps are.
 
     Args:
         rows: Valid rows of an annotation file.
-        limits: What the pipeline asks for.
-        task: ``metainfo.task_name`` of the file. Where it is micro-expressions, or not
-            given, clips that are too long to be any are noted.
+        limits: The limits of the pipeline.
+        task: ``metainfo.task_name`` of the file. If it is micro-expressions or None,
+            clips that are longer than any micro-expression are noted. Defaults to None.
         root: The folder that the paths of the rows start from; empty if they are
-            absolute, as in a :class:`MERDataset`.
+            absolute, as in a :class:`MERDataset`. Defaults to ''.
 
     Returns:
-        Every clip that cannot be used, and what is to be known about the others.
+        Every clip that cannot be used, and remarks on the others.
     """
     found, micro = LimitCheck(), is_micro(task)
     for row in rows:
         name = clip_name(row)
-        verdict = judge(limits, row, micro, _total(row, root))
-        if verdict.problem is not None:
-            found.problems[name] = f'clip {name}, {verdict.field}: {verdict.problem}'
+        result = check_clip_limits(limits, row, micro, _total(row, root))
+        if result.problem is not None:
+            found.problems[name] = _line(name, result.problem, result.field)
             continue
-        found.notes += [f'clip {name}, {key}: {text}' for key, text in verdict.notes]
-        if verdict.upper is not None:
-            found.lowered[name] = verdict
+        found.notes += [_line(name, text, field) for field, text in result.notes]
+        if result.upper is not None:
+            found.lowered[name] = result.upper
     return found
 
 
+def _line(clip: str, text: str, field: str | None = None) -> str:
+    """Write a remark on a clip as errors are written."""
+    return str(MERDataError(text, clip=clip, field=field))
+
+
 def _total(row: Mapping[str, Any], root: str | Path) -> int | None:
-    """Count the frames of a clip; None for what is found where frames are read."""
+    """Count the frames of a clip; None if reading the frames will raise the error."""
     if row.get('video') is None:
         return None
     try:
@@ -185,7 +187,7 @@ def _total(row: Mapping[str, Any], root: str | Path) -> int | None:
 
 
 def is_micro(task: str | None) -> bool:
-    """Tell whether the clips of a task are micro-expressions, as where none is given.
+    """Return whether the clips of a task are micro-expressions, the default task.
 
     >>> is_micro('macro-expression recognition'), is_micro(None)
     (False, True)
@@ -194,7 +196,7 @@ def is_micro(task: str | None) -> bool:
 
 
 def is_macro(task: str | None) -> bool:
-    """Tell whether the clips of a task are macro-expressions, for pre-training.
+    """Return whether the clips of a task are macro-expressions, for pre-training.
 
     >>> is_macro('macro-expression recognition'), is_macro(None)
     (True, False)
@@ -202,35 +204,37 @@ def is_macro(task: str | None) -> bool:
     return task is not None and task.startswith('macro')
 
 
-def _prove(
+def _verify_video(
     row: Mapping[str, Any], frames: Sequence[np.ndarray], numbers: np.ndarray
 ) -> list[str]:
-    """Prove that frames of a video are the ones asked for, and tell of its header."""
+    """Check frames of a video against decoding in order; return remarks on it."""
     name, path = clip_name(row), row['video']
-    wanted = decoded_in_order(path, numbers, name)
-    for number, frame, truth in zip(numbers, frames, wanted, strict=True):
+    expected = iter_frames_in_order(path, numbers, name)
+    for number, frame, truth in zip(numbers, frames, expected, strict=True):
         if not np.array_equal(frame, truth):
             raise MERDataError(
-                f'{path}: clip {name}: frame {number} is not the one that decoding in '
-                f'order gives: convert the video, or write its frames as pictures'
+                f'frame {number} differs from that of decoding in order',
+                path=path,
+                clip=name,
+                hint='convert the video, or write its frames as images',
             )
     index = open_video(path, name)
     rate = index.rate
     notes = rate_notes(index, row['fps'])
     if rate is not None and not rate.constant:
-        notes = notes[1:]  # said of every clip that can be used
-    return [f'clip {name}: {note}' for note in (*notes, *frame_notes(index))]
+        notes = notes[1:]  # usable_clips reports resampling of every usable clip
+    return [_line(name, note) for note in (*notes, *frame_notes(index))]
 
 
-def summarise(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict:
-    """Count what an annotation holds.
+def summarize(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict:
+    """Summarize the clips of an annotation.
 
     Args:
         rows: Valid rows of an annotation file, at least one.
         classes: Names of the classes.
 
     Returns:
-        A dict that fits into JSON: ``clips``, ``subjects``, ``without_apex``;
+        A dict that can be written as JSON: ``clips``, ``subjects``, ``without_apex``;
         ``classes`` and ``datasets`` (rows with ``clips`` and ``subjects``),
         ``frame_rates`` (clips by Hz); ``length`` with ``min``, ``median`` and ``max``
         of the clips' ``frames`` (onset and offset included) and ``ms`` (from onset to
@@ -238,7 +242,7 @@ def summarise(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict
 
     >>> row = dict(dataset='samm', subject='006', onset=1, apex=None, offset=41,
     ...            fps=200.0, label=0)
-    >>> found = summarise([row, {**row, 'offset': 61}], ['negative', 'positive'])
+    >>> found = summarize([row, {**row, 'offset': 61}], ['negative', 'positive'])
     >>> found['length']['frames'], found['length']['ms']['max']
     ({'min': 41, 'median': 51.0, 'max': 61}, 300.0)
     >>> found['classes'][1]

@@ -1,7 +1,7 @@
-"""From rows of an annotation file to clips on this disk.
+"""Find and load the clips of an annotation file on this disk.
 
-A release may lack clips. Each one that cannot be used is reported by name, the
-rest goes on, and more than the user tolerates is an error.
+A release may lack clips. Those that cannot be used are reported by name and skipped;
+more than the user allows is an error.
 """
 
 import os
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..utils.errors import MERDataError, raise_problems
+from ..utils.file_errors import data_errors
 from .annotation import clip_name
-from .images.clip_images import ClipPictures
+from .images.clip_images import ClipImages
 from .images.frame_folder import (
     choose_frames,
     list_frames,
@@ -25,18 +26,18 @@ from .images.frame_folder import (
 )
 from .video.files import VideoError
 from .video.reader import open_video, read_video
-from .video.sampling import resampled, sample_video
+from .video.sampling import resampling_note, sample_video
 
 
 @dataclass(frozen=True)
 class UsableClips:
-    """What :func:`usable_clips` found.
+    """The result of :func:`usable_clips`.
 
     Attributes:
         rows: Rows that can be used, their ``frame_dir`` or ``video`` absolute.
-        skipped: The reason, by name of each clip left out.
-        notes: One line per usable clip that lacks some frames, or that is read at a
-            constant rate from a video that has none.
+        skipped: The reason, by name of each clip that cannot be used.
+        notes: One line per usable clip that lacks some frames, or that is resampled
+            from a video with a variable frame rate.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -50,27 +51,28 @@ def usable_clips(
     source: str = 'annotation',
     max_missing: int = 0,
 ) -> UsableClips:
-    """Look for the frames of every clip; decode no pictures, and each video once.
+    """Find the frames of every clip; decode no images, and each video once.
 
     Args:
         rows: Valid rows of an annotation file; they are not changed.
         root: The data root, which the paths of the rows start from; the empty
-            text is the current folder.
-        source: The annotation file, for messages.
-        max_missing: So many clips may be left out.
+            string is the current folder.
+        source: The annotation file, for messages. Defaults to 'annotation'.
+        max_missing: Number of clips that may be skipped. Defaults to 0.
 
     Returns:
         The clips whose files exist with at least two frames between onset and
-        offset, and what was left out.
+        offset, and those that are skipped.
 
     Raises:
         MERDataError: The root is missing, more than ``max_missing`` clips
-            cannot be used, or none can; the message lists them all.
+            cannot be used, or none can; the message lists them.
     """
     if not os.path.isdir(root or '.'):
         raise MERDataError(
-            f"{source}: the data root '{root}' is not a folder on this machine: set "
-            f"data_root or data_prefix['img'] to where the release lies"
+            f"the data root '{root}' is not a folder on this machine",
+            path=source,
+            hint="set data_root or data_prefix['img'] to the folder of the release",
         )
     usable = UsableClips()
     for row in rows:
@@ -78,25 +80,23 @@ def usable_clips(
         try:
             row = locate(row, root)
             available = available_frames(row)
-            lacking, first = missing_frames(available, row['onset'], row['offset'])
-            choose_frames(list(available), row['onset'], row['offset'], 2)
+            missing, first = missing_frames(available, row['onset'], row['offset'])
+            choose_frames(list(available), row['onset'], row['offset'], 2, name)
         except MERDataError as error:
-            # Frames are chosen by number alone: only here is the clip known.
-            text = str(error)
-            usable.skipped[name] = text if name in text else f'clip {name}: {text}'
+            usable.skipped[name] = str(error)
             continue
         usable.rows.append(row)
-        usable.notes.extend(f'clip {name}: {note}' for note in _uneven(row))
-        if lacking:
+        usable.notes.extend(f'clip {name}: {note}' for note in _rate_note(row))
+        if missing:
             usable.notes.append(
-                f'clip {name}: {lacking} of {row["offset"] - row["onset"] + 1} '
+                f'clip {name}: {missing} of {row["offset"] - row["onset"] + 1} '
                 f'frames are missing (first: {first}); the nearest ones are used'
             )
     if len(usable.skipped) > max_missing or not usable.rows:
         raise_problems(
             source,
             f'clips cannot be used, and max_missing is {max_missing} (add the files, '
-            f'or set max_missing to go on without them)',
+            f'or set max_missing to skip them)',
             list(usable.skipped.values()),
         )
     return usable
@@ -106,23 +106,20 @@ def locate(row: Mapping[str, Any], root: str) -> dict[str, Any]:
     """Return a copy of a row whose ``frame_dir`` or ``video`` is absolute.
 
     Raises:
-        MERDataError: The path leaves the data root, through a link.
+        MERDataError: The path leaves the data root through a link.
     """
     key = 'frame_dir' if row.get('video') is None else 'video'
     root = os.path.abspath(root)
     path = os.path.normpath(os.path.join(root, row[key]))
-    _refuse_outside(path, root, row)
+    _check_inside(path, root, row)
     if key == 'frame_dir' and os.path.isdir(path):
-        try:
-            with os.scandir(path) as entries:
-                links = [entry.path for entry in entries if entry.is_symlink()]
-        except OSError as error:
-            raise MERDataError(
-                f'{path}: clip {clip_name(row)}, field frame_dir: frame folder cannot '
-                f'be read ({error.strerror})'
-            ) from error
+        with (
+            data_errors('frame folder', path, clip=clip_name(row), field=key),
+            os.scandir(path) as entries,
+        ):
+            links = [entry.path for entry in entries if entry.is_symlink()]
         for link in links:
-            _refuse_outside(link, root, row)
+            _check_inside(link, root, row)
     return {**row, key: path}
 
 
@@ -131,15 +128,14 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
 
     Args:
         row: A located row, see :func:`locate`.
-        max_frames: Longer clips are sampled down to so many frames, at regular
-            intervals; None reads all.
+        max_frames: Longer clips are sampled to this number of frames, at regular
+            intervals. Defaults to None, which reads all frames.
 
     Returns:
         ``imgs`` list of (H, W, 3) uint8 RGB, ``frame_inds`` int64 array of the
-        frame numbers read, ``fps`` the rate of what was read (Hz) and
-        ``total_frames`` the length of the clip, offset - onset + 1. Of a video whose
-        frames do not come at a constant rate those are read that are nearest to
-        regular times, and ``total_frames`` is how many of these a clip has.
+        frame numbers, ``fps`` the rate of these frames (Hz) and ``total_frames`` the
+        length of the clip, offset - onset + 1. A video with a variable frame rate is
+        resampled to a constant one, and ``total_frames`` counts the result.
 
     Raises:
         MERDataError: Frames are missing or cannot be read; the message names
@@ -156,12 +152,9 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
             'fps': fps,
             'total_frames': total,
         }
-    try:
-        numbers = choose_frames(
-            list(available), row['onset'], row['offset'], max_frames
-        )
-    except MERDataError as error:
-        raise MERDataError(f'clip {name}: {error}') from error
+    numbers = choose_frames(
+        list(available), row['onset'], row['offset'], max_frames, name
+    )
     paths = [available[int(number)] for number in numbers]
     return {
         'imgs': read_images(paths, name, [*available.values()]),
@@ -172,13 +165,13 @@ def load_clip(row: Mapping[str, Any], max_frames: int | None = None) -> dict[str
 
 
 def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
-    """Frame numbers of a clip that exist: with their files, or the range of a video.
+    """Return the frame numbers that exist, with their files, or as range of a video.
 
     Args:
         row: A located row, see :func:`locate`.
 
     Raises:
-        MERDataError: The folder or the video cannot be read, or holds no frame.
+        MERDataError: The folder or the video cannot be read, or contains no frame.
     """
     name = clip_name(row)
     if row.get('video') is None:
@@ -186,19 +179,22 @@ def available_frames(row: Mapping[str, Any]) -> dict[int, str] | range:
     index = open_video(row['video'], name)
     if index.damage and row['offset'] >= len(index):
         raise MERDataError(
-            f'{row["video"]}: clip {name}, field video: can be decoded to frame '
-            f'{len(index) - 1} alone ({index.damage}), but offset is {row["offset"]}: '
-            f'the file is damaged, copy it again'
+            f'the video can be decoded only to frame {len(index) - 1} '
+            f'({index.damage}), but offset is {row["offset"]}',
+            path=row['video'],
+            clip=name,
+            field='video',
+            hint='the file is damaged, copy it again',
         )
     return range(len(index))
 
 
-def _uneven(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say that a clip is read at a constant rate from a video that has none."""
+def _rate_note(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a note if a clip is resampled from a variable frame rate."""
     if row.get('video') is None:
         return ()
     rate = open_video(row['video'], clip_name(row)).rate
-    return () if rate is None or rate.constant else (resampled(rate, row['fps']),)
+    return () if rate is None or rate.constant else (resampling_note(rate, row['fps']),)
 
 
 def count_frames(row: Mapping[str, Any]) -> int:
@@ -208,8 +204,8 @@ def count_frames(row: Mapping[str, Any]) -> int:
         row: A located row, see :func:`locate`.
 
     Returns:
-        offset - onset + 1; of a video whose frames do not come at a constant rate the
-        number to which it is resampled.
+        offset - onset + 1; for a video with a variable frame rate the number after
+        resampling.
 
     Raises:
         MERDataError: The video cannot be read.
@@ -222,26 +218,26 @@ def count_frames(row: Mapping[str, Any]) -> int:
 def _sampled(
     row: Mapping[str, Any], max_frames: int | None
 ) -> tuple[np.ndarray, float, int]:
-    """Choose the frames of a clip in a video, regular in time.
+    """Choose the frames of a clip in a video at a constant rate.
 
     Returns:
-        Their indices, their rate in Hz, and how many the whole clip has at its rate.
+        Their indices, their rate in Hz, and the number of frames of the whole clip.
     """
     name, onset, offset = clip_name(row), row['onset'], row['offset']
     index = open_video(row['video'], name)
+    every = choose_frames(range(len(index)), onset, offset, clip=name)
     try:
-        every = choose_frames(range(len(index)), onset, offset)
         sampling = sample_video(index, row['fps'], onset, offset)
-        picks = every if sampling.constant else sampling.picks
-        places = sample_positions(len(picks), max_frames)
-    except (MERDataError, VideoError) as error:
-        raise MERDataError(f'{row["video"]}: clip {name}: {error}') from error
-    fps = sampled_fps(sampling.fps, len(picks), len(places))
-    return picks[places], fps, len(picks)
+    except VideoError as error:
+        raise MERDataError(str(error), path=row['video'], clip=name) from error
+    picks = every if sampling.constant else sampling.picks
+    positions = sample_positions(len(picks), max_frames)
+    fps = sampled_fps(sampling.fps, len(picks), len(positions))
+    return picks[positions], fps, len(picks)
 
 
 def depth_note(row: Mapping[str, Any]) -> str | None:
-    """Say what is read as white in a clip's pictures; None where they have 8 bits.
+    """Describe the white level of a clip with more than 8 bits; None for 8 bits.
 
     Args:
         row: A located row, see :func:`locate`.
@@ -252,12 +248,14 @@ def depth_note(row: Mapping[str, Any]) -> str | None:
     available = available_frames(row)
     if not isinstance(available, dict):
         return None
-    return ClipPictures([*available.values()]).note()
+    return ClipImages([*available.values()]).note()
 
 
-def _refuse_outside(path: str, root: str, row: Mapping[str, Any]) -> None:
+def _check_inside(path: str, root: str, row: Mapping[str, Any]) -> None:
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
         raise MERDataError(
-            f'{path}: clip {clip_name(row)}: a link leads out of the data root '
-            f'{root}: put the files below the root, or make the root itself the link'
+            f'a link leads out of the data root {root}',
+            path=path,
+            clip=clip_name(row),
+            hint='put the files below the root, or make the root itself the link',
         )

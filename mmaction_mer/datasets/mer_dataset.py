@@ -1,4 +1,4 @@
-"""The dataset class: one side of one fold of an annotation file."""
+"""The dataset class: one side of a fold of an annotation file."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ from .protocols import Fold, assert_disjoint, check_known
 
 SIDES = ('all', 'train', 'val', 'test')
 # Every fold builds its own datasets; a store that does not fit is reported once.
-_told: set[str] = set()
+_reported_stores: set[str] = set()
 
 
 @DATASETS.register_module()
@@ -38,25 +38,28 @@ class MERDataset(BaseActionDataset):
          "video": "sub02/c001.mp4", "onset": 0, "apex": null, "offset": 44,
          "fps": 200.0, "label": 2, "emotion": "surprise", "aus": ["1", "2"]}
 
-    At start-up the whole file is checked, not only this side, so that every fold
-    meets the same clips: those whose frames are missing are listed by name, and
-    up to ``max_missing`` of them are skipped.
+    The whole file is checked, not only this side, so that every fold has the same
+    clips: those whose frames are missing are listed by name, and up to
+    ``max_missing`` of them are skipped.
 
     Args:
         ann_file: The annotation file, below ``data_root`` or absolute.
         pipeline: Transforms; the first is :class:`LoadMERFrames`. Names without a
-            prefix are mmaction's, whatever the default scope is.
-        data_root: Folder that ``ann_file`` and ``data_prefix`` start from.
+            prefix are looked up in mmaction's registry, whatever the default scope is.
+        data_root: Folder that ``ann_file`` and ``data_prefix`` start from. Defaults
+            to '', the current folder.
         data_prefix: ``dict(img=...)``: the folder that the paths in the
-            annotation start from, below ``data_root`` or absolute.
-        held_out: Subject or subjects to test on; needs another side than ``'all'``.
-        inner: Subjects of the training side that are set aside to validate on; needs
-            another side than ``'all'``.
+            annotation start from, below ``data_root`` or absolute. Defaults to
+            ``data_root``.
+        held_out: Subject or subjects to test on; not with ``side='all'``. Defaults to
+            None.
+        inner: Training subjects that are set aside for validation; not with
+            ``side='all'``. Defaults to ().
         side: ``'train'`` (neither held out nor inner), ``'val'`` (inner),
-            ``'test'`` (held out) or ``'all'`` (everybody, nobody named).
-        max_missing: So many clips may lack their frames.
+            ``'test'`` (held out) or ``'all'`` (every subject). Defaults to 'all'.
+        max_missing: Number of clips that may lack their frames. Defaults to 0.
         filter_cfg: Values to keep, by field of the annotation, such as
-            ``dict(dataset=['casme2', 'samm'])``.
+            ``dict(dataset=['casme2', 'samm'])``. Defaults to None.
         cache: Whether to keep every clip in memory once it is read and standardized,
             see :class:`~mmaction_mer.datasets.clip_cache.MemoryCache`. Defaults to
             False.
@@ -64,18 +67,19 @@ class MERDataset(BaseActionDataset):
             built by the same beginning of the pipeline, see
             :mod:`~mmaction_mer.datasets.clip_cache`. The result is the same. Defaults
             to True.
-        test_mode: Whether the pipeline may return None (it may in training).
+        test_mode: Whether the pipeline must not return None, as it may in training.
+            Defaults to False.
         **kwargs: Further arguments of ``BaseActionDataset``: ``metainfo``,
             ``indices``, ``serialize_data``, ``lazy_init``...
 
     Raises:
-        MERDataError: The annotation is broken, too many clips lack frames, a
-            subject does not exist or is on two sides, subjects are named for a side
-            that leaves nobody out, this side is empty, the store is stale, or the
-            pipeline reads by mmaction's samplers and decoders.
+        MERDataError: The annotation is not valid, too many clips lack frames, a
+            subject does not exist or is on two sides, subjects are given with
+            ``side='all'``, this side is empty, the store is stale, or the pipeline
+            contains a sampler or decoder of mmaction.
     """
 
-    #: The fields of a row that name a clip, which predictions have to carry.
+    #: The fields of a row that identify a clip; predictions contain them.
     METAINFO: ClassVar[dict[str, Any]] = {'names': ('dataset', 'subject', 'clip')}
 
     def __init__(
@@ -106,23 +110,27 @@ class MERDataset(BaseActionDataset):
         data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
         if set(data_prefix) != {'img'}:
             raise MERDataError(
-                f"data_prefix must be dict(img='folder'), but has {list(data_prefix)}"
+                f"must be dict(img='folder'), but has the keys {list(data_prefix)}",
+                path=ann_file,
+                field='data_prefix',
             )
+        problem = None
         if side not in SIDES:
-            raise MERDataError(f'side {side!r} is not one of {", ".join(SIDES)}')
-        if side == 'test' and not self.held_out:
-            raise MERDataError("side='test' needs held_out, the subjects to test on")
-        if side == 'val' and not self.inner:
-            raise MERDataError("side='val' needs inner, the subjects to validate on")
-        if side == 'all' and (self.held_out or self.inner):
+            problem = f'{side!r} is not one of {", ".join(SIDES)}'
+        elif side == 'test' and not self.held_out:
+            problem = "'test' needs held_out, the subjects to test on"
+        elif side == 'val' and not self.inner:
+            problem = "'val' needs inner, the subjects to validate on"
+        elif side == 'all' and (self.held_out or self.inner):
             field = 'held_out' if self.held_out else 'inner'
-            raise MERDataError(
-                f"{ann_file}: side='all', the default, gives the clips of everybody, "
-                f'those of {field} ({", ".join(self.held_out or self.inner)}) too: '
-                f"write side='train' to train without them, "
-                f'side={"test" if self.held_out else "val"!r} to evaluate on them, or '
-                f'leave {field} out to read all clips'
+            problem = (
+                f"'all', the default, includes the clips of {field} "
+                f"({', '.join(self.held_out or self.inner)}): write side='train' to "
+                f'train without them, side={"test" if self.held_out else "val"!r} to '
+                f'evaluate on them, or remove {field} to read all clips'
             )
+        if problem is not None:
+            raise MERDataError(problem, path=ann_file, field='side')
         transforms = build_transforms(pipeline)
         check_readers(transforms, ann_file)
         super().__init__(
@@ -136,13 +144,15 @@ class MERDataset(BaseActionDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file and pick the clips of this side."""
+        """Read the annotation file and select the clips of this side."""
         content = read_annotation(self.ann_file)
         classes = content['metainfo']['classes']
         if list(self._metainfo.setdefault('classes', classes)) != classes:
             raise MERDataError(
-                f'{self.ann_file}: metainfo.classes is {classes}, but the config says '
-                f'{self._metainfo["classes"]}: labels would change their meaning'
+                f'is {classes}, but {self._metainfo["classes"]} in the config: labels '
+                'would change their meaning',
+                path=self.ann_file,
+                field='metainfo.classes',
             )
         for key, value in content['metainfo'].items():
             self._metainfo.setdefault(key, value)
@@ -168,24 +178,28 @@ class MERDataset(BaseActionDataset):
             rows = [row for row in rows if row[field] in _as_list(values)]
         if not rows:
             raise MERDataError(
-                f"{self.ann_file}: no clip is left for side '{self.side}' after "
-                f'filter_cfg={self.filter_cfg}'
+                f"no clip is left for side '{self.side}' after {self.filter_cfg}",
+                path=self.ann_file,
+                field='filter_cfg',
             )
         return rows
 
     def _check_filter(self, rows: list[dict]) -> None:
-        """Refuse a filter for what the annotation does not hold at all."""
+        """Check that each field of the filter exists and each value occurs."""
         for field, values in (self.filter_cfg or {}).items():
             if not all(field in row for row in rows):
                 raise MERDataError(
-                    f"{self.ann_file}: filter_cfg asks for '{field}', which is not a "
-                    f'field of every clip'
+                    f"'{field}' is not a field of every clip",
+                    path=self.ann_file,
+                    field='filter_cfg',
                 )
-            held = [row[field] for row in rows]
-            if unknown := [value for value in _as_list(values) if value not in held]:
+            known = [row[field] for row in rows]
+            if unknown := [value for value in _as_list(values) if value not in known]:
                 raise MERDataError(
-                    f'{self.ann_file}: filter_cfg asks for {field} {unknown[0]!r}, '
-                    f'which no clip has: check how it is spelled'
+                    f'no clip has {field} {unknown[0]!r}',
+                    path=self.ann_file,
+                    field='filter_cfg',
+                    hint='check its spelling',
                 )
 
     def prepare_data(self, idx: int) -> Any:
@@ -233,29 +247,29 @@ class MERDataset(BaseActionDataset):
             f'{store.folder}: not used: it was built by {_short(store.pipeline)}, but '
             f'this pipeline begins with {_short(prefix)}'
         )
-        if note not in _told:
-            _told.add(note)
+        if note not in _reported_stores:
+            _reported_stores.add(note)
             print_log(note, 'current', logging.INFO)
         return None
 
     def _subjects_of_side(self, known: set[str]) -> set[str]:
-        """Choose the subjects, after asserting that nobody is on two sides."""
+        """Return the subjects of this side, each of which is on one side only."""
         held_out, inner = set(self.held_out), set(self.inner)
-        check_known(self.held_out, known, f'{self.ann_file}, held_out')
-        check_known(self.inner, known, f'{self.ann_file}, inner')
+        check_known(self.held_out, known, 'held_out', self.ann_file)
+        check_known(self.inner, known, 'inner', self.ann_file)
         train = known - held_out - inner
         if held_out:
             fold = Fold('held_out', tuple(held_out), tuple(train | inner))
             assert_disjoint(fold, list(known))
         if not train:
             raise MERDataError(
-                f'{self.ann_file}: held_out and inner leave no subject to train on'
+                'held_out and inner leave no subject to train on', path=self.ann_file
             )
         return {'all': known, 'train': train, 'val': inner, 'test': held_out}[self.side]
 
 
 def _short(transforms: list[str]) -> str:
-    """Write transforms for a message: the first few, whatever their length."""
+    """Write the first few transforms for a message."""
     more = ', ...' if len(transforms) > 8 else ''
     return f'[{", ".join(map(quote, transforms[:8]))}{more}]'
 
@@ -265,14 +279,15 @@ def _as_list(values: Any) -> Any:
 
 
 def _as_subjects(value: str | Iterable[str] | None, field: str) -> tuple[str, ...]:
-    """Read a setting that names one subject, several or none."""
+    """Return the subjects of an argument that is one subject, several or None."""
     if value is None:
         return ()
     several = isinstance(value, Iterable) and not isinstance(value, str)
     subjects = tuple(value) if several else (value,)
     if wrong := [subject for subject in subjects if not isinstance(subject, str)]:
         raise MERDataError(
-            f'{field}: subjects are texts as in the annotation file, but {wrong[0]!r} '
-            f"is not: write it in quotes, such as 'sub01'"
+            f'subjects are strings as in the annotation file, but {wrong[0]!r} is not',
+            field=field,
+            hint="write it in quotes, such as 'sub01'",
         )
     return subjects

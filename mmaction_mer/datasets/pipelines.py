@@ -1,4 +1,4 @@
-"""Pipelines of a data set, built from names whatever scope the process is in."""
+"""Build the pipeline of a dataset, independent of the default scope."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 
 from ..utils.errors import MERDataError
 
-# What mmaction reads files with: by numbers of a whole file, not of a clip within it.
+# Readers of mmaction, which count frames of a whole file, not of a clip within it.
 _READERS = (
     host.SampleFrames,
     host.UniformSample,
@@ -31,10 +31,9 @@ _READERS = (
 def build_transforms(pipeline: Sequence[dict | Callable]) -> list[Callable]:
     """Build the transforms of a pipeline.
 
-    A name without a prefix is one of mmaction's registry, which holds the transforms of
-    this package, and those of mmcv behind it. So it is without a default scope and in
-    the scope of any other library, whose own transforms are named with their prefix,
-    such as ``mmpretrain.RandomCrop``.
+    A name without a prefix is looked up in mmaction's registry, which contains the
+    transforms of this package, and then in mmcv's, whatever the default scope is. The
+    transforms of other libraries need their prefix, such as ``mmpretrain.RandomCrop``.
 
     Args:
         pipeline: Configs of transforms, or transforms.
@@ -51,10 +50,10 @@ def build_transforms(pipeline: Sequence[dict | Callable]) -> list[Callable]:
 
 
 def check_readers(transforms: Sequence[Callable], source: str) -> None:
-    """Refuse the samplers and decoders of mmaction behind an annotation of clips.
+    """Check that no sampler or decoder of mmaction reads an annotation of clips.
 
-    They count from the start of a file and know no onset, and ``RawFrameDecode`` adds
-    the row's ``offset``, here the number of the last frame, to each number.
+    They count from the start of a file and ignore the onset, and ``RawFrameDecode``
+    adds the row's ``offset``, here the number of the last frame, to each number.
 
     Args:
         transforms: Built transforms.
@@ -66,10 +65,13 @@ def check_readers(transforms: Sequence[Callable], source: str) -> None:
     for transform in transforms:
         if isinstance(transform, _READERS):
             raise MERDataError(
-                f'{source}: the pipeline holds {type(transform).__name__} of mmaction, '
-                f'which counts frames from the start of a file and would read others '
-                f'than those from onset to offset: begin the pipeline with '
-                f"dict(type='LoadMERFrames', max_frames=16) in place of mmaction's "
-                f'samplers and decoders, or use them with a VideoDataset or '
-                f'RawframeDataset of one file or folder per clip'
+                f'the pipeline contains {type(transform).__name__} of mmaction, which '
+                'counts frames from the start of a file and would not read those from '
+                'onset to offset',
+                path=source,
+                field='pipeline',
+                hint="begin the pipeline with dict(type='LoadMERFrames', "
+                "max_frames=16) in place of mmaction's samplers and decoders, or use "
+                'them with a VideoDataset or RawframeDataset of one file or folder '
+                'per clip',
             )

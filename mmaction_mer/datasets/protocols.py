@@ -1,7 +1,7 @@
-"""Evaluation protocols: which subjects are held out in which fold.
+"""Evaluation protocols: the subjects that each fold holds out.
 
-Everything goes by subject. One person's clips resemble each other far more than
-two persons', so a person on both sides of a fold makes any score too good.
+All protocols split by subject. The clips of one person resemble each other far more
+than those of two persons, so a person on both sides of a fold inflates every score.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from ..utils.errors import MERDataError
 
 @dataclass(frozen=True)
 class Fold:
-    """One round of a protocol.
+    """One split of the subjects into training and test set.
 
     Attributes:
         name: Name of the fold and of its folder.
@@ -45,20 +45,20 @@ def leave_one_subject_out(subjects: Iterable[str]) -> list[Fold]:
     >>> [fold.train for fold in leave_one_subject_out(['s2', 's1', 's3', 's1'])]
     [('s2', 's3'), ('s1', 's3'), ('s1', 's2')]
     """
-    known = _subjects(subjects, at_least=2)
+    known = _subjects(subjects)
     return [_fold(subject, [subject], known) for subject in known]
 
 
 def group_kfold(subjects_per_clip: Sequence[str], k: int, seed: int = 0) -> list[Fold]:
-    """Share the subjects out into groups of about as many clips each.
+    """Split the subjects into groups of about equally many clips.
 
-    The subject with the most clips left goes to the group with the fewest;
-    equals are taken in a random order.
+    The subject with the most clips that is left goes to the group with the fewest
+    clips; ties are broken at random.
 
     Args:
         subjects_per_clip: The subject of each clip.
         k: Number of groups.
-        seed: Seed of the order among equals.
+        seed: Seed for breaking ties. Defaults to 0.
 
     Returns:
         Folds ``group1`` to ``group<k>``; the same subjects, k and seed give the
@@ -67,20 +67,21 @@ def group_kfold(subjects_per_clip: Sequence[str], k: int, seed: int = 0) -> list
     Raises:
         MERDataError: k is not between 2 and the number of subjects.
     """
-    known = _subjects(subjects_per_clip, at_least=2)
+    known = _subjects(subjects_per_clip)
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= len(known):
         raise MERDataError(
-            f'group-kfold: k is {k!r}, but must be a whole number from 2 to the number '
-            f'of subjects, {len(known)}'
+            f'group-kfold: must be an integer from 2 to the number of subjects, '
+            f'{len(known)}, but is {k!r}',
+            field='k',
         )
     clips = Counter(subjects_per_clip)
     order = [known[i] for i in np.random.default_rng(seed).permutation(len(known))]
     groups: list[list[str]] = [[] for _ in range(k)]
     sizes = [0] * k
     for subject in sorted(order, key=lambda subject: -clips[subject]):
-        lightest = sizes.index(min(sizes))
-        groups[lightest].append(subject)
-        sizes[lightest] += clips[subject]
+        smallest = sizes.index(min(sizes))
+        groups[smallest].append(subject)
+        sizes[smallest] += clips[subject]
     return [_fold(f'group{i}', group, known) for i, group in enumerate(groups, 1)]
 
 
@@ -100,13 +101,14 @@ def holdout(subjects: Iterable[str], held_out: str | Iterable[str]) -> list[Fold
     >>> holdout(['s1', 's2', 's3'], ['s2'])
     [Fold(name='holdout', held_out=('s2',), train=('s1', 's3'))]
     """
-    known = _subjects(subjects, at_least=2)
+    known = _subjects(subjects)
     listed = [held_out] if isinstance(held_out, str) else list(held_out)
-    check_known(listed, known, 'holdout')
+    check_known(listed, known, 'subjects')
     if not listed or len(set(listed)) == len(known):
         raise MERDataError(
-            f'holdout: list some of the subjects, not {"all" if listed else "none"}: '
-            f'{", ".join(known)}'
+            f'holdout: must list some of the subjects, but lists '
+            f'{"all" if listed else "none"} of {", ".join(known)}',
+            field='subjects',
         )
     return [_fold('holdout', listed, known)]
 
@@ -116,26 +118,26 @@ def cross_dataset(
     datasets_per_clip: Sequence[str],
     test: str | Iterable[str] | None = None,
 ) -> list[Fold]:
-    """Hold out whole data sets, and train on all others.
+    """Hold out whole datasets, and train on all others.
 
     Args:
         subjects_per_clip: The subject of each clip.
-        datasets_per_clip: The data set of each clip.
-        test: The data set or sets to test on, in a single fold; None holds out each
-            data set once.
+        datasets_per_clip: The dataset of each clip.
+        test: The dataset or datasets to test on, in a single fold. Defaults to None,
+            which holds out each dataset once.
 
     Returns:
-        Folds named after the data sets they test on, such as ``samm`` or
+        Folds named after the datasets they test on, such as ``samm`` or
         ``casme2+samm``.
 
     Raises:
-        MERDataError: A data set does not exist, none is listed or all are, or a
-            subject would be on both sides because two data sets know one of this name.
+        MERDataError: A dataset does not exist, none is listed or all are, or two
+            datasets have a subject of the same name, which would be on both sides.
 
     >>> cross_dataset(['a1', 'a1', 'b1', 'c1'], ['a', 'a', 'b', 'c'], test=['b'])
     [Fold(name='b', held_out=('b1',), train=('a1', 'c1'))]
     """
-    known = _subjects(subjects_per_clip, at_least=2)
+    known = _subjects(subjects_per_clip)
     sets: dict[str, set[str]] = {}
     for subject, dataset in zip(subjects_per_clip, datasets_per_clip, strict=True):
         sets.setdefault(dataset, set()).add(subject)
@@ -144,13 +146,15 @@ def cross_dataset(
     rounds = [[name] for name in names] if listed is None else [sorted(set(listed))]
     if unknown := [name for name in rounds[0] if name not in sets]:
         raise MERDataError(
-            f'cross-dataset: data set(s) {", ".join(map(repr, unknown))} not in the '
-            f'data; it holds {", ".join(names)}'
+            f'cross-dataset: dataset(s) {", ".join(map(repr, unknown))} not in the '
+            f'data, which has {", ".join(names)}',
+            field='test',
         )
     if len(names) < 2 or not 0 < len(rounds[0]) < len(names):
         raise MERDataError(
-            f'cross-dataset: needs data sets to test on and others to train on, but '
-            f'tests on {", ".join(rounds[0]) or "none"} of {", ".join(names)}'
+            f'cross-dataset: needs datasets to test on and others to train on, but '
+            f'tests on {", ".join(rounds[0]) or "none"} of {", ".join(names)}',
+            field='test',
         )
     folds = []
     for tested in rounds:
@@ -159,9 +163,10 @@ def cross_dataset(
         if both := sorted(held_out & others):
             raise MERDataError(
                 f'cross-dataset: fold {"+".join(tested)!r}: subject(s) '
-                f'{", ".join(both)} are in a tested data set and in another: two '
-                f'people of one name must be told apart (tools/data/compose.py writes '
-                f'casme2_sub01), and one person in two data sets cannot be tested so'
+                f'{", ".join(both)} are in a tested dataset and in another one',
+                hint='give two people of the same name two names '
+                '(tools/data/compose.py writes casme2_sub01); one person in two '
+                'datasets cannot be tested by this protocol',
             )
         folds.append(_fold('+'.join(tested), held_out, known))
     return folds
@@ -170,13 +175,13 @@ def cross_dataset(
 def inner_split(
     train_subjects: Iterable[str], fraction: float = 0.2, seed: int = 0
 ) -> tuple[str, ...]:
-    """Choose subjects among those of a training side, to validate on.
+    """Choose training subjects to validate on.
 
     Args:
         train_subjects: The training subjects of a fold.
-        fraction: Share of the subjects, above 0 and below 1; rounded, and at
-            least one subject is chosen and one left.
-        seed: Seed of the choice.
+        fraction: Fraction of the subjects, above 0 and below 1; at least one subject
+            is chosen and at least one is left. Defaults to 0.2.
+        seed: Seed of the choice. Defaults to 0.
 
     Returns:
         The subjects chosen, sorted.
@@ -188,9 +193,12 @@ def inner_split(
     >>> len(inner_split([f's{i}' for i in range(10)], fraction=0.2))
     2
     """
-    known = _subjects(train_subjects, at_least=2)
+    known = _subjects(train_subjects)
     if not 0 < fraction < 1:
-        raise MERDataError(f'inner split: fraction is {fraction!r}, not in 0..1')
+        raise MERDataError(
+            f'inner split: must be above 0 and below 1, but is {fraction!r}',
+            field='fraction',
+        )
     count = min(max(round(fraction * len(known)), 1), len(known) - 1)
     chosen = np.random.default_rng(seed).permutation(len(known))[:count]
     return tuple(known[i] for i in sorted(chosen))
@@ -199,13 +207,13 @@ def inner_split(
 def _holdout(
     subjects_per_clip: Sequence[str], subjects: str | Iterable[str]
 ) -> list[Fold]:
-    """``holdout``, whose option is called ``subjects`` in configs."""
+    """Call ``holdout``, whose option is called ``subjects`` in configs."""
     return holdout(subjects_per_clip, subjects)
 
 
-Maker = Callable[..., list[Fold]]
+FoldMaker = Callable[..., list[Fold]]
 _DATASETS = 'datasets_per_clip'
-_PROTOCOLS: dict[str, Maker] = {
+_PROTOCOLS: dict[str, FoldMaker] = {
     'loso': leave_one_subject_out,
     'group-kfold': group_kfold,
     'holdout': _holdout,
@@ -213,15 +221,16 @@ _PROTOCOLS: dict[str, Maker] = {
 }
 
 
-def register_protocol(name: str, make: Maker) -> Maker:
+def register_protocol(name: str, make: FoldMaker) -> FoldMaker:
     """Add a protocol that configs can name: ``loso.protocol.type=<name>``.
 
     Args:
-        name: Its name; may not be taken by another function.
-        make: Makes the folds. It gets the subject of each clip and, if it has a
-            parameter ``datasets_per_clip``, the data set of each; its other parameters
-            are the options, and those without a default are needed. The same
-            arguments must give the same folds: a resumed run asks again.
+        name: Its name; must not be the name of another function.
+        make: Function that creates the folds. Its first argument is the subject of
+            each clip; if it has a parameter ``datasets_per_clip``, that is the dataset
+            of each clip. Its other parameters are the options, and those without a
+            default are required. The same arguments must give the same folds: a
+            resumed run calls it again.
 
     Returns:
         ``make``.
@@ -237,17 +246,19 @@ def register_protocol(name: str, make: Maker) -> Maker:
     ('s3',)
     """
     if _PROTOCOLS.get(name, make) is not make:
-        raise MERDataError(f'protocol {name!r} exists already: choose another name')
+        raise MERDataError(
+            f'protocol {name!r} exists already', hint='choose another name'
+        )
     _PROTOCOLS[name] = make
     return make
 
 
-def _options(make: Maker) -> tuple[set[str], set[str]]:
-    """Options that a protocol needs, and those that it can take besides."""
+def _options(make: FoldMaker) -> tuple[set[str], set[str]]:
+    """Return the required and the optional options of a protocol."""
     _, *others = signature(make).parameters.values()
     options = [one for one in others if one.name != _DATASETS]
-    needed = {one.name for one in options if one.default is one.empty}
-    return needed, {one.name for one in options} - needed
+    required = {one.name for one in options if one.default is one.empty}
+    return required, {one.name for one in options} - required
 
 
 def make_folds(
@@ -255,7 +266,7 @@ def make_folds(
     subjects_per_clip: Sequence[str],
     datasets_per_clip: Sequence[str] | None = None,
 ) -> list[Fold]:
-    """Build the folds of a protocol and assert that they are sound.
+    """Build the folds of a protocol and check them.
 
     Args:
         protocol: ``'loso'``, ``dict(type='loso')``,
@@ -264,13 +275,13 @@ def make_folds(
             set held out once), ``dict(type='cross-dataset', test=['samm'])``, or one
             of :func:`register_protocol`.
         subjects_per_clip: The subject of each clip.
-        datasets_per_clip: The data set of each clip, for ``cross-dataset``.
+        datasets_per_clip: The dataset of each clip, for ``cross-dataset``.
 
     Returns:
         The folds.
 
     Raises:
-        MERDataError: The protocol is not known or does not fit the subjects.
+        MERDataError: The protocol does not exist or does not fit the subjects.
 
     >>> [fold.name for fold in make_folds('loso', ['s1', 's1', 's2'])]
     ['s1', 's2']
@@ -282,26 +293,31 @@ def make_folds(
     )
     kind = options.pop('type', None)
     if not isinstance(kind, str) or kind not in _PROTOCOLS:
-        raise MERDataError(f'protocol {kind!r} is not one of {", ".join(_PROTOCOLS)}')
+        raise MERDataError(
+            f'{kind!r} is not one of {", ".join(_PROTOCOLS)}', field='protocol'
+        )
     make = _PROTOCOLS[kind]
-    needed, possible = _options(make)
-    if not needed <= set(options) <= needed | possible:
-        # Training on some of the other data sets is a matter of the data, not of the
-        # folds: a subject in neither side of a fold would be trained on.
+    required, optional = _options(make)
+    if not required <= set(options) <= required | optional:
+        # Which datasets to train on is a setting of the dataset, not of the folds: a
+        # subject on neither side of a fold would be trained on.
         hint = (
-            '; filter_cfg=dict(dataset=[...]) of the data set says which take part'
+            'select datasets by filter_cfg=dict(dataset=[...]) of the dataset'
             if kind == 'cross-dataset'
-            else ''
+            else None
         )
         raise MERDataError(
-            f'protocol {kind!r} takes {sorted(needed | possible) or "no options"}, but '
-            f'got {sorted(options)}{hint}'
+            f'{kind!r} takes {sorted(required | optional) or "no options"}, but got '
+            f'{sorted(options)}',
+            field='protocol',
+            hint=hint,
         )
     if _DATASETS in signature(make).parameters:
         if datasets_per_clip is None:
             raise MERDataError(
-                f"protocol {kind!r} needs the field 'dataset' of every clip, "
-                'which this data set does not give'
+                f"{kind!r} needs the field 'dataset' of every clip, which this dataset "
+                'does not have',
+                field='protocol',
             )
         options[_DATASETS] = datasets_per_clip
     folds = make(subjects_per_clip, **options)
@@ -311,7 +327,7 @@ def make_folds(
 
 
 def assert_disjoint(fold: Fold, subjects_per_clip: Sequence[str]) -> None:
-    """Assert that a fold puts each subject of the data on exactly one side.
+    """Check that a fold puts each subject of the data on exactly one side.
 
     Args:
         fold: The fold.
@@ -331,33 +347,44 @@ def assert_disjoint(fold: Fold, subjects_per_clip: Sequence[str]) -> None:
         if subjects:
             raise MERDataError(
                 f'fold {fold.name!r}: {problem}: subject(s) '
-                f'{", ".join(sorted(subjects))}; correct the lists of subjects'
+                f'{", ".join(sorted(subjects))}',
+                hint='correct the lists of subjects',
             )
     if not held_out or not train:
         raise MERDataError(f'fold {fold.name!r}: a side has no subject')
 
 
-def check_known(wanted: Iterable[str], known: Iterable[str], source: str) -> None:
-    """Assert that subjects asked for exist.
+def check_known(
+    wanted: Iterable[str], known: Iterable[str], field: str, path: str | None = None
+) -> None:
+    """Check that subjects exist.
+
+    Args:
+        wanted: Subjects that a user gives.
+        known: Subjects of the data.
+        field: The argument or option that gives them, for the message.
+        path: The annotation file, for the message. Defaults to None.
 
     Raises:
-        MERDataError: One does not; the message lists those that do.
+        MERDataError: One does not exist; the message lists those that do.
     """
     unknown = [subject for subject in wanted if subject not in set(known)]
     if unknown:
         raise MERDataError(
-            f'{source}: subject(s) {", ".join(map(repr, unknown))} not in the data; '
-            f'it holds {", ".join(sorted(known))}'
+            f'subject(s) {", ".join(map(repr, unknown))} not in the data, which has '
+            f'{", ".join(sorted(known))}',
+            path=path,
+            field=field,
         )
 
 
-def _subjects(subjects: Iterable[str], at_least: int) -> list[str]:
+def _subjects(subjects: Iterable[str]) -> list[str]:
     known = set(subjects)
     if wrong := [subject for subject in known if not isinstance(subject, str)]:
-        raise MERDataError(f'subjects must be texts, but {wrong[0]!r} is not')
-    if len(known) < at_least:
+        raise MERDataError(f'subjects must be strings, but {wrong[0]!r} is not')
+    if len(known) < 2:
         raise MERDataError(
-            f'a subject-wise protocol needs {at_least} or more subjects, but there is '
+            f'a subject-wise protocol needs two or more subjects, but there are '
             f'{", ".join(known) or "none"}'
         )
     return sorted(known)

@@ -11,6 +11,7 @@ from .peft.spatial_gaussian import SpatialGaussian
 from .peft.vpt import VPTPrompt
 from .pretraining.decoder import ActionDecoder
 from .pretraining.ma2mi import MA2MI
+from .pretraining.mpt_actions import MPTActions, MPTPairPreprocessor
 from .recognizers.miac import MIACRecognizer
 from .recognizers.mpt import MPTRecognizer
 from .utils.complexity import (
@@ -41,6 +42,8 @@ __all__ = [
     'MERDataPreprocessor',
     'MIACNet',
     'MIACRecognizer',
+    'MPTActions',
+    'MPTPairPreprocessor',
     'MPTRecognizer',
     'MPTViT',
     'MotionPrompt',

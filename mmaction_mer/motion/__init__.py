@@ -2,7 +2,7 @@
 
 from .front_end import front_end_matrices, motion_front_end, motion_streams
 from .head_motion import head_columns, remove_head_motion, remove_head_motion_numpy
-from .limits import ClipLimits, Verdict, judge
+from .limits import ClipLimits, LimitResult, check_clip_limits
 from .magnification import (
     level_gains,
     magnify,
@@ -18,14 +18,14 @@ from .temporal import bandpass_matrix, clamp_band, effective_fps, interpolation_
 __all__ = [
     'ClipLimits',
     'MagnifiedClip',
-    'Verdict',
+    'LimitResult',
     'bandpass_matrix',
     'clamp_band',
     'effective_fps',
     'front_end_matrices',
     'head_columns',
     'interpolation_matrix',
-    'judge',
+    'check_clip_limits',
     'level_gains',
     'magnify',
     'magnify_pyramid',

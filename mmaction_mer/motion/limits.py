@@ -1,8 +1,8 @@
-"""What a pipeline asks of a clip: long enough in frames, short enough in time.
+"""Limits of a pipeline on its clips: enough frames, and not too long in time.
 
-A clip of any length becomes T frames, so that a long one has a low frame rate, which
-holds only slow motion: from some length on less than the whole pass band, and in the
-end none of it. Frames on disk do not show this; the clip's row does.
+Every clip becomes T frames, so that a long clip has a low frame rate, which can hold
+only slow motion: from some length on less than the whole pass band, and in the end
+none of it. The row of the annotation file shows this; the frames on disk do not.
 """
 
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ class ClipLimits:
 
     Attributes:
         most: ``max_frames`` of ``LoadMERFrames``; None reads all frames.
-        length: ``length`` of ``StandardizeLength``; None leaves the number as it is.
-        low: Lower edge of the pass band in Hz; None where nothing is filtered.
-        high: Upper edge of the pass band in Hz; likewise.
-        fps: Frame rate of the recordings in Hz, whatever the rows say; None takes
+        length: ``length`` of ``StandardizeLength``; None keeps the number of frames.
+        low: Lower edge of the pass band in Hz; None if nothing is filtered.
+        high: Upper edge of the pass band in Hz; None if nothing is filtered.
+        fps: Frame rate of the recordings in Hz, which overrides the rows; None takes
             theirs.
-        apex: Whether a clip without an apex cannot be used.
+        apex: Whether a clip needs an apex.
 
     Raises:
-        ValueError: The pass band is none, whatever the clip.
+        ValueError: The pass band is not valid.
     """
 
     most: int | None = 16
@@ -42,7 +42,7 @@ class ClipLimits:
     apex: bool = False
 
     def __post_init__(self) -> None:
-        """See that there can be a clip that fits."""
+        """Check that some clip can hold the pass band."""
         if (self.low is None) != (self.high is None):
             raise ValueError('a pass band needs both edges, low and high')
         if self.low is not None and self.high is not None:
@@ -50,11 +50,11 @@ class ClipLimits:
 
     @property
     def band(self) -> str:
-        """The pass band in words."""
+        """The pass band, for messages."""
         return f'{self.low:g} to {self.high:g} Hz'
 
     def frames(self, total: int) -> int:
-        """Number of frames that a clip of ``total`` frames becomes.
+        """Return the number of frames that a clip of ``total`` frames becomes.
 
         >>> ClipLimits().frames(9), ClipLimits(length=None).frames(9)
         (16, 9)
@@ -65,63 +65,62 @@ class ClipLimits:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What :func:`judge` says about a clip.
+class LimitResult:
+    """The result of :func:`check_clip_limits`.
 
     Attributes:
-        rate: Effective frame rate in Hz, as the filter is given it; None without one.
-        upper: Upper edge in Hz to which the pass band is lowered; None where it is
-            not.
-        field: The field of the row that is to blame.
-        problem: Why the clip cannot be used; None where it can.
-        notes: What should be known about a clip that can be used, each with its field.
+        fps: Effective frame rate in Hz, the input of the filter; None without a filter.
+        upper: Upper edge in Hz to which the pass band is lowered; None if it is not.
+        field: The field of the row that causes the problem.
+        problem: Why the clip cannot be used; None if it can.
+        notes: Field and text of each remark on a clip that can be used.
     """
 
-    rate: float | None = None
+    fps: float | None = None
     upper: float | None = None
     field: str = 'offset'
     problem: str | None = None
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def judge(
+def check_clip_limits(
     limits: ClipLimits,
     row: Mapping[str, Any],
     micro: bool = False,
     total: int | None = None,
-) -> Verdict:
-    """Compare a clip's row with what a pipeline asks for.
+) -> LimitResult:
+    """Check whether a pipeline can use a clip, by the row of the clip alone.
 
     Args:
-        limits: What the pipeline asks for.
+        limits: The limits of the pipeline.
         row: A row with ``onset``, ``offset`` and ``fps``, and ``apex`` or None.
-        micro: Whether the clip is called a micro-expression, so that one of more than
-            half a second is noted.
-        total: Number of frames at the rate ``fps``, where it is not that from onset to
-            offset: of a video whose frames do not come at a constant rate.
+        micro: Whether the clip is called a micro-expression, so that a length above
+            half a second is noted. Defaults to False.
+        total: Number of frames at the rate ``fps``, for a video with a variable frame
+            rate. Defaults to the number from onset to offset.
 
     Returns:
-        Whether the clip can be used and what is to be known about it.
+        Whether the clip can be used, and remarks on it.
 
     Example:
         >>> row = dict(onset=100, apex=None, offset=850, fps=30.0)
-        >>> judge(ClipLimits(), row).rate
+        >>> check_clip_limits(ClipLimits(), row).fps
         0.6
-        >>> 'lasts 25.00 s' in judge(ClipLimits(), row).problem
+        >>> 'lasts 25.00 s' in check_clip_limits(ClipLimits(), row).problem
         True
-        >>> judge(ClipLimits(), {**row, 'offset': 190}).upper
+        >>> check_clip_limits(ClipLimits(), {**row, 'offset': 190}).upper
         2.475
     """
     if limits.apex and row.get('apex') is None:
-        return Verdict(
+        return LimitResult(
             field='apex',
-            problem='not known: give it, leave the clip out, or set model.'
-            "data_preprocessor.missing_apex='middle' to take the middle of such clips",
+            problem='is not known: add it, leave the clip out, or set model.'
+            "data_preprocessor.missing_apex='middle' to use the middle frame",
         )
     if total is None:
         total = row['offset'] - row['onset'] + 1
     if total < 2:
-        return Verdict(
+        return LimitResult(
             problem=f'{total} frame(s) from onset {row["onset"]}: motion needs two'
         )
     fps = limits.fps or row['fps']
@@ -136,44 +135,44 @@ def judge(
         )
     count = limits.frames(total)
     if limits.apex:
-        place = int((row['apex'] - row['onset']) / (total - 1) * (count - 1) + 0.5)
-        if place in (0, count - 1):
-            end = 'onset' if place == 0 else 'offset'
+        index = int((row['apex'] - row['onset']) / (total - 1) * (count - 1) + 0.5)
+        if index in (0, count - 1):
+            end = 'onset' if index == 0 else 'offset'
             notes.append(
                 (
                     'apex',
-                    f'frame {row["apex"]} is the {end} {row[end]} among {count} frames '
-                    f'of the clip: between these two it shows no motion',
+                    f'frame {row["apex"]} falls on the {end} {row[end]} when the clip '
+                    f'is sampled to {count} frames: it shows no motion between them',
                 )
             )
     if limits.low is None or limits.high is None:
-        return Verdict(notes=tuple(notes))
+        return LimitResult(notes=tuple(notes))
     rate = effective_fps(fps, total, count)
-    shown = f'its {count} frames are {rate:.3g} a second'
+    sampled = f'its {count} frames have {rate:.3g} Hz'
     try:
         (_, upper), change = clamp_band(rate, limits.low, limits.high)
     except ValueError:
-        return Verdict(
+        return LimitResult(
             rate,
-            problem=f'{lasts}: {shown} and hold motion up to {rate / 2:.3g} Hz, none '
-            f'of the pass band, {limits.band}: correct onset, offset or fps, or leave '
-            f'the clip out',
+            problem=f'{lasts}: {sampled} and can hold motion up to {rate / 2:.3g} Hz, '
+            f'none of the pass band, {limits.band}: correct onset, offset or fps, or '
+            f'leave the clip out',
         )
     if change is not None:
         notes.append(
             (
                 'offset',
-                f'{lasts}: {shown}, and the upper edge of the pass band, '
-                f'{limits.high:g} Hz, is lowered to {upper:.3g} Hz',
+                f'{lasts}: {sampled}, so that the upper edge of the pass band is '
+                f'lowered from {limits.high:g} to {upper:.3g} Hz',
             )
         )
     elif 0.99 * fps / 2 < limits.high:
         notes.append(
             (
                 'fps',
-                f'{total} frames at {fps:g} Hz show motion up to '
-                f'{fps / 2:.3g} Hz, less than the pass band, {limits.band}; '
-                f'between them it is interpolated',
+                f'{total} frames at {fps:g} Hz can hold motion up to {fps / 2:.3g} Hz, '
+                f'less than the pass band, {limits.band}; the frames between them are '
+                f'interpolated',
             )
         )
-    return Verdict(rate, None if change is None else upper, notes=tuple(notes))
+    return LimitResult(rate, None if change is None else upper, notes=tuple(notes))

@@ -45,20 +45,28 @@ class MagnifiedClip:
     seconds: float
 
     @classmethod
-    def of(cls, clip: np.ndarray, fps: float, most: int = FRAMES) -> 'MagnifiedClip':
+    def of(
+        cls,
+        clip: np.ndarray,
+        fps: float,
+        most: int = FRAMES,
+        registration: np.ndarray | None = None,
+    ) -> 'MagnifiedClip':
         """Prepare an aligned face.
 
         Args:
             clip: ``(N, S, S, 3)`` uint8, N of two or more.
             fps: Its rate in Hz.
             most: Maximum number of frames; more are averaged in time. Defaults to 48.
+            registration: See ``maps`` of
+                :func:`~mmaction_mer.motion.registration.stabilize`. Defaults to None.
         """
         length = min(len(clip), most)
         frames = clip
         if len(clip) > length:
             matrix = interpolation_matrix(len(clip), length, average=True)
             frames = multiply(matrix, clip, as_video=True)
-        still = stabilize(frames)
+        still = stabilize(frames, registration)
         # Around the mean: the fit is defined for differences of frames.
         around = still - still.mean(axis=0, dtype=np.float32)
         changes = remove_head_motion_numpy(around, still).mean(axis=3)

@@ -20,22 +20,21 @@ _STEPS = 3
 SOFTNESS = 0.7
 
 
-def stabilize(clip: np.ndarray) -> np.ndarray:
-    """Register every frame of a clip to its first frame.
-
-    Gauss-Newton on the brightness difference with the gradients of the first frame
-    (inverse compositional alignment; Baker and Matthews 2004). Six parameters of an
-    affine map and two of the illumination are fitted; only the map is applied.
+def stabilize(clip: np.ndarray, maps: np.ndarray | None = None) -> np.ndarray:
+    """Warp every frame of a clip onto its first frame.
 
     Args:
         clip: Frames ``(T, H, W, C)``, uint8 or float.
+        maps: Affine maps ``(N, 3, 3)`` of :func:`register` for N frames that span the
+            same time, of any size; interpolated where N is not T. Estimated from the
+            clip by default.
 
     Returns:
-        The registered frames, same shape and type, each slightly blurred.
+        The same shape and type. Every frame is slightly blurred; the first one is not
+        moved.
 
     Raises:
-        ValueError: ``clip`` has not four axes, fewer than 16 pixels on a side, more
-            than four channels, or a type other than uint8, float32 and float64.
+        ValueError: See :func:`register`.
 
     Example:
         >>> frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
@@ -43,28 +42,61 @@ def stabilize(clip: np.ndarray) -> np.ndarray:
         >>> (first == second).all()
         np.True_
     """
+    maps = register(clip) if maps is None else _resample(maps, len(clip))
+    frames = [_soften(clip[0])]
+    for frame, total in zip(clip[1:], maps[1:], strict=True):
+        frames.append(_soften(_warp(frame, total, cv2.INTER_CUBIC)))
+    return np.stack(frames).astype(clip.dtype)
+
+
+def register(clip: np.ndarray) -> np.ndarray:
+    """Estimate the affine map of every frame of a clip to its first frame.
+
+    Gauss-Newton on the brightness difference with the gradients of the first frame
+    (inverse compositional alignment; Baker and Matthews 2004). Six parameters of an
+    affine map and two of the illumination are fitted; only the map is returned.
+
+    Args:
+        clip: Frames ``(T, H, W, C)``, uint8 or float.
+
+    Returns:
+        ``(T, 3, 3)``, in coordinates from -1 to 1 on both axes; the first one is the
+        identity.
+
+    Raises:
+        ValueError: ``clip`` has not four axes, fewer than 16 pixels on a side, more
+            than four channels, or a type other than uint8, float32 and float64.
+    """
     if clip.ndim != 4:
         raise ValueError(f'a clip has four axes (T, H, W, C), got {clip.shape}')
     if min(clip.shape[1:3]) < 16 or clip.shape[3] > 4:
         raise ValueError(f'frames of {clip.shape[1:]} cannot be registered')
     if clip.dtype not in (np.uint8, np.float32, np.float64):
         raise ValueError(f'a clip is uint8, float32 or float64, got {clip.dtype}')
-    height, width = clip.shape[1:3]
     small = np.stack([_shrink(frame) for frame in clip])
     columns = head_columns_numpy(small[0])
     # einsum rather than BLAS, whose threads would compete with the training process.
     gram = np.einsum('in,jn->ij', columns, columns) + 1e-3 * np.eye(8)
     solve = np.einsum('ij,jn->in', np.linalg.inv(gram), columns)
-    registered = [_soften(clip[0])]
-    for frame, small_frame in zip(clip[1:], small[1:], strict=True):
-        total = np.eye(3)
-        current = small_frame
-        for _ in range(_STEPS):
+    maps = [np.eye(3)]
+    for frame in small[1:]:
+        total, current = np.eye(3), frame
+        for step in range(_STEPS):
             fit = np.einsum('in,n->i', solve, (current - small[0]).ravel())
             total = total @ np.linalg.inv(_affine(fit))
-            current = _warp(small_frame, total)
-        registered.append(_soften(_warp(frame, total, cv2.INTER_CUBIC)))
-    return np.stack(registered).astype(clip.dtype)
+            if step < _STEPS - 1:
+                current = _warp(frame, total)
+        maps.append(total)
+    return np.stack(maps)
+
+
+def _resample(maps: np.ndarray, count: int) -> np.ndarray:
+    """Interpolate maps linearly in time to another number of frames."""
+    if len(maps) == count:
+        return maps
+    times, known = np.linspace(0, 1, count), np.linspace(0, 1, len(maps))
+    flat = maps.reshape(len(maps), -1).T
+    return np.stack([np.interp(times, known, one) for one in flat], 1).reshape(-1, 3, 3)
 
 
 def _soften(frame: np.ndarray) -> np.ndarray:

@@ -7,14 +7,14 @@ and linear drift, is returned: a matched filter in time over all pixels at once.
 counts as a movement. This is not part of the papers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from .head_motion import remove_head_motion_numpy
-from .registration import stabilize
+from .registration import register, stabilize
 from .temporal import interpolation_matrix, multiply
 
 #: Time points of the search; a longer clip is averaged to this length.
@@ -35,14 +35,19 @@ class Spot:
         apex: Time of the apex.
         offset: Time of the offset.
         strength: Its root mean square over the face at the apex, in grey levels.
-        share: Part of all change over time that this one course explains, 0..1.
+        explained_variance: Fraction of all change over time that this course
+            explains, 0..1.
+        registration: Affine maps ``(N, 3, 3)`` of up to 24 frames, evenly spaced over
+            the clip, to the first one, see
+            :func:`~mmaction_mer.motion.registration.register`.
     """
 
     onset: float
     apex: float
     offset: float
     strength: float
-    share: float
+    explained_variance: float
+    registration: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 def spot(clip: np.ndarray) -> Spot:
@@ -69,7 +74,7 @@ def spot(clip: np.ndarray) -> Spot:
             f'spotting needs frames (T, H, W, C) with T >= {least}, got the shape '
             f'{clip.shape}'
         )
-    changes = _changes(clip)
+    changes, maps = _changes(clip)
     length = len(changes)
     triples, profiles = _profiles(length)
     ramps = _ramps(length)
@@ -83,12 +88,12 @@ def spot(clip: np.ndarray) -> Spot:
     height = np.abs(_profile(length, *triples[best]) @ profiles[best])
     peak = np.sqrt(energies[best] / detrended.shape[1]) / max(height, 1e-6)
     total = np.trace(gram)
-    share = float(energies[best] / total) if total > 1e-6 else 0.0
-    return Spot(onset, apex, offset, float(peak), share)
+    explained = float(energies[best] / total) if total > 1e-6 else 0.0
+    return Spot(onset, apex, offset, float(peak), explained, maps)
 
 
-def _changes(clip: np.ndarray) -> np.ndarray:
-    """Return changes from the first frame without head motion, ``(length, pixels)``."""
+def _changes(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return changes without head motion ``(length, pixels)``, and the registration."""
     if len(clip) > LENGTH:
         matrix = interpolation_matrix(len(clip), LENGTH, average=True)
         frames = multiply(matrix, clip)
@@ -101,11 +106,13 @@ def _changes(clip: np.ndarray) -> np.ndarray:
             )
             for frame in frames
         ])  # fmt: skip
-    frames = stabilize(frames).mean(axis=3, keepdims=True)
+    maps = register(frames)
+    frames = stabilize(frames, maps).mean(axis=3, keepdims=True)
     changes = remove_head_motion_numpy(frames - frames[:1], frames)[..., 0]
     edge = _SIDE // 14  # registered frames have no pixels there
     blurred = [cv2.GaussianBlur(change, (0, 0), _BLUR) for change in changes]
-    return np.stack(blurred)[:, edge:-edge, edge:-edge].reshape(len(frames), -1)
+    changes = np.stack(blurred)[:, edge:-edge, edge:-edge]
+    return changes.reshape(len(frames), -1), maps
 
 
 def _profile(length: int, onset: float, apex: float, offset: float) -> np.ndarray:

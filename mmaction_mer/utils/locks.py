@@ -97,6 +97,14 @@ class FileLock:
         _held.add(self)
         return True
 
+    def in_place(self) -> bool:
+        """Return whether the locked file or folder is still the one at the path."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return self._handle is None or os.path.samestat(os.fstat(self._handle), found)
+
     def release(self) -> None:
         """Release the lock. The file is kept: two processes could lock a new one."""
         self._released.set()

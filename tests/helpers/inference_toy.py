@@ -1,4 +1,4 @@
-"""Runs without training, and clips, for the tests of inference."""
+"""Runs without training, and clips, for tests of inference."""
 
 import json
 
@@ -21,9 +21,10 @@ CONFIG = 'configs/mpt_vit-tiny_synthme.py'
 
 
 def small_config():
-    """The demo's config, its pipeline made for eight frames."""
+    """Load the config of the demo with eight frames per clip."""
     cfg = Config.fromfile(CONFIG)
     cfg.model.backbone.prompt.length = 8
+    cfg.model.cls_head.num_classes = len(CLASSES)
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         for step in loader.dataset.pipeline:
             if step.type == 'StandardizeLength':
@@ -32,7 +33,7 @@ def small_config():
 
 
 def state(cfg, seed):
-    """What a fold might have learnt: a random head and random adapters."""
+    """Return weights of a fold as if trained: a random head and random adapters."""
     init_default_scope('mmaction')
     model = MODELS.build(cfg.model)
     generator = torch.Generator().manual_seed(seed)
@@ -45,7 +46,7 @@ def state(cfg, seed):
 
 
 def make_run(path, folds=('sub01', 'sub02'), classes=CLASSES):
-    """Write what a finished run leaves that inference reads."""
+    """Write the files of a finished run that inference reads."""
     cfg = small_config()
     path.mkdir(parents=True, exist_ok=True)
     cfg.dump(path / 'config.py')
@@ -66,7 +67,7 @@ def make_run(path, folds=('sub01', 'sub02'), classes=CLASSES):
 
 
 def synthetic_clip(weights=None, length=40, onset=8, apex=18, offset=30, seed=3):
-    """A SynthME clip ``(length, 112, 112, 3)``, of raised brows, without a blink."""
+    """Render a clip ``(length, 112, 112, 3)`` of raised brows, without a blink."""
     rng = np.random.default_rng(seed)
     face = render_texture(sample_identity(rng))
     weights = {'1': 2.0, '2': 2.0} if weights is None else weights
@@ -75,7 +76,7 @@ def synthetic_clip(weights=None, length=40, onset=8, apex=18, offset=30, seed=3)
 
 
 def encode(path, frames, rate=50):
-    """Write a video of any kind that the name asks for."""
+    """Write a video in the format of the suffix."""
     with av.open(str(path), 'w') as file:
         codec = 'mjpeg' if path.suffix == '.avi' else 'libx264'
         stream = file.add_stream(codec, rate=rate)
@@ -87,15 +88,15 @@ def encode(path, frames, rate=50):
     return path
 
 
-def raise_brows(picture, points, pixels=1.0, frames=40, apex=18, noise=0.7, seed=0):
+def raise_brows(image, points, pixels=1.0, frames=40, apex=18, noise=0.7, seed=0):
     """Move the brows of a photograph up by a known warp, and down again.
 
     Returns:
-        Frames ``(frames, H, W, 3)`` uint8, and where the warp moves anything by half
-        of its most or more, ``(H, W)`` bool.
+        Frames ``(frames, H, W, 3)`` uint8, and where the warp moves by at least half
+        of its maximum, ``(H, W)`` bool.
     """
     eyes = np.linalg.norm(points[1] - points[0])
-    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
     weight = np.zeros_like(x)
     for eye in points[:2]:
         across = (x - eye[0]) / (0.38 * eyes)
@@ -110,7 +111,7 @@ def raise_brows(picture, points, pixels=1.0, frames=40, apex=18, noise=0.7, seed
     for strength in course:
         moved = (y + pixels * strength * weight).astype(np.float32)
         frame = cv2.remap(
-            picture, x, moved, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            image, x, moved, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32)
         frame += rng.normal(size=frame.shape) * noise
         clip.append(frame.round().clip(0, 255).astype(np.uint8))

@@ -168,7 +168,7 @@ def stacks(monkeypatch):
     seen, normal = [], StackedTrainer.train
 
     def record(self, quiet):
-        seen.append((self.iteration, [str(job) for job in self.jobs]))
+        seen.append((self.iteration, [str(task) for task in self.tasks]))
         normal(self, quiet)
 
     monkeypatch.setattr(StackedTrainer, 'train', record)

@@ -35,7 +35,7 @@ model = dict(
                   average_clips='prob', dropout_ratio=0.3),
     data_preprocessor=dict(
         type='MERDataPreprocessor', augmentation=dict(crop=32, flip=0.5)))
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=10)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=8)
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=0.01))
 param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=4)]
 default_hooks = dict(

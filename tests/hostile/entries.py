@@ -21,7 +21,7 @@ class Entry:
     Attributes:
         name: Its name.
         kinds: Kinds of files that it takes, see ``case.KINDS``.
-        tool: What is run: a tool by its path, or a function that is given the words.
+        tool: What is run: a tool by its path, or a function that is given the html.
         stage: See :data:`Stage`.
         works: Whether the sound file is read with exit status 0.
     """
@@ -85,7 +85,7 @@ def preload() -> None:
         if isinstance(one.tool, str) and one.tool != 'predict':
             load_tool(one.tool)
     import mmaction_mer.__main__
-    import mmaction_mer.app.safety  # noqa: F401
+    import mmaction_mer.app.limits  # noqa: F401
 
 
 def start(entry: Entry, argv: Argv) -> int:

@@ -25,19 +25,21 @@ def store(data: str) -> int:
 
 
 def page(path: str, model: str) -> int:
-    """Read an upload as the page does."""
-    from mmaction_mer.apis import MERInferencer, open_source
-    from mmaction_mer.app.safety import LIMITS, Bounded
+    """Predict an upload as the page does."""
+    from mmaction_mer.apis import MERInferencer, open_frame_source
+    from mmaction_mer.app.limits import LIMITS, BoundedSource
     from mmaction_mer.motion.magnified_clip import MagnifiedClip
     from mmaction_mer.utils.cli.command_line import report_errors
 
     @report_errors
-    def read() -> None:
+    def predict() -> None:
         inferencer = MERInferencer(model, face='as-is')
-        reading = inferencer.read(Bounded(open_source(path, None, LIMITS)))
-        MagnifiedClip.of(reading.clip, reading.fps)
+        prediction = inferencer.predict(
+            BoundedSource(open_frame_source(path, None, LIMITS))
+        )
+        MagnifiedClip.of(prediction.clip, prediction.fps)
 
-    return read()
+    return predict()
 
 
 @entry('predict-folder', 'picture', 'predict')

@@ -61,7 +61,7 @@ def some_pairs(
 ) -> list[Pair]:
     """Choose pairs: each family meets each entry point, and a third of the others one.
 
-    The choice depends on a hash of the names alone, so that it is the same in every run.
+    The choice depends on a hash of the names alone and is the same in every run.
     """
     whole = all_pairs(cases, entries)
     by_both: dict[tuple[str, str], list[Case]] = defaultdict(list)

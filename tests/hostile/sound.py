@@ -181,7 +181,7 @@ def write_models(root: Path) -> dict[str, Any]:
         cfg.dump(root / 'mpt.py')
     finally:
         os.chdir(here)
-    weights = load_weights(root / 'mpt').only(['sub01'])
+    weights = load_weights(root / 'mpt').select(['sub01'])
     save_weights(weights, root / 'packed.pth')
     return dict(
         model=plain(weights.model),

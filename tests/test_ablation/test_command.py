@@ -173,7 +173,7 @@ def test_rows_with_bases_of_their_own_take_no_other(tables, out, capsys):
 @pytest.mark.parametrize(
     ('more', 'words'),
     [
-        (['--seeds', '1', '1'], 'names a seed twice'),
+        (['--seeds', '1', '1'], 'different integers'),
         (['--cfg-options', 'model.type.x=1'], 'model.type.x'),
         (['TABLE'], "several tables are named 'second'"),
     ],
@@ -187,7 +187,7 @@ def test_mistakes_are_found_before_anything_is_trained(
     assert not trained and not out.exists()
 
 
-def test_real_runs(toy_data, tmp_path, nothing_drawn):
+def test_real_runs(toy_data, tmp_path):
     """Trained, read, skipped, and not taken for runs on an annotation of today."""
     data = tmp_path / 'data'
     data.mkdir()
@@ -232,4 +232,4 @@ def test_real_runs(toy_data, tmp_path, nothing_drawn):
     assert start('--only', 'narrow') == 1
     _, rows = read(out, 'two', 'toy_config')
     assert rows['wide']['status'] == 'done'
-    assert 'holds folds of another config' in rows['narrow']['status']
+    assert 'contains folds of another config' in rows['narrow']['status']

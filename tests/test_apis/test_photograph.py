@@ -1,4 +1,4 @@
-"""A real photograph moved by a known warp: seen in the right place, at the right time.
+"""A photograph moved by a known warp: time and location of the motion are found.
 
 The brows are raised by one pixel of the photograph, where the face is 90 pixels wide.
 """
@@ -18,60 +18,56 @@ APEX = 18
 
 @pytest.fixture(scope='module')
 def raised():
-    picture = data.astronaut()
-    points = FaceFinder()(picture).points
-    return raise_brows(picture, points, pixels=1.0, apex=APEX)
+    image = data.astronaut()
+    return raise_brows(image, FaceFinder()(image).points, pixels=1.0, apex=APEX)
 
 
 @pytest.fixture(scope='module')
-def reading(raised, tmp_path_factory):
+def demo():
+    return MERInferencer(device='cpu')
+
+
+@pytest.fixture(scope='module')
+def prediction(raised, demo, tmp_path_factory):
     path = encode(tmp_path_factory.mktemp('video') / 'brows.mkv', raised[0])
-    return MERInferencer(device='cpu').read(path, fps=200)
+    return demo.predict(path, fps=200)
 
 
-def in_the_square(reading, region):
-    """A region of the photograph, as the aligned face shows it."""
-    size = reading.clip.shape[1]
-    matrix = reading.window.matrix * (size / reading.side)
-    return align(region.astype(np.uint8) * 255, matrix, size)[..., 0] > 127
+@pytest.fixture(scope='module')
+def region(prediction, raised):
+    """The moving region of the photograph, in the aligned face."""
+    size = prediction.clip.shape[1]
+    matrix = prediction.window.matrix * (size / prediction.side)
+    return align(raised[1].astype(np.uint8) * 255, matrix, size)[..., 0] > 127
 
 
-def test_the_apex_is_found(reading):
-    assert reading.apex == pytest.approx(APEX, abs=3)
-
-
-def test_the_magnified_video_moves_where_the_brows_are(reading, raised):
-    region = in_the_square(reading, raised[1])
-    film = MagnifiedClip.of(reading.clip, reading.fps)
-    still, (moved, _) = film.still, film.magnified()
-    # From rest to the apex, beyond what the camera's noise does.
+def test_the_magnified_video_moves_where_the_brows_are(prediction, region):
+    assert prediction.apex == pytest.approx(APEX, abs=3)
+    registration = prediction.window.spot.registration
+    shown = MagnifiedClip.of(prediction.clip, prediction.fps, registration=registration)
+    still, (moved, _) = shown.still, shown.magnified()
+    # From rest to the apex, averaged against the noise of the camera.
     change = np.abs(moved[APEX - 2 : APEX + 3].mean(0) - moved[:3].mean(0)).mean(axis=2)
     before = np.abs(still[APEX - 2 : APEX + 3].mean(0) - still[:3].mean(0)).mean(axis=2)
     inside, outside = change[region].mean(), change[~region].mean()
     assert inside > 4 * outside
     assert inside > 4 * before[region].mean()
-    # The brightest changes all lie there.
     strongest = change >= np.quantile(change, 0.99)
     assert region[strongest].mean() > 0.8
 
 
-def test_the_heat_map_is_where_the_brows_are(reading, raised):
-    region = in_the_square(reading, raised[1])
-    y, x = np.unravel_index(reading.heat.argmax(), reading.heat.shape)
+def test_the_saliency_map_points_at_the_brows(prediction, region, raised):
+    y, x = np.unravel_index(prediction.saliency.argmax(), prediction.saliency.shape)
     assert region[y, x]
-    # Pointing anywhere would hit it by chance only so often.
+    # Pointing at random would be right this often.
     assert region.mean() < 0.2
-    # And in the photograph's own pixels.
-    left, top = reading.peak()
+    left, top = prediction.saliency_peak()  # in pixels of the photograph
     assert raised[1][round(top), round(left)]
 
 
-def test_a_still_photograph_shows_nothing(raised):
-    picture = data.astronaut()
-    rng = np.random.default_rng(1)
-    noise = rng.normal(size=(20, *picture.shape)) * 0.7
-    still = (picture + noise).round().clip(0, 255).astype(np.uint8)
-    inferencer = MERInferencer(device='cpu')
-    quiet = inferencer.read(still, fps=200)
-    moved = inferencer.read(raised[0], fps=200)
-    assert quiet.window.strength < 0.3 * moved.window.strength
+def test_a_still_photograph_has_little_motion(prediction, demo):
+    image = data.astronaut()
+    noise = np.random.default_rng(1).normal(size=(20, *image.shape)) * 0.7
+    still = (image + noise).round().clip(0, 255).astype(np.uint8)
+    strength = demo.predict(still, fps=200).window.strength
+    assert strength < 0.3 * prediction.window.strength

@@ -1,45 +1,30 @@
-import importlib.util
+"""Pages that the tests of this folder share, and a prediction made by hand."""
+
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from paths import ROOT
 
-MODEL = 'demo'
-
-
-def neighbor(name):
-    """A module of this folder, since tests cannot import each other here."""
-    path = Path(__file__).with_name(f'{name}.py')
-    spec = importlib.util.spec_from_file_location(f'app_{name}', path)
-    module = sys.modules[f'app_{name}'] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope='session')
-def clips():
-    return neighbor('clips')
-
-
-@pytest.fixture(scope='session')
-def visitor():
-    return neighbor('visitor')
+from mmaction_mer.apis import ClipPrediction, WindowPrediction
+from mmaction_mer.motion.spotting import Spot
 
 
 @pytest.fixture(scope='session')
 def served():
-    """One page for all tests, on a free port of this machine."""
+    """A page in this process, on a free port."""
     pytest.importorskip('gradio')
     from mmaction_mer.app.serving import serve
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ('GRADIO_TEMP_DIR', 'GRADIO_ANALYTICS_ENABLED'):
-            patch.setenv(name, '')  # is put back at the end
-        page = serve(MODEL, port=None)
+            patch.setenv(name, '')  # restored at the end
+        page = serve(port=None)
         try:
             yield page
         finally:
@@ -49,10 +34,9 @@ def served():
 
 @pytest.fixture(scope='session')
 def running(tmp_path_factory):
-    """A page as the command line starts it: its address, folder, place and log.
+    """A page started by the command line.
 
-    Where Gradio would keep files by itself lies something that is not a folder, as if
-    another user had been there before.
+    There is a file in the place of Gradio's default folder, as if of another user.
     """
     pytest.importorskip('gradio')
     place = tmp_path_factory.mktemp('running')
@@ -63,8 +47,7 @@ def running(tmp_path_factory):
     environment['OMP_NUM_THREADS'] = '1'
     for name in ('GRADIO_TEMP_DIR', 'TEMP', 'TMP'):
         environment.pop(name, None)
-    root = ROOT
-    environment['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
+    environment['PYTHONPATH'] = f'{ROOT}:{os.environ.get("PYTHONPATH", "")}'
     with (place / 'log').open('wb') as log:
         process = subprocess.Popen(
             [sys.executable, '-m', 'mmaction_mer', 'app', '--port', '0'],
@@ -90,7 +73,7 @@ def running(tmp_path_factory):
 
 
 class Running:
-    """A page in a process of its own."""
+    """A page in another process."""
 
     def __init__(self, process, url, place):
         self.process, self.url, self.place = process, url, place
@@ -101,25 +84,20 @@ class Running:
         return (self.place / 'log').read_text()
 
     def kept(self):
-        """All that is kept anywhere of what visitors sent."""
-        return [
-            path for path in (self.place / 'temporary').rglob('*')
-            if path.is_file() and path.stat().st_size and path.suffix != '.raw'
-        ]  # fmt: skip
+        """Return all files that are kept of uploads."""
+        # Not rglob(), which fails when a folder is removed at the same time.
+        found = []
+        for folder, _, names in os.walk(self.place / 'temporary'):
+            for path in (Path(folder, name) for name in names):
+                with contextlib.suppress(FileNotFoundError):
+                    if path.suffix != '.raw' and path.stat().st_size:
+                        found.append(path)
+        return found
 
 
 @pytest.fixture
-def reading():
-    """A reading made by hand: two folds, which disagree, and one window."""
-    return make_reading()
-
-
-def make_reading(**changes):
-    import numpy as np
-
-    from mmaction_mer.apis import Reading, WindowPrediction
-    from mmaction_mer.motion.spotting import Spot
-
+def prediction():
+    """A prediction made by hand: two folds, which disagree, and one window."""
     frames = np.random.default_rng(0).integers(0, 255, (60, 64, 64, 3), np.uint8)
     window = WindowPrediction(
         10,
@@ -128,12 +106,9 @@ def make_reading(**changes):
         Spot(10, 29.5, 50, 1.2, 0.9),
         matrix=np.eye(2, 3),
     )
-    heat = np.zeros((64, 64), np.float32)
-    heat[8:24, 40:56] = 0.8
-    explained = dict(
-        rank_image=np.full((32, 32, 3), 90.0), gaussians=np.eye(3, 16) + 0.01
-    )
-    facts = dict(
+    saliency = np.zeros((64, 64), np.float32)
+    saliency[8:24, 40:56] = 0.8
+    return ClipPrediction(
         name='clip.mp4',
         fps=100.0,
         frames=70,
@@ -143,8 +118,9 @@ def make_reading(**changes):
         folds=['a', 'b'],
         side=64,
         clip=frames,
-        heat=heat,
-        explained=explained,
+        saliency=saliency,
+        explanation=dict(
+            rank_image=np.full((32, 32, 3), 90.0), gaussians=np.eye(3, 16) + 0.01
+        ),
         notes=['a note'],
     )
-    return Reading(**{**facts, **changes})

@@ -1,4 +1,4 @@
-"""Charts: things stand where they are said to be."""
+"""Charts have everything in its place."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -18,43 +18,35 @@ def lines(svg, kind):
     ]
 
 
-def place(frame, last):
-    return SIDE + frame / last * (WIDTH - 2 * SIDE)
+def x_of(frame, last):
+    return pytest.approx(SIDE + frame / last * (WIDTH - 2 * SIDE), abs=0.1)
 
 
-def test_the_apex_stands_at_its_time(reading):
-    svg = gaussians_chart(reading, truth=30)
-    assert lines(svg, 'mer-apex') == [pytest.approx(place(29.5, 59), abs=0.1)]
-    # The truth is a frame of the video, of which the window begins with the tenth.
-    assert lines(svg, 'mer-truth') == [pytest.approx(place(20, 59), abs=0.1)]
+def test_apex_truth_and_gaussians_are_at_their_times(prediction):
+    svg = gaussians_chart(prediction, truth=30)
+    assert lines(svg, 'mer-apex') == [x_of(29.5, 59)]
+    # The truth is a frame of the video, in which the window begins at frame 10.
+    assert lines(svg, 'mer-truth') == [x_of(20, 59)]
     assert lines(svg, 'mer-cursor') == [SIDE]
-
-
-def test_truth_outside_the_window_is_not_drawn(reading):
-    assert lines(gaussians_chart(reading, truth=5), 'mer-truth') == []
-    assert lines(gaussians_chart(reading, truth=70), 'mer-truth') == []
-
-
-def test_each_gaussian_peaks_where_it_is_largest(reading):
-    svg = gaussians_chart(reading)
     peaks = set()
     for points in re.findall(r'<polyline points="([^"]+)"', svg):
         pairs = [tuple(map(float, pair.split(','))) for pair in points.split()]
         assert len(pairs) == 16
         peaks.add(min(pairs, key=lambda pair: pair[1])[0])
-    assert sorted(peaks) == pytest.approx([place(n, 15) for n in range(3)], abs=0.1)
+    assert sorted(peaks) == [x_of(n, 15) for n in range(3)]
+    # Outside the window it is not drawn.
+    for truth in (5, 70):
+        assert lines(gaussians_chart(prediction, truth), 'mer-truth') == []
 
 
-def test_the_shaded_time_is_the_movement(reading):
-    window = replace(reading.window, spot=Spot(0, 10, 59, 1, 1))
-    svg = gaussians_chart(replace(reading, windows=[window]))
+def test_the_movement_is_shaded(prediction):
+    window = replace(prediction.window, spot=Spot(0, 10, 59, 1, 1))
+    svg = gaussians_chart(replace(prediction, windows=[window]))
     span = ElementTree.fromstring(svg).find("rect[@class='mer-span']")
     assert float(span.get('x')) == SIDE
     assert float(span.get('width')) == WIDTH - 2 * SIDE
-
-
-def test_without_movement_and_prompts_there_is_an_axis(reading):
-    window = replace(reading.window, spot=None)
-    svg = gaussians_chart(replace(reading, windows=[window], explained=None))
+    # Without movement and prompts there is an axis alone.
+    window = replace(prediction.window, spot=None)
+    svg = gaussians_chart(replace(prediction, windows=[window], explanation=None))
     assert lines(svg, 'mer-apex') == [] and '<polyline' not in svg
     assert '0.10</text>' in svg and '0.69 s</text>' in svg

@@ -1,4 +1,4 @@
-"""What the page says, and that a clip's name is never taken for its code."""
+"""The results as HTML, in which names are escaped."""
 
 import base64
 import json
@@ -6,84 +6,82 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mmaction_mer.apis import WindowPrediction
-from mmaction_mer.app import html as words
+from mmaction_mer.app import html
 from mmaction_mer.motion.magnified_clip import MagnifiedClip
 
 EVIL = '<img src=x onerror=alert(1)>'
 
 
-def text_of(html):
-    return re.sub(r'\s+', ' ', re.sub(r'<[^>]*>', ' ', html))
+def text_of(code):
+    return re.sub(r'\s+', ' ', re.sub(r'<[^>]*>', ' ', code))
 
 
-def test_the_verdict_names_the_class_its_share_and_the_folds_that_agree(reading):
-    html = words.verdict(reading, 'drawn as calm')
-    text = text_of(html)
-    assert 'Reads as calm drawn as calm' in text
+@pytest.fixture
+def shown(prediction):
+    return MagnifiedClip.of(prediction.clip, prediction.fps)
+
+
+def test_the_panel_has_the_classes_their_scores_and_the_votes(prediction):
+    code = html.prediction_panel(prediction, 'rendered as calm')
+    text = text_of(code)
+    assert 'Prediction calm rendered as calm' in text
     assert 'calm 55%' in text and 'startled 45%' in text
-    assert 'width:55.0%' in html and 'width:45.0%' in html
+    assert 'width:55.0%' in code and 'width:45.0%' in code
     assert 'folds that agree 1 of 2' in text
     assert 'apex 0.395 s, frame 40' in text
-    assert '70 frames, 0.70 s' in text and '100 a second' in text
+    assert '70 frames, 0.70 s' in text and '100 per second' in text
+    window = replace(prediction.window, probabilities=np.float32([[0.2, 0.8]]))
+    alone = replace(prediction, windows=[window], folds=['a'])
+    text = text_of(html.prediction_panel(alone))
+    assert 'Prediction startled' in text and 'agree' not in text
 
 
-def test_one_fold_needs_no_agreement(reading):
-    window = replace(reading.window, probabilities=np.float32([[0.2, 0.8]]))
-    alone = replace(reading, windows=[window], folds=['a'])
-    text = text_of(words.verdict(alone))
-    assert 'Reads as startled' in text and 'agree' not in text
-
-
-def test_names_are_escaped(reading):
-    evil = replace(reading, name=EVIL, classes=[EVIL, 'b'], notes=[EVIL])
-    film = MagnifiedClip.of(reading.clip, reading.fps)
-    for html in (
-        words.verdict(evil, EVIL),
-        words.tiles(evil, film),
-        words.remarks(evil),
-        words.message(EVIL),
-        words.film(film.frames, EVIL),
+def test_names_are_escaped(prediction, shown):
+    evil = replace(prediction, name=EVIL, classes=[EVIL, 'b'], notes=[EVIL])
+    for code in (
+        html.prediction_panel(evil, EVIL),
+        html.tiles(evil, shown),
+        html.footer(evil),
+        html.message(EVIL),
+        html.film(shown.frames, EVIL),
     ):
-        assert '<img src=x' not in html
-    assert '&lt;img src=x' in words.message(EVIL)
+        assert '<img src=x' not in code
+    assert '&lt;img src=x' in html.message(EVIL)
 
 
-def test_tiles_show_heat_pooled_image_and_gaussians(reading):
-    html = words.tiles(reading, MagnifiedClip.of(reading.clip, reading.fps), 41)
-    assert html.count('<img src="data:image/jpeg;base64,') == 2
-    assert html.count('<polyline') == 3
-    assert 'for “calm”' in html
-    assert 'dashed' in html and 'The whole video' not in html
-    bare = replace(reading, heat=None, explained=None)
-    html = words.tiles(bare, MagnifiedClip.of(reading.clip, reading.fps))
-    assert '<img' not in html and '<polyline' not in html and 'apex' in html
-
-
-def test_a_long_video_has_a_timeline(reading):
+def test_tiles_show_what_the_model_has(prediction, shown):
+    code = html.tiles(prediction, shown, 41)
+    assert code.count('<img src="data:image/jpeg;base64,') == 2
+    assert code.count('<polyline') == 3
+    assert 'of “calm”' in code
+    assert 'dashed' in code and 'The whole video' not in code
+    bare = replace(prediction, saliency=None, explanation=None)
+    code = html.tiles(bare, shown)
+    assert '<img' not in code and '<polyline' not in code and 'apex' in code
     windows = [
-        reading.window,
+        prediction.window,
         WindowPrediction(60, 100, problem='no face'),
-        WindowPrediction(100, 140, reading.window.probabilities),
+        WindowPrediction(100, 140, prediction.window.probabilities),
     ]
-    long = replace(reading, windows=windows, frames=140)
-    html = words.tiles(long, MagnifiedClip.of(reading.clip, reading.fps), 200)
-    assert 'The whole video' in html and '3 windows' in html
-    assert 'class="mer-figure"' in html and 'currentColor' in html
-    assert '<!DOCTYPE' not in html and 'dashed' not in html
+    code = html.tiles(replace(prediction, windows=windows, frames=140), shown, 200)
+    assert 'The whole video' in code and '3 windows' in code
+    assert 'class="mer-figure"' in code and 'currentColor' in code
+    assert '<!DOCTYPE' not in code and 'dashed' not in code
 
 
-def test_the_player_begins_about_as_slow_as_one_can_follow(reading):
-    html = words.player(MagnifiedClip.of(reading.clip, reading.fps), 0.1)
-    assert 'data-seconds="0.590000"' in html and 'data-start="0.100000"' in html
-    assert '<option value="4" selected>' in html
-    assert html.count('selected') == 1
+def test_the_player_begins_at_a_speed_that_eyes_can_follow(shown):
+    code = html.player(shown, 0.1)
+    assert 'data-seconds="0.590000"' in code and 'data-start="0.100000"' in code
+    assert '<option value="4" selected>' in code
+    assert code.count('selected') == 1
 
 
-def test_the_result_can_be_taken_away(reading):
-    html = words.remarks(reading, ['another note'])
-    payload = re.search(r'href="data:application/json;base64,([^"]+)"', html)[1]
+def test_the_result_can_be_saved(prediction):
+    code = html.footer(prediction)
+    payload = re.search(r'href="data:application/json;base64,([^"]+)"', code)[1]
     result = json.loads(base64.b64decode(payload))
-    assert result == {'predictions': [json.loads(json.dumps(reading.as_dict()))]}
-    assert '<li>a note</li><li>another note</li>' in html
+    assert result == {'predictions': [json.loads(json.dumps(prediction.as_dict()))]}
+    assert '<li>a note</li>' in code

@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person does with it, and what goes wrong."""
+"""The page in a real browser."""
 
 import contextlib
 import io
@@ -8,10 +8,13 @@ from urllib.parse import urlparse
 
 import numpy as np
 import pytest
+from page_clips import face, write_bad_clips
 from PIL import Image
 
+from mmaction_mer.visualization.video import write_video
+
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
-#: Milliseconds that a reading may take on a busy machine.
+#: Milliseconds of a prediction on a busy machine.
 PATIENCE = 120_000
 WATCH = """() => {
   window.wasBusy = false;
@@ -29,7 +32,7 @@ DRAWN = """async () => {
 
 @pytest.fixture(scope='module')
 def page(served):
-    """The page, loaded; after all tests nothing may have been asked of others."""
+    """The loaded page; after all tests no other site may have been requested."""
     api = pytest.importorskip('playwright.sync_api')
     if CHROMIUM is None:
         reason = 'there is no chromium here (on Debian: apt-get install chromium)'
@@ -61,7 +64,7 @@ def page(served):
 
 @pytest.fixture
 def sample(page):
-    """The page with the first sample read."""
+    """The page with the prediction for the first sample."""
     if not page.locator('.mer-label').is_visible():
         page.click('#sample-1')
         page.wait_for_selector('.mer-label')
@@ -69,7 +72,7 @@ def sample(page):
 
 
 def pixels(page, selector, number=0):
-    """What is seen of an element."""
+    """Return what is visible of an element."""
     picture = page.locator(selector).nth(number).screenshot()
     return np.asarray(Image.open(io.BytesIO(picture)).convert('RGB')).astype(int)
 
@@ -85,34 +88,34 @@ def hold(page, frame):
 
 
 def send(page, path):
-    """Drop a clip, press the button, and give the sentence that appears."""
+    """Upload a clip, press the button, and return the message."""
     page.set_input_files('#clip input[type=file]', path)
     page.wait_for_selector(f'#clip :text("{path.stem}")')
     return press(page)
 
 
 def press(page):
-    """Press the button, and give the sentence that appears."""
-    # Watched for from before: a clip that is soon refused is soon done.
+    """Press the button and return the message."""
+    # Watched from before, since a clip may be rejected very soon.
     page.evaluate(WATCH)
-    page.click('#read')
+    page.click('#predict')
     page.wait_for_function(
         'window.wasBusy && !document.body.classList.contains("mer-busy")'
     )
     return page.locator('.mer-error').all_inner_texts()
 
 
-def test_it_says_what_it_is_and_what_it_is_not(page):
+def test_it_says_what_it_is(page):
     text = page.inner_text('body')
     assert 'no measure of anybody' in text and 'Choose a sample' in text
-    assert 'deleted once it is read' in text
+    assert 'deleted after prediction' in text
     assert 'Use via API' not in text and 'Gradio' not in text
 
 
-def test_a_sample_is_read(sample):
+def test_a_sample_is_predicted(sample):
     assert sample.inner_text('.mer-label') in ('negative', 'positive', 'surprise')
     shares = [
-        int(text.strip('%')) for text in sample.locator('.mer-share').all_inner_texts()
+        int(text.strip('%')) for text in sample.locator('.mer-score').all_inner_texts()
     ]
     assert len(shares) == 3 and 98 <= sum(shares) <= 102
     widths = [
@@ -132,7 +135,7 @@ def test_a_sample_is_read(sample):
         assert pixels(sample, '.mer-tile img', number).std() > 10
 
 
-def test_the_films_move_and_can_be_held(sample):
+def test_the_films_move_and_can_be_stopped(sample):
     hold(sample, 0)
     first = pixels(sample, '.mer-strip', 1)
     assert first.shape[0] > 200 and first.std() > 20
@@ -154,28 +157,27 @@ def test_the_films_move_and_can_be_held(sample):
     )
 
 
-def test_the_gain_changes_the_picture_at_once(sample, served):
+def test_the_gain_changes_the_film_at_once(sample, served):
     hold(sample, 18)
     before, face = pixels(sample, '.mer-strip', 1), pixels(sample, '.mer-strip')
     calls = []
-    read = served.inferencer.read
-    served.inferencer.read = lambda *args: calls.append(args)
+    predict = served.inferencer.predict
+    served.inferencer.predict = lambda *args: calls.append(args)
     try:
         set_gain(sample, 0.02)
         low = pixels(sample, '.mer-strip', 1)
         set_gain(sample, 0.95)
         high = pixels(sample, '.mer-strip', 1)
     finally:
-        served.inferencer.read = read
-    assert not calls  # the model has no part in it
-    assert '1 times' not in sample.locator('.mer-film figcaption').nth(1).inner_text()
+        served.inferencer.predict = predict
+    assert not calls  # the model is not used
     weak, strong = (np.abs(one - before).mean() for one in (low, high))
     assert weak > 1 and strong > 1
     assert np.abs(high - face).mean() > 2 * np.abs(low - face).mean()
 
 
 def set_gain(page, share):
-    """Press on the slider, and wait for another caption."""
+    """Click on the slider and wait for another caption."""
     caption = page.locator('.mer-film figcaption').nth(1)
     before = caption.inner_text()
     box = page.locator('#alpha input[type=range]').bounding_box()
@@ -195,50 +197,45 @@ def test_the_result_is_saved_by_the_browser_alone(sample):
     assert '"probabilities"' in text and '"apex"' in text
 
 
-def test_bad_clips_get_a_sentence_and_leave_nothing(page, served, clips, tmp_path):
-    said = {}
-    expected = clips.write_bad_clips(tmp_path)
-    for name in expected:
-        said[name] = send(page, tmp_path / name)
+def test_bad_clips_get_a_message_and_leave_nothing(page, served, tmp_path):
+    for name, text in write_bad_clips(tmp_path).items():
+        messages = send(page, tmp_path / name)
+        assert len(messages) == 1 and text in messages[0], (name, messages)
         assert not list(files(served)), name
         assert 'Traceback' not in page.inner_text('body')
-    for name, words in expected.items():
-        assert len(said[name]) == 1 and words in said[name][0], (name, said[name])
-    # It still works.
+    # The page still works.
     page.click('#sample-2')
     page.wait_for_selector('.mer-label')
     assert page.locator('.mer-error').count() == 0
 
 
-def test_a_photograph_is_read_and_deleted(page, served, clips, tmp_path):
-    from mmaction_mer.visualization.video import write_video
-
-    frames = np.stack([np.roll(clips.face(), n // 3, axis=0) for n in range(8)])
+def test_a_photograph_is_predicted_and_deleted(page, served, tmp_path):
+    frames = np.stack([np.roll(face(), n // 3, axis=0) for n in range(8)])
     path = write_video(tmp_path / 'good.mp4', frames, 25)
-    # A mistyped rate is put right, and the clip is still there to be read.
+    # After a wrong rate the clip is still there.
     page.fill('#fps input, #fps textarea', '1O0')
     (problem,) = send(page, path)
     assert 'frame rate' in problem
     page.fill('#fps input, #fps textarea', '100')
     assert press(page) == []
     assert page.inner_text('.mer-label')
-    assert '100 a second' in page.inner_text('.mer-facts')
+    assert '100 per second' in page.inner_text('.mer-facts')
     assert not list(files(served))
     page.fill('#fps input, #fps textarea', '')
 
 
-def test_another_kind_of_file_is_not_taken(page, tmp_path):
+def test_another_kind_of_file_is_rejected(page, tmp_path):
     path = tmp_path / 'notes.txt'
     path.write_text('not a clip')
     page.set_input_files('#clip input[type=file]', path)
     page.wait_for_selector('text=/Invalid file type/i')
-    page.click('#read')
+    page.click('#predict')
     page.wait_for_selector('.mer-error')
-    assert 'Drop a clip first' in page.inner_text('.mer-error')
+    assert 'Upload a clip first' in page.inner_text('.mer-error')
 
 
 def files(served):
-    """What is left of uploads."""
+    """Yield the files that are left of uploads."""
     with contextlib.suppress(FileNotFoundError):
         for path in (served.folder / 'uploads').rglob('*'):
             if path.is_file():

@@ -1,4 +1,4 @@
-"""What visitors have sent: whose it is, how much, and when it goes."""
+"""Uploads: whose they are, how many, and when they are deleted."""
 
 import os
 import threading
@@ -7,8 +7,13 @@ import time
 import pytest
 
 from mmaction_mer.app import uploads as module
-from mmaction_mer.app.uploads import NoRoomError, Uploads, harmless
+from mmaction_mer.app.uploads import StorageFullError, Uploads, safe_name
 from mmaction_mer.utils.errors import MERDataError
+
+
+@pytest.fixture
+def uploads(tmp_path):
+    return Uploads(tmp_path / 'uploads')
 
 
 def put(uploads, content=b'face', name='clip.mp4'):
@@ -17,30 +22,23 @@ def put(uploads, content=b'face', name='clip.mp4'):
     return uploads.finish(upload)
 
 
-def test_reading_one_removes_that_one_alone(tmp_path):
-    uploads = Uploads(tmp_path / 'uploads')
+def test_an_upload_is_deleted_after_use(uploads):
     first, second = put(uploads), put(uploads)
-    with uploads.reading(first) as path:
+    with uploads.open(first) as path:
         assert path.read_bytes() == b'face'
     assert not first.parent.exists() and second.read_bytes() == b'face'
-    with pytest.raises(MERDataError, match='no longer here'), uploads.reading(first):
+    with pytest.raises(MERDataError, match='no longer stored'), uploads.open(first):
         pass
-
-
-def test_it_is_removed_though_reading_fails(tmp_path):
-    uploads = Uploads(tmp_path)
-    path = put(uploads)
-    with pytest.raises(ZeroDivisionError), uploads.reading(path):
+    with pytest.raises(ZeroDivisionError), uploads.open(second):
         1 / 0  # noqa: B018
-    assert list(tmp_path.iterdir()) == []
+    assert list(uploads.folder.iterdir()) == []
 
 
-def test_several_who_read_one_file_all_have_it(tmp_path):
-    uploads = Uploads(tmp_path)
+def test_several_requests_for_one_upload_all_get_it(uploads):
     path, met, seen = put(uploads), threading.Barrier(5), []
 
     def read():
-        with uploads.reading(path) as file:
+        with uploads.open(path) as file:
             met.wait(300)
             seen.append(file.read_bytes())
 
@@ -50,124 +48,117 @@ def test_several_who_read_one_file_all_have_it(tmp_path):
     for one in threads:
         one.join(300)
     assert seen == [b'face'] * 5
-    assert list(tmp_path.iterdir()) == []
+    assert list(uploads.folder.iterdir()) == []
 
 
-def test_a_reading_that_waits_keeps_its_file_from_another(tmp_path):
-    uploads = Uploads(tmp_path)
+def test_a_waiting_request_keeps_its_upload(uploads):
     path = put(uploads)
-    uploads.expect([str(path)])
-    uploads.expect([str(path)])
+    uploads.reserve([str(path)])
+    uploads.reserve([str(path)])
     for last in (False, True):
-        with uploads.reading(path):
+        with uploads.open(path):
             pass
-        uploads.settle([str(path)])
+        uploads.release([str(path)])
         assert path.exists() != last
 
 
-def test_what_nobody_reads_goes_and_what_waits_stays(tmp_path):
+def test_expired_uploads_are_swept(tmp_path):
     uploads = Uploads(tmp_path, unread=0.0, waiting=1e6)
-    unread, waiting, read = (put(uploads) for _ in range(3))
+    unread, waiting, used = (put(uploads) for _ in range(3))
     arriving = uploads.begin('clip.mp4')
-    uploads.expect([str(waiting), '/etc/hostname', 'clip.mp4'])
-    with uploads.reading(read):
+    uploads.reserve([str(waiting), '/etc/hostname', 'clip.mp4'])
+    with uploads.open(used):
         assert uploads.sweep() == 1
         assert not unread.parent.exists()
-        assert waiting.exists() and read.exists() and arriving.path.exists()
-    uploads.settle([str(waiting)])
+        assert waiting.exists() and used.exists() and arriving.path.exists()
+    uploads.release([str(waiting)])
     assert uploads.sweep() == 1 and not waiting.parent.exists()
     uploads = Uploads(tmp_path / 'other', waiting=0.0)
-    waiting = put(uploads)
-    uploads.expect([str(waiting)])
-    assert uploads.sweep() == 1  # whoever waits in vain goes, too
+    uploads.reserve([str(put(uploads))])
+    assert uploads.sweep() == 1  # no request waits for ever
 
 
-def test_what_nobody_knows_of_goes_by_its_age(tmp_path):
-    uploads = Uploads(tmp_path, unread=100.0)
+def test_unknown_files_are_swept_by_their_age(tmp_path):
+    uploads = Uploads(tmp_path / 'uploads', unread=100.0)
     for name, age in (('old', 1000), ('new', 0)):
-        path = tmp_path / name / 'face.mp4'
-        path.parent.mkdir()
-        path.touch()
-        os.utime(path.parent, (time.time() - age,) * 2)
-    target = tmp_path.parent / f'{tmp_path.name}_target'
+        folder = uploads.folder / name
+        folder.mkdir()
+        (folder / 'face.mp4').touch()
+        os.utime(folder, (time.time() - age,) * 2)
+    target = tmp_path / 'target'
     target.mkdir()
     (target / 'file').touch()
-    (tmp_path / 'link').symlink_to(target)
-    os.utime(tmp_path / 'link', (0, 0), follow_symlinks=False)
+    (uploads.folder / 'link').symlink_to(target)
+    os.utime(uploads.folder / 'link', (0, 0), follow_symlinks=False)
     uploads.sweep()
-    assert [path.name for path in tmp_path.iterdir()] == ['new']
+    assert [path.name for path in uploads.folder.iterdir()] == ['new']
     assert (target / 'file').exists()
 
 
-def test_the_sweep_goes_on_by_itself(tmp_path):
-    uploads = Uploads(tmp_path, unread=0.0)
+def test_sweeping_runs_in_a_thread(uploads):
     swept = threading.Event()
     uploads.sweep = swept.set
-    uploads.watch(every=0.001)
+    uploads.start_sweeping(interval=0.001)
     assert swept.wait(300)
     uploads.close()
 
 
-def test_all_together_have_a_bound(tmp_path, monkeypatch):
+def test_all_uploads_together_are_limited(tmp_path, monkeypatch):
     uploads = Uploads(tmp_path, total=10)
     put(uploads, b'x' * 6)
     upload = uploads.begin('clip.mp4')
-    with pytest.raises(NoRoomError):
+    with pytest.raises(StorageFullError):
         uploads.write(upload, b'x' * 5)
-    uploads.drop(upload)
-    path = put(uploads, b'x' * 4)
-    with uploads.reading(path):
+    uploads.discard(upload)
+    with uploads.open(put(uploads, b'x' * 4)):
         pass
     put(uploads, b'x' * 4)
-    monkeypatch.setattr(module, 'MOST', 2)
-    with pytest.raises(NoRoomError):
+    monkeypatch.setattr(module, 'MAX_UPLOADS', 2)
+    with pytest.raises(StorageFullError):
         uploads.begin('clip.mp4')
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    uploads = Uploads(tmp_path)
+def test_a_full_disk_leaves_nothing(uploads):
     upload = uploads.begin('clip.mp4')
     upload.file.close()
     upload.file = open('/dev/full', 'wb', buffering=0)
-    with pytest.raises(NoRoomError, match='No space'):
+    with pytest.raises(StorageFullError, match='No space'):
         uploads.write(upload, b'face')
-    uploads.drop(upload)
-    assert list(tmp_path.iterdir()) == []
+    uploads.discard(upload)
+    assert list(uploads.folder.iterdir()) == []
 
 
-def test_the_end_removes_all_and_takes_no_more(tmp_path):
-    uploads = Uploads(tmp_path)
+def test_close_deletes_all_and_accepts_no_more(uploads):
     put(uploads)
     arriving = uploads.begin('clip.mp4')
     uploads.close()
-    assert list(tmp_path.iterdir()) == []
+    assert list(uploads.folder.iterdir()) == []
     for late in (
         lambda: uploads.begin('clip.mp4'),
         lambda: uploads.write(arriving, b'x'),
         lambda: uploads.finish(arriving),
     ):
-        with pytest.raises(NoRoomError):
+        with pytest.raises(StorageFullError):
             late()
-    assert list(tmp_path.iterdir()) == []
+    assert list(uploads.folder.iterdir()) == []
 
 
-def test_only_what_was_sent_is_held(tmp_path):
-    uploads = Uploads(tmp_path / 'uploads')
-    own = put(uploads)
+def test_only_complete_uploads_are_found(uploads):
+    own, arriving = put(uploads), uploads.begin('clip.mp4')
     (uploads.folder / 'link').symlink_to('/etc')
-    assert uploads.holds(str(own))
+    assert uploads.find(str(own)).path == own
     for path in ('/etc/hostname', str(uploads.folder / 'b.mp4'), str(own.parent),
+                 str(own.parent / 'b.mp4'), str(arriving.path), f'{own}/../clip.mp4',
                  str(uploads.folder / '..' / 'b.mp4'), 'http://a.org/b.mp4', 3, None,
                  str(uploads.folder / 'link' / 'hostname'), 'clip.mp4', 'a\0b',
                  '\ud800', ['a'], 'x' * 100_000):  # fmt: skip
-        assert not uploads.holds(path)
+        assert uploads.find(path) is None
 
 
 @pytest.mark.parametrize('name', ['', '.', '..', '/', '../../etc/passwd', 'a\0b.mp4',
     'C:\\clips\\a.avi', '映像.mp4', '映' * 300 + '.mp4', 'a.' + 'b' * 300, '\n.mp4',
     ' .mp4', '-rf', '~', '$(id).mp4'])  # fmt: skip
-def test_names_are_harmless(tmp_path, name):
-    uploads = Uploads(tmp_path)
+def test_names_are_safe(uploads, name):
     path = put(uploads, name=name)
-    assert path.parent.parent == tmp_path and path.read_bytes() == b'face'
-    assert harmless(name) == path.name
+    assert path.parent.parent == uploads.folder and path.read_bytes() == b'face'
+    assert safe_name(name) == path.name

@@ -225,9 +225,7 @@ def test_options_mean_what_they_mean_in_mmaction(config_file, capsys):
     ]:
         with pytest.raises(SystemExit, match=message):
             build(*options)
-    with pytest.raises(SystemExit) as stop:
-        sys.exit(tool.main([str(config_file), '--cfg-options', 'model.scale']))
-    assert stop.value.code == 2
+    assert tool.main([str(config_file), '--cfg-options', 'model.scale']) == 1
     assert "'model.scale' is not of the form key=value" in capsys.readouterr().err
     with config_file.open('a') as file:
         file.write('auto_scale_lr = dict(base_batch_size=8)\nrunner_type = None\n')

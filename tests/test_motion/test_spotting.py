@@ -14,7 +14,7 @@ def test_a_clear_movement_is_found_in_time(seed, onset, apex, offset):
     found = spot(clip)
     assert found.apex == pytest.approx(apex, abs=5)
     assert found.onset < found.apex < found.offset
-    assert 0 < found.share <= 1
+    assert 0 < found.explained_variance <= 1
 
 
 def test_a_larger_movement_is_stronger():

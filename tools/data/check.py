@@ -48,7 +48,7 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
         check_limits,
         frames_root,
         is_macro,
-        summarise,
+        summarize,
     )
     from mmaction_mer.engine.runners.clip_limits import config_limits
     from mmaction_mer.motion.limits import ClipLimits
@@ -72,9 +72,9 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
         'frames': str(root),
         'labels': metainfo.get('labels'),
         'usable': not found.problems,
-        **summarise(rows, metainfo['classes']),
+        **summarize(rows, metainfo['classes']),
         'sizes': found.sizes,
-        'proven': found.proven,
+        'verified': found.verified,
         'notes': found.notes,
         'limits': asked.notes,
         'depths': found.depths,
@@ -108,8 +108,8 @@ def describe(found: Mapping[str, Any]) -> str:
         parts = [f'{value} ({number} clips)' for value, number in counts.items()]
         lines += [f'{what}  {", ".join(parts) or "not known"}']
     lines += [f'apex        missing in {found["without_apex"]} clips']
-    if found['proven']:
-        lines += [f'videos      {found["proven"]} clips, frames as decoded in order']
+    if found['verified']:
+        lines += [f'videos      {found["verified"]} clips, frames as decoded in order']
     for what, texts in (
         ('Notes', found['notes']),
         ('Length and frame rate', found['limits']),

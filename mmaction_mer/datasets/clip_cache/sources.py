@@ -10,7 +10,7 @@ from typing import Any
 
 from ...utils.errors import MERDataError
 from ..annotation import clip_name
-from ..images.clip_images import deciding, scale_state
+from ..images.clip_images import files_of_white_level, scaling_version
 from ..images.file_limits import open_bounded
 from ..images.frame_folder import list_frames
 
@@ -68,7 +68,7 @@ def source_files(
         listings[key] = list_frames(*key, clip_name(row))
     frames = listings[key]
     held = [frames[n] for n in range(row['onset'], row['offset'] + 1) if n in frames]
-    return deciding(held, [*frames.values()])
+    return files_of_white_level(held, [*frames.values()])
 
 
 def source_state(files: Sequence[str]) -> str:
@@ -93,7 +93,7 @@ def source_content(files: Sequence[str]) -> str:
         MERDataError: A file cannot be read, or is larger than any picture or video.
     """
     blake2b = functools.partial(hashlib.blake2b, digest_size=16)
-    parts: list[Any] = scale_state(files)
+    parts: list[Any] = scaling_version(files)
     for file in files:
         try:
             with open_bounded(file) as opened:

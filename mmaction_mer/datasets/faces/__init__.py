@@ -1,14 +1,14 @@
-"""Faces: found once in the first frame of a clip, then one transform for all frames."""
+"""Face detection in the first frame of a clip, and one alignment for all frames."""
 
 from .alignment import TEMPLATE, align, align_matrix
-from .finder import Face, FaceFinder, FaceNotFound
+from .finder import Face, FaceFinder, FaceNotFoundError
 from .model import find_model
 
 __all__ = [
     'TEMPLATE',
     'Face',
     'FaceFinder',
-    'FaceNotFound',
+    'FaceNotFoundError',
     'align',
     'align_matrix',
     'find_model',

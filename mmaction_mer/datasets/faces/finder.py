@@ -1,4 +1,4 @@
-"""Faces found in a picture, by YuNet (``cv2.FaceDetectorYN``)."""
+"""Detect the face in an image by YuNet (``cv2.FaceDetectorYN``)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,40 +11,40 @@ import numpy as np
 
 from ...utils.errors import MERDataError
 from .alignment import align, align_matrix
-from .images import as_picture, equalise, fit, pad
+from .images import as_image, equalize, fit, pad
 from .model import find_model
 
-#: A picture with a shorter side of fewer pixels shows no face.
+#: Minimum shorter side of an image, in pixels.
 MIN_SIDE = 16
-#: Longer side in which a face is looked for, in pixels; larger pictures are shrunk.
+#: Maximum longer side for detection, in pixels; larger images are downscaled.
 LONG_SIDE = 640
-#: Longer side of a picture that gets a border, and the border's width.
+#: Longer side of an image that is padded, and the width of its border, in pixels.
 PADDED = (160, 80)
-#: The largest face is taken if it has so many times the area of the next.
+#: Minimum ratio of the area of the largest face to that of the next one.
 CLEARLY_LARGER = 2.0
-#: A face is looked at again in views with a side of 256 pixels, in which it fills a
-#: square of so many; each view also mirrored.
+#: A face is detected again in views with a side of 256 pixels, in which it fills a
+#: square of each of these sizes; each view is also mirrored.
 VIEWS = (150, 180, 216)
 VIEW_SIDE = 256
 #: The order of the five points in a mirrored face.
 MIRRORED = [1, 0, 2, 4, 3]
 
 
-class FaceNotFound(MERDataError):
-    """No face in the picture, or several of which none is clearly meant."""
+class FaceNotFoundError(MERDataError):
+    """There is no face in the image, or several of similar size."""
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A face, in pixels of the picture it was found in.
+    """A detected face, in pixels of its image.
 
     Attributes:
         points: (5, 2) float64, x and y of right eye, left eye, tip of the nose, right
-            and left corner of the mouth; the person's right is the picture's left.
-        box: (4,) float64, x, y, width, height; may reach over the border.
-        score: How sure the detector is, 0..1.
-        how: What it took: ``'plain'``, ``'equalised'``, ``'padded'`` or
-            ``'padded, equalised'``.
+            and left corner of the mouth; the person's right is the left of the image.
+        box: (4,) float64, x, y, width, height; may extend beyond the image.
+        score: Confidence of the detector, 0..1.
+        how: Preprocessing of the image: ``'plain'``, ``'equalized'``, ``'padded'`` or
+            ``'padded, equalized'``.
     """
 
     points: np.ndarray
@@ -54,23 +54,24 @@ class Face:
 
 
 class FaceFinder:
-    """Finds the one face of a picture with YuNet.
+    """Detect the one face of an image with YuNet.
 
-    Tried in turn: the picture as it is; with its contrast equalised (grey and
-    near-infrared frames); brought to a usual size with a border (frames cropped to
-    the face, and very small ones), without and with equalising.
+    Four versions of the image are tried: as it is; with equalized contrast (gray and
+    near-infrared frames); resized and padded (frames cropped to the face, and very
+    small ones), without and with equalization.
 
-    When one face is moved, turned or scaled a little, the points of single detections
-    scatter by 6 percent of the distance of the eyes. So a face is looked at again in
+    If a face is moved, rotated or scaled a little, the points of single detections
+    vary by 6 percent of the distance between the eyes. So a face is detected again in
     six views, upright, at three sizes and mirrored, and the points are their mean,
-    which leaves 2 percent. The first try that all views confirm is taken, else the
-    one that most do; what less than half of the views confirm is no face.
+    which varies by 2 percent. The first version in which all views confirm the face is
+    taken, otherwise the one with the most; a face that less than half of the views
+    confirm is rejected.
 
-    A finder is cheap to make and can be pickled; each thread needs its own.
+    A finder is cheap to create and can be pickled; each thread needs its own.
 
     Args:
-        model: The detector's file, see :func:`find_model`.
-        score: How sure the detector has to be, 0..1.
+        model: File of the detector, see :func:`find_model`. Defaults to None.
+        score: Minimum confidence of the detector, 0..1. Defaults to 0.6.
 
     Raises:
         MERDataError: There is no model, or OpenCV cannot read it.
@@ -86,45 +87,47 @@ class FaceFinder:
                 )
         except cv2.error as error:
             raise MERDataError(
-                f'{self.model}: OpenCV cannot read this face model; it should have '
-                f'about 232 KB (a few lines of text are only a pointer to it): {error}'
+                f'OpenCV cannot read this face model: {error}',
+                path=self.model,
+                hint='the file should have about 232 KB; a few lines of text are a Git '
+                'LFS pointer to it',
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.model, self.score)
 
     def __call__(self, image: np.ndarray) -> Face:
-        """Find the face.
+        """Detect the face.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or (H, W) uint8 grey.
+            image: (H, W, 3) uint8 RGB, or (H, W) uint8 gray.
 
         Raises:
-            FaceNotFound: No face is seen, or two of like size.
-            MERDataError: This is no picture.
+            FaceNotFoundError: There is no face, or several of similar size.
+            MERDataError: This is not an image, or it is too small.
         """
-        image = as_picture(image)
+        image = as_image(image)
         size = f'{image.shape[1]}x{image.shape[0]} pixels'
         if min(image.shape[:2]) < MIN_SIDE:
             raise MERDataError(
-                f'a picture of {size} is too small to show a face: {MIN_SIDE} or more '
-                f'are needed each way'
+                f'an image of {size} is too small for a face: it needs at least '
+                f'{MIN_SIDE} pixels on each side'
             )
         whole = (min(LONG_SIDE, max(image.shape[:2])), 0)
         best, most = None, len(VIEWS) - 1
         for how, (side, border), prepare in (
             ('plain', whole, np.asarray),
-            ('equalised', whole, equalise),
+            ('equalized', whole, equalize),
             ('padded', PADDED, np.asarray),
-            ('padded, equalised', PADDED, equalise),
+            ('padded, equalized', PADDED, equalize),
         ):
-            picture, scale = fit(image, side)
-            picture = pad(prepare(picture), border)
-            found = self._largest(picture)
-            seen = [] if found is None else self._views(picture, found)
+            resized, scale = fit(image, side)
+            resized = pad(prepare(resized), border)
+            found = self._largest(resized)
+            seen = [] if found is None else self._views(resized, found)
             if found is None or len(seen) <= most:
                 continue
-            # Half a pixel, since pixels are scaled about their corners.
+            # Pixel centers are half a pixel from the corners that scaling keeps.
             corner, points = (
                 (place - border + 0.5) / scale - 0.5
                 for place in (found[:2], np.mean(seen, axis=0))
@@ -134,46 +137,46 @@ class FaceFinder:
             if most == 2 * len(VIEWS):
                 break
         if best is None:
-            raise FaceNotFound(
-                f'no face found in a picture of {size}, neither as it is nor with its '
-                f'contrast equalised nor with a border: look at it'
+            raise FaceNotFoundError(
+                f'no face found in an image of {size}, neither as it is nor with '
+                'equalized contrast or a border'
             )
         return best
 
-    def _detect(self, picture: np.ndarray) -> np.ndarray:
-        """Return (N, 15) what is seen: box, points, score; the largest first."""
-        self._detector.setInputSize((picture.shape[1], picture.shape[0]))
-        rows = self._detector.detect(picture[..., ::-1].copy())[1]  # blue first
+    def _detect(self, image: np.ndarray) -> np.ndarray:
+        """Return the detections (N, 15): box, points, score; the largest first."""
+        self._detector.setInputSize((image.shape[1], image.shape[0]))
+        rows = self._detector.detect(image[..., ::-1].copy())[1]  # BGR
         rows = np.empty((0, 15)) if rows is None else rows.astype(np.float64)
         return rows[np.argsort(-rows[:, 2] * rows[:, 3], kind='stable')]
 
-    def _largest(self, picture: np.ndarray) -> np.ndarray | None:
+    def _largest(self, image: np.ndarray) -> np.ndarray | None:
         """Return the row of the face that is clearly the largest, if there is one."""
-        rows = self._detect(picture)
+        rows = self._detect(image)
         areas = rows[:, 2] * rows[:, 3]
-        alike = int((areas * CLEARLY_LARGER > areas.max(initial=0)).sum())
-        if alike > 1:
-            raise FaceNotFound(
-                f'{alike} faces of like size in one picture: not guessed; crop the '
-                f'frames to the one that is meant'
+        similar = int((areas * CLEARLY_LARGER > areas.max(initial=0)).sum())
+        if similar > 1:
+            raise FaceNotFoundError(
+                f'{similar} faces of similar size in one image',
+                hint='crop the frames to one face',
             )
         return rows[0] if len(rows) else None
 
-    def _views(self, picture: np.ndarray, row: np.ndarray) -> list[np.ndarray]:
-        """Look at a face again, upright and in other sizes: (5, 2) for each view."""
+    def _views(self, image: np.ndarray, row: np.ndarray) -> list[np.ndarray]:
+        """Detect a face again, upright and at other sizes: (5, 2) for each view."""
         seen = []
         for size in VIEWS:
             try:
                 matrix = align_matrix(row[4:14].reshape(5, 2), size)
-            except MERDataError:  # does not lie as a face does
+            except MERDataError:  # not arranged as a face
                 return []
             matrix[:, 2] += (VIEW_SIDE - size) / 2
             back = cv2.invertAffineTransform(matrix)
-            view = align(picture, matrix, VIEW_SIDE)
+            view = align(image, matrix, VIEW_SIDE)
             for mirrored, shown in ((False, view), (True, view[:, ::-1])):
                 for found in self._detect(shown)[:1, 4:14]:
                     points = found.reshape(5, 2)
-                    if mirrored:  # left and right change places
+                    if mirrored:  # left and right are swapped
                         points = [VIEW_SIDE - 1, 0] + points[MIRRORED] * [-1, 1]
                     seen.append(points @ back[:, :2].T + back[:, 2])
         return seen
@@ -181,9 +184,9 @@ class FaceFinder:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """OpenCV 5 warns at each detector that a setting, its own default, has no use."""
+    """Silence the warning of OpenCV 5 about its own default at each detector."""
     log = getattr(cv2.utils, 'logging', None)
-    if log is None:  # OpenCV 4, which does not warn
+    if log is None:  # OpenCV 4 does not warn
         yield
         return
     level = log.getLogLevel()

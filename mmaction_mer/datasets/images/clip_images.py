@@ -1,8 +1,7 @@
-"""Reading the pictures of one clip, all of them by one white.
+"""Read the images of one clip with one white level, see :mod:`.bit_depth`.
 
-See :mod:`.samples`: what is white in pictures of more than 8 bits is a fact of the
-clip. It is looked for once, in all of its pictures, when the first one of more than 8
-bits is read, and is kept for as long as the files stay as they are.
+The level depends on all images of the clip. It is determined when the first image of
+more than 8 bits is read, and cached as long as the files do not change.
 """
 
 import hashlib
@@ -13,22 +12,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from .bit_depth import WHITES, common_white
-from .image_file import PictureError, read_header, read_picture
+from .image_file import ImageReadError, read_header, read_image
 
-# White, and whether all files say it, by the state of a clip's files.
+# White level and whether all files declare it, by the state of the files of a clip.
 _known: dict[str, tuple[int, bool]] = {}
-_MOST_KNOWN = 100_000
-# Raised when the same pictures of more than 8 bits give other bytes.
-_SCALED = 2
+_MAX_KNOWN = 100_000
+# Version of the scaling of images of more than 8 bits.
+_SCALING_VERSION = 2
 _lock = threading.Lock()
 
 
-class ClipPictures:
-    """The pictures of a clip, read one by one.
+class ClipImages:
+    """The images of a clip, read one by one.
 
     Args:
-        files: All pictures of the clip, also those that are not read: whoever reads
-            some of them sees them as whoever reads all.
+        files: All images of the clip, also those that are not read, so that the
+            white level does not depend on which ones are.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
@@ -39,32 +38,32 @@ class ClipPictures:
         """Read one of them, (H, W, 3) uint8 RGB.
 
         Raises:
-            PictureError: See :func:`.pictures.read_picture`.
-            OSError: Alike.
+            ImageReadError: See :func:`.image_file.read_image`.
+            OSError: See :func:`.image_file.read_image`.
         """
-        picture = read_picture(path)
-        deep = picture.stored.kind == 'integers'
-        return picture.as_bytes(self._find()[0] if deep else WHITES[0])
+        image = read_image(path)
+        deep = image.stored.kind == 'integers'
+        return image.as_bytes(self._find()[0] if deep else WHITES[0])
 
     def note(self) -> str | None:
-        """Say by what scale they are read; None where they have 8 bits."""
+        """Describe how they are scaled; None for 8 bits."""
         kind = _kind(self.files)
         if kind == 'bytes':
             return None
         if kind == 'floats':
-            return 'the pictures store floats, of which 1 is read as white'
+            return 'the images store floats, in which 1 is white'
         white, declared = self._find()
         bits = f' ({white.bit_length()} bits)' if white in WHITES else ''
         how = (
-            'as the files say'
+            'as the files declare'
             if declared
-            else f'by the brightest pixel of all {len(self.files)}, since the files do '
-            f'not say it'
+            else f'by the brightest pixel of all {len(self.files)} images, since the '
+            f'files do not declare it'
         )
-        return f'the pictures store numbers, of which {white}{bits} is white, {how}'
+        return f'the images store integers, in which {white}{bits} is white, {how}'
 
     def _find(self) -> tuple[int, bool]:
-        """White of the clip, and whether its files say it."""
+        """Return the white level of the clip, and whether its files declare it."""
         if self._white is None:
             key = _state(self.files)
             with _lock:
@@ -72,43 +71,42 @@ class ClipPictures:
             if found is None:
                 found = _measure(self.files)
                 with _lock:
-                    if len(_known) < _MOST_KNOWN:
+                    if len(_known) < _MAX_KNOWN:
                         _known[key] = found
             self._white = found
         return self._white
 
 
-def deciding(files: Sequence[str], among: Sequence[str]) -> list[str]:
-    """Name the files that decide what the pictures of a clip look like.
+def files_of_white_level(files: Sequence[str], among: Sequence[str]) -> list[str]:
+    """List the files that determine the pixels of some images of a clip.
 
     Args:
-        files: Those that are read.
-        among: All of the clip.
+        files: The images.
+        among: All images of the clip.
 
     Returns:
-        ``files``; where the first of them needs to know what is white, the others too.
+        ``files``; if they have more than 8 bits, the other images of the clip too.
     """
     deep = _kind(files) == 'integers'
     return [*dict.fromkeys([*files, *among])] if deep else [*files]
 
 
-def scale_state(files: Sequence[str]) -> list[int]:
-    """Give what a fingerprint of pictures has to hold besides their files.
+def scaling_version(files: Sequence[str]) -> list[int]:
+    """Return the part of a fingerprint that changes when images are scaled otherwise.
 
     Returns:
-        A number that is raised when pictures of more than 8 bits come out otherwise
-        than before; empty for all others, which stay as they are.
+        A version number for images of more than 8 bits; empty for all others.
     """
-    return [_SCALED] if _kind(files) == 'integers' else []
+    return [_SCALING_VERSION] if _kind(files) == 'integers' else []
 
 
 def _kind(files: Sequence[str]) -> str:
-    """How the first picture that is one stores its pixels, see :class:`.Samples`."""
+    """Return the kind of :class:`.Samples` of the first readable image."""
     for path in files:
         try:
             return read_header(path).kind
-        except (PictureError, OSError):
-            continue  # refused when it is read
+        except (ImageReadError, OSError):
+            continue  # reading it raises the error
     return 'bytes'
 
 
@@ -119,14 +117,14 @@ def _measure(files: Sequence[str]) -> tuple[int, bool]:
             stored = read_header(path)
             if stored.kind != 'integers':
                 continue
-            white = stored.white or read_picture(path).white()
-        except (PictureError, OSError):
-            continue  # refused when it is read
+            white = stored.white or read_image(path).white()
+        except (ImageReadError, OSError):
+            continue  # reading it raises the error
         whites.append(white)
-        said = stored.white or stored.least
-        declared = declared and WHITES[0] != said == white
+        by_file = stored.white or stored.least
+        declared = declared and WHITES[0] != by_file == white
         if white == WHITES[-1]:
-            break  # no other can be whiter
+            break  # the highest level
     return common_white(whites), declared
 
 

@@ -1,8 +1,7 @@
-"""From the names of the files in a folder to the frames of one clip.
+"""Find the frames of one clip among file names, with or without a template.
 
-Everything that lists the frames of a clip goes by these two functions: training and
-checking by a template, preparing a release and prediction without one. Pure: names go
-in, names come out.
+Training and checking list the frames of a clip by a template, preparation and
+prediction without one. The functions work on names and do not access the disk.
 """
 
 import os
@@ -17,19 +16,18 @@ from ...utils.text import quote
 IMAGES = (
     '.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm', '.pnm'
 )  # fmt: skip
-#: Other pictures, which are not read.
+#: Suffixes of other images, which are not supported.
 OTHER_IMAGES = ('.gif', '.pbm', '.jp2', '.heic', '.avif', '.exr', '.hdr', '.dng')
 _SAME = {'.jpeg': '.jpg', '.tiff': '.tif', '.pgm': '.pnm', '.ppm': '.pnm'}
-#: Digits of a frame number; what has more is no number of a frame.
-MOST_DIGITS = 18
-# A name may hold more numbers than one; so many of them, from its end, may be the
-# frame's.
-_MOST_NUMBERS = 4
+#: Maximum digits of a frame number.
+MAX_DIGITS = 18
+# A name may contain several numbers; each of the last four may be the frame number.
+_MAX_NUMBERS = 4
 _NUMBER = re.compile('[0-9]+')
-# Copies of one picture; what has more is a set of its own, such as 's5 (1)' to
+# Copies of one image; more than these are another set of images, such as 's5 (1)' to
 # 's5 (60)' beside 's5'.
-_MOST_COPIES = 9
-# What programs add to the name of a file that they copy, or make small.
+_MAX_COPIES = 9
+# Words that programs add to the names of copies and thumbnails.
 _WORDS = 'copy|copie|copia|kopie|cópia|копия|副本|コピー|thumb|thumbnail|preview'
 _BEFORE_COPY = re.compile('copy of |copie de |copia de |kopie von |копия ', re.I)
 _AFTER_COPY = re.compile(
@@ -42,25 +40,17 @@ _DECIMAL = re.compile(r'(?<![0-9.,])(0|[1-9][0-9]*)[.,][0-9]+(?![0-9.,])')
 
 
 class FrameNameError(ValueError):
-    """Names that cannot be the frames of one clip; the text does not name the folder.
-
-    Attributes:
-        twice: Two files that are one frame, and its number; None for other faults.
-    """
-
-    def __init__(self, text: str, twice: tuple[str, str, int] | None = None) -> None:
-        super().__init__(text)
-        self.twice = twice
+    """File names that cannot be the frames of one clip."""
 
 
 @dataclass(frozen=True)
-class Named:
-    """The frames of a clip, by their names.
+class NamedFrames:
+    """The frames of a clip, found by their names.
 
     Attributes:
-        template: Their names with ``{}`` for the number, as most of them spell it.
+        template: Their name with ``{}`` for the number, as most of them are spelled.
         files: Name by frame number, in the order of the numbers.
-        others: Names of the other pictures, which are no frames.
+        others: Names of the other images, which are not frames.
     """
 
     template: str
@@ -68,10 +58,10 @@ class Named:
     others: tuple[str, ...]
 
 
-def ending_of(name: str) -> str:
-    """Return the one ending of a kind of picture, empty for what is no picture.
+def image_suffix(name: str) -> str:
+    """Return the canonical suffix of an image; empty for other files.
 
-    >>> ending_of('img5.JPEG'), ending_of('img5.tif'), ending_of('notes.txt')
+    >>> image_suffix('img5.JPEG'), image_suffix('img5.tif'), image_suffix('notes.txt')
     ('.jpg', '.tif', '')
     """
     ending = os.path.splitext(name)[1].lower()
@@ -79,30 +69,30 @@ def ending_of(name: str) -> str:
 
 
 def by_template(names: Iterable[str], around: tuple[str, str]) -> dict[int, str]:
-    """Find the frames that a template names.
+    """Find the frames that match a template.
 
-    Names that fit it to the letter come first. Others that differ from it in the case
-    of letters or in the ending (``.PNG`` or ``.jpg`` for ``.png``) are frames too
-    where none fits to the letter. An ending of which a number is taken already belongs
-    to another set of pictures, and is left alone.
+    Names that match exactly have priority. Names that differ in case or suffix
+    (``.PNG`` or ``.jpg`` for ``.png``) are used for numbers without an exact match,
+    but not those of a suffix one of whose numbers is already taken: they belong to
+    another set of images.
 
     Args:
         names: The files of a folder.
-        around: What stands before and after the number, see ``split_template``.
+        around: Text before and after the number, see ``split_template``.
 
     Returns:
         Name by frame number, in the order of the numbers.
 
     Raises:
-        FrameNameError: Two names are one frame, or the numbers are decimals: 0.015
-            comes before 0.03, yet 15 after 3.
+        FrameNameError: Two names have the same number, or the numbers are decimals:
+            0.015 is before 0.03, but 15 is after 3.
 
     >>> by_template(['img1.png', 'IMG2.PNG', 'img3.jpg', 'depth1.png'], ('img', '.png'))
     {1: 'img1.png', 2: 'IMG2.PNG', 3: 'img3.jpg'}
     """
     before, after = around
-    # The text before it, or '.png' alone would count as a name without an ending.
-    own = ending_of(f'x{after}')
+    # With a prefix, since '.png' alone counts as a name without a suffix.
+    own = image_suffix(f'x{after}')
     stem = os.path.splitext(f'x{after}')[0][1:] if own else after
     exact = re.compile(f'{re.escape(before)}([0-9]+){re.escape(after)}')
     loose = re.compile(f'{re.escape(before)}([0-9]+){re.escape(stem)}', re.IGNORECASE)
@@ -111,12 +101,12 @@ def by_template(names: Iterable[str], around: tuple[str, str]) -> dict[int, str]
     others: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in sorted(names):
         if match := exact.fullmatch(name):
-            if len(match[1]) <= MOST_DIGITS:
+            if len(match[1]) <= MAX_DIGITS:
                 _add(found, int(match[1]), name)
                 widths.add(len(match[1]))
-        elif own and (ending := ending_of(name)):
+        elif own and (ending := image_suffix(name)):
             match = loose.fullmatch(os.path.splitext(name)[0])
-            if match and len(match[1]) <= MOST_DIGITS:
+            if match and len(match[1]) <= MAX_DIGITS:
                 others[ending].append((int(match[1]), name))
     if len(widths) > 1 and _FRACTION.search(before):
         name = min(found.values())
@@ -132,22 +122,22 @@ def by_template(names: Iterable[str], around: tuple[str, str]) -> dict[int, str]
     return dict(sorted(filled.items()))
 
 
-def by_number(names: Iterable[str]) -> Named:
-    """Find the frames of a clip among pictures of which no template is known.
+def by_number(names: Iterable[str]) -> NamedFrames:
+    """Find the frames of a clip among images without a template.
 
-    The names of frames differ in one number alone; of several such sets the largest
-    one is the clip, unless another is half as large. Letters' case and endings make no
-    difference.
+    The names of frames differ only in one number. If there are several such sets, the
+    largest is the clip, unless another one is half as large. Case and suffix are
+    ignored.
 
     Args:
-        names: Pictures of a folder.
+        names: Images of a folder.
 
     Raises:
-        FrameNameError: No name holds a number, two names are one frame, two sets may be
-            meant, or the names count something else than frames.
+        FrameNameError: No name has a number, two names have the same number, two sets
+            are possible, or the numbers do not count frames.
 
     >>> by_number(['img9.JPG', 'img10.jpg', 'img10 (1).jpg', 'apex.png'])
-    Named(template='img{}.JPG', files={9: 'img9.JPG', 10: 'img10.jpg'},
+    NamedFrames(template='img{}.JPG', files={9: 'img9.JPG', 10: 'img10.jpg'},
           others=('apex.png', 'img10 (1).jpg'))
     """
     stems = {name: os.path.splitext(name)[0] for name in sorted(names)}
@@ -158,15 +148,15 @@ def by_number(names: Iterable[str]) -> Named:
         families = _families({n: s for n, s in stems.items() if n not in copies})
     if not families:
         raise FrameNameError(
-            f'holds no image whose name ends in a number, such as img1.png, but '
+            f'contains no image whose name ends in a number, such as img1.png, but '
             f'{quote(min(stems, default=""))}'
         )
     chosen = families[_largest(families)]
     taken = {one.name for one in chosen}
     known = taken | copies
     rest = {name: stem for name, stem in stems.items() if name not in known}
-    _refuse_decimals(chosen, rest)
-    _refuse_second(chosen, rest)
+    _check_decimals(chosen, rest)
+    _check_second_set(chosen, rest)
     files: dict[int, str] = {}
     for one in sorted(chosen, key=lambda one: (one.number, one.name)):
         _add(files, one.number, one.name)
@@ -176,11 +166,11 @@ def by_number(names: Iterable[str]) -> Named:
     most = min(spelled, key=lambda around: (-spelled[around], around))
     before, after = (part.replace('{', '{{').replace('}', '}}') for part in most)
     others = tuple(name for name in stems if name not in taken)
-    return Named(f'{before}{{}}{after}', files, others)
+    return NamedFrames(f'{before}{{}}{after}', files, others)
 
 
-class _Reading(NamedTuple):
-    """One way to read a name: the number, and what stands around it."""
+class _Parsed(NamedTuple):
+    """One way to parse a name: the number, and the text around it."""
 
     number: int
     name: str
@@ -188,36 +178,36 @@ class _Reading(NamedTuple):
     after: str
 
 
-# What stands around the number, in small letters, and how many numbers follow it.
+# Text around the number in lower case, and the count of numbers that follow it.
 _Key = tuple[str, str, int]
 
 
 def _families(
-    stems: Mapping[str, str], most: int = _MOST_NUMBERS
-) -> dict[_Key, list[_Reading]]:
-    """Group names that differ in one number alone, of their last ``most`` ones.
+    stems: Mapping[str, str], most: int = _MAX_NUMBERS
+) -> dict[_Key, list[_Parsed]]:
+    """Group names that differ only in one of their last ``most`` numbers.
 
     A name may be in several groups.
     """
-    families: dict[_Key, list[_Reading]] = defaultdict(list)
+    families: dict[_Key, list[_Parsed]] = defaultdict(list)
     for name, stem in stems.items():
         numbers = [*_NUMBER.finditer(stem)][-most:]
         for place, match in enumerate(reversed(numbers)):
-            if len(match[0]) > MOST_DIGITS:
+            if len(match[0]) > MAX_DIGITS:
                 continue
             before, after = stem[: match.start()], stem[match.end() :]
             key = before.casefold(), after.casefold(), place
-            families[key].append(_Reading(int(match[0]), name, before, after))
+            families[key].append(_Parsed(int(match[0]), name, before, after))
     return families
 
 
-def _largest(families: Mapping[_Key, Sequence[_Reading]]) -> _Key:
-    """The largest set; of equal ones that whose number is the last of the name."""
+def _largest(families: Mapping[_Key, Sequence[_Parsed]]) -> _Key:
+    """Return the largest set; of equal ones, that with the last number of the name."""
     return max(families, key=lambda key: (len(families[key]), -key[2], key[:2]))
 
 
 def _copies(stems: Mapping[str, str]) -> set[str]:
-    """Find pictures that are called copies or thumbnails of another one."""
+    """Find images named as copies or thumbnails of another one."""
     known = {stem.casefold() for stem in stems.values()}
     of: dict[str, list[str]] = defaultdict(list)
     for name, stem in stems.items():
@@ -228,13 +218,13 @@ def _copies(stems: Mapping[str, str]) -> set[str]:
     return {
         name
         for original, names in of.items()
-        if _NUMBER.search(original) and len(names) <= _MOST_COPIES
+        if _NUMBER.search(original) and len(names) <= _MAX_COPIES
         for name in names
     }
 
 
-def _refuse_decimals(chosen: Sequence[_Reading], rest: Mapping[str, str]) -> None:
-    """Refuse frames that are named after their times: 0.015 comes before 0.03."""
+def _check_decimals(chosen: Sequence[_Parsed], rest: Mapping[str, str]) -> None:
+    """Check that frames are not named after times, such as 0.015 before 0.03."""
     heads = {one.before.casefold() for one in chosen}
     widths, numbers = set(), [one.number for one in chosen]
     dense = max(numbers) - min(numbers) < 2 * len(numbers)
@@ -245,7 +235,7 @@ def _refuse_decimals(chosen: Sequence[_Reading], rest: Mapping[str, str]) -> Non
         for match in _DECIMAL.finditer(stem):
             if not (match.start() < stop and start < match.end()):
                 continue
-            # 'cam1.0001' to 'cam1.0060' are frames of the first camera.
+            # 'cam1.0001' to 'cam1.0060' are frames of camera 1, not decimals.
             counts = match.end() == stop and stop - start >= 3 and match[1] != '0'
             if not counts or not dense or len(widths) > 1:
                 raise _decimal(one.name, match[0])
@@ -258,22 +248,22 @@ def _refuse_decimals(chosen: Sequence[_Reading], rest: Mapping[str, str]) -> Non
 
 def _decimal(name: str, number: str) -> FrameNameError:
     return FrameNameError(
-        f'{quote(name)}: {number} is a time or another measure, and no number of a '
-        f'frame: name the pictures by whole numbers in their order, such as img1, img2'
+        f'{quote(name)}: {number} is a time or another measure, not a frame number; '
+        f'name the images by integers in their order, such as img1, img2'
     )
 
 
-def _refuse_second(chosen: Sequence[_Reading], rest: Mapping[str, str]) -> None:
-    """Refuse a folder of two clips, or of one clip filmed in two ways."""
+def _check_second_set(chosen: Sequence[_Parsed], rest: Mapping[str, str]) -> None:
+    """Check that a folder does not contain two clips, or two views of one clip."""
     if not (others := _families(rest)):
         return
     second = others[_largest(others)]
     if len(second) >= max(2, len(chosen) / 2):
         raise FrameNameError(
-            f'holds two sets of pictures, {len(chosen)} such as '
+            f'contains two sets of images, {len(chosen)} such as '
             f'{quote(chosen[0].name)} and {len(second)} such as '
-            f'{quote(second[0].name)}, and which are the frames is not known: put the '
-            f'others into a folder of their own'
+            f'{quote(second[0].name)}; move the one that is not the frames to another '
+            f'folder'
         )
 
 
@@ -281,6 +271,6 @@ def _add(found: dict[int, str], number: int, name: str) -> None:
     first = found.setdefault(number, name)
     if first != name:
         raise FrameNameError(
-            f'{first} and {name} are both frame {number}: remove one of them',
-            (first, name, number),
+            f'{quote(first)} and {quote(name)} are both frame {number}; remove one of '
+            f'them'
         )

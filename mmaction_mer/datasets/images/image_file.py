@@ -1,7 +1,7 @@
-"""Reading one picture file of which nothing is known: its size first, then its pixels.
+"""Read one untrusted image file: first its size, then its pixels.
 
-A file says how large its picture is before it has to be decoded, so that nobody can ask
-for memory without end; and what is damaged is refused, as far as it can be told.
+The size in the header is checked before the image is decoded, so that a file cannot
+exhaust the memory. Damaged files are rejected as far as damage can be detected.
 """
 
 import io
@@ -28,14 +28,14 @@ from .bit_depth import (
     white_of,
 )
 
-#: Pixels of the longer side, and of a whole picture (8K video has 33 million): twice
-#: the sides of any camera that films faces.
+#: Maximum pixels of the longer side and of the image (8K video has 33 million): twice
+#: the size of any camera that records faces.
 MAX_SIDE = 8192
 MAX_PIXELS = 1 << 25
-#: Bytes of a file: such a picture without compression, with 16 bits per channel.
+#: Maximum bytes of a file: such an image without compression, with 16 bits per channel.
 MAX_FILE = 1 << 28
-#: Bytes that the frames of one clip may take: 77 of a camera with 1920x1200 pixels, or
-#: 16 of 4K. Models see 16 small ones.
+#: Maximum bytes of the frames of one clip: 77 frames of 1920x1200 pixels, or 16 of 4K.
+#: Models get 16 small ones.
 MAX_CLIP = 1 << 29
 
 _BEGINNINGS = {
@@ -51,142 +51,141 @@ _BEGINNINGS = {
     b'P5': 'PPM',
     b'P6': 'PPM',
 }
-# Bytes that the header of a file that is no TIFF has, at most.
+# Maximum bytes of the header of a file other than TIFF.
 _HEADER = 1 << 20
 _DEFLATE = (8, 32946)
-# Files that were found sound, by device, inode, size and time of change: an epoch
-# reads them again.
-_sound: set[tuple[int, ...]] = set()
-_MOST_KNOWN = 1_000_000
+# Files without damage, by device, inode, size and modification time: every epoch reads
+# them again.
+_undamaged: set[tuple[int, ...]] = set()
+_MAX_KNOWN = 1_000_000
 _lock = threading.Lock()
 
 
-class PictureError(ValueError):
-    """A picture that cannot be read; the text says why and does not name the file."""
+class ImageReadError(ValueError):
+    """An image that cannot be read; the message does not name the file."""
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A decoded picture, before it is known what is white.
+class DecodedImage:
+    """A decoded image, before its white level is known.
 
     Attributes:
         samples: (H, W, 3) RGB: uint8, or uint16 or float32 of more than 8 bits.
-        stored: How its file stores them.
+        stored: Sample format of its file.
     """
 
     samples: np.ndarray
     stored: Samples
 
     def white(self) -> int:
-        """Return its white, as far as it can be told from this picture alone."""
+        """Return its white level, as far as it can be known from this image."""
         return white_of(self.samples, self.stored)
 
     def as_bytes(self, white: int) -> np.ndarray:
-        """Bring it to (H, W, 3) uint8 by the white of its clip.
+        """Scale it to (H, W, 3) uint8 by the white level of its clip.
 
         Raises:
-            PictureError: See :func:`~.samples.to_bytes`.
+            ImageReadError: See :func:`~.bit_depth.to_bytes`.
         """
         try:
             return to_bytes(self.samples, self.stored, white)
         except SampleError as error:
-            raise PictureError(str(error)) from error
+            raise ImageReadError(str(error)) from error
 
 
-def read_picture(path: str | Path) -> Picture:
-    """Read a picture file.
+def read_image(path: str | Path) -> DecodedImage:
+    """Read an image file.
 
     Args:
-        path: A JPEG, PNG, BMP, TIFF, WebP, PPM or PGM file, whatever its name says.
+        path: A JPEG, PNG, BMP, TIFF, WebP, PPM or PGM file, whatever its suffix is.
 
     Returns:
-        The picture; a grey one has three equal channels.
+        The image; a gray one has three equal channels.
 
     Raises:
-        PictureError: It is none of these, is damaged or too large, or stores its
-            pixels in a way that is not read.
+        ImageReadError: It is none of these, is damaged or too large, or its sample
+            format is not supported.
         OSError: It cannot be opened, or is a pipe, a device or a folder.
     """
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         payload = file.read(MAX_FILE + 1)
     key = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-    picture = unpack(payload, sound=key in _sound)
+    image = decode_image(payload, undamaged=key in _undamaged)
     with _lock:
-        if len(_sound) < _MOST_KNOWN:
-            _sound.add(key)
-    return picture
+        if len(_undamaged) < _MAX_KNOWN:
+            _undamaged.add(key)
+    return image
 
 
-def decode(payload: bytes, sound: bool = False) -> np.ndarray:
-    """Decode the content of a picture file that is a clip of its own.
+def decode(payload: bytes) -> np.ndarray:
+    """Decode the content of an image file with its own white level.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        PictureError: See :func:`read_picture`.
+        ImageReadError: See :func:`read_image`.
     """
-    picture = unpack(payload, sound)
-    return picture.as_bytes(picture.white())
+    image = decode_image(payload)
+    return image.as_bytes(image.white())
 
 
-def unpack(payload: bytes, sound: bool = False) -> Picture:
-    """Decode the content of a picture file.
+def decode_image(payload: bytes, undamaged: bool = False) -> DecodedImage:
+    """Decode the content of an image file.
 
     Args:
-        payload: The file.
-        sound: Whether it is known to be free of damage.
+        payload: The content of the file.
+        undamaged: Whether to skip the search for damage. Defaults to False.
 
     Returns:
-        The picture.
+        The image.
 
     Raises:
-        PictureError: See :func:`read_picture`.
+        ImageReadError: See :func:`read_image`.
     """
     if len(payload) > MAX_FILE:
-        raise PictureError(f'has more than the {MAX_FILE:,} bytes of any picture')
+        raise ImageReadError(f'is larger than {MAX_FILE:,} bytes')
     kind = _kind(payload)
     stored = _stored_as(payload, kind)
     width, height = _size(payload, kind)
     if not width or not height:
-        raise PictureError('not a whole image')
+        raise ImageReadError('damaged image')
     if max(width, height) > MAX_SIDE:
-        raise PictureError(
-            f'says that it has {width}x{height} pixels; up to {MAX_SIDE} each way are '
-            f'read'
+        raise ImageReadError(
+            f'has {width}x{height} pixels, more than {MAX_SIDE} on a side'
         )
     if width * height > MAX_PIXELS:
-        raise PictureError(
-            f'says that it has {width}x{height} pixels; up to {MAX_PIXELS:,} are read'
+        raise ImageReadError(
+            f'has {width}x{height} pixels, more than {MAX_PIXELS:,} in total'
         )
-    if not sound and (damage := _damage(payload, kind)):
-        raise PictureError(f'not a whole image ({damage})')
-    way = cv2.IMREAD_COLOR
+    if not undamaged and (damage := _damage(payload, kind)):
+        raise ImageReadError(f'damaged image ({damage})')
+    flags = cv2.IMREAD_COLOR
     if stored.kind != 'bytes':
-        way = cv2.IMREAD_UNCHANGED if stored.grey else way | cv2.IMREAD_ANYDEPTH
+        flags = cv2.IMREAD_UNCHANGED if stored.gray else flags | cv2.IMREAD_ANYDEPTH
     try:
-        # Not cv2.imread: it cannot open every file name on every system.
-        image = cv2.imdecode(np.frombuffer(payload, np.uint8), way)
+        # cv2.imread cannot open every file name on every system.
+        image = cv2.imdecode(np.frombuffer(payload, np.uint8), flags)
         if image is None or {*image.shape[:2]} != {height, width}:
-            raise PictureError('not a whole image')
-        change = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
-        return Picture(cv2.cvtColor(image, change), stored)
+            raise ImageReadError('damaged image')
+        code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
+        return DecodedImage(cv2.cvtColor(image, code), stored)
     except cv2.error as error:
-        raise PictureError(f'not a whole image ({error.err})') from error
+        raise ImageReadError(f'damaged image ({error.err})') from error
 
 
 def read_header(path: str | Path) -> Samples:
-    """Read how a picture file stores its pixels, and decode none.
+    """Read the sample format of an image file, without decoding it.
 
     Raises:
-        PictureError: It is no picture file, or stores them in a way that is not read.
-        OSError: See :func:`read_picture`.
+        ImageReadError: It is not an image file, or its format is not supported.
+        OSError: See :func:`read_image`.
     """
     with open_regular(path) as file:
         payload = file.read(_HEADER)
         if (kind := _kind(payload)) == 'TIFF':
-            payload += file.read(MAX_FILE)  # its header may stand at the end
+            payload += file.read(MAX_FILE)  # its header may be at the end
     return _stored_as(payload, kind)
 
 
@@ -195,10 +194,10 @@ def _stored_as(payload: bytes, kind: str) -> Samples:
     try:
         return readers[kind](payload) if kind in readers else Samples()
     except SampleError as error:
-        raise PictureError(str(error)) from error
+        raise ImageReadError(str(error)) from error
     except Exception as error:
-        # A header made to deceive makes Pillow raise errors of any kind.
-        raise PictureError(f'not a whole image ({_said(error)})') from error
+        # Pillow raises errors of any type for malformed headers.
+        raise ImageReadError(f'damaged image ({_short(error)})') from error
 
 
 def _kind(payload: bytes) -> str:
@@ -207,34 +206,33 @@ def _kind(payload: bytes) -> str:
     for beginning, kind in _BEGINNINGS.items():
         if payload.startswith(beginning):
             return kind
-    raise PictureError('not a whole image (no JPEG, PNG, BMP, TIFF, WebP or PPM file)')
+    raise ImageReadError('not a JPEG, PNG, BMP, TIFF, WebP or PPM file')
 
 
 def _size(payload: bytes, kind: str) -> tuple[int, int]:
-    """Width and height as the file's header says them."""
+    """Return width and height from the header."""
     if kind == 'JPEG':
         frames = jpeg_damage.split(payload).frames
         if (bits := max((frame[0] for _, frame in frames if frame), default=8)) > 8:
-            raise PictureError(f'is a JPEG file of {bits} bits; save it with 8')
+            raise ImageReadError(
+                f'is a JPEG file of {bits} bits, which is not supported; save it with 8'
+            )
         sizes = [
             (int.from_bytes(frame[3:5], 'big'), int.from_bytes(frame[1:3], 'big'))
             for _, frame in frames
         ]
         return max(sizes, default=(0, 0), key=max)
     if kind == 'PNG':
-        return int.from_bytes(payload[16:20], 'big'), int.from_bytes(
-            payload[20:24], 'big'
-        )
+        width, height = payload[16:20], payload[20:24]
+        return int.from_bytes(width, 'big'), int.from_bytes(height, 'big')
     try:
-        with _open(payload, kind) as picture:
-            return picture.size
+        with _open(payload, kind) as image:
+            return image.size
     except Image.DecompressionBombError as error:
-        raise PictureError(f'says that it has more than {MAX_PIXELS:,} pixels') from (
-            error
-        )
+        raise ImageReadError(f'has more than {MAX_PIXELS:,} pixels') from error
     except Exception as error:
-        # A header made to deceive makes Pillow raise errors of any kind.
-        raise PictureError(f'not a whole image ({_said(error)})') from error
+        # Pillow raises errors of any type for malformed headers.
+        raise ImageReadError(f'damaged image ({_short(error)})') from error
 
 
 def _open(payload: bytes, kind: str) -> Image.Image:
@@ -244,26 +242,26 @@ def _open(payload: bytes, kind: str) -> Image.Image:
 
 
 def _damage(payload: bytes, kind: str) -> str | None:
-    """Say what is wrong with a file that OpenCV might decode to other pixels.
+    """Describe damage of a file that OpenCV might decode without an error.
 
-    PNG files have checksums, which it compares. BMP and WebP files have nothing that
-    could be compared, only their lengths, which are.
+    OpenCV checks the checksums of PNG files and the lengths of BMP and WebP files,
+    which have nothing else to check.
     """
     if kind == 'JPEG':
         return jpeg_damage.find_damage(payload)
     if kind != 'TIFF':
         return None
     try:
-        with _open(payload, kind) as picture:
-            tags = dict(picture.tag_v2)  # type: ignore[attr-defined]
-            picture.load()
+        with _open(payload, kind) as image:
+            tags = dict(image.tag_v2)  # type: ignore[attr-defined]
+            image.load()
         if tags.get(259) in _DEFLATE:
             for start, size in zip(tags[273], tags[279], strict=True):
                 _ = zlib.decompress(payload[start : start + size])
     except Exception as error:
-        return _said(error)
+        return _short(error)
     return None
 
 
-def _said(error: Exception) -> str:
+def _short(error: Exception) -> str:
     return f'{type(error).__name__}: {error}'[:120]

@@ -1,12 +1,12 @@
-"""Damage in JPEG files, which decoders pass over with a warning at most.
+"""Detect damage in JPEG files, of which decoders at most warn.
 
-A JPEG file has no checksum, and almost any bits are valid codes: a damaged place is
-decoded to something, and what follows it lands on the wrong blocks. So the codes are
-counted. The picture is decoded once more, small, and said to be higher than it is: the
-blocks that are not there must be empty, since libjpeg leaves blocks empty once the data
-have ended. Whatever stands in them is data too many, and empty blocks too early are
-data too few. Damage that leaves the number of blocks as it was is not noticed so;
-libav, which refuses blocks with too many coefficients, finds a part of that.
+A JPEG file has no checksum, and almost any bits are valid codes: a damaged part is
+decoded to something, and the rest is assigned to the wrong blocks. So the blocks are
+counted. The image is decoded once more, at an eighth of its size and with a header that
+declares additional rows. Their blocks must be empty, since libjpeg leaves blocks empty
+when the data have ended: other values there mean too much data, and empty blocks before
+mean too little. Damage that keeps the number of blocks is not detected this way; libav,
+which rejects blocks with too many coefficients, detects some of it.
 """
 
 import io
@@ -26,14 +26,14 @@ _DHT, _DQT, _DRI, _SOS, _ADOBE = 0xC4, 0xDB, 0xDD, 0xDA, 0xEE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _END_OF_SCAN = re.compile(rb'\xff[^\x00\xd0-\xd7\xff]')
 _RESTART = re.compile(rb'\xff[\xd0-\xd7]')
-# What libjpeg makes of a block without coefficients.
+# Value of a block without coefficients, as libjpeg decodes it.
 _EMPTY = 128
-# Bits behind the end of the data, where blocks are missing they are decoded to noise.
+# Bits after the end of the data; if blocks are missing, they are decoded to noise.
 _PROBE = bytes(range(7, 247)) * 8
-# So many bytes of zero are more than a block of any picture.
+# More zero bytes than a block of any image has.
 _ZEROS = 64
-# What a JPEG header can hold, and what Pillow does not warn of.
-_MOST_SIDE, _MOST_PIXELS = 65_500, 80_000_000
+# Maximum of a JPEG header, and above which Pillow warns.
+_MAX_SIDE, _MAX_PIXELS = 65_500, 80_000_000
 
 
 @dataclass
@@ -41,10 +41,10 @@ class Jpeg:
     """The parts of a JPEG file.
 
     Attributes:
-        segments: Marker and payload of what decoding needs, up to the last scan.
-        frames: Marker and payload of each frame header; a sound file has one.
+        segments: Marker and payload of the tables that decoding the first scan needs.
+        frames: Marker and payload of each frame header; a valid file has one.
         scans: Header and entropy-coded data of each scan.
-        ended: Whether the end marker is there.
+        ended: Whether the file has an end marker.
     """
 
     segments: list[tuple[int, bytes]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Jpeg:
 
 
 def split(data: bytes) -> Jpeg:
-    r"""Take a JPEG file apart, as far as it goes.
+    r"""Split a JPEG file into its parts, as far as it is valid.
 
     >>> split(b'\xff\xd8\xff\xd9').ended
     True
@@ -62,7 +62,7 @@ def split(data: bytes) -> Jpeg:
     found, place = Jpeg(), 2
     while (place := data.find(b'\xff', place)) >= 0:
         while data[place + 1 : place + 2] == b'\xff':
-            place += 1  # markers may be filled up
+            place += 1  # fill bytes before a marker
         marker = data[place + 1] if place + 1 < len(data) else 0
         if marker == EOI[1]:
             found.ended = True
@@ -86,18 +86,18 @@ def split(data: bytes) -> Jpeg:
 
 
 def find_damage(data: bytes) -> str | None:
-    """Say what is wrong with the data of a JPEG picture.
+    """Describe the damage of a JPEG file.
 
     Args:
         data: The file, from its first marker.
 
     Returns:
-        A few words; None for a sound picture, and for kinds of JPEG that are not
-        looked into (arithmetic coding, lossless, several pictures in layers).
+        A few words; None for an undamaged file, and for kinds of JPEG that are not
+        checked (arithmetic coding, lossless, hierarchical).
     """
     jpeg = split(data)
     if not jpeg.ended or not jpeg.scans:
-        return 'the data end before the picture does'
+        return 'the data end too early'
     if len(jpeg.frames) != 1:
         return 'not one frame header'
     marker, header = jpeg.frames[0]
@@ -110,19 +110,19 @@ def find_damage(data: bytes) -> str | None:
             or _invalid_codes(data)
         )
     except (IndexError, ValueError, OverflowError, SyntaxError, OSError):
-        return 'headers or data that cannot be'
+        return 'invalid headers or data'
 
 
 def _zeros(jpeg: Jpeg, marker: int, header: bytes) -> str | None:
-    """Notice what a disk gives for sectors that it has lost.
+    """Detect runs of zeros, which a disk returns for lost sectors.
 
-    Zeros are the shortest code over and over. If that is "no more coefficients", they
-    are a flat picture; else blocks in which all coefficients are -1, as none is.
+    Zeros repeat the shortest code. If it means "no more coefficients", they are a flat
+    image; otherwise blocks in which all coefficients are -1, which do not occur.
     """
     scan, entropy = jpeg.scans[0]
     if marker == _SOF_PROGRESSIVE or bytes(_ZEROS) not in entropy:
         return None
-    table = 0x10 | (scan[2] & 15)  # that of the first component's coefficients
+    table = 0x10 | (scan[2] & 15)  # AC table of the first component
     first = None
     for kind, payload in jpeg.segments:
         while kind == _DHT and payload:
@@ -133,14 +133,14 @@ def _zeros(jpeg: Jpeg, marker: int, header: bytes) -> str | None:
 
 
 def _miscount(jpeg: Jpeg, marker: int, header: bytes) -> str | None:
-    """Compare the number of blocks in the first scan with the picture's size."""
+    """Compare the number of blocks in the first scan with the size of the image."""
     scan, entropy = jpeg.scans[0]
     parts = header[5]
     if scan[0] != parts or parts not in (1, 3):
         return None
     factors = [byte for byte in header[7 : 6 + 3 * parts : 3]]
     across, down = (max(one >> 4 for one in factors), max(one & 15 for one in factors))
-    if parts == 1:  # then sampling factors do not count
+    if parts == 1:  # sampling factors have no effect
         across = down = 1
     height, width = (int.from_bytes(header[n : n + 2], 'big') for n in (1, 3))
     columns, rows = -(-width // (8 * across)), -(-height // (8 * down))
@@ -148,50 +148,50 @@ def _miscount(jpeg: Jpeg, marker: int, header: bytes) -> str | None:
     pieces = [piece.rstrip(b'\xff') for piece in _RESTART.split(entropy)]
     marks = [mark[1] - 0xD0 for mark in _RESTART.findall(entropy)]
     if interval == 0 and marks:
-        return 'restart markers in a picture without them'
+        return 'unexpected restart markers'
     if interval and marks != [n % 8 for n in range(-(-columns * rows // interval) - 1)]:
-        return 'restart markers are missing or in disorder'
-    # One row of blocks per piece, so that each piece's surplus is seen.
+        return 'restart markers are missing or out of order'
+    # One row of blocks per restart interval, so that extra data of each one show.
     wide = columns if interval == 0 else interval + 2
     high = rows + 2 if interval == 0 else len(pieces)
     sides = wide * 8 * across, high * 8 * down
-    if max(sides) > _MOST_SIDE or math.prod(sides) > _MOST_PIXELS:
+    if max(sides) > _MAX_SIDE or math.prod(sides) > _MAX_PIXELS:
         return None
     last = columns * rows - interval * (len(pieces) - 1)
     size = b''.join(side.to_bytes(2, 'big') for side in reversed(sides))
     frame = marker, header[:1] + size + header[5:]
 
     def blocks(probe: bytes) -> np.ndarray:
-        """The mean of each block, (high, wide, down, across) uint8."""
+        """Return the mean of each block, (high, wide, down, across) uint8."""
         small = _decode_small(jpeg, frame, [one + probe for one in pieces], interval)
         return small.reshape(high, down, wide, across).swapaxes(1, 2)
 
     seen = blocks(b'').reshape(high * wide, -1)
     flat = (seen == _EMPTY).all(1)
-    # By piece: where its blocks begin, the place behind its last one, the next row.
+    # Per interval: first block, the one after its last block, and the next row.
     begins = wide * np.arange(len(pieces))
     ends = begins + interval
     ends[-1] = begins[-1] + last
     stops = np.append(begins[1:], len(flat))
     beyond = np.zeros(len(flat), bool)
     for end, stop in zip(ends, stops, strict=True):
-        # The first is made of the bits that fill up the last byte.
+        # The first block after the end may decode the padding bits of the last byte.
         beyond[end + 1 : stop] = True
     if not flat[beyond].all():
-        return 'data for more blocks than the picture has'
+        return 'data of more blocks than the image has'
     if flat[ends].any():
-        # Nothing there: either these bits say so, or the data ended before.
+        # An empty block: either the padding bits encode it, or data are missing.
         beyond[ends] = True
         probed = blocks(_PROBE).reshape(seen.shape)
         if (probed != seen)[~beyond].any():
-            return 'data for fewer blocks than the picture has'
+            return 'data of fewer blocks than the image has'
     return None
 
 
 def _decode_small(
     jpeg: Jpeg, frame: tuple[int, bytes], pieces: list[bytes], interval: int
 ) -> np.ndarray:
-    """Decode the first scan in grey at an eighth of a size that is made up."""
+    """Decode the first scan in gray at an eighth of the size in ``frame``."""
     segments = [one for one in jpeg.segments if one[0] != _DRI]
     if interval:
         segments.append((_DRI, (interval + 2).to_bytes(2, 'big')))
@@ -202,13 +202,13 @@ def _decode_small(
     for number, piece in enumerate(pieces):
         parts += [bytes([255, 0xD0 + (number - 1) % 8])] * (number > 0) + [piece]
     if frame[0] == _SOF_PROGRESSIVE:
-        # Coefficients that no scan has told of would be guessed from the neighbors.
+        # libjpeg would interpolate coefficients without a scan from the neighbors.
         parts += [b'\xff\xc4\0\x14\x10\1' + bytes(16)]
         for name in frame[1][6::3]:
             parts += [b'\xff\xda\0\x08\1', bytes([name]), b'\0\x01\x3f\0']
-    with Image.open(io.BytesIO(b''.join([*parts, EOI])), formats=['JPEG']) as picture:
-        picture.draft('L', (1, 1))
-        return np.asarray(picture.convert('L'))
+    with Image.open(io.BytesIO(b''.join([*parts, EOI])), formats=['JPEG']) as image:
+        image.draft('L', (1, 1))
+        return np.asarray(image.convert('L'))
 
 
 def _invalid_codes(data: bytes) -> str | None:
@@ -219,7 +219,7 @@ def _invalid_codes(data: bytes) -> str | None:
         context.decode(av.Packet(data))
         context.decode(None)
     except av.error.InvalidDataError:
-        return 'codes that cannot be'
+        return 'invalid codes'
     except (av.error.FFmpegError, NotImplementedError, ValueError):
-        return None  # a kind that libav does not know
+        return None  # not supported by libav
     return None

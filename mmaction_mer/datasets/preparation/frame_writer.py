@@ -22,10 +22,10 @@ from ...utils.errors import MERDataError
 from ...utils.json_files import read_json, write_json
 from ...utils.parallel import parallel_map
 from ..faces.alignment import align, align_matrix
-from ..faces.finder import FaceFinder, FaceNotFound
-from ..images.clip_images import ClipPictures, deciding, scale_state
-from ..images.frame_folder import each_image
-from ..video.reader import each_video_frame
+from ..faces.finder import FaceFinder, FaceNotFoundError
+from ..images.clip_images import ClipImages, files_of_white_level, scaling_version
+from ..images.frame_folder import iter_images
+from ..video.reader import iter_video_frames
 from .linking import link_or_copy
 from .out_folder import OutFolder
 from .reconcile import ReconciledClip
@@ -204,7 +204,7 @@ def write_clip(job: ClipJob) -> dict[str, Any]:
             made = (
                 _link(job, stage) if job.crop is None else _crop(job, job.crop, stage)
             )
-        except FaceNotFound as error:
+        except FaceNotFoundError as error:
             # The same image would be searched with the same result.
             receipt |= {'error': str(error), 'field': 'face'}
             shutil.rmtree(stage)
@@ -243,8 +243,8 @@ def fingerprint(job: ClipJob) -> str:
     facts: list[Any] = [VERSION, crop, clip.onset, clip.offset]
     files = job.files
     if held is not None:
-        files = deciding(files, job.scale_files)
-        facts += scale_state(files)
+        files = files_of_white_level(files, job.scale_files)
+        facts += scaling_version(files)
     for path in map(Path, files):
         status = path.stat()
         # Files of the same name in two folders differ: the folder names count, too.
@@ -273,15 +273,15 @@ def _read_receipt(path: Path) -> dict[str, Any] | None:
 def _read_frames(job: ClipJob) -> Iterator[np.ndarray]:
     title, files = job.source.clip.title, job.files
     if job.source.frames is not None:
-        return each_image(files, title, job.scale_files)
+        return iter_images(files, title, job.scale_files)
     picks = job.source.picks
-    return each_video_frame(files[0], job.numbers if picks is None else picks, title)
+    return iter_video_frames(files[0], job.numbers if picks is None else picks, title)
 
 
 def _depth(job: ClipJob) -> dict[str, str]:
     if job.source.frames is None:
         return {}
-    note = ClipPictures(job.scale_files).note()
+    note = ClipImages(job.scale_files).note()
     return {} if note is None else {'depth': note}
 
 
@@ -305,8 +305,8 @@ def _crop(job: ClipJob, crop: Crop, stage: Path) -> dict[str, Any]:
         if face is None:
             try:
                 face = face_finder(crop.model)(frame)
-            except FaceNotFound as error:
-                raise FaceNotFound(f'frame {number} (onset): {error}') from error
+            except FaceNotFoundError as error:
+                raise FaceNotFoundError(f'frame {number} (onset): {error}') from error
             matrix = align_matrix(face.points, crop.size)
         aligned = align(frame, matrix, crop.size)
         _, data = cv2.imencode(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...motion.limits import judge
+from ...motion.limits import check_clip_limits
 from ...utils.errors import MERDataError
 from ...utils.text import quote
 from ..annotation_rules import name_problem, row_problems
@@ -210,7 +210,7 @@ class _Preparation:
         clip, row, total = job.source.clip, _annotation_row(job), None
         if job.source.frames is None and job.crop is None:
             total = count_frames({**row, 'dataset': 'x', 'video': str(clip.path)})
-        verdict = judge(limits, row, is_micro(self.reader.task), total)
+        verdict = check_clip_limits(limits, row, is_micro(self.reader.task), total)
         if verdict.problem is not None:
             return verdict.field, verdict.problem
         self.issues += [

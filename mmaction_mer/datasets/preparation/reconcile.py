@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ...utils.errors import MERDataError
 from ...utils.parallel import parallel_map
 from ..video.files import ENDINGS
-from ..video.index import VideoIndex, remember
+from ..video.index import VideoIndex, cache_index
 from ..video.reader import open_video
 from .disk.frame_files import FrameFiles, list_images
 from .frame_numbering import FrameNumbering, apply_shift, infer_numbering, infer_shift
@@ -62,7 +62,7 @@ def reconcile_clips(
         if isinstance(found, str):
             errors[path] = found
         elif isinstance(found, VideoIndex):
-            remember(path, found)
+            cache_index(path, found)
             numbers[path] = list(range(len(found)))
         else:
             frames[path] = found

@@ -1,4 +1,4 @@
-"""SynthME: synthetic micro-expression releases of which the truth is known.
+"""SynthME: synthetic micro-expression releases with ground-truth motion.
 
 Examples:
     >>> import numpy as np

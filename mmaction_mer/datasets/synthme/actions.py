@@ -1,7 +1,7 @@
-"""Action units as smooth, local displacement fields, and expressions made of them.
+"""Action units as smooth local displacement fields, and expressions of action units.
 
-An action is named as in FACS: ``'12'`` moves both sides, ``'L12'`` the person's
-left side alone. Its weight is the displacement at its centre in pixels of a
+An action is named as in FACS: ``'12'`` moves both sides, ``'L12'`` only the person's
+left side. Its weight is the displacement at its center in pixels of a
 224 x 224 frame.
 """
 
@@ -19,9 +19,9 @@ EXTENT = 224.0 + 2 * MARGIN
 
 @dataclass(frozen=True)
 class Bump:
-    """One Gaussian push: where, which way, how wide (all in units).
+    """One Gaussian displacement: position, direction and width, in units.
 
-    ``shift`` and ``push`` have x pointing outward, away from the face's middle.
+    In ``shift`` and ``push``, x points outward from the middle of the face.
     """
 
     landmark: str
@@ -30,7 +30,7 @@ class Bump:
     sigma: tuple[float, float]
 
 
-# FACS (Ekman, Friesen and Hager 2002): what moves, and which way.
+# Positions and directions of the displacements, after FACS (Ekman et al., 2002).
 ACTIONS: dict[str, tuple[Bump, ...]] = {
     '1': (Bump('brow_inner', (3, -3), (0.0, -1.0), (14, 13)),),
     '2': (Bump('brow_outer', (-6, -3), (0.0, -1.0), (16, 13)),),
@@ -51,10 +51,10 @@ ACTIONS: dict[str, tuple[Bump, ...]] = {
     '15': (Bump('mouth_corner', (1, 3), (0.05, 1.0), (13, 12)),),
 }
 
-# A lid has no room to move as far as a mouth's corner has.
+# Relative strength: an eyelid cannot move as far as a mouth corner.
 _GAIN = {'5': 0.3, '9': 0.8}
 
-# (emotion, actions, share within the class)
+# (emotion, actions, fraction of the clips of the class)
 _EXPRESSIONS: dict[str, tuple[tuple[str, tuple[str, ...], float], ...]] = {
     'negative': (
         ('anger', ('4',), 0.25),
@@ -77,11 +77,11 @@ _EXPRESSIONS: dict[str, tuple[tuple[str, tuple[str, ...], float], ...]] = {
 def sample_expression(
     label: int | str, rng: np.random.Generator, amplitude: float
 ) -> dict[str, float]:
-    """Draw the actions of one expression, a little stronger on one side.
+    """Sample the actions of one expression, a little stronger on one side.
 
     Args:
         label: Class index or name, see :data:`CLASSES`.
-        rng: The only source of randomness.
+        rng: Random number generator.
         amplitude: Displacement of the strongest side of the leading action in
             pixels at 224.
 
@@ -95,20 +95,20 @@ def sample_expression(
     """
     name = label if isinstance(label, str) else CLASSES[label]
     options = _EXPRESSIONS[name]
-    shares = [share for _, _, share in options]
-    _, actions, _ = options[int(rng.choice(len(options), p=shares))]
-    leaning = float(np.clip(0.12 * rng.standard_normal(), -0.3, 0.3))
+    fractions = [fraction for _, _, fraction in options]
+    _, actions, _ = options[int(rng.choice(len(options), p=fractions))]
+    asymmetry = float(np.clip(0.12 * rng.standard_normal(), -0.3, 0.3))
     weights: dict[str, float] = {}
     for action in actions:
         strength = _GAIN.get(action, 1.0) * rng.uniform(0.65, 1.0)
         for side, out in SIDES.items():
-            weights[side + action] = float(strength * (1 + out * leaning))
+            weights[side + action] = float(strength * (1 + out * asymmetry))
     scale = amplitude / max(weights.values())
     return {name: weight * scale for name, weight in weights.items()}
 
 
 def action_units(weights: Mapping[str, float]) -> list[str]:
-    """AU numbers of sided weights, in order.
+    """Return the action unit numbers of weights, in order.
 
     Examples:
         >>> action_units({'L12': 1.0, 'R12': 0.9, 'L6': 0.5})
@@ -118,7 +118,7 @@ def action_units(weights: Mapping[str, float]) -> list[str]:
 
 
 def emotion_of(weights: Mapping[str, float]) -> str:
-    """Emotion whose actions these are.
+    """Return the emotion with these actions.
 
     Raises:
         KeyError: No expression of the table has exactly these actions.
@@ -134,13 +134,13 @@ def emotion_of(weights: Mapping[str, float]) -> str:
 def displacement(
     identity: Identity, weights: Mapping[str, float], x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Displacement at the apex.
+    """Compute the displacement field at the apex.
 
-    The picture moves by this field: what is seen at (x, y) comes from
-    (x, y) minus the field there (a backward warp).
+    The image is warped backward by this field: the pixel at (x, y) comes from
+    (x, y) minus the field at (x, y).
 
     Args:
-        identity: Whose landmarks the actions sit on.
+        identity: The person, whose landmarks place the actions.
         weights: Action -> pixels at 224, see the module's docstring.
         x: Columns in units, shape (W,).
         y: Rows in units, shape (H,).
@@ -149,7 +149,7 @@ def displacement(
         (H, W, 2) float32, x and y displacement in pixels at 224.
 
     Raises:
-        KeyError: A weight names no action of :data:`ACTIONS`.
+        KeyError: A weight is not of an action of :data:`ACTIONS`.
     """
     points = landmarks(identity)
     field = np.zeros((2, len(y), len(x)), np.float32)
@@ -175,10 +175,10 @@ def displacement(
 def true_field(
     identity: Identity, weights: Mapping[str, float], size: int
 ) -> np.ndarray:
-    """Displacement at the apex on a frame's own pixel grid, head at rest.
+    """Compute the displacement at the apex on the pixel grid of a frame, head at rest.
 
     Args:
-        identity: Whose face.
+        identity: The person.
         weights: Action -> pixels at 224.
         size: Side of the square frame in pixels.
 

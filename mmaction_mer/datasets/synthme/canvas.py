@@ -1,4 +1,4 @@
-"""What faces are painted on: a picture in units, noise, and soft brushes."""
+"""Drawing: an image in units, noise, and soft brushes."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,15 @@ def noise(
     octaves: int = 1,
     persistence: float = 0.6,
 ) -> np.ndarray:
-    """Smooth noise of zero mean and unit variance.
+    """Return smooth noise of zero mean and unit variance.
 
     Args:
-        rng: Source of randomness.
+        rng: Random number generator.
         shape: (H, W) of the result.
         cell: Size (rows, columns) in pixels of the coarsest octave's blobs.
-        octaves: Each further one is half the size.
-        persistence: Strength of an octave relative to the coarser one.
+        octaves: Number of octaves, each with blobs of half the size. Defaults to 1.
+        persistence: Strength of an octave relative to the coarser one. Defaults to
+            0.6.
 
     Returns:
         (H, W) float32.
@@ -42,19 +43,19 @@ def noise(
 def step(
     value: np.ndarray, edge: float | np.ndarray = 0.0, soft: float = 1.0
 ) -> np.ndarray:
-    """0 below ``edge``, 1 above, smooth over ``soft`` around it."""
+    """Smooth step: 0 below ``edge``, 1 above, over a width of ``soft``."""
     t = np.clip((value - edge) / soft + 0.5, 0, 1)
     return t * t * (3 - 2 * t)
 
 
 @dataclass
 class Canvas:
-    """A picture under the brush.
+    """An image to draw on.
 
     Attributes:
         rgb: (N, N, 3) float32 in 0..1.
         scale: Pixels per unit.
-        rng: Source of everything fine: pores, hairs.
+        rng: Random number generator of fine details: pores, hairs.
     """
 
     rgb: np.ndarray
@@ -63,14 +64,14 @@ class Canvas:
 
     @classmethod
     def blank(cls, scale: int, rng: np.random.Generator) -> 'Canvas':
-        """A black picture that covers the frame and its margin."""
+        """Create a black image that covers the frame and its margin."""
         side = int(EXTENT * scale)
         return cls(np.zeros((side, side, 3), np.float32), scale, rng)
 
     def patch(
         self, left: float, top: float, right: float, bottom: float
     ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-        """The part of the picture in a box given in units.
+        """Return the part of the image in a box in units.
 
         Returns:
             Slices (rows, columns) of the part, x (1, w) and y (h, 1) in units.
@@ -85,16 +86,16 @@ class Canvas:
         return where, x[None, :], y[:, None]
 
     def whole(self) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-        """:meth:`patch` of the whole picture."""
+        """Return :meth:`patch` of the whole image."""
         return self.patch(-MARGIN, -MARGIN, EXTENT, EXTENT)
 
     def paint(
-        self, where: tuple[slice, slice], colour: ArrayLike, alpha: np.ndarray
+        self, where: tuple[slice, slice], color: ArrayLike, alpha: np.ndarray
     ) -> None:
-        """Lay ``colour`` (..., 3) over a part with opacity ``alpha`` (h, w) in 0..1."""
+        """Paint ``color`` (..., 3) over a part with opacity ``alpha`` (h, w)."""
         part = self.rgb[where]
         part += alpha[..., None].astype(np.float32) * (
-            np.asarray(colour, np.float32) - part
+            np.asarray(color, np.float32) - part
         )
 
     def tint(
@@ -109,10 +110,10 @@ class Canvas:
     def strokes(
         self, where: tuple[slice, slice], lines: np.ndarray, width: float
     ) -> np.ndarray:
-        """Antialiased thin lines as an opacity.
+        """Draw antialiased thin lines as an opacity.
 
         Args:
-            where: The part they lie in.
+            where: The part that contains them.
             lines: (count, points, 2) in units.
             width: Line width in units.
 
@@ -124,7 +125,7 @@ class Canvas:
             (rows.stop - rows.start, columns.stop - columns.start), np.uint8
         )
         origin = np.array([columns.start, rows.start], np.float32)
-        # 4 fractional bits: cv2 counts pixel centres as whole numbers.
+        # 4 fractional bits: cv2 counts pixel centers as whole numbers.
         pixels = (lines + MARGIN) * self.scale - 0.5 - origin
         fixed = np.round(pixels * 16).astype(np.int32)
         thickness = max(int(round(width * self.scale)), 1)
@@ -133,9 +134,9 @@ class Canvas:
 
 
 def blob(
-    x: np.ndarray, y: np.ndarray, centre: tuple[float, float], sx: float, sy: float
+    x: np.ndarray, y: np.ndarray, center: tuple[float, float], sx: float, sy: float
 ) -> np.ndarray:
-    """Gaussian of peak 1; x (1, w), y (h, 1), result (h, w)."""
-    return np.exp(-0.5 * ((y - centre[1]) / sy) ** 2) * np.exp(
-        -0.5 * ((x - centre[0]) / sx) ** 2
+    """Return a Gaussian of peak 1; x (1, w), y (h, 1), result (h, w)."""
+    return np.exp(-0.5 * ((y - center[1]) / sy) ** 2) * np.exp(
+        -0.5 * ((x - center[0]) / sx) ** 2
     )

@@ -1,4 +1,4 @@
-"""Moving a face: clips, with what disturbs a camera's view of it."""
+"""Render clips of a moving face, with nuisances."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import numpy as np
 
 from .actions import EXTENT, MARGIN, displacement
 from .face import Face
-from .identity import CENTRE, SIDES, lids
+from .identity import CENTER, SIDES, lids
 from .nuisance import Nuisance, Pose, blink_course, slow_path, strengths, twitch_field
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Frames of a clip, as 0-based positions in its stack.
+    """Key frames of a clip, as 0-based positions in its stack.
 
     Attributes:
-        length: Frames in the stack, those before onset and after offset included.
+        length: Number of frames, including those before onset and after offset.
         onset: Last frame at rest.
         apex: Frame of the full expression.
         offset: First frame at rest again.
@@ -29,7 +29,7 @@ class Timing:
     offset: int
 
     def course(self) -> np.ndarray:
-        """Strength of the expression, (length,) in 0..1, smooth, 1 at the apex."""
+        """Return the strength of the expression, (length,) in 0..1, 1 at the apex."""
         frames = np.arange(self.length)
         rise = (frames - self.onset) / (self.apex - self.onset)
         fall = (self.offset - frames) / (self.offset - self.apex)
@@ -41,7 +41,7 @@ class Timing:
 def sample_timing(
     rng: np.random.Generator, shortest: int = 20, longest: int = 120
 ) -> Timing:
-    """Draw a course; onset to offset spans ``shortest`` .. ``longest`` frames."""
+    """Sample key frames; onset to offset spans ``shortest`` .. ``longest`` frames."""
     span = int(rng.integers(shortest, longest + 1))
     before, after = (int(v) for v in rng.integers(3, 13, 2))
     rise = round((span - 1) * rng.uniform(0.28, 0.68))
@@ -57,16 +57,16 @@ def render_clip(
     nuisance: Nuisance | None = None,
     chosen: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """A clip from rest through the expression back to rest, at 200 frames a second.
+    """Render a clip from rest through the expression back to rest, at 200 Hz.
 
     Args:
-        face: Who.
+        face: The face.
         action_weights: Action -> pixels at 224 at the apex.
         timing: Length, onset, apex and offset.
-        rng: Source of all nuisances.
+        rng: Random number generator of all nuisances.
         size: Side of a frame in pixels.
-        nuisance: Their strengths; the defaults of :class:`Nuisance` if None.
-        chosen: Positions of the frames to draw, in order; all of them if None.
+        nuisance: Their strengths. Defaults to those of :class:`Nuisance`.
+        chosen: Positions of the frames to render, in order. Defaults to all.
 
     Returns:
         (timing.length or len(chosen), size, size, 3) uint8 RGB.
@@ -74,7 +74,7 @@ def render_clip(
     n = nuisance or Nuisance()
     count = timing.length
     poses = np.stack([slow_path(rng, count, s) for s in strengths(n)], axis=1)
-    # A mains lamp at 50 Hz lights at 100 Hz, half the camera's rate: frames alternate.
+    # A lamp at 50 Hz flickers at 100 Hz, half the frame rate: frames alternate.
     mains = np.cos(np.pi * np.arange(count) * rng.uniform(0.97, 1.0))
     gains = 1 + slow_path(rng, count, n.flicker) + 0.3 * n.flicker * mains
     closed = np.zeros(count)
@@ -92,7 +92,7 @@ def render_clip(
 
 
 def _unit_field(face: Face, weights: Mapping[str, float]) -> np.ndarray:
-    """Displacement on a grid of one sample per unit over frame and margin."""
+    """Compute the displacement on a grid of one sample per unit with margin."""
     grid = np.arange(int(EXTENT)) + 0.5 - MARGIN
     return displacement(face.identity, weights, grid, grid)
 
@@ -100,19 +100,19 @@ def _unit_field(face: Face, weights: Mapping[str, float]) -> np.ndarray:
 def _view(
     face: Face, field: np.ndarray, pose: Pose, closed: float, size: int
 ) -> np.ndarray:
-    """One noiseless frame, (size, size, 3) float32 in 0..255.
+    """Render one frame without noise, (size, size, 3) float32 in 0..255.
 
-    Each pixel looks up the texture once, at: the head's pose undone, then the
-    turn's parallax, the expression and the lids undone.
+    Each pixel samples the texture once, at its position after inverting the pose of
+    the head, then the parallax of its turn, the expression and the eyelids.
     """
     step = 224.0 / size
-    axis = ((np.arange(size) + 0.5) * step - CENTRE).astype(np.float32)
+    axis = ((np.arange(size) + 0.5) * step - CENTER).astype(np.float32)
     cos = np.float32(np.cos(pose.roll) / np.exp(pose.zoom))
     sin = np.float32(np.sin(pose.roll) / np.exp(pose.zoom))
     gx, gy = axis[None, :] - np.float32(pose.dx), axis[:, None] - np.float32(pose.dy)
-    # Units, from the texture's corner; the face turns about the frame's middle.
-    x = cos * gx + sin * gy + np.float32(CENTRE + MARGIN)
-    y = cos * gy - sin * gx + np.float32(CENTRE + MARGIN)
+    # In units from the corner of the texture; the face turns about the frame center.
+    x = cos * gx + sin * gy + np.float32(CENTER + MARGIN)
+    y = cos * gy - sin * gx + np.float32(CENTER + MARGIN)
     lookup = np.dstack([x - np.float32(0.5), y - np.float32(0.5)])
     moved = cv2.remap(
         field, lookup, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -139,7 +139,7 @@ def _view(
 
 
 def _close_lids(face: Face, x: np.ndarray, y: np.ndarray, closed: float) -> np.ndarray:
-    """Pull the upper lids down over the eyes: their skin is stretched to cover."""
+    """Stretch the skin of the upper eyelids down over the eyes."""
     who = face.identity
     y = y - np.float32(MARGIN)
     for side in SIDES:
@@ -156,7 +156,7 @@ def _close_lids(face: Face, x: np.ndarray, y: np.ndarray, closed: float) -> np.n
 def _expose(
     frame: np.ndarray, gain: float, noise: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Light, sensor noise, and rounding to bytes."""
+    """Apply light and sensor noise, and round to bytes."""
     frame = frame * np.float32(gain)
     if noise > 0:
         frame += rng.standard_normal(frame.shape, np.float32) * np.float32(noise)

@@ -1,4 +1,4 @@
-"""A neutral face as a picture: relief, light on it, skin, and the parts on top."""
+"""Render a neutral face: relief, shading, skin and features."""
 
 from dataclasses import dataclass, field
 
@@ -8,15 +8,15 @@ import numpy as np
 from . import features, surroundings
 from .actions import EXTENT, MARGIN
 from .canvas import Canvas, blob, noise, step
-from .identity import CENTRE, SIDES, Identity, Point, landmarks
+from .identity import CENTER, SIDES, Identity, Point, landmarks
 
 
 @dataclass
 class Face:
-    """A drawn person, ready to be moved.
+    """The rendered face of a person.
 
     Attributes:
-        identity: Who it is.
+        identity: The person.
         texture: (N, N, 3) float32 RGB in 0..255 over the frame and its margin.
         depth: (M, M) float32, height over the mean of the head in units, one
             sample per unit, for small turns of the head.
@@ -32,10 +32,10 @@ class Face:
     _filtered: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def filtered(self, size: int) -> np.ndarray:
-        """The texture with what a frame of ``size`` pixels cannot hold removed.
+        """Return the texture without detail finer than a frame of ``size`` pixels.
 
-        Sampling it bilinearly gives frames that neither alias nor depend on
-        where between two pixels a point falls.
+        Sampling it bilinearly gives frames without aliasing, independent of the
+        subpixel position.
         """
         if size not in self._filtered:
             sigma = 0.45 * self.scale * 224 / size
@@ -44,11 +44,12 @@ class Face:
 
 
 def render_texture(identity: Identity, scale: int = 2) -> Face:
-    """Draw the neutral face of a person.
+    """Render the neutral face of a person.
 
     Args:
-        identity: The person; the drawing depends on nothing else.
-        scale: Pixels per unit; 2 serves frames of up to about 300 pixels.
+        identity: The person; the result depends on nothing else.
+        scale: Pixels per unit; 2 suffices for frames of up to about 300 pixels.
+            Defaults to 2.
 
     Returns:
         The face.
@@ -62,7 +63,7 @@ def render_texture(identity: Identity, scale: int = 2) -> Face:
     rng = np.random.default_rng(identity.texture_seed)
     canvas = Canvas.blank(scale, rng)
     where, x, y = canvas.whole()
-    # The shape is smooth: one sample per unit holds it, and costs a quarter.
+    # The shape is smooth: one sample per unit suffices, at a quarter of the cost.
     coarse = np.arange(int(EXTENT), dtype=np.float32) + 0.5 - MARGIN
     inside, relief = (
         cv2.resize(values, canvas.rgb.shape[:2], interpolation=cv2.INTER_CUBIC)
@@ -91,21 +92,21 @@ def render_texture(identity: Identity, scale: int = 2) -> Face:
 def head_relief(
     identity: Identity, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shape of the head.
+    """Compute the shape of the head.
 
     Args:
-        identity: Whose.
+        identity: The person.
         x: (1, N) in units.
         y: (N, 1) in units.
 
     Returns:
         Distance inside the outline in units (negative outside) and height
-        towards the viewer in units, both (N, N) float32.
+        toward the viewer in units, both (N, N) float32.
     """
     who = identity
     below = np.clip((y - who.face_y) / who.face_height, 0, 1.1)
     width = who.face_width * (1 - who.jaw * below**1.6)
-    across = np.abs(x - CENTRE) / width
+    across = np.abs(x - CENTER) / width
     along = np.abs(y - who.face_y) / who.face_height
     radius = (across**who.roundness + along**who.roundness) ** (1 / who.roundness)
     inside = (1 - radius) * who.face_width * 0.9
@@ -115,18 +116,18 @@ def head_relief(
     root, tip = who.eye_y - 6, who.nose_y - 4
     run = np.clip((y - root) / (tip - root), 0, 1)
     # Its end hangs lowest in the middle.
-    end = who.nose_y + 2.5 - 0.030 * (x - CENTRE) ** 2
+    end = who.nose_y + 2.5 - 0.030 * (x - CENTER) ** 2
     under = step(y, end, 16.0)
     ridge = (2 + (who.nose_height - 2) * run**1.3) * step(y, root, 14) * (1 - under)
     half = who.nose_bridge + (0.62 * who.nose_width - who.nose_bridge) * run**2
-    z += ridge * np.exp(-0.75 * np.abs((x - CENTRE) / half) ** 1.9)
-    z += 3.2 * blob(x, y, (CENTRE, tip - 0.5), 6.0, 5.0)
-    z -= 2.2 * blob(x, y, (CENTRE, who.eye_y - 8), 7, 6)
+    z += ridge * np.exp(-0.75 * np.abs((x - CENTER) / half) ** 1.9)
+    z += 3.2 * blob(x, y, (CENTER, tip - 0.5), 6.0, 5.0)
+    z -= 2.2 * blob(x, y, (CENTER, who.eye_y - 8), 7, 6)
 
     for out in SIDES.values():
-        eye = CENTRE + out * who.eye_gap
-        ala = CENTRE + out * who.nose_width * 0.80
-        corner = CENTRE + out * who.mouth_width
+        eye = CENTER + out * who.eye_gap
+        ala = CENTER + out * who.nose_width * 0.80
+        corner = CENTER + out * who.mouth_width
         z += 5.5 * blob(x, y, (ala, who.nose_y - 2.5), 4.2, 4.6)
         z += 3.0 * blob(x, y, (eye + out * 2, who.eye_y - who.brow_height + 3), 17, 6)
         z -= 6.5 * blob(x, y, (eye - out * 2, who.eye_y - 1), 15, 9.5)
@@ -139,27 +140,27 @@ def head_relief(
         fold = x - (ala + out * 4 + slope * (y - who.nose_y))
         reach = blob(np.zeros_like(x), y, (0, (who.nose_y + who.mouth_y) / 2), 1, 13)
         z -= (0.5 + 1.0 * who.age) * reach * np.exp(-0.5 * (fold / 2.6) ** 2)
-    z -= 0.9 * blob(x, y, (CENTRE, (who.nose_y + who.mouth_y) / 2 + 2), 3, 7)
-    z += 3.0 * blob(x, y, (CENTRE, who.mouth_y), who.mouth_width * 0.75, 13)
+    z -= 0.9 * blob(x, y, (CENTER, (who.nose_y + who.mouth_y) / 2 + 2), 3, 7)
+    z += 3.0 * blob(x, y, (CENTER, who.mouth_y), who.mouth_width * 0.75, 13)
     z += 2.0 * blob(
-        x, y, (CENTRE, who.mouth_y - 0.55 * who.lip_upper), who.mouth_width * 0.5, 2.6
+        x, y, (CENTER, who.mouth_y - 0.55 * who.lip_upper), who.mouth_width * 0.5, 2.6
     )
     z += 3.0 * blob(
-        x, y, (CENTRE, who.mouth_y + 0.6 * who.lip_lower), who.mouth_width * 0.5, 3.6
+        x, y, (CENTER, who.mouth_y + 0.6 * who.lip_lower), who.mouth_width * 0.5, 3.6
     )
-    z -= 3.0 * blob(x, y, (CENTRE, who.mouth_y + who.lip_lower + 6), 15, 4)
-    z += 4.5 * blob(x, y, (CENTRE, who.face_y + who.face_height - 14), 14, 9)
+    z -= 3.0 * blob(x, y, (CENTER, who.mouth_y + who.lip_lower + 6), 15, 4)
+    z += 4.5 * blob(x, y, (CENTER, who.face_y + who.face_height - 14), 14, 9)
     return inside.astype(np.float32), z.astype(np.float32)
 
 
 def shade(
     relief: np.ndarray, identity: Identity, scale: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Light on a relief: a lamp, a fill light, and shadow in hollows.
+    """Shade a relief: a lamp, a fill light, and shadow in hollows.
 
     Args:
         relief: (N, N) heights in units.
-        identity: Whose lamp.
+        identity: The person, with the lamp.
         scale: Pixels per unit.
 
     Returns:
@@ -171,7 +172,7 @@ def shade(
     lx, ly, lz = identity.light
     lamp = np.clip(((lz - dx * lx - dy * ly) * length + 0.25) / 1.25, 0, 1)
     fill = np.clip((0.8 + 0.3 * dx * lx - 0.25 * dy) * length, 0, 1.2)
-    # Hollows see less of the room than what stands out.
+    # Hollows get less ambient light.
     small = cv2.resize(relief, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     around = cv2.GaussianBlur(small, (0, 0), 2.2 * scale)
     hollow = cv2.resize(around - small, relief.shape[::-1])
@@ -189,7 +190,7 @@ def paint_skin(
     x: np.ndarray,
     y: np.ndarray,
 ) -> np.ndarray:
-    """Lit skin with mottling, pores, wrinkles and freckles, (N, N, 3) in 0..1."""
+    """Paint lit skin with mottling, pores, wrinkles and freckles, (N, N, 3) in 0..1."""
     who, rng, scale = identity, canvas.rng, canvas.scale
     shape = relief.shape
     pores = noise(rng, shape, (1.7 * scale, 1.7 * scale), 2, 0.8)
@@ -198,18 +199,18 @@ def paint_skin(
     bumps = relief + (0.035 * who.pores) * pores
     brow = who.eye_y - who.brow_height
     lines = noise(rng, shape, (5 * scale, 90 * scale))
-    forehead = blob(x, y, (CENTRE, (brow + who.hairline) / 2 - 2), 34, 11)
+    forehead = blob(x, y, (CENTER, (brow + who.hairline) / 2 - 2), 34, 11)
     bumps += (0.28 * who.age) * forehead * lines
     for out in SIDES.values():
-        crow = (CENTRE + out * (who.eye_gap + who.eye_width / 2 + 9), who.eye_y + 1)
+        crow = (CENTER + out * (who.eye_gap + who.eye_width / 2 + 9), who.eye_y + 1)
         bumps += (0.3 * who.age) * blob(x, y, crow, 7, 8) * lines
     light, gloss = shade(bumps, who, scale)
 
-    red = 0.5 * blob(x, y, (CENTRE, who.nose_y - 6), 11, 10)
-    red += 0.25 * blob(x, y, (CENTRE, who.face_y + who.face_height - 12), 16, 10)
+    red = 0.5 * blob(x, y, (CENTER, who.nose_y - 6), 11, 10)
+    red += 0.25 * blob(x, y, (CENTER, who.face_y + who.face_height - 12), 16, 10)
     tired = np.zeros(shape, np.float32)
     for out in SIDES.values():
-        eye = CENTRE + out * who.eye_gap
+        eye = CENTER + out * who.eye_gap
         red += 0.8 * blob(x, y, (eye + out * 6, who.eye_y + 34), 17, 14)
         tired += blob(x, y, (eye - out * 3, who.eye_y + 9), 13, 5)
         tired += 0.6 * blob(x, y, (eye - out * 2, who.eye_y - 8), 13, 5)
@@ -234,7 +235,7 @@ def _freckles(
 ) -> None:
     """Darken small spots, most of them around the nose and on the cheeks."""
     spots = np.zeros(skin.shape[:2], np.float32)
-    across = rng.normal(CENTRE, 36, who.freckles)
+    across = rng.normal(CENTER, 36, who.freckles)
     down = rng.normal(who.eye_y + 30, 24, who.freckles)
     for px, py, r, a in zip(
         across,
@@ -243,7 +244,7 @@ def _freckles(
         rng.uniform(0.15, 0.6, who.freckles),
         strict=True,
     ):
-        centre = (int((px + 16) * scale * 8), int((py + 16) * scale * 8))
-        cv2.circle(spots, centre, int(r * scale * 8), float(a), -1, cv2.LINE_8, 3)
+        center = (int((px + 16) * scale * 8), int((py + 16) * scale * 8))
+        cv2.circle(spots, center, int(r * scale * 8), float(a), -1, cv2.LINE_8, 3)
     spots = cv2.GaussianBlur(spots, (0, 0), 0.35 * scale)
     skin *= 1 - spots[..., None] * np.array([0.35, 0.5, 0.6], np.float32)

@@ -1,15 +1,15 @@
-"""What sits on the skin: eyes, brows, mouth, nostrils, stubble."""
+"""Facial features: eyes, brows, mouth, nostrils, stubble."""
 
 import numpy as np
 
 from .canvas import Canvas, blob, noise, step
-from .identity import CENTRE, SIDES, Identity, brow_x, brow_y, lids
+from .identity import CENTER, SIDES, Identity, brow_x, brow_y, lids
 
 
 def paint_eyes(canvas: Canvas, who: Identity) -> None:
-    """Eyeball, iris, lids with lashes, and the crease above."""
+    """Paint eyeball, iris, lids with lashes, and the crease above."""
     for side, out in SIDES.items():
-        cx, cy = CENTRE + out * who.eye_gap, who.eye_y
+        cx, cy = CENTER + out * who.eye_gap, who.eye_y
         reach = who.eye_width / 2 + 9
         where, x, y = canvas.patch(cx - reach, cy - 19, cx + reach, cy + 15)
         t, upper, lower = lids(who, side, x)
@@ -47,7 +47,7 @@ def _eyeball(
     cx: float,
     upper: np.ndarray,
 ) -> None:
-    """Sclera, iris with its ring and streaks, pupil, lid's shadow, highlight."""
+    """Paint sclera, iris with its ring and streaks, pupil, lid's shadow, highlight."""
     ix, iy = cx + who.gaze[0], who.eye_y - 1.0 + who.gaze[1]
     away = (x - cx) / (who.eye_width / 2)
     ball = np.clip(1.0 - 0.33 * away**2, 0.4, 1) + 0 * y
@@ -81,7 +81,7 @@ def _eyeball(
 def _lashes(
     canvas: Canvas, who: Identity, where: tuple[slice, slice], side: str, cx: float
 ) -> None:
-    """Single hairs on the upper lid, longer and more tilted outward."""
+    """Paint single hairs on the upper lid, longer and more tilted outward."""
     out = SIDES[side]
     count = 26
     t = np.linspace(-0.8, 1.0, count) + canvas.rng.uniform(-0.03, 0.03, count)
@@ -97,14 +97,14 @@ def _lashes(
 
 
 def paint_brows(canvas: Canvas, who: Identity) -> None:
-    """Many short hairs over a faint shadow."""
+    """Paint many short hairs over a faint shadow."""
     rng = canvas.rng
     for out in SIDES.values():
         count = int(330 * who.brow_density * (who.brow_thickness / 3))
         t = rng.uniform(-1, 1, count)
         taper = np.clip((t + 1.06) * 5, 0, 1) * np.clip((1.1 - t) * 0.95, 0.2, 1)
         thick = who.brow_thickness * taper
-        x = CENTRE + out * (who.eye_gap + 1 + t * (who.eye_width / 2 + 7))
+        x = CENTER + out * (who.eye_gap + 1 + t * (who.eye_width / 2 + 7))
         y = brow_y(who, t) + thick * rng.uniform(-1.0, 1.0, count)
         # Inner hairs stand up, outer ones lie along the brow.
         lean = np.clip(0.35 + 0.75 * (t + 1), 0, 1.45) + rng.normal(0, 0.18, count)
@@ -114,10 +114,10 @@ def paint_brows(canvas: Canvas, who: Identity) -> None:
         start = np.stack([x, y], -1)
         mid = start + np.stack([step_x * 0.5, step_y * 0.6], -1)
         end = start + np.stack([step_x, step_y], -1)
-        centre = CENTRE + out * brow_x(who, 0)
+        center = CENTER + out * brow_x(who, 0)
         middle = float(brow_y(who, 0.0))
-        where, px, py = canvas.patch(centre - 32, middle - 16, centre + 32, middle + 18)
-        u = out * (px - centre) / (who.eye_width / 2 + 7)
+        where, px, py = canvas.patch(center - 32, middle - 16, center + 32, middle + 18)
+        u = out * (px - center) / (who.eye_width / 2 + 7)
         width = who.brow_thickness * np.clip((1.2 - u) * 0.9, 0.2, 1)
         soft = np.exp(-0.5 * ((py - brow_y(who, u)) / width) ** 2)
         soft = soft * step(1.0 - np.abs(u), 0, 0.35)
@@ -131,12 +131,12 @@ def paint_brows(canvas: Canvas, who: Identity) -> None:
 
 
 def paint_mouth(canvas: Canvas, who: Identity) -> None:
-    """Lips with fine lines, the seam between them, and its deep corners."""
+    """Paint lips with fine lines, the seam between them, and its deep corners."""
     half = who.mouth_width
     where, x, y = canvas.patch(
-        CENTRE - half - 10, who.mouth_y - 18, CENTRE + half + 10, who.mouth_y + 20
+        CENTER - half - 10, who.mouth_y - 18, CENTER + half + 10, who.mouth_y + 20
     )
-    t = (x - CENTRE) / half
+    t = (x - CENTER) / half
     room = np.clip(1 - t * t, 0, 1)
     seam = who.mouth_y - who.mouth_curve * t * t + 0.9 * np.exp(-((t / 0.22) ** 2))
     bow = (
@@ -150,8 +150,8 @@ def paint_mouth(canvas: Canvas, who: Identity) -> None:
     upper = step(np.minimum(y - top, seam - y), 0.65, 1.3)
     lower = step(np.minimum(bottom - y, y - seam), 0.75, 1.5)
     red = (
-        np.array([0.98, 0.62, 0.62]) * (1 - who.lip_colour)
-        + np.array([0.93, 0.46, 0.47]) * who.lip_colour
+        np.array([0.98, 0.62, 0.62]) * (1 - who.lip_color)
+        + np.array([0.93, 0.46, 0.47]) * who.lip_color
     )
     wrinkled = (1 + 0.05 * lines)[..., None]
     canvas.tint(where, red * 0.86 * wrinkled, 0.9 * upper)
@@ -159,7 +159,7 @@ def paint_mouth(canvas: Canvas, who: Identity) -> None:
     shine = blob(
         x,
         y,
-        (CENTRE + 3 * np.sign(who.light[0]), who.mouth_y + 0.5 * who.lip_lower),
+        (CENTER + 3 * np.sign(who.light[0]), who.mouth_y + 0.5 * who.lip_lower),
         9,
         1.3,
     )
@@ -173,50 +173,50 @@ def paint_mouth(canvas: Canvas, who: Identity) -> None:
     canvas.tint(where, (0.30, 0.17, 0.17), 0.9 * dark)
     for out in SIDES.values():
         corner = blob(
-            x, y, (CENTRE + out * half, who.mouth_y - who.mouth_curve), 2.6, 2.0
+            x, y, (CENTER + out * half, who.mouth_y - who.mouth_curve), 2.6, 2.0
         )
         canvas.tint(where, (0.6, 0.5, 0.48), 0.6 * corner)
-    shade = blob(x, y, (CENTRE, who.mouth_y + who.lip_lower + 3.0), 13, 2.2)
+    shade = blob(x, y, (CENTER, who.mouth_y + who.lip_lower + 3.0), 13, 2.2)
     canvas.tint(where, (0.8, 0.74, 0.72), 0.55 * shade * (1 - lower))
 
 
 def paint_nostrils(canvas: Canvas, who: Identity) -> None:
-    """Nostrils, the wings' creases and the shadow under the tip."""
+    """Paint nostrils, the creases of the wings and the shadow under the tip."""
     where, x, y = canvas.patch(
-        CENTRE - 26, who.nose_y - 16, CENTRE + 26, who.nose_y + 12
+        CENTER - 26, who.nose_y - 16, CENTER + 26, who.nose_y + 12
     )
     under = blob(
-        x, y, (CENTRE - 2 * who.light[0], who.nose_y + 3.5), who.nose_width * 0.55, 2.6
+        x, y, (CENTER - 2 * who.light[0], who.nose_y + 3.5), who.nose_width * 0.55, 2.6
     )
     canvas.tint(where, (0.75, 0.68, 0.66), 0.3 * under)
     for out in SIDES.values():
-        nx = CENTRE + out * who.nose_width * 0.44
+        nx = CENTER + out * who.nose_width * 0.44
         u, v = out * (x - nx), y - (who.nose_y + 0.6)
         hole = np.exp(-0.5 * ((u / 2.4) ** 2 + ((v + 0.22 * u) / 1.2) ** 2))
         canvas.tint(where, (0.22, 0.13, 0.12), np.clip(1.15 * hole, 0, 0.95))
-        ax, ay = CENTRE + out * who.nose_width * 0.72, who.nose_y - 2.8
+        ax, ay = CENTER + out * who.nose_width * 0.72, who.nose_y - 2.8
         radius = np.hypot((x - ax) / 1.0, (y - ay) / 1.15)
         wing = np.exp(-0.5 * ((radius - 5.0) / 0.9) ** 2) * step(out * (x - ax), 0.5, 6)
         canvas.tint(where, (0.68, 0.58, 0.55), 0.7 * wing)
 
 
 def paint_beard(canvas: Canvas, who: Identity, inside: np.ndarray) -> None:
-    """Stubble: a shadow over jaw and lip, and grains of hair.
+    """Paint stubble: a shadow over jaw and lip, and grains of hair.
 
     Args:
-        canvas: The picture.
+        canvas: The image.
         who: The person.
-        inside: Distance inside the face's outline in units, of the whole picture.
+        inside: Distance inside the face's outline in units, of the whole image.
     """
     if not who.beard:
         return
     where, x, y = canvas.patch(20, who.nose_y, 204, who.face_y + who.face_height + 2)
-    jaw = step(y, who.mouth_y - 4 - 0.30 * np.abs(x - CENTRE), 16)
+    jaw = step(y, who.mouth_y - 4 - 0.30 * np.abs(x - CENTER), 16)
     jaw = jaw * step(inside[where], 5, 10)
-    cheeks = np.exp(-0.5 * ((np.abs(x - CENTRE) - 26) / 13) ** 2) * step(
+    cheeks = np.exp(-0.5 * ((np.abs(x - CENTER) - 26) / 13) ** 2) * step(
         who.mouth_y - y, -4, 16
     )
-    lips = np.clip(1 - ((x - CENTRE) / who.mouth_width) ** 2, 0, 1) ** 0.7
+    lips = np.clip(1 - ((x - CENTER) / who.mouth_width) ** 2, 0, 1) ** 0.7
     on_lips = step(who.lip_upper * lips + 0.4 - (who.mouth_y - y), 0, 1.5) * step(
         who.lip_lower * lips + 0.8 - (y - who.mouth_y), 0, 1.5
     )

@@ -1,20 +1,20 @@
-"""Who a synthetic subject is: every number a face is drawn from.
+"""Synthetic subjects: all parameters of a face.
 
 Lengths are in pixels of a 224 x 224 frame ("units"), x to the right, y down.
 ``L`` and ``R`` are the person's own left and right, as in FACS: the left brow
-is on the right of the picture.
+is on the right of the image.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 Point = tuple[float, float]
 
 # Outward direction along x of each side of the face.
 SIDES = {'L': 1.0, 'R': -1.0}
-CENTRE = 112.0
+CENTER = 112.0
 
 _SKIN = np.array(
     [
@@ -51,10 +51,9 @@ HAIR_STYLES = ('short', 'long', 'swept', 'receding', 'shaved')
 
 @dataclass(frozen=True)
 class Identity:
-    """One person under one lamp. Lengths in units, angles in radians, colours 0..1.
+    """A person and the lamp. Lengths in units, angles in radians, colors in 0..1.
 
-    ``texture_seed`` seeds everything that is too fine to be named: pores,
-    freckles, single hairs.
+    ``texture_seed`` is the seed of fine details: pores, freckles, single hairs.
     """
 
     face_width: float
@@ -71,7 +70,7 @@ class Identity:
     crease: float
     gaze: Point
     iris_radius: float
-    iris: Colour
+    iris: Color
     brow_height: float
     brow_arch: float
     brow_thickness: float
@@ -85,10 +84,10 @@ class Identity:
     mouth_width: float
     lip_upper: float
     lip_lower: float
-    lip_colour: float
+    lip_color: float
     mouth_curve: float
     cheek: float
-    skin: Colour
+    skin: Color
     redness: float
     mottling: float
     pores: float
@@ -96,7 +95,7 @@ class Identity:
     beard: float
     age: float
     gloss: float
-    hair: Colour
+    hair: Color
     hair_style: str
     hairline: float
     hair_part: float
@@ -104,30 +103,30 @@ class Identity:
     light: tuple[float, float, float]
     fill: float
     warmth: float
-    background: Colour
-    clothes: Colour
+    background: Color
+    clothes: Color
     texture_seed: int
 
 
 def _mix(table: np.ndarray, position: float) -> np.ndarray:
-    """Colour at a fractional row of ``table``."""
+    """Interpolate the color at a fractional row of ``table``."""
     low = min(int(position), len(table) - 2)
     return table[low] + (position - low) * (table[low + 1] - table[low])
 
 
-def _colour(value: np.ndarray) -> Colour:
+def _color(value: np.ndarray) -> Color:
     r, g, b = (float(v) for v in np.clip(value, 0.0, 1.0))
     return r, g, b
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
-    """Draw a person.
+    """Sample a person.
 
     Args:
-        rng: The only source of randomness; the same state gives the same person.
+        rng: Random number generator; the same state gives the same person.
 
     Returns:
-        The identity, to be drawn by
+        The identity, the input of
         :func:`~mmaction_mer.datasets.synthme.face.render_texture`.
 
     Examples:
@@ -137,7 +136,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
     """
 
     def around(mean: float, spread: float) -> float:
-        """Normal, cut at two standard deviations so that no face is a monster."""
+        """Sample a normal clipped at two standard deviations, for plausible faces."""
         return float(mean + spread * np.clip(rng.standard_normal(), -2, 2))
 
     skin = _mix(_SKIN, rng.uniform(0, len(_SKIN) - 1.001))
@@ -170,7 +169,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         crease=around(4.2, 1.0),
         gaze=(around(0, 0.8), around(0.2, 0.4)),
         iris_radius=around(6.2, 0.25),
-        iris=_colour(_mix(_IRIS, float(iris_row)) + rng.uniform(-0.03, 0.03, 3)),
+        iris=_color(_mix(_IRIS, float(iris_row)) + rng.uniform(-0.03, 0.03, 3)),
         brow_height=around(20.0 if not masculine else 17.5, 1.5),
         brow_arch=around(3.6, 1.2),
         brow_thickness=around(3.4 if not masculine else 4.6, 0.6),
@@ -184,10 +183,10 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         mouth_width=around(28.5, 2.2),
         lip_upper=around(5.2, 1.0),
         lip_lower=around(6.6, 1.0),
-        lip_colour=around(0.55, 0.2),
+        lip_color=around(0.55, 0.2),
         mouth_curve=around(1.0, 0.7),
         cheek=around(1.0, 0.3),
-        skin=_colour(skin + rng.uniform(-0.025, 0.025, 3)),
+        skin=_color(skin + rng.uniform(-0.025, 0.025, 3)),
         redness=around(0.5, 0.2),
         mottling=around(1.0, 0.25),
         pores=around(1.0, 0.3),
@@ -197,7 +196,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         beard=float(rng.uniform(0.2, 1.0)) if masculine else 0.0,
         age=float(rng.uniform(0.1, 1.0)),
         gloss=around(0.5, 0.15),
-        hair=_colour(_HAIR[int(hair_row)] + rng.uniform(-0.02, 0.03, 3)),
+        hair=_color(_HAIR[int(hair_row)] + rng.uniform(-0.02, 0.03, 3)),
         hair_style=style,
         hairline=around(44, 4.0) - (14.0 if style == 'receding' else 0.0),
         hair_part=float(rng.uniform(-40, 40)),
@@ -205,14 +204,14 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         light=light,
         fill=float(rng.uniform(0.35, 0.65)),
         warmth=around(0.0, 0.035),
-        background=_colour(np.asarray(backdrop)),
-        clothes=_colour(rng.uniform(0.1, 0.75, 3)),
+        background=_color(np.asarray(backdrop)),
+        clothes=_color(rng.uniform(0.1, 0.75, 3)),
         texture_seed=int(rng.integers(2**62)),
     )
 
 
 def landmarks(identity: Identity) -> dict[str, Point]:
-    """Named points of the neutral face.
+    """Return named points of the neutral face.
 
     Args:
         identity: The person.
@@ -227,17 +226,17 @@ def landmarks(identity: Identity) -> dict[str, Point]:
     """
     who = identity
     points: dict[str, Point] = {
-        'nose_root': (CENTRE, who.eye_y - 2),
-        'nose_tip': (CENTRE, who.nose_y - 4),
-        'mouth': (CENTRE, who.mouth_y),
-        'chin': (CENTRE, who.face_y + who.face_height),
+        'nose_root': (CENTER, who.eye_y - 2),
+        'nose_tip': (CENTER, who.nose_y - 4),
+        'mouth': (CENTER, who.mouth_y),
+        'chin': (CENTER, who.face_y + who.face_height),
     }
     for side, out in SIDES.items():
-        eye = CENTRE + out * who.eye_gap
+        eye = CENTER + out * who.eye_gap
         half = who.eye_width / 2
         for name, t in (('inner', -1.0), ('mid', 0.0), ('outer', 0.95)):
             points[f'{side}_brow_{name}'] = (
-                CENTRE + out * brow_x(who, t),
+                CENTER + out * brow_x(who, t),
                 float(brow_y(who, t)),
             )
         points |= {
@@ -246,10 +245,10 @@ def landmarks(identity: Identity) -> dict[str, Point]:
             f'{side}_eye_outer': (eye + out * half, who.eye_y - who.eye_tilt),
             f'{side}_upper_lid': (eye, who.eye_y - who.eye_upper),
             f'{side}_lower_lid': (eye, who.eye_y + who.eye_lower),
-            f'{side}_ala': (CENTRE + out * who.nose_width, who.nose_y),
+            f'{side}_ala': (CENTER + out * who.nose_width, who.nose_y),
             f'{side}_cheek': (eye + out * 6, who.eye_y + 27),
             f'{side}_mouth_corner': (
-                CENTRE + out * who.mouth_width,
+                CENTER + out * who.mouth_width,
                 who.mouth_y - who.mouth_curve,
             ),
         }
@@ -257,12 +256,12 @@ def landmarks(identity: Identity) -> dict[str, Point]:
 
 
 def brow_x(identity: Identity, t: float) -> float:
-    """Distance of a brow's point from the middle; t in -1 (inner) .. 1 (outer)."""
+    """Return the distance of a brow point from the middle, t from -1 (inner) to 1."""
     return identity.eye_gap + 1.0 + t * (identity.eye_width / 2 + 7.0)
 
 
 def brow_y(identity: Identity, t: np.ndarray | float) -> np.ndarray | float:
-    """Height of a brow's middle line; t in -1 (inner) .. 1 (outer)."""
+    """Return the height of the middle line of a brow; t in -1 (inner) .. 1 (outer)."""
     base = identity.eye_y - identity.brow_height
     return base + identity.brow_tilt * t - identity.brow_arch * (1 - (t - 0.3) ** 2)
 
@@ -270,7 +269,7 @@ def brow_y(identity: Identity, t: np.ndarray | float) -> np.ndarray | float:
 def lids(
     identity: Identity, side: str, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges of the upper and the lower lid.
+    """Return the edges of the upper and the lower eyelid.
 
     Args:
         identity: The person.
@@ -279,11 +278,11 @@ def lids(
 
     Returns:
         ``t`` (-1 at the inner corner, 1 at the outer), and y of the upper and of
-        the lower lid's edge in units, each of the shape of ``x``. Past the
-        corners both lids have the same y.
+        the lower eyelid in units, each of the shape of ``x``. Beyond the
+        corners both have the same y.
     """
-    centre = CENTRE + SIDES[side] * identity.eye_gap
-    t = (x - centre) * (SIDES[side] * 2 / identity.eye_width)
+    center = CENTER + SIDES[side] * identity.eye_gap
+    t = (x - center) * (SIDES[side] * 2 / identity.eye_width)
     room = np.maximum(1 - t * t, 0)
     base = identity.eye_y - identity.eye_tilt * np.clip(t, -1.3, 1.3)
     upper = base - identity.eye_upper * room**0.7 * (1 - 0.12 * t)

@@ -1,4 +1,4 @@
-"""Macroscopic expressions to pre-train on, as rank-pooled clips."""
+"""Macro-expressions for pre-training, as rank-pooled clips."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,22 +18,22 @@ from .plan import MACRO_STREAM
 
 NAMES = tuple(side + action for action in ACTIONS for side in 'LR')
 AMPLITUDE = (2.0, 12.0)
-# Heads of people who move their faces a lot move too. Most of a sensor's noise comes
-# later, drawn anew each time a picture is seen.
+# With large expressions the head moves too. Most sensor noise is added later, newly
+# sampled each time an image is used.
 MOVING = Nuisance(
     drift=4.0, rotation=1.6, scale=0.016, turn=2.0, flicker=0.03, noise=2.0, twitch=2.4
 )
-# Share of a clip's side that is cut off on each side before pooling.
+# Fraction of the frame size that is cropped at each border before pooling.
 MARGIN = 1 / 16
 
 
 class MacroFaces(NamedTuple):
-    """Rank-pooled clips with their truth.
+    """Rank-pooled clips with their ground truth.
 
     Attributes:
-        images: ``(N, S, S, 3)`` float16 RGB in grey levels around zero, not yet
-            stretched: noise is added first.
-        units: ``(N, 16)`` float32: displacement of every sided action in
+        images: ``(N, S, S, 3)`` float16 RGB in gray levels around zero, not yet
+            normalized: noise is added first.
+        units: ``(N, 16)`` float32: displacement of every action in
             :data:`NAMES`, in units of 8 pixels at 224.
         labels: ``(N,)`` int64: class.
     """
@@ -46,15 +46,16 @@ class MacroFaces(NamedTuple):
 def macro_faces(
     identity: int, seed: int = 0, size: int = 112, clips: int = 24
 ) -> MacroFaces:
-    """Clips of one synthetic person, each pooled into one image.
+    """Render clips of one synthetic person, each pooled into one image.
 
     Args:
         identity: Number of the person.
-        seed: Seed of the whole population.
-        size: Side of the frames in pixels; images are :data:`MARGIN` smaller on
-            each side.
-        clips: Clips of 16 frames from onset to offset, pooled (MPT, Eq. 1) after
-            the head was held and what was left of its motion taken out.
+        seed: Seed of the whole population. Defaults to 0.
+        size: Side of the frames in pixels; images are smaller by :data:`MARGIN` at
+            each border. Defaults to 112.
+        clips: Number of clips of 16 frames from onset to offset, which are pooled
+            (MPT, Eq. 1) after stabilizing the head and removing its remaining motion.
+            Defaults to 24.
 
     Returns:
         The pooled clips.
@@ -69,7 +70,7 @@ def macro_faces(
         weights = sample_expression(label, rng, low * (high / low) ** rng.random())
         timing = sample_timing(rng, longest=48)
         chosen = np.linspace(timing.onset, timing.offset, 16).round().astype(int)
-        moving = _restless(MOVING, rng.uniform(0.3, 1.0))
+        moving = _scaled(MOVING, rng.uniform(0.3, 1.0))
         clip = render_clip(face, weights, timing, rng, size, moving, list(chosen))
         images.append(_pool(stabilize(clip)[:, edge:-edge, edge:-edge]))
         units.append([weights.get(name, 0.0) / 8 for name in NAMES])
@@ -81,11 +82,11 @@ def macro_faces(
     )
 
 
-def _restless(nuisance: Nuisance, share: float) -> Nuisance:
-    """A head that moves by a share of what the strengths say."""
+def _scaled(nuisance: Nuisance, factor: float) -> Nuisance:
+    """Scale the motion of the head and the flicker."""
     names = ('drift', 'rotation', 'scale', 'turn', 'flicker')
     return replace(
-        nuisance, **{name: share * getattr(nuisance, name) for name in names}
+        nuisance, **{name: factor * getattr(nuisance, name) for name in names}
     )
 
 

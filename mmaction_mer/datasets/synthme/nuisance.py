@@ -1,4 +1,4 @@
-"""What disturbs a camera's view of a face, and has nothing to do with the class."""
+"""Nuisances: changes of the image that do not depend on the class."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .actions import EXTENT, MARGIN
-from .identity import CENTRE
+from .identity import CENTER
 
 FPS = 200.0
 
 
 @dataclass(frozen=True)
 class Nuisance:
-    """Strengths of what has nothing to do with the class; 0 switches one off.
+    """Strengths of the nuisances; 0 disables one.
 
     Attributes:
         drift: Slow translation of the head, standard deviation in pixels at 224.
@@ -21,9 +21,9 @@ class Nuisance:
         scale: Slow relative change of the head's size, standard deviation.
         turn: Slow turn and nod of the head, standard deviation in degrees.
         flicker: Relative change of brightness, standard deviation.
-        noise: Sensor noise per channel, standard deviation in grey levels.
-        blink: Probability that a clip holds a blink.
-        twitch: Slow push of a random spot of the face that no class has, standard
+        noise: Sensor noise per channel, standard deviation in gray levels.
+        blink: Probability of a blink in a clip.
+        twitch: Slow displacement at a random position of the face, standard
             deviation in pixels at 224.
     """
 
@@ -38,7 +38,7 @@ class Nuisance:
 
 
 class Pose(NamedTuple):
-    """Where the head is: pixels at 224, radians, log of the scale, radians."""
+    """Pose of the head: pixels at 224, radians, log of the scale, radians."""
 
     dx: float
     dy: float
@@ -49,7 +49,7 @@ class Pose(NamedTuple):
 
 
 def slow_path(rng: np.random.Generator, length: int, strength: float) -> np.ndarray:
-    """A path of a head or a lamp: two waves of 0.3 to 1.5 Hz, (length,)."""
+    """Sample a slow path of a head or lamp: two waves of 0.3 to 1.5 Hz, (length,)."""
     time = np.arange(length) / FPS
     hertz = rng.uniform(0.3, 1.5, 2)
     phase = rng.uniform(0, 2 * np.pi, 2)
@@ -57,7 +57,7 @@ def slow_path(rng: np.random.Generator, length: int, strength: float) -> np.ndar
 
 
 def blink_course(rng: np.random.Generator, length: int) -> np.ndarray:
-    """How far the lids are closed in one blink of 0.15 to 0.25 s, (length,) 0..1."""
+    """Sample the eyelid closure of one blink of 0.15 to 0.25 s, (length,) in 0..1."""
     span = rng.uniform(30, 50)
     start = rng.uniform(-0.3 * span, max(length - 0.7 * span, 1))
     s = (np.arange(length) - start) / span
@@ -68,14 +68,14 @@ def blink_course(rng: np.random.Generator, length: int) -> np.ndarray:
 
 
 def strengths(n: Nuisance) -> np.ndarray:
-    """Standard deviations in the order of :class:`Pose`."""
+    """Return the standard deviations in the order of :class:`Pose`."""
     roll, turn = np.deg2rad(n.rotation), np.deg2rad(n.turn)
     return np.array([n.drift, n.drift, roll, n.scale, turn, turn])
 
 
 def twitch_field(rng: np.random.Generator) -> np.ndarray:
-    """A push of one pixel somewhere on the face, on a grid of one sample per unit."""
-    x, y = rng.uniform(-50, 50) + CENTRE, rng.uniform(70, 190)
+    """Sample a displacement of one pixel on the face, one sample per unit."""
+    x, y = rng.uniform(-50, 50) + CENTER, rng.uniform(70, 190)
     width, angle = rng.uniform(10, 18), rng.uniform(0, 2 * np.pi)
     grid = np.arange(int(EXTENT)) + 0.5 - MARGIN
     across = np.exp(-0.5 * ((grid - x) / width) ** 2)

@@ -1,4 +1,4 @@
-"""What a release will hold: who shows what, drawn before any picture is."""
+"""The plan of a release: subjects, clips and classes, before rendering."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -7,26 +7,26 @@ import numpy as np
 from .actions import CLASSES
 from .nuisance import Nuisance
 
-# Part of a release's arguments: raise it when the same arguments draw otherwise.
+# Part of a release's arguments: increase it when the same arguments render otherwise.
 VERSION = 1
-# First number of the seeds that faces to pre-train on are drawn from.
+# First number of the seeds of the faces for pre-training.
 MACRO_STREAM = 0x3ACC0
 AMPLITUDES = {'micro': (0.3, 2.0), 'macro': (4.0, 12.0)}
 
 
 @dataclass(frozen=True)
 class Release:
-    """Everything that decides the bytes of a release.
+    """All arguments that determine the bytes of a release.
 
     Attributes:
         subjects: Number of subjects.
-        clips: Mean number of clips a subject; single subjects have fewer or more.
+        clips: Mean number of clips per subject.
         size: Side of the frames in pixels.
-        seed: Seed of everything. The same seed gives other people for another kind.
+        seed: Seed. The same seed gives other people for another kind.
         kind: ``'micro'`` or ``'macro'``.
         amplitude: Smallest and largest displacement at the apex, pixels at 224;
-            those of the kind (:data:`AMPLITUDES`) if None.
-        nuisance: Strengths of what has nothing to do with the class.
+            defaults to that of the kind (:data:`AMPLITUDES`).
+        nuisance: Strengths of the nuisances.
     """
 
     subjects: int = 10
@@ -38,7 +38,7 @@ class Release:
     nuisance: Nuisance = field(default_factory=Nuisance)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn.
+        """Check the arguments.
 
         Raises:
             ValueError: A field is out of range; the message names it.
@@ -57,9 +57,9 @@ class Release:
                 value = getattr(self, name)
                 raise ValueError(f'{name} must be {least} to {most}, not {value}')
         if self.seed == MACRO_STREAM:
-            raise ValueError(f'seed {MACRO_STREAM} is kept for faces to pre-train on')
+            raise ValueError(f'seed {MACRO_STREAM} is reserved for pre-training')
         low, high = self.span
-        # Farther than this some fields would fold the face over itself.
+        # Larger displacements could fold the face over itself.
         if not 0 < low <= high <= 14:
             raise ValueError(
                 f'amplitude must be 0 < low <= high <= 14, not {low} and {high}'
@@ -70,7 +70,7 @@ class Release:
 
     @property
     def span(self) -> tuple[float, float]:
-        """The amplitude's range, never None."""
+        """Smallest and largest amplitude."""
         return self.amplitude or AMPLITUDES[self.kind]
 
 
@@ -90,10 +90,10 @@ def seeds(release: Release, *path: int) -> list[int]:
 
 
 def plan(release: Release) -> list[Plan]:
-    """Draw who shows what: unequal numbers of clips, unequal mixes of classes.
+    """Sample the clips of each subject: unequal numbers, unequal mixes of classes.
 
     Args:
-        release: What is asked for.
+        release: The arguments.
 
     Returns:
         One entry per clip, ``subjects * clips`` in all, at least one per subject,
@@ -104,9 +104,9 @@ def plan(release: Release) -> list[Plan]:
         20
     """
     rng = np.random.default_rng(seeds(release, 0))
-    share = rng.dirichlet(np.full(release.subjects, 6.0))
+    fractions = rng.dirichlet(np.full(release.subjects, 6.0))
     spare = release.subjects * (release.clips - 1)
-    counts = 1 + rng.multinomial(spare, share)
+    counts = 1 + rng.multinomial(spare, fractions)
     labels = [
         rng.choice(len(CLASSES), count, p=rng.dirichlet((3.4, 3.0, 2.6)))
         for count in counts

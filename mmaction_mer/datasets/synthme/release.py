@@ -1,15 +1,13 @@
-"""A release on disk: frame folders, ``annotations.json`` and ``truth.json``.
+"""Write a release: frame folders, ``annotations.json`` and ``truth.json``.
 
-The annotation is what any release has. The truth is what only a synthetic one
-can have: per clip the actions' weights, the apex and the seeds, from which
-:func:`clip_field` computes the displacement of every pixel.
+``truth.json`` has the ground truth of each clip: the weights of the actions, the apex
+and the seeds, from which :func:`clip_field` computes the displacement of every pixel.
 """
 
 import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -37,55 +35,48 @@ ANNOTATIONS, TRUTH = 'annotations.json', 'truth.json'
 def make_release(
     out: str | Path, release: Release, workers: int = 1, progress: bool = True
 ) -> bool:
-    """Draw a release and write it, whole or not at all.
+    """Render and write a release, completely or not at all.
 
     Args:
-        out: The release's folder, which appears only when it is complete.
-        release: What to draw; it alone decides the bytes.
-        workers: Processes that draw.
-        progress: Show a progress bar.
+        out: Folder of the release, which is created when the release is complete.
+        release: The arguments, which alone determine the bytes.
+        workers: Number of processes. Defaults to 1.
+        progress: Whether to show a progress bar. Defaults to True.
 
     Returns:
-        True if the release was written, False if it stood there already.
+        True if the release was written, False if it exists already.
 
     Raises:
-        MERDataError: ``out`` holds something else.
+        MERDataError: ``out`` contains something else.
         OSError: The disk is full or not writable.
     """
     out = Path(out)
     if is_complete(out, release):
         return False
-    _refuse_other(out)
+    _check_out(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_over(out)
-    stage = _stage(out, os.getpid())
+    _remove_partial(out)
+    stage = _partial_folder(out, os.getpid())
     stage.mkdir()
     try:
-        made = [
-            entry
-            for entry in tqdm(
-                _draw_all(stage, release, workers),
-                total=release.subjects * release.clips,
-                desc='SynthME',
-                unit='clip',
-                disable=not progress,
-            )
-        ]
-        _write_tables(stage, release, made)
+        clips = parallel_map(partial(_draw, stage, release), plan(release), workers)
+        total = release.subjects * release.clips
+        entries = list(tqdm(clips, 'SynthME', total, unit='clip', disable=not progress))
+        _write_tables(stage, release, entries)
         if is_complete(out, release):
-            return False  # someone else was faster
+            return False  # another process was faster
         os.rename(stage, out)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return True
 
 
-# What a release is made with, as in truth.json.
+# Arguments of a release in truth.json.
 _FIELDS = ('version', *Release.__dataclass_fields__)
 
 
 def is_complete(out: str | Path, release: Release) -> bool:
-    """Whether ``out`` holds exactly this release, with all its frames."""
+    """Return whether ``out`` contains exactly this release, with all frames."""
     out = Path(out)
     try:
         truth = read_json(out / TRUTH)
@@ -101,7 +92,7 @@ def is_complete(out: str | Path, release: Release) -> bool:
 
 
 def clip_field(entry: dict[str, Any], size: int) -> np.ndarray:
-    """True displacement at the apex of a clip, head at rest.
+    """Compute the true displacement at the apex of a clip, head at rest.
 
     Args:
         entry: A clip of ``truth.json``.
@@ -115,17 +106,17 @@ def clip_field(entry: dict[str, Any], size: int) -> np.ndarray:
 
 
 def _arguments(release: Release) -> dict[str, Any]:
-    """The release as JSON reads it back."""
+    """Return the arguments as read back from JSON."""
     return json.loads(json.dumps({'version': VERSION, **asdict(release)}))
 
 
-def _stage(out: Path, pid: int | str) -> Path:
+def _partial_folder(out: Path, pid: int | str) -> Path:
     return out.with_name(f'.{out.name}.{socket.gethostname()}.{pid}.partial')
 
 
-def _remove_left_over(out: Path) -> None:
-    """Remove what killed runs of this machine left beside ``out``."""
-    for stage in out.parent.glob(_stage(out, '*').name):
+def _remove_partial(out: Path) -> None:
+    """Remove partial releases of killed processes on this machine."""
+    for stage in out.parent.glob(_partial_folder(out, '*').name):
         pid = stage.name.split('.')[-2]
         if pid.isdigit() and not _alive(int(pid)):
             shutil.rmtree(stage, ignore_errors=True)
@@ -143,11 +134,13 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _refuse_other(out: Path) -> None:
-    """Raise if ``out`` holds anything at all, or lies below a file."""
+def _check_out(out: Path) -> None:
+    """Raise an error if ``out`` is not empty, or is below a file."""
     for parent in out.parents:
         if parent.exists() and not parent.is_dir():
-            raise MERDataError(f'{out}: {parent} is a file; choose another --out')
+            raise MERDataError(
+                f'{parent} is a file', path=out, hint='choose another --out'
+            )
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:
@@ -156,17 +149,13 @@ def _refuse_other(out: Path) -> None:
         found = None
     what = 'other files'
     if isinstance(found, dict):
-        told = ', '.join(f'{key!r}: {quote(found.get(key))}' for key in _FIELDS)
-        what = f'a release made with {{{told}}}, or parts of it'
+        made = ', '.join(f'{key!r}: {quote(found.get(key))}' for key in _FIELDS)
+        what = f'a release made with {{{made}}}, or parts of it'
     raise MERDataError(
-        f'{out}: holds {what}; remove the folder or choose another --out'
+        f'contains {what}',
+        path=out,
+        hint='remove the folder or choose another --out',
     )
-
-
-def _draw_all(stage: Path, release: Release, workers: int) -> Iterator[dict[str, Any]]:
-    """Draw every clip, in order."""
-    draw = partial(_draw, stage, release)
-    yield from parallel_map(draw, plan(release), workers)
 
 
 @lru_cache(maxsize=1)
@@ -175,11 +164,7 @@ def _face(*seed: int) -> Face:
 
 
 def _draw(stage: Path, release: Release, item: Plan) -> dict[str, Any]:
-    """Draw and write one clip.
-
-    Returns:
-        Its entry of the truth file.
-    """
+    """Render and write one clip, and return its entry of ``truth.json``."""
     who = seeds(release, 1, item.subject)
     seed = seeds(release, 2, item.subject, item.clip)
     rng = np.random.default_rng(seed)
@@ -187,7 +172,7 @@ def _draw(stage: Path, release: Release, item: Plan) -> dict[str, Any]:
     # As many clips between 0.5 and 1 pixel as between 1 and 2.
     amplitude = low * (high / low) ** (rng.random() ** item.lean)
     weights = sample_expression(item.label, rng, 1.0)
-    # Neighbouring actions add up: what is asked for is the largest displacement.
+    # Neighboring actions add up; the amplitude is the largest displacement.
     field = true_field(_face(*who).identity, weights, 224)
     gain = amplitude / float(np.linalg.norm(field, axis=-1).max())
     weights = {action: weight * gain for action, weight in weights.items()}
@@ -219,8 +204,8 @@ def _draw(stage: Path, release: Release, item: Plan) -> dict[str, Any]:
     }
 
 
-def _write_tables(stage: Path, release: Release, made: list[dict[str, Any]]) -> None:
-    # The people of a macro release are others, whatever their seed.
+def _write_tables(stage: Path, release: Release, entries: list[dict[str, Any]]) -> None:
+    # A macro release has other people, whatever the seed.
     name = 'synthme' if release.kind == 'micro' else 'synthme-macro'
     rows = [
         {
@@ -237,7 +222,7 @@ def _write_tables(stage: Path, release: Release, made: list[dict[str, Any]]) -> 
             'emotion': emotion_of(entry['weights']),
             'aus': action_units(entry['weights']),
         }
-        for entry in made
+        for entry in entries
     ]
     metainfo = {
         'dataset': name,
@@ -246,4 +231,4 @@ def _write_tables(stage: Path, release: Release, made: list[dict[str, Any]]) -> 
         'format': 1,
     }
     write_annotation(stage / ANNOTATIONS, {'metainfo': metainfo, 'data_list': rows})
-    write_json(stage / TRUTH, {'arguments': _arguments(release), 'clips': made})
+    write_json(stage / TRUTH, {'arguments': _arguments(release), 'clips': entries})

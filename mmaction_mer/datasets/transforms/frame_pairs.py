@@ -1,4 +1,4 @@
-"""Pairs of frames out of long clips: what a pre-training on near futures draws."""
+"""Draw pairs of frames from long clips, for pre-training on motion (MA2MI)."""
 
 from zlib import crc32
 
@@ -14,18 +14,19 @@ from ..clips import available_frames
 def draw_pair(
     numbers: np.ndarray, delta: tuple[int, int], rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Draw a frame and one shortly after it.
+    """Draw a frame and another one shortly after it.
 
     Args:
-        numbers: Rising numbers of the frames that exist, two or more.
-        delta: Least and most frames between the two, a and b.
-        rng: Draws.
+        numbers: Increasing numbers of the frames that exist, two or more.
+        delta: Minimum and maximum distance in frames, a and b.
+        rng: Random number generator.
 
     Returns:
-        Numbers t and t + delta, delta uniform among the integers of [a, b] and t
-        uniform among the frames that leave room for it. Where frames are missing, the
-        existing one nearest to t + delta is taken, of those t for which that is still
-        within [a, b] if there are any. A clip shorter than delta gives its ends.
+        Numbers t and t + delta, with delta uniform among the integers of [a, b] and t
+        uniform among the frames for which t + delta is in the clip. If frames are
+        missing, the existing one nearest to t + delta is taken, and t is drawn from
+        those for which it is still within [a, b], if any. A clip shorter than delta
+        gives its first and last frame.
 
     >>> draw_pair(np.arange(10, 20), (3, 3), np.random.default_rng(0))
     (15, 18)
@@ -46,24 +47,24 @@ def draw_pair(
 
 @TRANSFORMS.register_module()
 class DrawFramePair(BaseTransform):
-    """Make a clip as short as a pair of near frames, before it is read.
+    """Shorten a clip to a random pair of nearby frames, before it is read.
 
-    Place it before :class:`LoadMERFrames`; with ``max_frames=2`` that reads just the
-    two frames, I_t and I_(t+delta) (MA2MI, Fig. 3 and 4).
+    Place it before :class:`LoadMERFrames`, which with ``max_frames=2`` then reads only
+    the two frames, I_t and I_(t+delta) (MA2MI, Fig. 3 and 4).
 
-    Required: what :class:`MERDataset` gives. Changed: ``onset`` (t), ``offset``
-    (t + delta), ``apex`` (none), and ``fps`` with ``seconds``.
+    Required keys: those of :class:`MERDataset`. Modified keys: ``onset`` (t),
+    ``offset`` (t + delta), ``apex`` (None), and ``fps`` if ``seconds`` is set.
 
     Args:
-        delta: Least and most frames between the two, both at least 1; drawn uniformly.
-        seconds: So long the pair is taken to last: what moves fast in a
-            macro-expression is shown in slow motion, as if it were micro. ``None``
-            keeps the true frame rate.
-        seed: Draw the same pair of a clip each time, by this number and the clip's
-            name, as testing must; ``None`` draws from numpy's own stream.
+        delta: Minimum and maximum distance in frames, at least 1; drawn uniformly.
+        seconds: Nominal duration of the pair: the fast motion of a macro-expression is
+            slowed down to that of a micro-expression. Defaults to None, which keeps
+            the true frame rate.
+        seed: Seed with which each clip gets the same pair every time, as testing
+            needs. Defaults to None, which draws from numpy's global generator.
 
     Raises:
-        MERDataError: ``delta`` is no range, or the clip has fewer than two frames.
+        MERDataError: ``delta`` is not a range, or the clip has fewer than two frames.
     """
 
     def __init__(
@@ -75,28 +76,30 @@ class DrawFramePair(BaseTransform):
         low, high = delta
         if not 1 <= low <= high:
             raise MERDataError(
-                f'delta is (a, b) with 1 <= a <= b, in frames, but is {tuple(delta)}'
+                f'must be (a, b) with 1 <= a <= b, but is {tuple(delta)}', field='delta'
             )
         if seconds is not None and seconds <= 0:
-            raise MERDataError(f'seconds must be above 0, but is {seconds}')
+            raise MERDataError(f'must be above 0, but is {seconds}', field='seconds')
         self.delta = int(low), int(high)
         self.seconds = seconds
         self.seed = seed
 
     def transform(self, results: dict) -> dict:
-        """Narrow one clip."""
+        """Shorten one clip to a pair of frames."""
         name = clip_name(results)
         if 'imgs' in results:
             raise MERDataError(
-                f'clip {name}: its frames are read already; place DrawFramePair before '
-                'LoadMERFrames'
+                'its frames are already read',
+                clip=name,
+                hint='place DrawFramePair before LoadMERFrames',
             )
         numbers = np.array(list(available_frames(results)), dtype=np.int64)
         inside = (numbers >= results['onset']) & (numbers <= results['offset'])
         if inside.sum() < 2:
             raise MERDataError(
-                f'clip {name}: {inside.sum()} frame(s) between onset '
-                f'{results["onset"]} and offset {results["offset"]}; a pair needs two'
+                f'has {inside.sum()} frame(s) between onset {results["onset"]} and '
+                f'offset {results["offset"]}, but a pair needs two',
+                clip=name,
             )
         if self.seed is None:
             rng = np.random.default_rng(np.random.randint(2**31, size=2))

@@ -1,15 +1,15 @@
 """The frame rate of frames that were sampled from a recording.
 
-Two rates are told apart: that of the recording, in whose frames ``frame_inds`` counts,
-and that of the frames in ``imgs``, which the pass band is laid over. Between them lies
-``frame_step``, the frames of the recording from one of ``imgs`` to the next.
+There are two rates: that of the recording, in whose frames ``frame_inds`` counts, and
+that of the frames in ``imgs``, to which the pass band applies. Their ratio is
+``frame_step``, the number of frames of the recording from one of ``imgs`` to the next.
 
-What is in the results of a pipeline:
+Keys in the results of a pipeline:
 
-- ``avg_fps`` (mmaction's ``DecordInit``) is the recording's rate.
-- ``fps`` is the recording's rate behind mmaction's samplers, which leave a
-  ``frame_interval`` behind, and that of ``imgs`` otherwise. Transforms of this package
-  that take or make frames write both ``fps``, of ``imgs``, and ``frame_step``.
+- ``avg_fps`` (mmaction's ``DecordInit``) is the rate of the recording.
+- ``fps`` is the rate of the recording after mmaction's samplers, which add a
+  ``frame_interval``, and that of ``imgs`` otherwise. Transforms of this package that
+  read or interpolate frames write both ``fps``, of ``imgs``, and ``frame_step``.
 """
 
 import math
@@ -20,20 +20,22 @@ import numpy as np
 
 from ...utils.errors import MERDataError
 
+_SET_FPS = 'set fps=... of EulerianMagnification or PackMERInputs'
 
-class IrregularSampling(MERDataError):
-    """Frames that are not at regular steps, so that they have no rate."""
+
+class IrregularSamplingError(MERDataError):
+    """Frames are not at regular steps and so have no frame rate."""
 
 
 def sampled_numbers(results: Mapping[str, Any]) -> np.ndarray | None:
-    """Frame numbers that one of mmaction's samplers chose.
+    """Return the frame numbers that one of mmaction's samplers chose.
 
     Args:
         results: The results of a pipeline.
 
     Returns:
-        ``(K, T)`` of K clips of T frames; None where ``imgs`` holds something else:
-        frames that a transform of this package has read or made.
+        ``(K, T)`` of K clips of T frames; None if a transform of this package has read
+        or interpolated the frames.
     """
     numbers = results.get('frame_inds')
     stock = 'frame_interval' in results or 'fps' not in results
@@ -44,20 +46,25 @@ def sampled_numbers(results: Mapping[str, Any]) -> np.ndarray | None:
     return flat.reshape(-1, length if len(flat) % length == 0 else len(flat))
 
 
-def regular_step(numbers: np.ndarray, ends: tuple[int, int] | None = None) -> float:
-    """Frames of the recording from one sampled frame to the next.
+def regular_step(
+    numbers: np.ndarray,
+    ends: tuple[int, int] | None = None,
+    clip: str | None = None,
+) -> float:
+    """Return the number of frames of the recording between sampled frames.
 
     Args:
         numbers: Frame numbers ``(K, T)``, of K clips of one sample.
-        ends: Numbers of the first and the last frame of the recording, if known. They
-            stand for frames beyond, where a clip reaches so far.
+        ends: Numbers of the first and the last frame of the recording, which are
+            repeated where a clip reaches beyond them. Defaults to None.
+        clip: Name of the clip, for messages. Defaults to None.
 
     Returns:
-        The step, which need not be whole: numbers at regular places are rounded. Where
-        the first or last frame is repeated, the step is that of the others.
+        The step, which need not be an integer: numbers at regular positions are
+        rounded. If the first or last frame is repeated, the step is that of the others.
 
     Raises:
-        IrregularSampling: Frames are drawn at random places, or clips differ.
+        IrregularSamplingError: Frames are at random positions, or clips differ.
         MERDataError: There is one frame, or frames go back in time.
 
     Example:
@@ -66,70 +73,79 @@ def regular_step(numbers: np.ndarray, ends: tuple[int, int] | None = None) -> fl
         >>> regular_step(np.array([[0, 2, 5, 7, 10]]))
         2.5
     """
-    steps = np.array([_step(clip, ends or (None, None)) for clip in numbers])
-    # Each is off by the rounding of its two ends at most.
+    steps = np.array([_step(row, ends or (None, None), clip) for row in numbers])
+    # Rounding moves each of the two ends of a clip by less than one frame.
     if np.ptp(steps) > 2 / (numbers.shape[1] - 1):
-        raise IrregularSampling(
-            f'its clips are sampled at different steps, of {steps.min():g} to '
-            f'{steps.max():g} frames'
+        raise _irregular(
+            f'several clips were sampled at different steps, of {steps.min():g} to '
+            f'{steps.max():g} frames',
+            clip,
         )
     return float(steps.mean())
 
 
-def _step(clip: np.ndarray, ends: tuple[int | None, int | None]) -> float:
-    check_order(clip)
-    moves = np.flatnonzero(np.diff(clip))
-    moving = clip[moves[0] : moves[-1] + 2]
-    # Beside a frame that stands for those beyond the file, one step may be shorter.
+def _step(
+    numbers: np.ndarray, ends: tuple[int | None, int | None], clip: str | None
+) -> float:
+    _check_order(numbers, clip)
+    moves = np.flatnonzero(np.diff(numbers))
+    moving = numbers[moves[0] : moves[-1] + 2]
+    # The step next to a repeated end may be shorter.
     inner = moving[int(moving[0] == ends[0]) :]
     inner = inner[: len(inner) - int(moving[-1] == ends[1])]
     for part in (moving, inner):
         steps = np.diff(part)
         if len(steps) > 1 and (steps == steps[0]).all():
             return float(steps[0])
-    for part in (clip, moving):
+    for part in (numbers, moving):
         if _rounded_line(part):
             return float(part[-1] - part[0]) / (len(part) - 1)
     steps = np.diff(moving)
-    shown = ', '.join(str(number) for number in clip[:6])
-    raise IrregularSampling(
-        f'its frames lie {steps.min()} to {steps.max()} apart ({shown}, ...)'
+    first = ', '.join(str(number) for number in numbers[:6])
+    raise _irregular(
+        f'frames are {steps.min()} to {steps.max()} apart ({first}, ...)', clip
     )
 
 
-def check_order(clip: np.ndarray) -> None:
-    """See that sampled frames go on in time.
+def _irregular(problem: str, clip: str | None) -> IrregularSamplingError:
+    return IrregularSamplingError(
+        f'{problem} and have no frame rate',
+        clip=clip,
+        hint='put StandardizeLength before, or sample at regular steps (SampleFrames '
+        'without temporal_jitter; UniformSample with test_mode=True)',
+    )
 
-    Args:
-        clip: Frame numbers ``(T,)``.
 
-    Raises:
-        MERDataError: They do not.
-    """
-    if len(clip) < 2:
+def _check_order(numbers: np.ndarray, clip: str | None) -> None:
+    """Check that sampled frames ``(T,)`` go forward in time."""
+    if len(numbers) < 2:
         raise MERDataError(
-            'a single frame was sampled (clip_len=1), but motion needs two or more of '
-            'one clip: give the sampler another clip_len'
+            'a single frame was sampled (clip_len=1), but motion needs at least two',
+            clip=clip,
+            hint='set another clip_len of the sampler',
         )
-    steps = np.diff(clip)
+    steps = np.diff(numbers)
     if (steps < 0).any():
         back = int(np.argmin(steps))
         raise MERDataError(
-            f'frame {clip[back + 1]} was sampled after frame {clip[back]}: more frames '
-            f'are asked for than there are, and the sampler begins anew: lower its '
-            f"clip_len or frame_interval, or give it out_of_bound_opt='repeat_last'"
+            f'frame {numbers[back + 1]} was sampled after frame {numbers[back]}: the '
+            'sampler starts again because the clip has too few frames',
+            clip=clip,
+            hint='reduce clip_len or frame_interval of the sampler, or set '
+            "out_of_bound_opt='repeat_last'",
         )
     if not steps.any():
         raise MERDataError(
-            f'frame {clip[0]} was sampled {len(clip)} times and no other, but motion '
-            f'needs two'
+            f'frame {numbers[0]} was sampled {len(numbers)} times and no other frame, '
+            'but motion needs at least two',
+            clip=clip,
         )
 
 
 def _rounded_line(numbers: np.ndarray) -> bool:
-    """Whether numbers can be regular places that were rounded one way.
+    """Return whether numbers can be regular positions that were rounded.
 
-    They can if over any number of steps they rise by one or two neighboring amounts.
+    They can if, over any number of steps, their increments differ by at most one.
 
     >>> _rounded_line(np.array([0, 2, 5, 7, 10])), _rounded_line(np.array([0, 1, 5, 6]))
     (True, False)
@@ -141,7 +157,7 @@ def _rounded_line(numbers: np.ndarray) -> bool:
 
 
 def frame_step(results: Mapping[str, Any]) -> float:
-    """Frames of the recording from one frame of ``imgs`` to the next.
+    """Return the frames of the recording from one frame of ``imgs`` to the next.
 
     Raises:
         MERDataError: They were not sampled at regular steps, or are fewer than two.
@@ -153,19 +169,20 @@ def frame_step(results: Mapping[str, Any]) -> float:
         first = int(results.get('start_index', 0))
         count = results.get('total_frames')
         ends = results.get('shot_info') if count is None else (0, count)
-        return regular_step(numbers, ends and (first + ends[0], first + ends[1] - 1))
+        ends = ends and (first + ends[0], first + ends[1] - 1)
+        return regular_step(numbers, ends, clip_of(results))
     return float(results.get('frame_interval') or 1)
 
 
 def recording_rate(results: Mapping[str, Any], fps: float | None = None) -> float:
-    """Frame rate of the recording that frames were sampled from, in Hz.
+    """Return the frame rate of the recording that frames were sampled from, in Hz.
 
     Args:
         results: The results of a pipeline.
-        fps: The rate, if it is known better than from the results.
+        fps: The rate, which overrides the results. Defaults to None.
 
     Raises:
-        MERDataError: Nothing says it, or what is said is no rate.
+        MERDataError: There is no rate, or it is not above 0 Hz.
     """
     if fps is not None:
         rate = fps
@@ -175,36 +192,37 @@ def recording_rate(results: Mapping[str, Any], fps: float | None = None) -> floa
         rate = results['avg_fps']
     else:
         raise MERDataError(
-            "no frame rate in the results, and the pass band is in Hz: of mmaction's "
-            'readers DecordInit alone gives one (avg_fps); say the frames a second of '
-            'the recording by fps=... of EulerianMagnification or PackMERInputs'
+            'the results have no frame rate, which the pass band in Hz needs; of '
+            "mmaction's readers only DecordInit adds one (avg_fps)",
+            clip=clip_of(results),
+            hint=_SET_FPS,
         )
-    return _checked(rate)
+    return _checked(rate, results)
 
 
-def _checked(rate: float) -> float:
+def _checked(rate: float, results: Mapping[str, Any]) -> float:
     if not (math.isfinite(rate) and rate > 0):
         raise MERDataError(
-            f'the frame rate is {rate}, but must be above 0 Hz: say that of the '
-            f'recording by fps=... of EulerianMagnification or PackMERInputs'
+            f'must be above 0 Hz, but is {rate}',
+            clip=clip_of(results),
+            field='fps',
+            hint=_SET_FPS,
         )
     return float(rate)
 
 
 def frame_rate(results: Mapping[str, Any], fps: float | None = None) -> float:
-    """Effective frame rate of the frames in a pipeline's results, in Hz.
+    """Return the effective frame rate of the frames in ``imgs``, in Hz.
 
     Args:
-        results: The results of a pipeline; which key means what stands at the head of
-            this file.
-        fps: The recording's rate in Hz, if it is known better than from the results.
+        results: The results of a pipeline; see the keys at the top of this file.
+        fps: Rate of the recording in Hz, which overrides the results. Defaults to None.
 
     Returns:
-        The recording's rate over the step from one frame to the next.
+        The rate of the recording, divided by the step from one frame to the next.
 
     Raises:
-        MERDataError: There is no rate, or frames are not at regular steps; the message
-            names the clip.
+        MERDataError: There is no rate, or frames are not at regular steps.
 
     Example:
         >>> sampled = dict(frame_inds=np.arange(0, 64, 4), clip_len=16,
@@ -212,22 +230,13 @@ def frame_rate(results: Mapping[str, Any], fps: float | None = None) -> float:
         >>> frame_rate(sampled), frame_rate(sampled, fps=100.0)
         (50.0, 25.0)
     """
-    try:
-        if fps is None and {'fps', 'frame_step'} <= results.keys():
-            return _checked(results['fps'])
-        return recording_rate(results, fps) / frame_step(results)
-    except IrregularSampling as error:
-        raise IrregularSampling(
-            f'clip {clip_of(results)}: {error}, which has no frame rate: put '
-            f'StandardizeLength between, or sample regularly (SampleFrames without '
-            f'temporal_jitter; UniformSample with test_mode=True)'
-        ) from error
-    except MERDataError as error:
-        raise MERDataError(f'clip {clip_of(results)}: {error}') from error
+    if fps is None and {'fps', 'frame_step'} <= results.keys():
+        return _checked(results['fps'], results)
+    return recording_rate(results, fps) / frame_step(results)
 
 
 def clip_of(results: Mapping[str, Any]) -> str:
-    """Name of a clip for a message, as far as the results hold one.
+    """Return the name of a clip for messages, if the results have one.
 
     >>> clip_of(dict(filename='a/b.mp4'))
     'a/b.mp4'

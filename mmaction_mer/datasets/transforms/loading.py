@@ -1,4 +1,4 @@
-"""The first transform of a pipeline: from a clip's annotation to its frames."""
+"""The first transform of a pipeline: read the frames of an annotated clip."""
 
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -7,7 +7,7 @@ from ...utils.errors import MERDataError
 from ...utils.text import quote
 from ..clips import load_clip
 
-# What a row must have for its frames to be found.
+# Keys of a row that reading its frames needs.
 _ROW = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 
 
@@ -15,7 +15,7 @@ _ROW = ('dataset', 'subject', 'clip', 'onset', 'offset', 'fps')
 class LoadMERFrames(BaseTransform):
     """Read the frames from onset to offset, from local files.
 
-    Required keys: what :class:`MERDataset` gives.
+    Required keys: those of :class:`MERDataset`.
 
     Added keys: ``imgs`` (list of (H, W, 3) uint8 RGB), ``frame_inds``
     (frame numbers, int64), ``fps`` (of the frames read, Hz), ``frame_step`` (frames of
@@ -24,26 +24,29 @@ class LoadMERFrames(BaseTransform):
     ``img_shape`` (h, w).
 
     Args:
-        max_frames: Longer clips are sampled at regular intervals down to so many
-            frames, and ``fps`` falls with them; None reads all.
+        max_frames: Longer clips are sampled at regular intervals to this number of
+            frames, which lowers ``fps``; None reads all. Defaults to 16.
 
     Raises:
-        MERDataError: A frame cannot be read; the message names file and clip. Or the
-            results are no row of an annotation.
+        MERDataError: A frame cannot be read, or the results are not a row of an
+            annotation.
     """
 
     deterministic = True
 
     def __init__(self, max_frames: int | None = 16) -> None:
         if max_frames is not None and max_frames < 2:
-            raise MERDataError(f'max_frames is {max_frames}, but motion needs two')
+            raise MERDataError(
+                f'must be at least two for motion, but is {max_frames}',
+                field='max_frames',
+            )
         self.max_frames = max_frames
 
     def transform(self, results: dict) -> dict:
-        """Add the frames of one clip.
+        """Read the frames of one clip.
 
         Args:
-            results: The clip's annotation.
+            results: The annotation of the clip.
 
         Returns:
             The same dictionary with the keys added.
@@ -51,10 +54,11 @@ class LoadMERFrames(BaseTransform):
         if missing := [key for key in _ROW if key not in results]:
             given = results.get('filename', results.get('frame_dir', 'the results'))
             raise MERDataError(
-                f'{quote(given)}: LoadMERFrames reads rows of a MERDataset, but '
-                f'{", ".join(missing)} are not there: a clip that is given by its file '
-                f'alone is read by LoadMERSource, as in the test_pipeline of our '
-                f'configs, or by MERInferencer'
+                'LoadMERFrames reads rows of a MERDataset, but these keys are missing: '
+                f'{", ".join(missing)}',
+                path=quote(given),
+                hint='read a clip that is only a file by LoadMERSource, as in '
+                'test_pipeline of our configs, or by MERInferencer',
             )
         recorded = results['fps']
         results.update(load_clip(results, self.max_frames))

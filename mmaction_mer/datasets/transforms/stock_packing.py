@@ -1,8 +1,8 @@
-"""mmaction's packer in front of what it would drop.
+"""Check that mmaction's packer drops no motion stream.
 
-``PackActionInputs`` packs ``imgs`` and leaves out every key that it was not told of, so
-that a recognizer would train on plain frames while its config says otherwise. Other
-packers of mmaction pack no frames.
+``PackActionInputs`` packs ``imgs`` and drops all keys that are not listed in its
+config, so that a recognizer would train on plain frames although its config computes
+motion. The other packers of mmaction pack no frames.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,36 +14,37 @@ from ...utils.errors import MERDataError
 from ...utils.host.wrapping import wrap_method
 from .frame_rates import clip_of
 
-# What a transform writes beside its stream, and the stream's name.
+# Stream and transform, by the key that the transform writes beside its stream.
 _STREAMS = {
     'motion_geometry': ('motion', 'EulerianMagnification'),
     'rank_geometry': ('rank_image', 'RankPooling'),
 }
 
 
-def check_streams_kept(packer: PackActionInputs, results: Mapping) -> None:
-    """See that a packer packs every motion stream that the results hold.
+def check_streams_packed(packer: PackActionInputs, results: Mapping) -> None:
+    """Check that a packer packs every motion stream in the results.
 
     Raises:
-        MERDataError: It does not; the message names the clip and the setting.
+        MERDataError: It does not.
     """
     packed = {*(packer.collect_keys or ()), *packer.algorithm_keys}
-    for mark, (stream, name) in _STREAMS.items():
-        if mark in results and stream not in packed:
+    for key, (stream, name) in _STREAMS.items():
+        if key in results and stream not in packed:
             raise MERDataError(
-                f'clip {clip_of(results)}: PackActionInputs would drop {stream!r}, '
-                f'which {name} has computed, and pack the plain frames: give {name} '
-                f"output='imgs', its default, for a recognizer of frames; for an "
-                f'MPTRecognizer end the pipeline with PackMERInputs'
+                f'PackActionInputs would drop {stream!r}, which {name} has computed, '
+                'and pack the plain frames',
+                clip=clip_of(results),
+                hint=f"set output='imgs' of {name}, its default, for a recognizer of "
+                'frames; for an MPTRecognizer end the pipeline with PackMERInputs',
             )
 
 
-def watch_packing() -> None:
-    """Check in mmaction's packer that it drops no motion stream."""
+def install_packing_check() -> None:
+    """Let mmaction's packer check that it drops no motion stream."""
 
     def checked(transform: Callable[..., Any]) -> Callable[..., Any]:
         def call(self: PackActionInputs, results: dict) -> Any:
-            check_streams_kept(self, results)
+            check_streams_packed(self, results)
             return transform(self, results)
 
         return call

@@ -1,1 +1,1 @@
-"""Videos: index, frame rate, sampling and exact reading of frames."""
+"""Videos: index, frame rate, sampling and verified reading of frames."""

@@ -1,4 +1,4 @@
-"""Opening and decoding a video file, whose word is not taken for what it costs."""
+"""Open and decode untrusted video files, with limits on size and frames."""
 
 import contextlib
 import os
@@ -14,105 +14,105 @@ import numpy as np
 from ...utils.files import open_regular
 from ..images.image_file import MAX_PIXELS, MAX_SIDE
 
-#: For :func:`av.open`: files that hold their pictures themselves, on this machine; a
-#: playlist may name addresses of others.
-OPENED = {
+#: Options of :func:`av.open`: only local files that contain their frames themselves; a
+#: playlist may refer to other addresses.
+_OPEN_OPTIONS = {
     'protocol_whitelist': 'file',
     'format_whitelist': 'mov,avi,matroska,webm,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg',
 }
-#: Endings of the names of video files.
+#: Suffixes of video files.
 ENDINGS = (
     '.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.ts', '.mts',
     '.m2ts', '.wmv', '.flv', '.3gp',
 )  # fmt: skip
-#: For a decoder of libav: pictures that it may make.
-DECODED = {'max_pixels': str(MAX_PIXELS)}
-#: Frames of a video: 80 minutes at 200 Hz.
+# Options of a decoder of libav.
+_DECODER_OPTIONS = {'max_pixels': str(MAX_PIXELS)}
+#: Maximum frames of a video: 80 minutes at 200 Hz.
 MAX_FRAMES = 1_000_000
-# Boxes of MP4 and MOV that hold other boxes on the way to the tables of samples.
-_HOLDERS = (b'moov', b'trak', b'mdia', b'minf', b'stbl')
-# The tables by the place of their count: sizes, times, offsets, chunks, key frames.
-_COUNTS = {
+# Boxes of MP4 and MOV that contain the boxes of the sample tables.
+_CONTAINERS = (b'moov', b'trak', b'mdia', b'minf', b'stbl')
+# Offset of the entry count in the sample tables.
+_COUNT_OFFSETS = {
     b'stsz': 8, b'stz2': 8, b'stts': 4, b'ctts': 4, b'stco': 4, b'co64': 4, b'stsc': 4,
     b'stss': 4,
 }  # fmt: skip
-_MOST_BOXES = 10_000
-# Of H.264 the kind of unit whose picture ends all reference to earlier ones.
-_BEGINS_ANEW = 5
+_MAX_BOXES = 10_000
+# H.264 unit type of an IDR frame, after which no frame refers to earlier ones.
+_IDR = 5
 
 
 class VideoError(ValueError):
-    """A video that is not read; the text says why and does not name the file."""
+    """A video that cannot be read; the message does not name the file."""
 
 
 @contextlib.contextmanager
-def open_pictures(path: str | Path, strict: bool = True) -> Iterator[tuple[Any, Any]]:
-    """Open a video file and choose the stream that holds its pictures.
-
-    Of several streams the best is chosen, which a cover picture is not.
+def open_video_stream(
+    path: str | Path, strict: bool = True
+) -> Iterator[tuple[Any, Any]]:
+    """Open a video file and its best video stream, which is not a cover image.
 
     Args:
-        path: The file, whatever its name: a name with a colon is no address.
-        strict: Whether all damage is an error. A decoder that begins within a film
-            misses what came before and calls that damage, too.
+        path: The file; a name with a colon is not taken for an address.
+        strict: Whether all damage is an error. A decoder that starts within a video
+            also reports missing reference frames as damage. Defaults to True.
 
     Yields:
         The container and the stream.
 
     Raises:
-        VideoError: It is no video, or too large in pixels or frames.
+        VideoError: It is not a video, or too large in pixels or frames.
         OSError: It cannot be opened, or is a pipe, a device or a folder.
     """
     with open_regular(path) as file:
-        check_boxes(file)
+        check_sample_tables(file)
     try:
-        container: Any = av.open(local_name(path), options=dict(OPENED))
+        container: Any = av.open(file_url(path), options=dict(_OPEN_OPTIONS))
     except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
         raise VideoError(
-            f'is not a video that can be opened, or is damaged ({said(error)}); give '
-            f'an mp4, mov, avi, mkv, webm, mpg or ts file'
+            f'is not a supported video, or is damaged ({describe(error)}); use an mp4, '
+            f'mov, avi, mkv, webm, mpg or ts file'
         ) from error
     with container:
         if not container.streams.video:
-            raise VideoError('holds no pictures, sound or text perhaps')
+            raise VideoError('contains no video stream')
         stream = container.streams.best('video') or container.streams.video[0]
         if stream.codec_context is None:
-            raise VideoError('its pictures are coded in a way not known here')
+            raise VideoError('has an unsupported codec')
         check_size(stream.width, stream.height)
         if stream.frames > MAX_FRAMES:
-            raise VideoError(f'says that it has {stream.frames} frames')
-        # A picture guessed from its neighbors would move where no face did.
+            raise VideoError(f'has {stream.frames} frames, more than {MAX_FRAMES}')
+        # Error concealment would invent motion.
         explode = {'err_detect': 'explode'} if strict else {}
-        stream.codec_context.options = {**explode, **DECODED}
-        # With several threads libav forgets which pictures were damaged.
+        stream.codec_context.options = {**explode, **_DECODER_OPTIONS}
+        # With several threads, libav loses track of damaged frames.
         stream.codec_context.thread_count = 1
         yield container, stream
 
 
-def local_name(path: str | Path) -> str:
-    """Write a path so that libav takes no part of it for a protocol or an option.
+def file_url(path: str | Path) -> str:
+    """Return a path as URL, no part of which libav takes for a protocol or an option.
 
-    >>> local_name('/data/2024-11-14T22:57:44.mp4')
+    >>> file_url('/data/2024-11-14T22:57:44.mp4')
     'file:/data/2024-11-14T22:57:44.mp4'
     """
     return f'file:{os.path.abspath(path)}'
 
 
 @dataclass
-class Packets:
-    """What the packets of a stream tell while they are decoded.
+class PacketLog:
+    """Properties of the packets of a stream, collected while they are decoded.
 
     Attributes:
-        keys: Stamps of showing and of decoding of the packets that decoding can begin
-            at.
-        clock: Stamps of decoding of all packets; empty where one has none.
-        count: Packets that were decoded.
-        hidden: Pictures at the beginning that cannot be shown, because the pictures
-            they are made from were cut off.
-        closed: Whether no picture is shown before a key picture that it follows in
-            the file, and none has to be decoded without being shown.
-        midway: Whether the first key picture lets later ones refer to what came before
-            it, so that the film was cut out of another.
+        keys: Presentation and decoding time stamps of the keyframes.
+        clock: Decoding time stamps of all packets, up to the first without one.
+        count: Number of packets that were decoded.
+        hidden: Number of frames at the beginning that cannot be shown, because their
+            reference frames were removed.
+        closed: Whether all groups of pictures are closed: no frame is shown before the
+            keyframe that precedes it in the file, and none is decoded without being
+            shown.
+        midway: Whether frames may refer to frames before the first keyframe, so that
+            the file was extracted from a longer video.
     """
 
     keys: list[tuple[int, int]] = field(default_factory=list)
@@ -125,7 +125,7 @@ class Packets:
     _key: int | None = None
 
     def add(self, packet: Any) -> None:
-        """Take in the next packet."""
+        """Add the next packet."""
         if not packet.size:
             return
         if packet.dts is not None and len(self.clock) == self.count:
@@ -147,42 +147,43 @@ class Packets:
 def decode(
     container: Any,
     stream: Any,
-    packets: Packets | None = None,
+    packets: PacketLog | None = None,
     from_key: bool = True,
     strict: bool = True,
 ) -> Iterator[Any]:
-    """Decode pictures in order from where the container stands, one at a time.
+    """Decode frames in order from the current position, one at a time.
 
     Args:
-        container: An open file, see :func:`open_pictures`.
-        stream: Its stream of pictures.
-        packets: Told of every packet.
-        from_key: Begin with the first key picture. What comes before it was cut off
-            from the pictures that it is made from.
-        strict: As the file was opened: otherwise what is shown before the first key
-            picture is left out, since it may be made from nothing.
+        container: An open file, see :func:`open_video_stream`.
+        stream: Its video stream.
+        packets: Log to which every packet is added. Defaults to None.
+        from_key: Whether to start with the first keyframe: the reference frames of
+            frames before it are missing. Defaults to True.
+        strict: As the file was opened; if False, frames that are shown before the
+            first keyframe are skipped, since their reference frames may be missing.
+            Defaults to True.
 
     Yields:
-        Frames of libav in the order in which they are shown, all of one size.
+        Frames of libav in presentation order, all of one size.
 
     Raises:
-        VideoError: A picture is damaged, changes its size or is too large.
+        VideoError: A frame is damaged, has another size or is too large.
     """
-    packets = Packets() if packets is None else packets
-    context, first, begun, size = stream.codec_context, None, not from_key, None
+    packets = PacketLog() if packets is None else packets
+    context, first, started, size = stream.codec_context, None, not from_key, None
     try:
         for packet in container.demux(stream):
-            if not begun and packet.size:
+            if not started and packet.size:
                 if not packet.is_keyframe:
                     packets.hidden += 1
                     continue
-                begun, first = True, packet.pts
+                started, first = True, packet.pts
                 packets.midway = _is_midway(packet, context)
             packets.add(packet)
             try:
-                frames = packet.decode() if begun else []
+                frames = packet.decode() if started else []
             except (av.error.FFmpegError, ValueError):
-                # Shown before the first key picture, made from what was cut off.
+                # Its presentation is before the first keyframe: references missing.
                 if None in (packet.pts, first) or packet.pts >= first:
                     raise
                 packets.hidden += 1
@@ -191,43 +192,43 @@ def decode(
                 check_size(context.width, context.height)
             for frame in frames:
                 if frame.is_corrupt:
-                    raise VideoError('a damaged picture')
+                    raise VideoError('a frame is damaged')
                 if not (strict or None in (frame.pts, first) or frame.pts >= first):
                     packets.hidden += 1
                     continue
                 size = size or (frame.width, frame.height)
                 if size != (frame.width, frame.height):
                     raise VideoError(
-                        f'changes its size from {size[0]}x{size[1]} to '
+                        f'the frame size changes from {size[0]}x{size[1]} to '
                         f'{frame.width}x{frame.height} pixels'
                     )
                 yield frame
     except VideoError:
         raise
     except (av.error.FFmpegError, ValueError, MemoryError) as error:
-        raise VideoError(said(error)) from error
+        raise VideoError(describe(error)) from error
 
 
 def _is_midway(packet: Any, context: Any) -> bool:
-    """Whether a key picture of H.264 is not one that everything begins anew with."""
+    """Return whether a keyframe of H.264 is not an IDR frame."""
     if context.name != 'h264':
         return False
     data, extra, kinds = bytes(packet), bytes(context.extradata or b''), set()
-    if extra[:1] == b'\1':  # units with their length before them
-        place, width = 0, (extra[4] & 3) + 1
-        while place + width < len(data):
-            kinds.add(data[place + width] & 31)
-            place += width + int.from_bytes(data[place : place + width], 'big')
+    if extra[:1] == b'\1':  # units are preceded by their length
+        offset, width = 0, (extra[4] & 3) + 1
+        while offset + width < len(data):
+            kinds.add(data[offset + width] & 31)
+            offset += width + int.from_bytes(data[offset : offset + width], 'big')
     else:
         kinds = {match[1][0] & 31 for match in re.finditer(b'\0\0\1(.)', data, re.S)}
-    return _BEGINS_ANEW not in kinds
+    return _IDR not in kinds
 
 
-def picture(frame: Any) -> np.ndarray:
-    """Give a frame of libav as it is looked at.
+def to_rgb(frame: Any) -> np.ndarray:
+    """Convert a frame of libav to RGB, rotated as the file declares.
 
     Returns:
-        Array (H, W, 3) uint8, RGB, turned as the file says.
+        Array (H, W, 3) uint8.
     """
     turns = quarter_turns(frame)
     image = frame.to_ndarray(format='rgb24')
@@ -235,68 +236,68 @@ def picture(frame: Any) -> np.ndarray:
 
 
 def quarter_turns(frame: Any) -> int:
-    """Quarter turns counterclockwise until a frame stands upright."""
+    """Return the counterclockwise quarter turns that make a frame upright."""
     return round((frame.rotation or 0) / 90) % 4
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse frames that are too large.
+    """Check that frames are not too large.
 
     Raises:
         VideoError: They are.
     """
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise VideoError(
-            f'says that it has {width}x{height} pixels; up to {MAX_SIDE} each way and '
-            f'{MAX_PIXELS:,} are read'
+            f'has {width}x{height} pixels, more than {MAX_SIDE} on a side or '
+            f'{MAX_PIXELS:,} in total'
         )
 
 
-def check_boxes(file: BinaryIO) -> None:
-    """Refuse an MP4 or MOV file whose tables count more samples than a video has.
+def check_sample_tables(file: BinaryIO) -> None:
+    """Check that the tables of an MP4 or MOV file do not have too many samples.
 
-    libav makes its own table of all samples before anything is decoded, and a table of
-    samples of one size is two numbers in the file.
+    libav allocates a table of all samples before decoding, but in the file a table of
+    samples of equal size is only two numbers.
 
     Args:
-        file: The file, at its beginning; files of other kinds pass.
+        file: The file, at its beginning; other formats are not checked.
 
     Raises:
-        VideoError: It has too many samples or boxes, or its tables are packed.
+        VideoError: It has too many samples or boxes, or its tables are compressed.
     """
     end = file.seek(0, os.SEEK_END)
     if _head(file, 4, 4) not in (b'ftyp', b'moov', b'mdat', b'free', b'skip', b'wide'):
         return
     spans, boxes = [(0, end)], 0
     while spans:
-        place, stop = spans.pop()
-        while place + 8 <= stop:
-            head = _head(file, place, 16)
+        offset, stop = spans.pop()
+        while offset + 8 <= stop:
+            head = _head(file, offset, 16)
             size, kind, start = int.from_bytes(head[:4], 'big'), head[4:8], 8
             if size == 1:
                 size, start = int.from_bytes(head[8:16], 'big'), 16
-            size = stop - place if size == 0 else size
+            size = stop - offset if size == 0 else size
             boxes += 1
-            if boxes > _MOST_BOXES or kind == b'cmov':
-                raise VideoError('holds a table of contents that is not read')
+            if boxes > _MAX_BOXES or kind == b'cmov':
+                raise VideoError('has an unsupported table of contents')
             if size < start:
-                break  # broken: libav stops here too
-            if kind in _HOLDERS:
-                spans.append((place + start, min(place + size, stop)))
-            elif kind in _COUNTS:
-                first = place + start + _COUNTS[kind]
+                break  # malformed; libav stops here too
+            if kind in _CONTAINERS:
+                spans.append((offset + start, min(offset + size, stop)))
+            elif kind in _COUNT_OFFSETS:
+                first = offset + start + _COUNT_OFFSETS[kind]
                 count = int.from_bytes(_head(file, first, 4), 'big')
-                # Sound has a sample per frame of sound, some ten thousand in a minute.
+                # Audio tracks have about ten thousand samples per minute.
                 if count > 16 * MAX_FRAMES:
-                    raise VideoError(f'says that it has {count} samples')
-            place += size
+                    raise VideoError(f'has {count} samples, too many for a video')
+            offset += size
 
 
-def said(error: BaseException) -> str:
-    """What an error of libav says, in a few words."""
+def describe(error: BaseException) -> str:
+    """Return the message of an error of libav, shortened."""
     return (getattr(error, 'strerror', None) or str(error) or type(error).__name__)[:80]
 
 
-def _head(file: BinaryIO, place: int, size: int) -> bytes:
-    file.seek(place)
+def _head(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
     return file.read(size)

@@ -1,10 +1,10 @@
-"""Which frames a video holds, and when: known from decoding it once, in order.
+"""Index the frames of a video: decode it once, in order.
 
-Frame ``i`` of a video is the ``i``-th that decoding from the beginning shows. Seeking
-gives others for many files: pictures that refer over a key picture, streams that were
-cut, time stamps that lie. So a file is decoded once per process, one frame at a time,
-and of each frame the time stamp and a checksum of its pixels are kept. By these every
-reading of single frames is proven, see ``video_reader.py``.
+Frame ``i`` of a video is the ``i``-th one when decoding from the beginning. Seeking
+gives other frames for many files: open groups of pictures, streams cut without
+encoding, wrong time stamps. So a file is decoded once per process, one frame at a time,
+and the time stamp and a checksum of the pixels of each frame are stored. ``reader.py``
+verifies every frame that it reads by them.
 """
 
 import os
@@ -21,20 +21,20 @@ import numpy as np
 
 from .files import (
     MAX_FRAMES,
-    Packets,
+    PacketLog,
     VideoError,
     decode,
-    open_pictures,
-    picture,
+    open_video_stream,
     quarter_turns,
+    to_rgb,
 )
 from .rate import Rate, measure
 
-# Of all videos together so many frames are remembered, 20 bytes each.
-_REMEMBERED = 5_000_000
+# Maximum frames of all indices in memory, 20 bytes each.
+_MAX_CACHED = 5_000_000
 _NO_STAMP = np.iinfo(np.int64).min
 
-Watch = Callable[[int, float], None]
+ProgressCallback = Callable[[int, float], None]
 
 
 @dataclass
@@ -42,21 +42,21 @@ class VideoIndex:
     """The frames of one state of a video file.
 
     Attributes:
-        height: Of the frames as they are looked at, in pixels.
-        width: Likewise.
-        stamps: Time stamps in ticks, int64 (N,); the lowest number for none.
-        sums: Checksums of the frames' RGB pixels, uint32 (N,).
+        height: Height of the upright frames, in pixels.
+        width: Width of the upright frames, in pixels.
+        stamps: Time stamps in ticks, int64 (N,); the lowest integer for none.
+        sums: Checksums of the RGB pixels of the frames, uint32 (N,).
         tick: Unit of the stamps in seconds.
-        stamped: Whether the container keeps time stamps of showing.
-        packets: What the packets told.
-        from_key: Whether pictures before the first key picture were left out.
-        strict: Whether all damage was an error, see :func:`.video_files.decode`.
-        turned: Whether the frames are turned to be looked at.
-        header_fps: Frame rate in Hz that the header promises; None for none.
-        header_count: Number of frames that the header promises; 0 for none.
-        damage: What is wrong behind the last frame; empty for a sound file.
+        stamped: Whether the container stores presentation time stamps.
+        packets: Properties of the packets.
+        from_key: Whether frames before the first keyframe were skipped.
+        strict: Whether all damage was an error, see :func:`.files.decode`.
+        turned: Whether the frames are rotated to be upright.
+        header_fps: Frame rate in the header in Hz; None for none.
+        header_count: Number of frames in the header; 0 for none.
+        damage: Damage after the last frame; empty for an undamaged file.
         seeks: Whether seeking has given the right frames so far.
-        decord: Likewise for decord; None as long as it was not tried.
+        decord: Whether decord has given the right frames; None before the first try.
     """
 
     height: int
@@ -65,7 +65,7 @@ class VideoIndex:
     sums: np.ndarray
     tick: float
     stamped: bool
-    packets: Packets
+    packets: PacketLog
     from_key: bool
     strict: bool
     turned: bool
@@ -80,13 +80,13 @@ class VideoIndex:
 
     @property
     def ordered(self) -> bool:
-        """Whether time stamps rise from frame to frame, so that each has its own."""
+        """Whether the time stamps are strictly increasing."""
         known = self.stamps != _NO_STAMP
         return bool(known.all() and (np.diff(self.stamps) > 0).all())
 
     @property
     def plain(self) -> bool:
-        """Whether each packet is a frame, in groups that are closed."""
+        """Whether each packet is one frame, in closed groups of pictures."""
         return (
             self.ordered
             and self.packets.closed
@@ -96,33 +96,31 @@ class VideoIndex:
 
     @cached_property
     def times(self) -> np.ndarray | None:
-        """Times of the frames in seconds from the first, (N,); None where not known."""
+        """Times of the frames in seconds from the first, (N,); None if not known."""
         if self.stamped and self.ordered:
             stamps = self.stamps
         else:
-            found = self._by_clock()
-            if found is None:
-                found = self._by_few()
-            if found is None:
+            clock = self._by_clock()
+            stamps = self._by_few() if clock is None else clock
+            if stamps is None:
                 return None
-            stamps = found
         return (stamps - stamps[0]) * self.tick
 
     def _by_clock(self) -> np.ndarray | None:
-        """Time by the stamps of decoding, which are those of showing put off."""
+        """Compute times from the decoding time stamps, which have the same steps."""
         clock = np.array(self.packets.clock, np.int64)
         if len(clock) < 2 or len(clock) < self.packets.count:
             return None
         steps = np.diff(clock)
         if len(clock) == len(self) and not self.packets.hidden and (steps > 0).all():
             return clock
-        # Packets without a frame of their own: which ones is not known.
+        # Some packets have no frame of their own, and it is not known which ones.
         return steps[0] * np.arange(len(self)) if np.ptp(steps) == 0 else None
 
     def _by_few(self) -> np.ndarray | None:
-        """Time by the first and last stamp, if the header agrees with them.
+        """Compute times from the first and last stamp, if the header agrees.
 
-        Some containers stamp a few frames alone, and some go back for a while.
+        Some containers store few time stamps, and some are not monotonic.
         """
         known = np.flatnonzero(self.stamps != _NO_STAMP)
         if len(known) < 2 or not self.header_fps:
@@ -136,46 +134,48 @@ class VideoIndex:
 
     @cached_property
     def rate(self) -> Rate | None:
-        """The frame rate by the time stamps; None where they support none."""
+        """The frame rate by the time stamps; None if they give none."""
         if self.times is None:
             return None
         return measure(self.times, self.tick, self.header_fps)
 
 
-def video_index(path: str | Path, watch: Watch | None = None) -> VideoIndex:
+def video_index(
+    path: str | Path, progress: ProgressCallback | None = None
+) -> VideoIndex:
     """Decode a video in order, once per process and state of the file.
 
     Args:
         path: The file.
-        watch: Called with the number of frames so far and the seconds from the first
-            to the latest; what it raises ends the decoding.
+        progress: Called with the number of frames so far and the seconds from the first
+            to the latest; an exception from it stops decoding. Defaults to None.
 
     Returns:
-        What was found. A file that is damaged behind some frames has these.
+        The index, up to the first damage.
 
     Raises:
-        VideoError: It is no video, is too large, or no frame can be decoded.
+        VideoError: It is not a video, is too large, or no frame can be decoded.
         OSError: It cannot be opened.
     """
     key = _state(path)
     with _lock:
-        index = _kept.get(key)
+        index = _cache.get(key)
         if index is not None:
-            _kept.move_to_end(key)
+            _cache.move_to_end(key)
     if index is None:
-        index = _build(key[0], watch)
-        remember(path, index)
-    elif watch is not None:
-        watch(len(index), 0.0 if index.times is None else float(index.times[-1]))
+        index = _build(key[0], progress)
+        cache_index(path, index)
+    elif progress is not None:
+        progress(len(index), 0.0 if index.times is None else float(index.times[-1]))
     return index
 
 
-def remember(path: str | Path, index: VideoIndex) -> None:
-    """Keep what another process has found out about a video."""
+def cache_index(path: str | Path, index: VideoIndex) -> None:
+    """Store the index of a video in memory, also one from another process."""
     with _lock:
-        _kept[_state(path)] = index
-        while len(_kept) > 1 and sum(map(len, _kept.values())) > _REMEMBERED:
-            _kept.popitem(last=False)
+        _cache[_state(path)] = index
+        while len(_cache) > 1 and sum(map(len, _cache.values())) > _MAX_CACHED:
+            _cache.popitem(last=False)
 
 
 def _state(path: str | Path) -> tuple[str, int, int]:
@@ -184,63 +184,66 @@ def _state(path: str | Path) -> tuple[str, int, int]:
     return real, status.st_mtime_ns, status.st_size
 
 
-_kept: OrderedDict[tuple[str, int, int], VideoIndex] = OrderedDict()
+_cache: OrderedDict[tuple[str, int, int], VideoIndex] = OrderedDict()
 _lock = threading.Lock()
 
 
 def checksum(image: np.ndarray) -> int:
-    """Checksum of the pixels of a frame, (H, W, 3) uint8."""
+    """Return the checksum of the pixels of a frame, (H, W, 3) uint8."""
     return zlib.crc32(np.ascontiguousarray(image).data)
 
 
 def stamp_of(frame: Any) -> int:
-    """Time stamp of a frame of libav, in ticks; the lowest number for none."""
+    """Return the time stamp of a frame in ticks; the lowest integer for none."""
     return _NO_STAMP if frame.pts is None else frame.pts
 
 
-def _build(path: str, watch: Watch | None) -> VideoIndex:
-    index = _decode_all(path, watch)
+def _build(path: str, progress: ProgressCallback | None) -> VideoIndex:
+    index = _decode_all(path, progress)
     if index.damage and index.packets.midway:
-        # Pictures may only speak of what was cut off.
-        other = _decode_all(path, watch, strict=False)
+        # The damage may be only missing reference frames.
+        other = _decode_all(path, progress, strict=False)
         index = index if other.damage else other
     if not len(index) and index.packets.hidden:
-        # Not one key picture: pictures that build up bit by bit, perhaps.
-        index = _decode_all(path, watch, from_key=False)
+        # No keyframe: perhaps intra refresh, which updates frames part by part.
+        index = _decode_all(path, progress, from_key=False)
     if not len(index):
         raise VideoError(
-            f'cannot be decoded after 0 frames ({index.damage}); the file is damaged '
-            f'or was cut out of another: copy it again, or convert it'
+            f'no frame can be decoded ({index.damage}); the file is damaged or was '
+            f'extracted from another one: copy it again, or convert it'
             if index.damage
-            else 'holds no frames that can be shown'
+            else 'contains no frames'
         )
     return index
 
 
 def _decode_all(
-    path: str, watch: Watch | None, from_key: bool = True, strict: bool = True
+    path: str,
+    progress: ProgressCallback | None,
+    from_key: bool = True,
+    strict: bool = True,
 ) -> VideoIndex:
     stamps: list[int] = []
     sums: list[int] = []
-    packets, damage, turned = Packets(), '', False
+    packets, damage, turned = PacketLog(), '', False
     height = width = 0
-    with open_pictures(path, strict) as (container, stream):
+    with open_video_stream(path, strict) as (container, stream):
         tick = float(stream.time_base or 0)
         header = stream.average_rate or stream.guessed_rate
         promised = stream.frames
-        # AVI counts its frames, and libav makes up stamps of showing.
+        # AVI only counts its frames, and libav invents presentation time stamps.
         stamped = container.format.name != 'avi'
         try:
             for frame in decode(container, stream, packets, from_key, strict):
                 if len(sums) >= MAX_FRAMES:
                     raise VideoError(f'has more than {MAX_FRAMES} frames')
-                image = picture(frame)
+                image = to_rgb(frame)
                 height, width = image.shape[:2]
                 turned |= quarter_turns(frame) != 0
                 stamps.append(stamp_of(frame))
                 sums.append(checksum(image))
-                if watch is not None:
-                    watch(len(sums), _seconds(stamps, tick))
+                if progress is not None:
+                    progress(len(sums), _seconds(stamps, tick))
         except VideoError as error:
             damage = str(error)
     return VideoIndex(

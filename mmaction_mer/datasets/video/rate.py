@@ -1,9 +1,9 @@
-"""Frame rates by time stamps, and frames at a constant rate.
+"""Measure frame rates from time stamps, and resample to a constant rate.
 
-A header's frame rate is a promise; the time stamps of the frames are what a player
-goes by. Where they come at constant steps, their rate is that of the video. Where they
-do not (screen recorders, phones, browsers), the video is sampled at a constant rate:
-at each time the nearest frame.
+Players use the time stamps of the frames, not the frame rate in the header. If the
+stamps have constant steps, these give the rate of the video. If not (screen recorders,
+phones, browsers), the video is resampled to a constant rate: the nearest frame at each
+time.
 """
 
 from collections.abc import Sequence
@@ -11,28 +11,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Rates in Hz; outside of them time stamps are a mistake.
+#: Range of valid frame rates in Hz.
 RATES = (1.0, 10_000.0)
-# Containers and the programs that write them round time stamps to milliseconds.
-_ROUNDED = 1.01e-3
-# Of a step: steps that differ by more are no rounding.
-_MOST_ROUNDED = 1 / 3
-# Rates that differ by less are one.
-_SAME = 0.01
-# A rate given for a variable one may be its mean, or that of most of its steps.
+# Many containers round time stamps to milliseconds.
+_ROUNDING = 1.01e-3
+# Steps that differ by a larger fraction are not due to rounding.
+_MAX_ROUNDING = 1 / 3
+# Relative tolerance for equal rates.
+_TOLERANCE = 0.01
+# Relative tolerance of a rate that a user gives for a variable one: it may be the mean
+# rate or that of most steps.
 _NEAR = 0.1
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How often the frames of a video come.
+    """The frame rate of a video.
 
     Attributes:
-        fps: The constant rate in Hz, or the one to sample a variable rate at.
-        constant: Whether the steps are constant, but for how the stamps are rounded.
-        mean: Frames per second over the whole video.
+        fps: The constant rate in Hz, or the one to which a variable rate is resampled.
+        constant: Whether the steps are constant, except for rounding.
+        mean: Mean frame rate of the whole video in Hz.
         shortest: Shortest step between two frames, in seconds.
-        longest: Longest step, likewise.
+        longest: Longest step between two frames, in seconds.
     """
 
     fps: float
@@ -42,7 +43,7 @@ class Rate:
     longest: float
 
     def __str__(self) -> str:
-        """Say how frames come."""
+        """Return the rate for messages."""
         if self.constant:
             return f'{self.fps:.6g} Hz'
         return (
@@ -51,22 +52,22 @@ class Rate:
         )
 
     def sampled_at(self, given: float | None = None) -> float:
-        """Choose the rate in Hz, in time of the file, at which frames are taken.
+        """Return the rate in Hz, in the time of the file, for resampling.
 
         Args:
-            given: The rate that a person gives. Far from the file's, it is that of a
-                recording which is stored to be played at another speed.
+            given: The rate that the user gives. If it is far from that of the file, the
+                file is stored for playback at another speed. Defaults to None.
         """
         if given is None or self.constant:
             return self.fps
-        # The mean is the higher of both where a few frames come in quick succession.
+        # The mean is the higher one if a few frames follow each other quickly.
         low, high = sorted((self.mean, self.fps))
         near = (1 - _NEAR) * low <= given <= (1 + _NEAR) * high
         return given if near else self.fps
 
     def agrees(self, given: float) -> bool:
-        """Whether a rate in Hz is that of the time stamps."""
-        return abs(given - self.sampled_at(given)) <= _SAME * given
+        """Return whether a rate in Hz agrees with the time stamps."""
+        return abs(given - self.sampled_at(given)) <= _TOLERANCE * given
 
 
 def measure(
@@ -76,13 +77,13 @@ def measure(
 
     Args:
         times: Times of the frames in seconds, (N,).
-        tick: Unit in seconds that they are counted in.
-        header: The rate in Hz that the file's header promises: taken as the exact
-            one where the stamps agree with it but for how they are rounded.
+        tick: Unit of the time stamps in seconds. Defaults to 0.
+        header: The rate in the header in Hz, which is used as the exact one if the
+            stamps agree with it except for rounding. Defaults to None.
 
     Returns:
-        The rate; None where the stamps support none: fewer than two, not rising, or
-        of a rate that no video has.
+        The rate; None if there are fewer than two stamps, they do not increase, or
+        their rate is not valid.
 
     >>> measure(np.array([0.0, 0.033, 0.067, 0.1]), 0.001).fps
     30.0
@@ -96,12 +97,12 @@ def measure(
         return None
     mean = len(steps) / float(times[-1] - times[0])
     drift = times - times[0] - np.arange(len(times)) / mean
-    allowed = min(max(1.01 * tick, _ROUNDED), _MOST_ROUNDED / mean)
+    allowed = min(max(1.01 * tick, _ROUNDING), _MAX_ROUNDING / mean)
     constant = float(np.ptp(drift)) / 2 <= allowed
     if not constant:
-        # The median alone would be a rounded step: 17 ms, thus 59 Hz, for 60 Hz.
+        # The median alone is a rounded step: 17 ms and so 59 Hz instead of 60 Hz.
         usual = float(np.median(steps))
-        rounded = min(max(1.01 * tick, _ROUNDED), _MOST_ROUNDED * usual)
+        rounded = min(max(1.01 * tick, _ROUNDING), _MAX_ROUNDING * usual)
         close = np.abs(steps - usual) <= rounded
         fps = _whole(1 / float(steps[close].mean()))
     elif header and abs(len(steps) / header - len(steps) / mean) <= allowed:
@@ -110,46 +111,46 @@ def measure(
         fps = mean
     if not RATES[0] <= fps <= RATES[1]:
         return None
-    # Binary fractions make 29.999999999 of 30.
+    # Remove rounding errors such as 29.999999999.
     return Rate(round(fps, 6), constant, mean, float(steps.min()), float(steps.max()))
 
 
 def at_rate(times: np.ndarray, fps: float, most: int) -> np.ndarray:
-    """Choose frames at a constant rate: at each time the nearest.
+    """Choose the nearest frame at each step of a constant rate.
 
     Args:
-        times: Rising times of the frames in seconds, (N,).
+        times: Increasing times of the frames in seconds, (N,).
         fps: Rate in Hz.
-        most: So many may be chosen.
+        most: Maximum number of frames.
 
     Returns:
-        Rising int64 indices (K,) of the frames at ``times[0] + k / fps``.
+        Increasing int64 indices (K,) of the frames at ``times[0] + k / fps``.
 
     Raises:
-        ValueError: It would be more than ``most``.
+        ValueError: There would be more than ``most``.
 
     >>> at_rate(np.array([0.0, 0.1, 0.5, 0.6]), 10, most=100).tolist()
     [0, 1, 1, 1, 2, 2, 3]
     """
     count = np.floor((times[-1] - times[0]) * fps + 0.5) + 1
     if count > most:
-        raise ValueError(f'{count:.0f} frames at {fps:g} Hz, but {most} at the most')
+        raise ValueError(f'{count:.0f} frames at {fps:g} Hz, more than {most}')
     return nearest(times, times[0] + np.arange(int(count)) / fps)
 
 
 def nearest(times: np.ndarray, wanted: np.ndarray | Sequence[float]) -> np.ndarray:
-    """Index of the time that is nearest to each wanted one; of two the earlier.
+    """Return the index of the time nearest to each wanted one; of two the earlier.
 
     >>> nearest(np.array([0.0, 1.0, 2.0]), [0.4, 1.5, 9.0]).tolist()
     [0, 1, 2]
     """
     wanted = np.asarray(wanted, float)
     after = np.searchsorted(times, wanted).clip(1, len(times) - 1)
-    # A hundredth of a millisecond: what binary fractions make of equal distances.
+    # With a tolerance, so that rounding errors do not decide between equal distances.
     later = times[after] - wanted < wanted - times[after - 1] - 1e-5
     return np.where(later, after, after - 1).astype(np.int64)
 
 
 def _whole(fps: float) -> float:
-    """Round a rate to sample at, so that people can read it."""
+    """Round a rate for resampling to an integer of at least 1 Hz."""
     return float(max(round(fps), 1))

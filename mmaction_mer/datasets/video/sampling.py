@@ -1,4 +1,4 @@
-"""Frames of a video at one constant rate, and what to say about its frame rate."""
+"""Sample a video at a constant frame rate, and describe its rate."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ class Sampling:
     """Frames of a video, or of a clip in it, at a constant rate.
 
     Attributes:
-        picks: Indices of the frames, rising, int64 (K,); one may repeat.
+        picks: Non-decreasing indices of the frames, int64 (K,).
         fps: Their rate in Hz.
-        constant: Whether these are all frames, each of them once.
-        notes: What a person should know about the rate.
+        constant: Whether these are all frames, once each.
+        notes: Remarks on the rate for the user.
     """
 
     picks: np.ndarray
@@ -35,20 +35,20 @@ def sample_video(
 ) -> Sampling:
     """Choose the frames of a video at a constant rate.
 
-    A steady video gives its frames as they are. Of a variable one the frame that is
-    nearest in time is taken at each step from the onset on, whatever its number.
+    All frames of a video with a constant rate are taken. If the rate varies, the frame
+    nearest in time is taken at each step from the onset on.
 
     Args:
         index: The frames and their time stamps.
-        fps: Rate in Hz that a person gives, which counts more than that of the file:
-            what a high-speed camera took is often stored to be played slowly.
-        onset: First frame.
-        offset: Last frame; the last of the video if it is None or lies behind it.
-        most: So many frames may be chosen.
+        fps: Rate in Hz that the user gives, which overrides that of the file: the
+            recordings of high-speed cameras are often stored for slow playback.
+            Defaults to None.
+        onset: First frame. Defaults to 0.
+        offset: Last frame, at most the last one of the video. Defaults to the last one.
+        most: Maximum number of frames. Defaults to 1,000,000.
 
     Raises:
-        VideoError: The time stamps support no rate and none is given, or it would be
-            too many frames.
+        VideoError: There is no valid frame rate, or there are too many frames.
     """
     last = len(index) - 1 if offset is None else min(offset, len(index) - 1)
     rate = index.rate
@@ -58,7 +58,7 @@ def sample_video(
         given = fps if fps is not None else rate.fps if rate else 0.0
         picks, constant = np.arange(onset, last + 1), True
         if len(picks) > most:
-            raise VideoError(f'has more than {most} frames; cut it')
+            raise VideoError(f'has more than {most} frames; split it')
     else:
         assert index.times is not None
         sampled = rate.sampled_at(fps)
@@ -66,72 +66,72 @@ def sample_video(
             picks = onset + at_rate(index.times[onset : last + 1], sampled, most)
         except ValueError as error:
             raise VideoError(
-                f'frames come {rate}, which makes {error}; cut it'
+                f'frames come {rate}, which gives {error}; split it'
             ) from error
         given, constant = (sampled if fps is None else fps), False
     return Sampling(picks, given, constant, rate_notes(index, fps))
 
 
 def rate_notes(index: VideoIndex, fps: float | None = None) -> tuple[str, ...]:
-    """Say what is unusual about the frame rate of a video.
+    """Return remarks on the frame rate of a video.
 
     Args:
         index: The frames and their time stamps.
-        fps: Rate in Hz that a person gives.
+        fps: Rate in Hz that the user gives. Defaults to None.
     """
     rate, header = index.rate, index.header_fps
     if rate is None:
-        return ('no time stamp says anything of the frame rate',)
+        return ('the time stamps give no frame rate',)
     notes = []
     if not rate.constant:
-        notes.append(resampled(rate, fps))
-    # Of few frames the mean is rounded as their stamps are; a steady rate is not.
+        notes.append(resampling_note(rate, fps))
+    # With few frames the mean is inexact due to rounding; a constant rate is not.
     true = rate.fps if rate.constant else rate.mean
     if header is not None and abs(header - true) > 0.01 * true:
         notes.append(
-            f'the header says {header:.6g} Hz, the time stamps {true:.6g} Hz: the '
-            f'time stamps count'
+            f'the header has {header:.6g} Hz, the time stamps {true:.6g} Hz: those of '
+            f'the time stamps are used'
         )
     if fps is not None and not rate.agrees(fps):
         notes.append(
-            f'{fps:.6g} Hz is given, the time stamps say '
-            f'{rate.sampled_at(fps):.6g} Hz: {fps:.6g} Hz counts, as for a recording '
-            f'that is stored to be played at another speed'
+            f'{fps:.6g} Hz is given, the time stamps have '
+            f'{rate.sampled_at(fps):.6g} Hz: {fps:.6g} Hz is used, as for a recording '
+            f'that is stored for playback at another speed'
         )
     return tuple(notes)
 
 
-def resampled(rate: Rate, fps: float | None = None) -> str:
-    """Say from what to what a variable rate is resampled."""
+def resampling_note(rate: Rate, fps: float | None = None) -> str:
+    """Describe how a variable rate is resampled."""
     return (
-        f'frames come {rate}: resampled to {rate.sampled_at(fps):.6g} Hz, at each step '
-        f'the frame that is nearest in time'
+        f'frames come {rate}: resampled to {rate.sampled_at(fps):.6g} Hz with the '
+        f'frame nearest in time at each step'
     )
 
 
 def frame_notes(index: VideoIndex) -> tuple[str, ...]:
-    """Say what is unusual about the frames of a video."""
+    """Return remarks on the frames of a video."""
     notes = []
     if hidden := index.packets.hidden:
         notes.append(
-            f'{hidden} picture(s) at the beginning cannot be shown, since those that '
-            f'they are made from were cut off: frame 0 is the first that can'
+            f'{hidden} frame(s) at the beginning cannot be decoded, since their '
+            f'reference frames are missing: frame 0 is the first one that can'
         )
     if index.damage:
-        notes.append(f'is damaged behind frame {len(index) - 1} ({index.damage})')
+        notes.append(f'is damaged after frame {len(index) - 1} ({index.damage})')
     elif index.header_count and index.header_count != len(index):
         notes.append(
-            f'the header says {index.header_count} frames, {len(index)} are shown'
+            f'the header has {index.header_count} frames, {len(index)} are decoded'
         )
     return tuple(notes)
 
 
 def _no_rate(index: VideoIndex) -> str:
     if len(index) == 1:
-        return 'holds one frame, but a movement needs two or more'
+        return 'has one frame, but motion needs at least two'
     header = index.header_fps
-    said = f'the header says {header:.6g} Hz, but ' if header else ''
+    in_header = f'the header has {header:.6g} Hz, but ' if header else ''
     return (
-        f'has no usable frame rate: {said}the time stamps of its frames are missing, '
-        f'alike or of a rate that no video has; give fps'
+        f'has no valid frame rate: {in_header}the time stamps of its frames are '
+        f'missing, equal or of an impossible rate; give fps'
     )

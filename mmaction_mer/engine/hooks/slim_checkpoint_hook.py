@@ -1,7 +1,7 @@
 """The rolling training state of a run, as a hook."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from mmengine.utils import apply_to
+from torch import nn
 
 from ...models.utils.slim_checkpoint import (
     checkpoint_state_dict,
@@ -111,15 +112,7 @@ class SlimCheckpointHook(Hook):
 
     def after_train(self, runner) -> None:
         """Check that frozen weights did not change, and save the final state."""
-        now = frozen_fingerprints(runner.model)
-        for key, before in (self.fingerprints or {}).items():
-            if key not in now or not torch.equal(before, now[key]):
-                raise ConfigError(
-                    f'frozen weights of {type(runner.model).__name__} changed during '
-                    f'training ({key})',
-                    hint='a layer updates its statistics, or was frozen or unfrozen '
-                    'during training: keep frozen layers in eval mode',
-                )
+        check_unchanged(runner.model, self.fingerprints)
         self._save(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -150,6 +143,29 @@ def _no_pending_gradients(runner) -> bool:
     """Return whether no accumulated gradients would be lost between two states."""
     every = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
     return runner.iter % every == 0
+
+
+def check_unchanged(
+    model: nn.Module, fingerprints: Mapping[str, torch.Tensor] | None
+) -> None:
+    """Check that the frozen weights of a model are those of earlier fingerprints.
+
+    Args:
+        model: The model.
+        fingerprints: From :func:`frozen_fingerprints`; None if there are none.
+
+    Raises:
+        ConfigError: They have changed.
+    """
+    now = frozen_fingerprints(model)
+    for key, before in (fingerprints or {}).items():
+        if key not in now or not torch.equal(before, now[key]):
+            raise ConfigError(
+                f'frozen weights of {type(model).__name__} changed during training '
+                f'({key})',
+                hint='a layer updates its statistics, or was frozen or unfrozen during '
+                'training: keep frozen layers in eval mode',
+            )
 
 
 def training_state(runner) -> dict[str, Any]:

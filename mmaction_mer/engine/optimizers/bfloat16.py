@@ -1,4 +1,4 @@
-"""Mixed precision in bfloat16, on a GPU and on a CPU alike."""
+"""Mixed precision in bfloat16, on a GPU or a CPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from torch import nn
 class BFloat16OptimWrapper(OptimWrapper):
     """Run the forward pass under bfloat16 autocast.
 
-    bfloat16 has float32's range, so that no loss is scaled and no step is skipped,
+    bfloat16 has the range of float32, so that no loss is scaled and no step is skipped,
     unlike with mmengine's ``AmpOptimWrapper``, which needs a GPU. Parameters,
     gradients and optimizer stay in float32, and so does the motion front end.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Enter mmengine's own context and autocast."""
+        """Enter mmengine's context, and autocast."""
         device = next(model.parameters()).device.type
         with (
             super().optim_context(model),

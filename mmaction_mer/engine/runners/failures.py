@@ -47,7 +47,7 @@ class Failures:
         """Return whether any fold failed."""
         return bool(self._reasons)
 
-    def note(self, job: FoldTask, error: Exception) -> None:
+    def record(self, task: FoldTask, error: Exception) -> None:
         """Record the failure of a fold.
 
         Raises:
@@ -55,21 +55,21 @@ class Failures:
         """
         if not of_one_fold(error):
             raise error
-        self.add(job, user_message(error) or str(error))
+        self.add(task, user_message(error) or str(error))
 
-    def add(self, job: FoldTask, reason: str) -> None:
+    def add(self, task: FoldTask, reason: str) -> None:
         """Record why a fold failed, and write it into the folder of the fold."""
         # A diverged fold has already written it.
-        if job.folder.state().get('status') == 'diverged':
-            reason = job.folder.why_missing()
-            write_error(f'{job} {reason}: its loss or its weights are not finite')
+        if task.folder.state().get('status') == 'diverged':
+            reason = task.folder.why_missing()
+            write_error(f'{task} {reason}: its loss or its weights are not finite')
         else:
-            job.folder.fail(reason, job.details())
-            write_error(f'{job} failed: {reason}')
-        self._reasons.setdefault(reason, []).append(job)
+            task.folder.fail(reason, task.details())
+            write_error(f'{task} failed: {reason}')
+        self._reasons.setdefault(reason, []).append(task)
 
-    def end(self) -> None:
-        """End a strategy.
+    def raise_if_any(self) -> None:
+        """Raise one error for all folds that failed.
 
         Raises:
             FoldsFailed: A fold failed.

@@ -1,9 +1,8 @@
-"""Strategies: in which manner the folds of a run are trained.
+"""Training strategies: the ways in which the folds of a run are trained.
 
-A strategy takes jobs and the options of ``loso``, brings the folder of every job to
-``done`` and gives each job back as soon as it is. It must train the same folds to the
-same numbers as ``sequential`` does; everything else (plan, ranks, pooling) is the
-runner's.
+A strategy receives tasks and the options of ``loso``, trains each fold until its folder
+is ``done``, and yields its task. It must train each fold to the same numbers as
+``sequential`` does; plan, ranks and pooling are left to the runner.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

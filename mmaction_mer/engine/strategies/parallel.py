@@ -1,4 +1,4 @@
-"""Folds in processes side by side, each on its share of the cores or on its GPU."""
+"""Training of folds in parallel processes, each on some cores or on a GPU."""
 
 import contextlib
 import os
@@ -25,75 +25,74 @@ from ..runners.console import write_error
 from ..runners.failures import Failures, of_one_fold
 from ..runners.fold_training import train_fold
 from ..runners.tasks import FoldTask
-from .stacking.stack_file import leave_stack
-from .worker import BEGAN, Done, Failure, NotStarted, Worker, wait_for
+from .stacking.stack_file import export_state
+from .worker import READY, Done, Failure, NotStarted, Worker, wait_for
 
-# What a process takes at least: its imports are 0.8 GiB, then come model and clips.
+# Minimum memory of a process: its imports take 0.8 GiB, model and clips the rest.
 _BYTES_PER_WORKER = 2 << 30
 
 
 def parallel(
-    jobs: Sequence[FoldTask], options: Mapping[str, Any]
+    tasks: Sequence[FoldTask], options: Mapping[str, Any]
 ) -> Iterator[FoldTask]:
-    """Train folds in processes side by side.
+    """Train folds in parallel processes.
 
-    A fold that fails is reported at once and tried once more at the end: in a fresh
-    process and alone, since memory is often why. A fold that diverged would diverge
-    again, and is not. The others stand. The processes end when this one does, however
-    it does. Where some of them cannot be started, the others do their work.
+    A fold that fails is reported at once and tried again at the end, in a new process
+    and alone, since a lack of memory is a frequent reason. A diverged fold would
+    diverge again, and is not tried again. The other folds are not affected. The
+    processes end when this one does, for whatever reason. If some of them cannot be
+    started, the others do their work.
 
-    Numbers are those of ``sequential`` to the last bit where that has as many threads
-    as each process has here (``OMP_NUM_THREADS``), and to rounding where it has not.
+    The numbers are those of ``sequential`` to the last bit if that has as many threads
+    as each process (``OMP_NUM_THREADS``), and to rounding otherwise.
 
     Args:
-        jobs: The folds.
-        options: ``workers``: number of processes; None for as many as there are GPUs,
-            or else cores, as far as memory goes.
+        tasks: The folds.
+        options: ``workers`` is the number of processes; None for the number of GPUs,
+            or else of cores, as far as memory allows.
 
     Yields:
-        Each job when its folder is done.
+        Each task when its folder is done.
 
     Raises:
         MERRunError: No process can be started, the disk is full, or the config has a
             mistake that every fold meets.
         FoldsFailed: Folds diverged or failed twice, and all others are done.
     """
-    workers = min(
-        options['workers']
-        or count_workers(
-            cores(), torch.cuda.device_count(), available_memory(torch.device('cpu'))
-        ),
-        max(1, len(jobs)),
+    memory = available_memory(torch.device('cpu'))
+    workers = options['workers'] or count_workers(
+        cores(), torch.cuda.device_count(), memory
     )
-    # Never more than this process itself would use; a second try has as many.
+    workers = min(workers, max(1, len(tasks)))
+    # At most as many threads as this process would use; the same in a second attempt.
     threads = max(1, min(cores() // workers, torch.get_num_threads()))
-    failures = Failures(len(jobs))
+    failures = Failures(len(tasks))
     again = []
-    for job, failure in _train_all(jobs, workers, threads):
+    for task, failure in _train_all(tasks, workers, threads):
         if failure is None:
-            yield job
+            yield task
         elif failure.final:
-            failures.add(job, failure.reason)
+            failures.add(task, failure.reason)
         else:
-            again.append(job)
-            write_error(f'{job} failed and is tried once more at the end: {failure}')
-    for job, failure in _train_all(again, 1, threads):
+            again.append(task)
+            write_error(f'{task} failed and is tried again at the end: {failure}')
+    for task, failure in _train_all(again, 1, threads):
         if failure is None:
-            yield job
+            yield task
         else:
             if failure.trace:
                 write_error(failure.trace)
-            failures.add(job, failure.reason)
-    failures.end()
+            failures.add(task, failure.reason)
+    failures.raise_if_any()
 
 
 def count_workers(cores: int, gpus: int, memory: float) -> int:
-    """Choose a number of processes.
+    """Return a suitable number of processes.
 
     Args:
         cores: Number of cores.
         gpus: Number of GPUs.
-        memory: Bytes to be had.
+        memory: Available memory in bytes.
 
     >>> count_workers(cores=16, gpus=4, memory=64 * 2**30)
     4
@@ -106,130 +105,139 @@ def count_workers(cores: int, gpus: int, memory: float) -> int:
 
 
 def _train_all(
-    jobs: Sequence[FoldTask], count: int, threads: int
+    tasks: Sequence[FoldTask], count: int, threads: int
 ) -> Iterator[tuple[FoldTask, Failure | None]]:
-    """Train folds by some workers; give each, when it ends, with its failure if any."""
-    waiting = deque(jobs)
-    workers = [Worker(number, threads) for number in range(min(count, len(jobs)))]
+    """Train folds by some workers; yield each one that ends with its failure if any."""
+    waiting = deque(tasks)
+    workers = [Worker(number, threads) for number in range(min(count, len(tasks)))]
     idle, busy = deque(workers), list[Worker]()
     ended: list[tuple[FoldTask, Failure | None]] = []
     last_try = False
     try:
         while waiting or busy or ended:
-            lost = []
-            # What comes next is started before the caller works on what has ended.
+            not_started = []
+            # Workers get their next folds before the caller handles the ended ones.
             while waiting and idle:
                 worker = idle.popleft()
                 busy.append(worker)
                 if reason := worker.submit(waiting.popleft()):
-                    lost.append((worker, reason))
+                    not_started.append((worker, reason))
             yield from ended
             ended = []
-            for worker, outcome in lost or wait_for(busy):
+            for worker, outcome in not_started or wait_for(busy):
                 busy.remove(worker)
-                job = worker.job
+                task = worker.task
                 if isinstance(outcome, NotStarted):
                     worker.stop(at_once=True)
-                    waiting.appendleft(job)
+                    waiting.appendleft(task)
                     if busy or idle:
                         write_error(
                             f'a process cannot be started, the others do its work: '
                             f'{outcome.reason}'
                         )
                     elif last_try:
-                        raise MERRunError(_cannot_start(outcome.reason))
+                        raise _cannot_start(outcome.reason)
                     else:
-                        # Alone it may find the memory that several together did not.
+                        # There may be enough memory for one process alone.
                         last_try = True
                         idle.append(worker)
                     continue
                 failure = None if isinstance(outcome, Done) else outcome
-                if failure and failure.stops:
-                    raise MERRunError(f'fold {job}: {failure.reason}')
-                if failure and failure.spoiled:
+                if failure and failure.fatal:
+                    raise MERRunError(f'fold {task}: {failure.reason}')
+                if failure and failure.broken:
                     worker.stop(at_once=True)
                 idle.append(worker)
-                ended.append((job, failure))
+                ended.append((task, failure))
     finally:
         for worker in busy:
-            worker.interrupt()
+            worker.terminate()
         for worker in busy:
             worker.stop(at_once=True)
         for worker in workers:
-            worker.dismiss()
+            worker.close()
         for worker in workers:
             worker.stop(at_once=False)
 
 
-def _cannot_start(reason: str) -> str:
-    return (
+def _cannot_start(reason: str) -> MERRunError:
+    return MERRunError(
         f'no process can be started to train folds ({reason}): memory or threads are '
-        f'used up, or limited for this user (ulimit -a). What is done is kept: free '
-        f'some, or train in this process alone (--strategy sequential), and go on '
-        f'with --resume'
+        f'used up, or limited for this user (ulimit -a)',
+        hint='finished folds are kept: free some, or train in this process alone '
+        '(--strategy sequential), and continue with --resume',
     )
 
 
-# What follows runs in the processes.
+# The following runs in the processes.
 
 
-def begin(parent: int, threads: int) -> None:
-    """Take a share of the cores, and end when the parent ends."""
+def initialize(parent: int, threads: int) -> None:
+    """Limit the threads of this process, and end it when its parent ends.
+
+    Args:
+        parent: Number of the parent process.
+        threads: Number of threads.
+    """
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     keep_freed_memory()
 
-    def follow() -> None:
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.1)
-        # With the workers of its data loaders.
+        # Including the workers of its data loaders.
         os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def serve(link: Connection) -> None:
-    """Train what comes in, until nothing more can come."""
-    # By default it would end in the middle of a file.
+    """Train the folds that are received, until the pipe is closed."""
+    # By default the signal would end it in the middle of a file.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.suppress(EOFError, ConnectionError):
-        link.send(BEGAN)
+        link.send(READY)
         while True:
             try:
-                job, number = link.recv()
+                task, number = link.recv()
             except (EOFError, OSError):
                 raise EOFError from None
             except Exception as error:
-                # What its config names cannot be imported here.
-                reason = f'{type(error).__name__}: {error}'
-                link.send(Failure(reason, traceback.format_exc(), spoiled=True))
+                # The config refers to a class that cannot be imported here.
+                link.send(_unexpected(error))
                 continue
-            link.send(_train(job, number) or Done())
+            link.send(_train(task, number) or Done())
 
 
-def _train(job: FoldTask, number: int) -> Failure | None:
-    """Train a fold quietly; nothing that cannot be pickled goes back."""
+def _train(task: FoldTask, number: int) -> Failure | None:
+    """Train a fold without console output, and convert errors, so that they pickle."""
     try:
         if torch.cuda.is_available():
             torch.cuda.set_device(number % torch.cuda.device_count())
-        # mmengine does it where it reads a config from its file, in the parent.
-        if imports := job.run.cfg.get('custom_imports'):
+        # mmengine imports them when it reads a config file, which the parent did.
+        if imports := task.run.cfg.get('custom_imports'):
             import_modules_from_strings(**imports)
-        job = replace(job, run=replace(job.run, console='ERROR'))
-        leave_stack(job)
-        train_fold(job, 'parallel')
+        task = replace(task, run=replace(task.run, console='ERROR'))
+        export_state(task)
+        train_fold(task, 'parallel')
     except Exception as error:
         if isinstance(error, OSError) and error.errno:
-            # A full disk does not say of mmengine's own files which it is.
-            error.filename = error.filename or str(job.folder.path)
+            # An error of mmengine's own files has no file name if the disk is full.
+            error.filename = error.filename or str(task.folder.path)
         if reason := user_message(error):
             return Failure(
                 reason,
                 final=isinstance(error, DivergedError),
-                # Alone it may find the memory that it did not find here.
-                spoiled=out_of_resources(error),
-                stops=not (of_one_fold(error) or out_of_resources(error)),
+                # There may be enough memory for one process alone.
+                broken=out_of_resources(error),
+                fatal=not (of_one_fold(error) or out_of_resources(error)),
             )
-        reason = f'{type(error).__name__}: {error}'
-        return Failure(reason, traceback.format_exc(), spoiled=True)
+        return _unexpected(error)
     return None
+
+
+def _unexpected(error: Exception) -> Failure:
+    """Convert an unexpected error that is being handled."""
+    reason = f'{type(error).__name__}: {error}'
+    return Failure(reason, traceback.format_exc(), broken=True)

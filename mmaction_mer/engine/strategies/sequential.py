@@ -1,4 +1,4 @@
-"""One fold after the other in this process: what every other strategy must equal."""
+"""Training of one fold after another: the reference for all other strategies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,29 +6,33 @@ from typing import Any
 from ..runners.failures import Failures
 from ..runners.fold_training import train_fold
 from ..runners.tasks import FoldTask
-from .stacking.stack_file import leave_stack
+from .stacking.stack_file import export_state
 
 
 def sequential(
-    jobs: Sequence[FoldTask], options: Mapping[str, Any]
+    tasks: Sequence[FoldTask], options: Mapping[str, Any]
 ) -> Iterator[FoldTask]:
-    """Train one fold after the other in this process.
+    """Train one fold after another in this process.
 
-    A fold that diverges or fails does not keep the others from being trained.
+    If a fold diverges or fails, the others are trained nevertheless.
+
+    Args:
+        tasks: The folds.
+        options: Not used.
 
     Yields:
-        Each job when its folder is done.
+        Each task when its folder is done.
 
     Raises:
         FoldsFailed: Some folds failed, and all others are done.
     """
-    failures = Failures(len(jobs))
-    for job in jobs:
+    failures = Failures(len(tasks))
+    for task in tasks:
         try:
-            leave_stack(job)
-            train_fold(job)
+            export_state(task)
+            train_fold(task)
         except Exception as error:
-            failures.note(job, error)
+            failures.record(task, error)
         else:
-            yield job
-    failures.end()
+            yield task
+    failures.raise_if_any()

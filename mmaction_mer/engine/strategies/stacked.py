@@ -1,4 +1,4 @@
-"""All folds, and all seeds, in one pass: as many at once as memory holds."""
+"""Training of all folds, and all seeds, in one pass, as far as they fit in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,126 +8,132 @@ from ..runners.failures import Failures
 from ..runners.tasks import FoldTask
 from .sequential import sequential
 from .stacking.clip_table import Tables
-from .stacking.compatibility import StackingNotSupported
+from .stacking.compatibility import StackingNotSupportedError
+from .stacking.fold_state import FoldState, initial_state
 from .stacking.sizing import out_of_memory
-from .stacking.stack_file import Standing, standings
-from .stacking.start import Start, birth
+from .stacking.stack_file import StoredState, find_states
 from .stacking.trainer import StackedTrainer
 
 
-def stacked(jobs: Sequence[FoldTask], options: Mapping[str, Any]) -> Iterator[FoldTask]:
+def stacked(
+    tasks: Sequence[FoldTask], options: Mapping[str, Any]
+) -> Iterator[FoldTask]:
     """Train folds together, with the numbers of training them one by one.
 
-    Where that cannot be, a line says why and they are trained one by one.
+    Folds that cannot be stacked are trained one by one, and the reason is printed.
 
     Args:
-        jobs: The folds.
-        options: ``folds_per_group`` is how many train together: a number, or
-            ``'auto'`` for as many as fit, found by one step.
+        tasks: The folds.
+        options: ``folds_per_group`` is the number of folds to train together, or
+            ``'auto'`` for as many as fit in memory, measured with one step.
 
     Yields:
-        Each job when its folder is done.
+        Each task when its folder is done.
 
     Raises:
-        MERRunError: Memory does not even hold one fold.
+        MERRunError: Not even one fold fits in memory.
         FoldsFailed: Some folds diverged or failed, and all others are done.
     """
-    pending = list(jobs)
-    failures = Failures(len(jobs))
+    pending = list(tasks)
+    failures = Failures(len(tasks))
     reason = ''
     try:
-        for job, failure in _in_groups(pending, options['folds_per_group']):
-            pending.remove(job)
+        for task, failure in _train_groups(pending, options['folds_per_group']):
+            pending.remove(task)
             if failure is None:
-                yield job
+                yield task
             else:
-                failures.note(job, failure)
-    except StackingNotSupported as error:
-        # The words alone: the error holds the group, and so its memory.
+                failures.record(task, failure)
+    except StackingNotSupportedError as error:
+        # Only its text is kept: the traceback refers to the trainer and its memory.
         reason = str(error)
     if reason:
         if pending[0].run.console == 'WARNING':
             print(f'folds are trained one by one: {reason}', flush=True)
         yield from sequential(pending, options)
-    failures.end()
+    failures.raise_if_any()
 
 
-def _in_groups(
+def _train_groups(
     pending: Sequence[FoldTask], size: int | str
 ) -> Iterator[tuple[FoldTask, Exception | None]]:
-    """Train jobs in groups; the caller takes those that it is given off the list."""
+    """Train tasks in groups; the caller removes each yielded task from the list."""
     quiet = not pending or pending[0].run.console != 'WARNING'
     auto = size == 'auto'
-    most = (_most_before(pending) or len(pending)) if auto else int(size)
+    largest = (_earlier_size(pending) or len(pending)) if auto else int(size)
     tables = Tables(quiet)
-    initial_weights, alike = _initial_weights(pending)
+    initial_states, frozen = _initial_states(pending)
     while pending:
-        chosen, kept = _next_group(pending, standings(pending), alike, most)
+        chosen, resumes = _next_group(pending, find_states(pending), frozen, largest)
         try:
-            with StackedTrainer(chosen, tables, initial_weights) as group:
-                fit = group.folds_that_fit()
-                # A stack that has begun stays as it is, also where a little less memory
-                # is free than when it was chosen: other stacks round otherwise.
-                if auto and fit * (2 if kept else 1) < len(chosen):
-                    most = fit
+            with StackedTrainer(chosen, tables, initial_states) as trainer:
+                fit = trainer.folds_that_fit()
+                # A stack that has begun is kept together even if a little less memory
+                # is free than at its start: stacks of other sizes round differently.
+                if auto and fit * (2 if resumes else 1) < len(chosen):
+                    largest = fit
                 else:
-                    group.try_step()
-                    group.train(quiet)
-                    yield from group.finish()
-            del group
+                    trainer.try_step()
+                    trainer.train(quiet)
+                    yield from trainer.finish()
+            del trainer
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             if len(chosen) == 1:
                 raise MERRunError(
-                    f'fold {chosen[0]}: memory does not hold one fold alone: lower '
-                    f'train_dataloader.batch_size ({error})'
+                    f'fold {chosen[0]}: a single fold does not fit in memory ({error})',
+                    hint='lower train_dataloader.batch_size',
                 ) from error
-            most = len(chosen) // 2
+            largest = len(chosen) // 2
             if not quiet:
-                print(f'memory does not hold {len(chosen)} folds: trying {most}')
+                print(f'{len(chosen)} folds do not fit in memory: trying {largest}')
 
 
-def _initial_weights(
-    jobs: Sequence[FoldTask],
-) -> tuple[dict[int, Start], dict[int, str]]:
-    """First weights of every seed, and what they have in common, where it matters."""
-    first = {job.run.plan.seed: job for job in reversed(jobs)}
+def _initial_states(
+    tasks: Sequence[FoldTask],
+) -> tuple[dict[int, FoldState], dict[int, str]]:
+    """Build the initial state of every seed, and a digest of its frozen weights.
+
+    Only seeds with the same frozen weights can share a stack. For a single seed nothing
+    is built: the trainer has a model of that seed anyway.
+    """
+    first = {task.run.plan.seed: task for task in reversed(tasks)}
     if len(first) == 1:
         return {}, dict.fromkeys(first, '')
-    found = {seed: birth(job) for seed, job in first.items()}
+    found = {seed: initial_state(task) for seed, task in first.items()}
     return (
-        {seed: start for seed, (start, _) in found.items()},
-        {seed: frozen for seed, (_, frozen) in found.items()},
+        {seed: state for seed, (state, _) in found.items()},
+        {seed: digest for seed, (_, digest) in found.items()},
     )
 
 
-def _most_before(jobs: Sequence[FoldTask]) -> int:
-    """How many folds trained at once in earlier sittings of a run; 0 if none did."""
-    runs = {job.run.plan.seed: job.run for job in jobs}.values()
-    told = [
+def _earlier_size(tasks: Sequence[FoldTask]) -> int:
+    """Return how many folds earlier sessions trained at once; 0 if there were none."""
+    runs = {task.run.plan.seed: task.run for task in tasks}.values()
+    recorded = [
         run.folder(fold).state().get('folds_at_once')
         for run in runs
         for fold in run.plan.folds
     ]
-    kept = [one.size for one in standings(jobs) if one.stack is not None]
-    return max([*kept, *(size for size in told if isinstance(size, int))], default=0)
+    stored = [state.size for state in find_states(tasks) if state.stack is not None]
+    return max([*stored, *(n for n in recorded if isinstance(n, int))], default=0)
 
 
 def _next_group(
     pending: Sequence[FoldTask],
-    found: Sequence[Standing],
-    alike: Mapping[int, str],
-    most: int,
+    states: Sequence[StoredState],
+    frozen: Mapping[int, str],
+    largest: int,
 ) -> tuple[list[FoldTask], bool]:
-    """Choose folds of one stack, or that could be one: equally far, one frozen part.
+    """Select the folds that go with the first: at its iteration, on its frozen weights.
 
     Returns:
-        The folds, and whether they are a stack already.
+        The folds, and whether they already are a stack.
     """
     keys = [
-        (alike[job.run.plan.seed], standing.iteration, standing.stack)
-        for job, standing in zip(pending, found, strict=True)
+        (frozen[task.run.plan.seed], state.iteration, state.stack)
+        for task, state in zip(pending, states, strict=True)
     ]
-    same = [job for job, key in zip(pending, keys, strict=True) if key == keys[0]]
-    return same[:most], keys[0][-1] is not None
+    same = [task for task, key in zip(pending, keys, strict=True) if key == keys[0]]
+    return same[:largest], keys[0][-1] is not None

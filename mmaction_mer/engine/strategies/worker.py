@@ -1,9 +1,9 @@
-"""A process that trains folds: started, spoken to, watched and ended, by no thread.
+"""A process that trains folds: start it, send it work, watch it and stop it.
 
-Pools of the standard library and of joblib hand their work on by threads. Where no
-memory or no thread is left these die without a word, and who waits for a result waits
-for ever. Here the process that waits reads the pipes itself, and looks in between
-whether the other end still lives.
+Process pools of the standard library and of joblib pass on their work through threads.
+If there is no memory or no thread left, these end silently, and the process that waits
+for a result waits forever. Here the waiting process reads the pipes itself, and checks
+in between whether the other process is still alive.
 """
 
 import contextlib
@@ -18,15 +18,14 @@ from typing import Any, NamedTuple
 
 from ..runners.tasks import FoldTask
 
-#: Seconds after which a process that ended without a word is noticed.
-LOOK = 0.5
-# Seconds that a process gets to end by itself: when all is done, and when it is told
-# to end in the middle of a fold.
-_PATIENCE, _GRACE = 60, 10
+#: Seconds after which a process that ended silently is noticed.
+POLL_INTERVAL = 0.5
+# Seconds that a process gets to end: when all is done, and in the middle of a fold.
+_EXIT_TIMEOUT, _TERMINATE_TIMEOUT = 60, 10
 
-#: What a process says when it has imported all that it needs.
-BEGAN = 'began'
-# Whatever goes wrong before the package is there has to be told without it.
+#: The message of a process that has imported everything that it needs.
+READY = 'ready'
+# Errors before the package is imported must be reported without it.
 _BOOT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -35,8 +34,8 @@ link = Connection(int(sys.argv[1]))
 os.set_inheritable(link.fileno(), False)
 try:
     sys.path[:], parent, threads = link.recv()
-    from mmaction_mer.engine.strategies.parallel import begin, serve
-    begin(parent, threads)
+    from mmaction_mer.engine.strategies.parallel import initialize, serve
+    initialize(parent, threads)
 except BaseException as error:
     link.send(f'{type(error).__name__}: {error}')
     os._exit(1)
@@ -48,26 +47,27 @@ class Failure(NamedTuple):
     """Why a fold is not done.
 
     Attributes:
-        reason: In words, or the last line of the traceback.
-        trace: The traceback of what nobody foresaw.
-        spoiled: Whether the process is gone or may be in any state.
-        final: Whether another try would end alike.
-        stops: Whether the other folds would fail alike.
+        reason: An explanation, or the last line of the traceback.
+        trace: The traceback of an unexpected error. Defaults to ''.
+        broken: Whether the process has ended, or may be in any state. Defaults to
+            False.
+        final: Whether another attempt would fail, too. Defaults to False.
+        fatal: Whether all other folds would fail, too. Defaults to False.
     """
 
     reason: str
     trace: str = ''
-    spoiled: bool = False
+    broken: bool = False
     final: bool = False
-    stops: bool = False
+    fatal: bool = False
 
     def __str__(self) -> str:
-        """Say all that is known."""
+        """Return the traceback, or the reason if there is none."""
         return self.trace or self.reason
 
 
 class NotStarted(NamedTuple):
-    """Why a process did not come to begin with its fold."""
+    """Why a process could not start to train."""
 
     reason: str
 
@@ -77,111 +77,111 @@ class Done(NamedTuple):
 
 
 class Worker:
-    """A process that trains one fold after another, started when there is one.
+    """A process that trains one fold after another, started with its first fold.
 
     Args:
-        number: Which of the workers, from 0.
-        threads: Its number of threads.
+        number: Number of the worker, from 0.
+        threads: Number of its threads.
 
     Attributes:
-        job: The fold that it is at.
+        task: The fold that it trains.
     """
 
     def __init__(self, number: int, threads: int) -> None:
         self.number = number
         self.threads = threads
-        self.job: FoldTask | None = None
+        self.task: FoldTask | None = None
         self._process: subprocess.Popen | None = None
         self._link: Connection | None = None
-        self._began = False
+        self._ready = False
 
-    def submit(self, job: FoldTask) -> NotStarted | None:
-        """Give a fold to the process; start one where there is none.
+    def submit(self, task: FoldTask) -> NotStarted | None:
+        """Send a fold to the process, which is started if there is none.
 
         Returns:
             None, or why no process can be started.
         """
-        self.job = job
+        self.task = task
         if self._process is not None and self._process.poll() is not None:
-            # Killed while it had nothing to do.
+            # It was killed while it was idle.
             self.stop(at_once=True)
-            self.job = job
         try:
             if self._process is None:
                 self._start()
-            elif self._began:
+            elif self._ready:
                 self._send()
         except (OSError, MemoryError) as error:
             self.stop(at_once=True)
             return NotStarted(str(error) or 'no memory is left')
         return None
 
-    def look(self) -> Done | Failure | NotStarted | None:
-        """Take what the process has said, without waiting for it.
+    def poll(self) -> Done | Failure | NotStarted | None:
+        """Read the messages of the process, without waiting for any.
 
         Returns:
-            What became of its fold; None while it is at it.
+            The outcome of its fold; None while it is training.
         """
         assert self._process is not None and self._link is not None
-        # In this order: what it said before it ended is read before it is given up.
+        # First the status: messages that were sent before the end are still read.
         ended = self._process.poll() is not None
         try:
             while self._link.poll():
-                word = self._link.recv()
-                if word == BEGAN:
-                    self._began = True
+                message = self._link.recv()
+                if message == READY:
+                    self._ready = True
                     self._send()
-                elif not self._began:
-                    return NotStarted(word)
+                elif not self._ready:
+                    return NotStarted(message)
                 else:
-                    return word
+                    return message
         except (EOFError, OSError):
             ended = True
-        except Exception as error:  # of pickling: a config may hold anything
-            return Failure(f'{type(error).__name__}: {error}', spoiled=True)
+        except Exception as error:  # of pickling: a config may contain any object
+            return Failure(f'{type(error).__name__}: {error}', broken=True)
         if not ended:
             return None
-        # The pipe of a process that was killed closes a moment before it has ended.
+        # The pipe of a killed process is closed a moment before the process has ended.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE)
-        reason = f'its process {_ending(self._process)}'
-        if self._began:
-            return Failure(reason, spoiled=True)
-        return NotStarted(reason)
+            self._process.wait(_TERMINATE_TIMEOUT)
+        reason = f'its process {_exit_reason(self._process)}'
+        return Failure(reason, broken=True) if self._ready else NotStarted(reason)
 
-    def dismiss(self) -> None:
-        """Tell the process that nothing more will come."""
+    def close(self) -> None:
+        """Tell the process that there is no more work."""
         if self._link is not None:
             self._link.close()
 
-    def interrupt(self) -> None:
-        """Tell the process to leave its fold, and nothing half written."""
+    def terminate(self) -> None:
+        """Tell the process to stop in its fold, without leaving half-written files."""
         if self._process is not None:
             self._process.terminate()
 
     def stop(self, at_once: bool) -> None:
-        """End the process; at once for one that may be in the middle of a fold."""
+        """Wait until the process has ended, and kill it if it takes too long.
+
+        Args:
+            at_once: Whether to terminate it first, as it may be training.
+        """
         if self._process is None:
             return
-        assert self._link is not None
-        self._link.close()
+        self.close()
         if at_once:
-            self.interrupt()
+            self.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE if at_once else _PATIENCE)
-        # With the workers of its data loaders, which are of its group.
+            self._process.wait(_TERMINATE_TIMEOUT if at_once else _EXIT_TIMEOUT)
+        # The workers of its data loaders are in its group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._process = self._link = self.job = None
-        self._began = False
+        self._process = self._link = None
+        self._ready = False
 
     def _start(self) -> None:
         ours, theirs = Pipe()
         names = 'OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'
         try:
-            # A session of its own, since a terminal tells all of one of Ctrl-C, and
-            # only the parent may listen.
+            # In its own session, since a terminal sends Ctrl-C to all processes of one,
+            # and only the parent may react.
             self._process = subprocess.Popen(
                 [sys.executable, '-c', _BOOT, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -195,35 +195,36 @@ class Worker:
         finally:
             theirs.close()
         self._link = ours
-        with contextlib.suppress(ConnectionError):  # it has ended: ``look`` says how
+        with contextlib.suppress(ConnectionError):  # it has ended: ``poll`` reports it
             ours.send((sys.path, os.getpid(), self.threads))
 
     def _send(self) -> None:
-        """Send the fold to a process that has begun, and so reads it at once."""
+        """Send the fold to a process that is ready, and so reads it at once."""
         assert self._link is not None
         with contextlib.suppress(ConnectionError):  # as above
-            self._link.send((self.job, self.number))
+            self._link.send((self.task, self.number))
 
 
 def wait_for(workers: Iterable[Worker]) -> list[tuple[Worker, Any]]:
-    """Wait until something becomes of the fold of one or more workers.
+    """Wait until the fold of at least one worker has an outcome.
 
     Args:
-        workers: Those that are at a fold.
+        workers: The workers that are training.
 
     Returns:
-        The workers and what :meth:`Worker.look` said of them; nothing for no workers.
+        Workers with the outcome of :meth:`Worker.poll`; empty if there are no workers.
     """
     workers = list(workers)
     while workers:
-        looks = [(worker, worker.look()) for worker in workers]
-        if found := [(worker, said) for worker, said in looks if said is not None]:
+        polled = [(worker, worker.poll()) for worker in workers]
+        if found := [pair for pair in polled if pair[1] is not None]:
             return found
-        wait([worker._link for worker in workers if worker._link], timeout=LOOK)
+        links = [worker._link for worker in workers if worker._link]
+        wait(links, timeout=POLL_INTERVAL)
     return []
 
 
-def _ending(process: subprocess.Popen) -> str:
+def _exit_reason(process: subprocess.Popen) -> str:
     code = process.poll()
     if code is None:
         return 'has closed its pipe'

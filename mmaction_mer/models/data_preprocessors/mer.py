@@ -8,7 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from ...datasets.transforms.motion import BandNotice
+from ...datasets.transforms.magnification import PassBandCheck
 from ...motion.front_end import front_end_matrices, motion_streams
 from ...motion.limits import ClipLimits
 from ...utils.errors import MERDataError
@@ -70,7 +70,7 @@ class MERDataPreprocessor(BaseDataPreprocessor):
         self.keep_residual = keep_residual
         self.augmentation = Augmentation(**(augmentation or {}))
         self.band = dict(low=low, high=high, order=order, kind=kind)
-        self._notice = BandNotice(low, high)
+        self._notice = PassBandCheck(low, high)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Return ``inputs=dict(image (B, 3, H, W), motion (B, T, 3, H, W))``."""

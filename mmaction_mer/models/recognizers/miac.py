@@ -53,37 +53,43 @@ class MIACRecognizer(MERRecognizer):
         )
 
     @torch.no_grad()
-    def locate(self, data: dict, target: Tensor | None = None) -> dict[str, Tensor]:
-        """Where the action branch sees movement, and what of it speaks for the class.
+    def saliency_maps(
+        self,
+        data: dict,
+        target: Tensor | None = None,
+        inputs: dict[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute where the action branch finds motion, and what supports a class.
 
         Args:
             data: A collated batch of :class:`PackMERInputs`.
-            target: Classes ``(B,)`` to find evidence for; those predicted if ``None``.
+            target: Classes ``(B,)`` to explain. Defaults to the predicted ones.
+            inputs: The batch after the data preprocessor; computed by default.
 
         Returns:
             ``frames (B, F, 3, H, W)`` in grey levels as the model sees them;
-            ``heat (B, H, W)`` from onset to apex, see :func:`heat_map`; ``evidence
-            (B, H, W)``, 0 and up: at each place what it adds to the logit of the
-            target beyond what it adds to the others on average. Logits are a
-            sum over places, so nothing is estimated.
+            ``saliency (B, H, W)`` from onset to apex, see :func:`heat_map`;
+            ``attribution (B, H, W)``, 0 and up: the contribution of each location to
+            the logit of the target less its mean contribution to the other logits.
+            Logits are sums over locations, so that this is exact.
         """
         pre, net = self.data_preprocessor, self.backbone
-        frames = pre(data)['inputs']['frames']
+        frames = (pre(data)['inputs'] if inputs is None else inputs)['frames']
         size = tuple(frames.shape[-2:])
         _, code = net.encode(frames[:, 0], frames[:, 1])
         features = net(frames)
         weight = self.cls_head.fc_cls.weight
-        # A class's own weight less the mean of the others'.
+        # The weight of a class less the mean weight of the other classes.
         weight = (weight - weight.mean(0)) * (len(weight) / (len(weight) - 1))
         if target is None:
             target = self.cls_head(features).argmax(1)
         added = (features * weight[target.to(weight.device)]).view(
             len(frames), -1, *code.shape[-2:]
         )
-        evidence = added.sum(1, keepdim=True).clamp(min=0)
-        evidence = functional.interpolate(evidence, size, mode='bilinear')[:, 0]
+        attribution = added.sum(1, keepdim=True).clamp(min=0)
+        attribution = functional.interpolate(attribution, size, mode='bilinear')[:, 0]
         return dict(
             frames=frames * pre.std + pre.mean,
-            heat=heat_map(code, size),
-            evidence=evidence,
+            saliency=heat_map(code, size),
+            attribution=attribution,
         )

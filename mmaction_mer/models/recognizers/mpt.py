@@ -46,24 +46,27 @@ class MPTRecognizer(MERRecognizer):
         return dict(image=image, motion=image[:, None].repeat(1, length, 1, 1, 1))
 
     @torch.no_grad()
-    def explain(self, data: dict) -> dict[str, np.ndarray | None] | None:
+    def explain(
+        self, data: dict, inputs: dict[str, Tensor] | None = None
+    ) -> dict[str, np.ndarray | None] | None:
         """Return the inputs of the first clip of a batch, for figures.
 
         Args:
             data: A collated batch of :class:`PackMERInputs`.
+            inputs: The batch after the data preprocessor; computed by default.
 
         Returns:
             ``frames (T, H, W, 3)`` uint8, ``rank_image (H, W, 3)`` in grey levels,
             ``motion (T, H, W, 3)`` in grey levels times alpha and ``gaussians (K, T)``
-            or ``None`` without motion prompts. ``None`` where the pipeline itself
-            computed the streams and no frames are left to show.
+            or ``None`` without motion prompts. ``None`` if the pipeline computed
+            the streams, so that no frames are left to show.
         """
         clips = data['inputs'].get('clip')
         if clips is None:
             return None
         pre = self.data_preprocessor
         frames = pre.augmentation(clips[0][None], pre.augmentation.middle(1))[0]
-        inputs = pre(data)['inputs']
+        inputs = pre(data)['inputs'] if inputs is None else inputs
         image = inputs['image'][0] * pre.std + pre.mean
         motion = inputs['motion'][:1]
         prompt = self.backbone.prompt
@@ -79,31 +82,37 @@ class MPTRecognizer(MERRecognizer):
             gaussians=weights,
         )
 
-    def locate(self, data: dict, target: Tensor | None = None) -> dict[str, Tensor]:
-        """Where the class token looks, and what in the clip speaks for a class.
+    def saliency_maps(
+        self,
+        data: dict,
+        target: Tensor | None = None,
+        inputs: dict[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute where the class token attends, and what contributes to a class.
 
-        Grad-CAM is of the tokens that enter the last layer: of what leaves it the head
-        reads the class token alone. On SynthME it points at the movement in one clip
-        of four, from whatever layer it is taken. The patches' integrated gradients do
-        so in every second clip, with strangers to all folds too, and what they add up
-        to is known; so these are the evidence. ``docs/figures.md`` has the numbers.
+        Grad-CAM is computed on the tokens that enter the last layer, because the head
+        reads only the class token of what leaves it. On SynthME it points at the
+        movement in one clip of four, whichever layer it is taken from. Integrated
+        gradients of the patches do so in every second clip, also for unseen subjects,
+        and they sum to a known value. ``docs/figures.md`` has the numbers.
 
         Args:
             data: A collated batch of :class:`PackMERInputs`.
-            target: Classes ``(B,)`` to find evidence for; those predicted if ``None``.
+            target: Classes ``(B,)`` to explain. Defaults to the predicted ones.
+            inputs: The batch after the data preprocessor; computed by default.
 
         Returns:
             ``frames (B, T, 3, H, W)`` in grey levels, after the crop, as the model
-            sees them; the rank-pooled images, T = 1, where the pipeline itself
-            computed the streams. ``(B, H, W)``, 0 and up, on the grid of the patches:
-            ``heat``, attention roll-out from the class token; ``evidence``, what both
-            streams of a patch add to the target's logit above the others' mean, from
-            a clip without motion on; ``grad_cam`` of the target's logit.
+            sees them; the rank-pooled images, T = 1, if the pipeline computed the
+            streams. ``(B, H, W)``, 0 and up, on the grid of the patches: ``saliency``,
+            attention roll-out from the class token; ``attribution``, integrated
+            gradients of the target's logit margin over both streams of a patch, with
+            a clip without motion as the baseline; ``grad_cam`` of the target's logit.
         """
         net, pre = self.backbone, self.data_preprocessor
-        # Whoever calls this may have switched gradients off.
+        # The caller may have disabled gradients.
         with torch.inference_mode(False), torch.enable_grad():
-            inputs = pre(data)['inputs']
+            inputs = pre(data)['inputs'] if inputs is None else inputs
             layer = len(net.vit.layers) - 1
             with record_activations(net.vit, layer) as trace:
                 logits = self.cls_head(self.features(inputs))
@@ -117,10 +126,10 @@ class MPTRecognizer(MERRecognizer):
             )
         grid, image = trace.grid[0], inputs['image']
         patches = slice(1, 1 + grid[0] * grid[1])
-        evidence = added['image'].sum(1) + added['motion'].sum((1, 2))
+        attribution = added['image'].sum(1) + added['motion'].sum((1, 2))
         maps = dict(
-            heat=attention_rollout(trace.attention)[:, 0, patches],
-            evidence=functional.adaptive_avg_pool2d(evidence, grid).clamp(min=0),
+            saliency=attention_rollout(trace.attention)[:, 0, patches],
+            attribution=functional.adaptive_avg_pool2d(attribution, grid).clamp(min=0),
             grad_cam=grad_cam(
                 trace.tokens[layer].detach()[:, patches], gradient[:, patches]
             ),

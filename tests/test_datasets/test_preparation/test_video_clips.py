@@ -141,7 +141,7 @@ def test_prepare_and_check_read_what_predict_reads(tmp_path, capsys, name):
     arguments = [str(out / 'annotations.json'), '--json', str(result)]
     assert load_tool('data/check.py').main(arguments) == 0
     found = json.loads(result.read_text())
-    assert found['usable'] and found['proven'] == 2 and found['notes'] == []
+    assert found['usable'] and found['verified'] == 2 and found['notes'] == []
     assert '2 clips, frames as decoded in order' in capsys.readouterr().out
     row = read_annotation(out / 'annotations.json')['data_list'][0]
     assert row['fps'] == 25

@@ -20,7 +20,7 @@ from mmaction_mer.engine.runners.clip_limits import (
     read_limits,
 )
 from mmaction_mer.engine.runners.plan import make_plan
-from mmaction_mer.motion.limits import ClipLimits, judge
+from mmaction_mer.motion.limits import ClipLimits, check_clip_limits
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 FILTERED = dict(data_preprocessor=dict(type='MERDataPreprocessor'))
@@ -47,16 +47,16 @@ def with_rates(make_config, toy_data, tmp_path):
 
 
 def test_the_plan_names_every_clip_before_a_fold_starts(with_rates, tmp_path):
-    """Five steps at 0.2 Hz last 25 s; as 4 frames they are 0.12 a second."""
+    """Five steps at 0.2 Hz last 25 s; as 4 frames they have 0.12 Hz."""
     cfg = with_rates({'s1_c2': 0.2, 's4_c0': 0.1}, model=FILTERED)
     with pytest.raises(MERDataError) as raised:
         RUNNERS.build(cfg)
     text = str(raised.value)
     assert raised.value.path == str(tmp_path / 'annotations.json')
     assert '2 problem(s)' in text
-    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in text
-    assert 'clip toy/s4/s4_c0, offset: the clip lasts 50.00 s' in text
-    assert '4 frames are 0.12 a second and hold motion up to 0.06 Hz' in text
+    assert "clip toy/s1/s1_c2: field 'offset': the clip lasts 25.00 s" in text
+    assert "clip toy/s4/s4_c0: field 'offset': the clip lasts 50.00 s" in text
+    assert '4 frames have 0.12 Hz and can hold motion up to 0.06 Hz' in text
     assert not (tmp_path / 'run').exists()
     # A model that filters nothing takes them all.
     assert make_plan(with_rates({'s1_c2': 0.2})).notes == ()
@@ -93,7 +93,7 @@ def test_a_missing_apex(with_rates):
     pre = dict(type='KeyFramePreprocessor')
     with pytest.raises(MERDataError, match='16 problem') as raised:
         make_plan(with_rates({}, model=dict(data_preprocessor=pre)))
-    assert 'clip toy/s1/s1_c0, apex: not known' in str(raised.value)
+    assert "clip toy/s1/s1_c0: field 'apex': is not known" in str(raised.value)
     for more in (dict(missing_apex='middle'), dict(frames=('onset', 'offset'))):
         make_plan(with_rates({}, model=dict(data_preprocessor={**pre, **more})))
 
@@ -145,13 +145,15 @@ def test_the_rate_is_the_one_that_the_filter_is_given(fps, packed):
     last = dict(type='EulerianMagnification', fps=fps)
     if packed:
         last = dict(type='PackMERInputs', fps=fps)
-    verdict = judge(read_limits([*load, last], dict(type='MPTRecognizer')), row)
+    result = check_clip_limits(
+        read_limits([*load, last], dict(type='MPTRecognizer')), row
+    )
 
     results = dict(row, imgs=[np.zeros((2, 2, 3), np.uint8)] * 751, frame_step=1.0)
     results = StandardizeLength()(results)
-    assert verdict.rate == pytest.approx(frame_rate(results, fps))
-    assert verdict.rate == pytest.approx((fps or 30.0) / 50)
-    assert (verdict.problem is None) == (fps == 120.0)
+    assert result.fps == pytest.approx(frame_rate(results, fps))
+    assert result.fps == pytest.approx((fps or 30.0) / 50)
+    assert (result.problem is None) == (fps == 120.0)
 
 
 def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
@@ -164,7 +166,7 @@ def test_a_plain_config_of_mmengines_own_runner(with_rates, capsys):
     train = load_tool('train.py').main
     assert train([str(path)]) == 1
     text = capsys.readouterr().err
-    assert 'clip toy/s1/s1_c2, offset: the clip lasts 25.00 s' in text
+    assert "clip toy/s1/s1_c2: field 'offset': the clip lasts 25.00 s" in text
     assert 'Traceback' not in text and not Path(cfg.work_dir).exists()
     # Clips that a loader leaves out and other data sets are not checked.
     for loader in (cfg.train_dataloader, cfg.test_dataloader):

@@ -180,26 +180,6 @@ def test_another_annotation_is_rejected(run_copy, make_config, toy_data, tmp_pat
         RUNNERS.build(cfg).test()
 
 
-def test_other_pretrained_weights_are_rejected_on_resume(
-    make_config, tmp_path, monkeypatch
-):
-    import engine_toy
-    from mmaction.registry import MODELS
-
-    class Toy(engine_toy.EngineToy):
-        def __init__(self, *args, pretrained=None, **kwargs):
-            super().__init__(*args, **kwargs)
-
-    monkeypatch.setitem(MODELS.module_dict, 'EngineToy', Toy)
-    file = tmp_path / 'weights.pth'
-    file.write_bytes(b'one')
-    changes = dict(model__pretrained=str(file))
-    train(make_config(loso__folds=['s1'], **changes))
-    file.write_bytes(b'two')
-    with pytest.raises(MERRunError, match=r'pretrained_weights.*pretrained: .* -> '):
-        train(make_config(resume=True, loso__folds=['s2'], **changes))
-
-
 def test_initial_weights_count_and_are_kept_on_resume(trained, make_config, tmp_path):
     run = trained[0]
     start = str(run / 'folds' / 's1' / 'model.pth')

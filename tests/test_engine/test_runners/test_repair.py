@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from load_tool import load_tool
 from mmaction.registry import RUNNERS
 from settings import NAMES, edit_json, outcome, same_weights, train, weights
 
-from mmaction_mer.ablation import plan_table, read_finished, read_table, run_trial
 from mmaction_mer.analysis.run_report import write_page
 from mmaction_mer.engine.runners import repair
 from mmaction_mer.engine.strategies import STRATEGIES
@@ -359,32 +357,6 @@ def test_training_continues_when_a_finished_fold_is_damaged_meanwhile(
     assert everything(run) == whole
 
 
-def test_a_damaged_row_of_a_table_is_not_read_and_is_repaired(config_file, tmp_path):
-    folder = tmp_path / 'ablations'
-    folder.mkdir()
-    rows = "title = 'T'\nbase = 'toy_config.py'\nrows = [dict(name='a', options={})]\n"
-    (folder / 'table.py').write_text(rows)
-    options = ['train_cfg.max_iters=2']
-    table = read_table(folder / 'table.py')
-    (trial,) = plan_table(table, tmp_path / 'out', options=options).trials
-    assert run_trial(trial) == 'done' and run_trial(trial) == 'skipped'
-    before, run = read_finished(trial), trial.folder / 'seed0'
-    whole = run.with_name('whole')
-    shutil.copytree(run, whole)
-    damages = [PREDICTIONS['two lines less'], PREDICTIONS['probabilities'],
-               MODELS['half']]  # fmt: skip
-    for damage in damages:
-        damage(run)
-        assert (read_finished(trial) is None) == (damage is not MODELS['half'])
-        assert run_trial(trial) == 'done'
-        assert read_finished(trial).lines == before.lines
-        assert read_finished(trial).summary['scores'] == before.summary['scores']
-    path = run / 'results.json'
-    path.write_text(json.dumps(RESULTS['a score'](json.loads(path.read_text()))))
-    assert read_finished(trial) is None and run_trial(trial) == 'done'
-    assert read_finished(trial).summary['scores'] == before.summary['scores']
-
-
 @pytest.mark.parametrize('gone', [NAMES[0], NAMES[3]])
 def test_score_names_a_missing_fold(gone, run, capsys):
     shutil.rmtree(run / 'folds' / gone)
@@ -392,7 +364,7 @@ def test_score_names_a_missing_fold(gone, run, capsys):
     assert gone in capsys.readouterr().err
 
 
-def test_a_copied_fold_is_checked_by_its_own_files(run, tmp_path, monkeypatch):
+def test_a_copied_fold_is_checked_by_its_own_files(run, tmp_path):
     copy = tmp_path / 'elsewhere' / 'mine'
     shutil.copytree(run / 'folds' / 's2', copy)
     command = [str(copy), '--classes', 'a', 'b', 'c']
@@ -400,11 +372,7 @@ def test_a_copied_fold_is_checked_by_its_own_files(run, tmp_path, monkeypatch):
     assert score(command) == 0
     whole = (copy / 'predictions.jsonl').read_bytes()
     for name in ('two lines less', 'a label', 'a clip', 'probabilities'):
-        (copy / 'predictions.jsonl').write_bytes(whole)
-        moved = Path('folds/s2/predictions.jsonl')
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / moved).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / moved).write_bytes(whole)
-        PREDICTIONS[name](tmp_path)
-        shutil.copy(tmp_path / moved, copy)
+        (run / P).write_bytes(whole)
+        PREDICTIONS[name](run)
+        shutil.copy(run / P, copy)
         assert score(command) == 1, name

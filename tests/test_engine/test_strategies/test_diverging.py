@@ -1,28 +1,22 @@
-"""A fold that diverges: the same report and the same rest, however trained."""
+"""A fold that diverges: the same report and the same other folds in all strategies."""
 
-import importlib
 import json
 
 import pytest
 import torch
 from load_tool import load_tool
-from mmaction.registry import MODELS, RUNNERS
-from settings import one_thread
+from mmaction.registry import MODELS
+from settings import train
+from stack_runs import FOLDS, assert_same_predictions, fold_state
 from torch import nn
 from torch.nn import functional
+from workers import InProcessWorker, parallel
 
-from mmaction_mer.analysis import run_report as result_page
+from mmaction_mer.analysis.run_report import write_page
 from mmaction_mer.engine.hooks.model_stream import ModelStreamHook
-from mmaction_mer.engine.runners import loso_runner
 from mmaction_mer.engine.strategies.stacking.trainer import StackedTrainer
-from mmaction_mer.engine.strategies.worker import Done, Worker
-from mmaction_mer.evaluation.predictions import read_predictions
 from mmaction_mer.utils.errors import FoldsFailed
 
-# The package has a function of that name.
-parallel = importlib.import_module('mmaction_mer.engine.strategies.parallel')
-
-FOLDS = ('s1', 's2', 's3', 's4')
 STRATEGIES = ('sequential', 'stacked', 'parallel')
 
 
@@ -36,48 +30,15 @@ class Cusp(nn.Module):
         return functional.cross_entropy(scores, labels) + zero_or_one.sqrt()
 
 
-class HereAndNow(Worker):
-    """A worker without a process of its own."""
-
-    def submit(self, job):
-        self.job = job
-        self.outcome = parallel._train(job, self.number) or Done()
-
-    def look(self):
-        return self.outcome
-
-
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(parallel, 'Worker', HereAndNow)
-    with one_thread():
-        yield
-
-
-def train(cfg):
-    return RUNNERS.build(cfg).train()
-
-
-def state(fold):
-    return json.loads((fold / 'fold.json').read_text())
-
-
-def chances(fold):
-    lines = read_predictions(fold / 'predictions.jsonl')
-    return torch.tensor([line['probabilities'] for line in lines])
-
-
-def assert_same(one, other, folds):
-    for fold in folds:
-        torch.testing.assert_close(
-            chances(one / 'folds' / fold), chances(other / 'folds' / fold),
-            rtol=0, atol=1e-5,
-        )  # fmt: skip
+    monkeypatch.setattr(parallel, 'Worker', InProcessWorker)
 
 
 def spoil(monkeypatch, name, iteration, seed=None):
-    """Let the weights of one fold be NaN when it comes to an iteration, from 0."""
-    alone, stacked = ModelStreamHook.before_train_iter, StackedTrainer._losses
+    """Set the weights of one fold to NaN when it comes to an iteration, from 0."""
+    alone = ModelStreamHook.before_train_iter
+    stacked = StackedTrainer.compute_losses
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         alone(self, runner, batch_idx)
@@ -87,64 +48,53 @@ def spoil(monkeypatch, name, iteration, seed=None):
                 if one.requires_grad:
                     one.data.fill_(float('nan'))
 
-    def losses(self, number, *args):
-        for place, job in enumerate(self.jobs):
-            mine = job.fold.name == name and seed in (None, job.run.plan.seed)
+    def compute_losses(self, number, *args):
+        for place, task in enumerate(self.tasks):
+            mine = task.fold.name == name and seed in (None, task.run.plan.seed)
             if mine and self.iteration == number == iteration:
                 for one in self.stack.parameters.values():
                     one.data[place] = float('nan')
         return stacked(self, number, *args)
 
     monkeypatch.setattr(ModelStreamHook, 'before_train_iter', before_train_iter)
-    monkeypatch.setattr(StackedTrainer, '_losses', losses)
-
-
-@pytest.fixture(scope='module')
-def whole(uneven_data, tmp_path_factory):
-    """The sequential run that nothing happened to: its folder and its scores."""
-    from settings import changed_config
-    from stack_toy import CONFIG
-
-    folder = tmp_path_factory.mktemp('whole')
-    path = folder / 'stack_config.py'
-    path.write_text(CONFIG.replace('{root}', str(uneven_data)))
-    changes = dict(loso__strategy='sequential')
-    with one_thread():
-        scores = train(changed_config(path, folder / 'run', changes))['scores']
-    return folder / 'run', scores
+    monkeypatch.setattr(StackedTrainer, 'compute_losses', compute_losses)
 
 
 @pytest.mark.parametrize('strategy', STRATEGIES)
 def test_a_diverging_fold_costs_no_other_and_starts_again(
-    strategy, whole, stack_config, tmp_path, monkeypatch, capsys
+    strategy, sequential_run, stack_config, tmp_path, monkeypatch, capsys
 ):
     run = tmp_path / 'run'
     with monkeypatch.context() as patched:
         spoil(patched, 's2', 5)
         with pytest.raises(FoldsFailed, match=r'1 of 4 .*s2: diverged at iteration 6'):
             train(stack_config(loso__strategy=strategy))
-    said = capsys.readouterr()
-    assert 'average_clips' not in said.out + said.err
-    assert 's2 (1 clip): diverged at iteration 6' in said.out
-    assert (state(run / 'folds' / 's2')['status'],
-            state(run / 'folds' / 's2')['iteration']) == ('diverged', 6)  # fmt: skip
+    out, err = capsys.readouterr()
+    assert 'average_clips' not in out + err
+    assert 's2 (1 clip): diverged at iteration 6' in out
+    state = fold_state(run, 's2')
+    assert (state['status'], state['iteration']) == ('diverged', 6)
     for name in ('last.pth', 'last_checkpoint', 'model.pth', 'predictions.jsonl'):
         assert not (run / 'folds' / 's2' / name).exists()
-    assert_same(whole[0], run, ('s1', 's3', 's4'))
+    assert_same_predictions(sequential_run, run, ('s1', 's3', 's4'))
     results = json.loads((run / 'results.json').read_text())
     assert results['clips'] == 10
     assert results['extra']['folds'] == {'done': ['s1', 's3', 's4'], 'of': 4}
     assert results['missing'] == [
         {'fold': 's2', 'clips': 1, 'reason': 'diverged at iteration 6'}
     ]
-    # Whatever made it diverge is gone: the numbers are those of a fold that began anew.
+    if strategy == 'stacked':
+        page = write_page(run, stack_config()).read_text()
+        assert 's2 (1 clip): diverged at iteration 6' in page
+    # The cause is removed: the fold has the numbers of one that never diverged.
     again = train(stack_config(loso__strategy=strategy, resume=True))
     assert 'missing' not in again
-    assert again['scores'] == whole[1]
-    assert_same(whole[0], run, FOLDS)
+    scores = json.loads((sequential_run / 'results.json').read_text())['scores']
+    assert again['scores'] == scores
+    assert_same_predictions(sequential_run, run)
 
 
-def test_a_training_state_from_before_is_not_gone_on_with(
+def test_the_training_state_of_a_diverged_fold_is_not_resumed(
     stack_config, tmp_path, monkeypatch
 ):
     last = tmp_path / 'run' / 'folds' / 's2' / 'last.pth'
@@ -155,7 +105,7 @@ def test_a_training_state_from_before_is_not_gone_on_with(
     # As if it had been killed between the two files.
     last.write_bytes(b'not to be read')
     train(stack_config(loso__strategy='sequential', loso__folds=['s2'], resume=True))
-    assert state(last.parent)['status'] == 'done'
+    assert fold_state(tmp_path / 'run', 's2')['status'] == 'done'
 
 
 KINDS = {
@@ -178,14 +128,14 @@ def test_all_strategies_name_the_same_iteration(
     for strategy in ('sequential', 'stacked'):
         with pytest.raises(FoldsFailed, match='2 of 2 folds'):
             train(stack_config(strategy, loso__strategy=strategy, **changes))
-        folders = [tmp_path / strategy / 'folds' / name for name in names]
         assert not (tmp_path / strategy / 'results.json').exists()
-        assert {state(folder)['status'] for folder in folders} == {'diverged'}
-        found[strategy] = [state(folder)['iteration'] for folder in folders]
+        states = [fold_state(tmp_path / strategy, name) for name in names]
+        assert {state['status'] for state in states} == {'diverged'}
+        found[strategy] = [state['iteration'] for state in states]
     assert found['sequential'] == found['stacked']
-    # Every loss before it was finite, and they are those of the log.
-    for folder, iteration in zip(folders, found['stacked'], strict=True):
-        losses = step_losses(folder)
+    # Every loss before it is in the log, and finite.
+    for name, iteration in zip(names, found['stacked'], strict=True):
+        losses = step_losses(tmp_path / 'stacked' / 'folds' / name)
         finite = [torch.tensor(losses[step]).isfinite() for step in range(1, iteration)]
         assert all(finite)
 
@@ -197,7 +147,7 @@ def test_weights_that_the_last_step_spoils(strategy, stack_config, tmp_path):
     with pytest.raises(FoldsFailed):
         train(stack_config('run', **changes))
     # The loss of the step that spoiled them was finite.
-    last = state(tmp_path / 'run' / 'folds' / 's1')['iteration'] - 1
+    last = fold_state(tmp_path / 'run', 's1')['iteration'] - 1
     assert last > 0
     with pytest.raises(FoldsFailed, match=f's1: diverged at iteration {last}'):
         train(stack_config('short', train_cfg__max_iters=last, **changes))
@@ -223,16 +173,14 @@ def test_a_fold_that_diverges_before_its_validation(select, stack_config, tmp_pa
     for strategy in STRATEGIES:
         with pytest.raises(FoldsFailed, match='2 of 2 folds'):
             train(stack_config(strategy, loso__strategy=strategy, **changes))
-        folders = [tmp_path / strategy / 'folds' / name for name in ('s1', 's3')]
-        found.append([
-            (state(folder)['status'], state(folder)['iteration']) for folder in folders
-        ])  # fmt: skip
+        states = [fold_state(tmp_path / strategy, name) for name in ('s1', 's3')]
+        found.append([(state['status'], state['iteration']) for state in states])
     assert found[0] == found[1] == found[2]
     assert found[0][0][0] == 'diverged'
 
 
 @pytest.mark.parametrize('strategy', STRATEGIES[:2])
-def test_a_learning_rate_far_too_high_ends_in_a_sentence(
+def test_a_learning_rate_that_is_too_high_is_an_error_message(
     strategy, stack_file, tmp_path, capsys
 ):
     run = tmp_path / 'run'
@@ -264,23 +212,22 @@ def test_a_seed_that_lacks_a_fold(stack_config, tmp_path, monkeypatch, capsys):
     assert 's2 (1 clip, seed 5): diverged at iteration 4' in capsys.readouterr().out
 
 
-def test_the_page_says_what_is_missing(stack_config, tmp_path, monkeypatch):
+def test_the_page_lists_what_is_missing(stack_config, tmp_path, monkeypatch):
     spoil(monkeypatch, 's2', 3)
-    monkeypatch.setattr(loso_runner, 'write_page', result_page.write_page)
     with pytest.raises(FoldsFailed):
-        train(stack_config())
+        train(stack_config(run_hooks=[dict(type='RunReportHook')]))
     page = (tmp_path / 'run' / 'report.html').read_text()
     assert 's2 (1 clip): diverged at iteration 4' in page
 
 
-def test_a_group_that_diverged_as_a_whole_stops(stack_config, monkeypatch):
-    steps, normal = [], StackedTrainer._losses
+def test_a_stack_whose_folds_have_all_diverged_stops(stack_config, monkeypatch):
+    steps, normal = [], StackedTrainer.compute_losses
 
     def count(self, number, *args):
         steps.append(number)
         return normal(self, number, *args)
 
-    monkeypatch.setattr(StackedTrainer, '_losses', count)
+    monkeypatch.setattr(StackedTrainer, 'compute_losses', count)
     changes = dict(optim_wrapper__optimizer__lr=1e30, train_cfg__max_iters=1000)
     with pytest.raises(FoldsFailed):
         train(stack_config(**changes))

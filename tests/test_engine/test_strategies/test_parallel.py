@@ -1,44 +1,45 @@
-"""Folds side by side: in processes of one machine, and as the tasks of a job array."""
+"""Folds in parallel: in processes of one machine, and as the tasks of a job array."""
 
 import errno
-import importlib
 import json
 import os
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from mmaction.registry import RUNNERS
 from mmengine.config import Config
-from paths import HELPERS, ROOT
-from settings import one_thread
+from paths import ROOT
+from settings import NAMES, outcome, train
+from workers import (
+    Fork,
+    InProcessWorker,
+    has_ended,
+    parallel,
+    use_forks,
+    wait_until,
+)
 
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 from mmaction_mer.utils.errors import MERRunError
 
-# The package has a function of that name.
-module = importlib.import_module('mmaction_mer.engine.strategies.parallel')
+TOOLS = ROOT / 'tools'
 
-TESTS, TOOLS = HELPERS, ROOT / 'tools'
-NAMES = ('s1', 's2', 's3', 's4')
-
-# A module that only the config names; the processes have to import it themselves.
+# A module that only the config names.
 FLAKY = """
 import os, signal
 from pathlib import Path
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmaction_mer.engine import MERRunError
-from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
+from mmaction_mer.utils.errors import MERRunError
 
-@HOOKS.register_module()
+@HOOKS.register_module(force=True)
 class Flaky(Hook):
     'Note who trains; one fold is killed the first time, one ends with an error.'
 
@@ -60,36 +61,13 @@ class Flaky(Hook):
 """
 
 
-def train(cfg):
-    return RUNNERS.build(cfg).train()
-
-
-def lines(work_dir):
-    paths = [work_dir / 'folds' / name / 'predictions.jsonl' for name in NAMES]
-    return [path.read_text() for path in paths]
-
-
-@pytest.fixture(autouse=True)
-def few_threads(monkeypatch):
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope='module')
-def alone(module_config):
-    """What ``sequential`` comes to: its results and predictions."""
-    cfg = Config.fromfile(module_config)
-    cfg.work_dir = str(module_config.parent / 'run')
-    with one_thread():
-        return train(cfg)['scores'], lines(Path(cfg.work_dir))
-
-
 @pytest.fixture
 def flaky(config_file, tmp_path, monkeypatch):
-    """Make a config of which folds fail the first time."""
+    """Make a config some of whose folds fail the first time, in processes by fork."""
     (tmp_path / 'flaky_parts.py').write_text(FLAKY)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'flaky_parts', raising=False)
+    use_forks(monkeypatch)
     (tmp_path / 'notes').touch()
 
     def make(seconds=0.0, workers=2, **how):
@@ -112,51 +90,34 @@ def notes(tmp_path):
     return [line.split() for line in (tmp_path / 'notes').read_text().splitlines()]
 
 
-def wait_until(fact, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def over(pid):
-    """Whether a process has ended, even if nobody has asked for its status yet."""
-    try:
-        return (
-            Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] == 'Z'
-        )
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-@pytest.mark.slow
-def test_a_killed_and_a_failed_fold_are_tried_once_more(alone, flaky, tmp_path, capfd):
-    results = train(flaky(killed='s4', failed='s3'))
-    assert (results['scores'], lines(tmp_path / 'run')) == alone
+def test_a_killed_and_a_failed_fold_are_tried_again(
+    finished_run, flaky, tmp_path, capfd
+):
+    train(flaky(killed='s4', failed='s3'))
+    assert outcome(tmp_path / 'run') == outcome(finished_run)
     out, err = capfd.readouterr()
-    again = 'failed and is tried once more at the end'
+    again = 'failed and is tried again at the end'
     assert f's4 {again}: its process was killed' in err
     assert f's3 {again}: s3 is not in the mood' in err
     assert 'failed again' not in err and 'Traceback' not in out + err
     assert 'Multi-processing start method' not in err
-    told = notes(tmp_path)
-    assert sorted(name for name, *_ in told[:4]) == [*NAMES]
-    assert {threads for *_, threads in told} == {'1'}
-    pids = [pid for _, pid, _ in told]
+    rows = notes(tmp_path)
+    assert sorted(name for name, *_ in rows[:4]) == [*NAMES]
+    assert {threads for *_, threads in rows} == {'1'}
+    pids = [pid for _, pid, _ in rows]
     assert len(set(pids[:4])) == 2 and str(os.getpid()) not in pids
-    # Both retries come last, in one process, a fresh one.
-    assert sorted(name for name, *_ in told[4:]) == ['s3', 's4']
+    # Both second attempts come last, in one process, a new one.
+    assert sorted(name for name, *_ in rows[4:]) == ['s3', 's4']
     assert pids[4] == pids[5] and pids[4] not in pids[:4]
-    # The killed fold went on from its last training state.
+    # The killed fold was resumed from its last training state.
     log = ''.join(path.read_text() for path in tmp_path.glob('run/folds/s4/*.log'))
     assert 'resumed epoch: 0, iter: 4' in log
 
 
-@pytest.mark.slow
 def test_ctrl_c_ends_the_processes(flaky, tmp_path, capfd):
     def press():
         wait_until((tmp_path / 'run' / 'folds' / 's1' / 'last.pth').exists)
-        # A terminal tells all processes, and only one may listen.
+        # A terminal signals all processes, and only one may react.
         [[_, pid, _]] = notes(tmp_path)
         os.kill(int(pid), signal.SIGINT)
         time.sleep(0.1)
@@ -168,68 +129,61 @@ def test_ctrl_c_ends_the_processes(flaky, tmp_path, capfd):
         train(flaky(seconds=0.05, workers=1))
     presser.join()
     [[_, pid, _]] = notes(tmp_path)
-    assert pid != str(os.getpid()) and over(pid)
+    assert pid != str(os.getpid()) and has_ended(pid)
     err = capfd.readouterr().err
     assert 'failed' not in err and 'KeyboardInterrupt' not in err
 
 
-@pytest.mark.slow
 def test_processes_end_with_a_parent_that_is_killed(
-    alone, flaky, config_file, tmp_path, tool
+    finished_run, flaky, tmp_path, monkeypatch
 ):
     cfg = flaky(seconds=0.05, workers=1)
-    run, paths = tmp_path / 'run', [str(tmp_path), str(TOOLS.parent), str(TESTS)]
-    process = tool(
-        TOOLS / 'train.py', config_file, '--work-dir', run, wait=False,
-        PYTHONPATH=os.pathsep.join([*paths, os.environ.get('PYTHONPATH', '')]),
-    )  # fmt: skip
+    run = tmp_path / 'run'
+    parent = Fork(train, cfg.copy())
     state = run / 'folds' / 's1' / 'last.pth'
-    wait_until(lambda: state.exists() or process.poll() is not None)
-    assert process.poll() is None, process.communicate()
+    wait_until(lambda: state.exists() or parent.poll() is not None)
+    assert parent.poll() is None
     with pytest.raises(MERRunError, match='another process'):
         train(cfg.copy())
-    process.kill()
-    process.wait()
+    parent.kill()
+    parent.wait()
     [[_, pid, _]] = notes(tmp_path)
     try:
-        wait_until(lambda: over(pid), seconds=10)
+        wait_until(lambda: has_ended(pid), seconds=40)
     finally:
-        if not over(pid):
+        if not has_ended(pid):
             os.kill(int(pid), signal.SIGKILL)
-        process.communicate()
-    # Any strategy goes on with what another began.
+    # Any strategy resumes what another one began.
     cfg.resume, cfg.loso.strategy = True, 'sequential'
-    assert (train(cfg)['scores'], lines(run)) == alone
+    monkeypatch.setattr(time, 'sleep', lambda seconds: None)
+    train(cfg)
+    assert outcome(run) == outcome(finished_run)
 
 
-class HereAndNow(module.Worker):
-    """A worker without a process of its own."""
+class Recorded(InProcessWorker):
+    """A worker without a process that records what it is asked for."""
 
     started, stopped = [], []
 
-    def submit(self, job):
-        self.job = job
-        HereAndNow.threads = self.threads
-        HereAndNow.started.append((job.fold.name, self.number))
-        self.outcome = module._train(job, self.number) or module.Done()
-
-    def look(self):
-        return self.outcome
+    def submit(self, task):
+        Recorded.threads = self.threads
+        Recorded.started.append((task.fold.name, self.number))
+        super().submit(task)
 
     def stop(self, at_once):
         if at_once:
-            HereAndNow.stopped.append(self.number)
+            Recorded.stopped.append(self.number)
 
 
 @pytest.fixture
 def without_processes(monkeypatch):
-    HereAndNow.started, HereAndNow.stopped = [], []
-    monkeypatch.setattr(module, 'Worker', HereAndNow)
-    return HereAndNow.started
+    Recorded.started, Recorded.stopped = [], []
+    monkeypatch.setattr(parallel, 'Worker', Recorded)
+    return Recorded.started
 
 
-def test_a_fold_that_fails_twice_is_named_and_the_others_stand(
-    alone, without_processes, make_config, tmp_path, capsys
+def test_a_fold_that_fails_twice_is_named_and_the_others_are_kept(
+    finished_run, without_processes, make_config, tmp_path, capsys
 ):
     state = tmp_path / 'run' / 'folds' / 's2' / 'last.pth'
     state.parent.mkdir(parents=True)
@@ -247,18 +201,18 @@ def test_a_fold_that_fails_twice_is_named_and_the_others_stand(
     assert pooled['clips'] == 12
     assert [row['fold'] for row in pooled['missing']] == ['s2']
     state.unlink()
-    results = train(make_config(resume=True, **changes))
-    assert (results['scores'], lines(tmp_path / 'run')) == alone
+    train(make_config(resume=True, **changes))
+    assert outcome(tmp_path / 'run') == outcome(finished_run)
     assert [name for name, _ in without_processes[5:]] == ['s2']
 
 
 def test_a_clip_that_breaks_on_the_way_fails_the_folds_after_it(
-    alone, without_processes, make_config, toy_data, tmp_path, monkeypatch
+    finished_run, without_processes, make_config, toy_data, tmp_path, monkeypatch
 ):
     data, run = tmp_path / 'data', tmp_path / 'run'
     shutil.copytree(toy_data, data)
     broken = data / 'frames' / 's4_c1' / 'img3.png'
-    picture = broken.read_bytes()
+    image = broken.read_bytes()
 
     def config(**changes):
         cfg = make_config(loso__strategy='parallel', loso__workers=1, **changes)
@@ -266,35 +220,35 @@ def test_a_clip_that_breaks_on_the_way_fails_the_folds_after_it(
             loader.dataset.data_root = str(data)
         return cfg
 
-    def train_fold(cfg, folder, *rest):
-        complete(cfg, folder, *rest)
-        broken.write_bytes(picture[: len(picture) // 2])
+    def train_fold(*args):
+        complete(*args)
+        broken.write_bytes(image[: len(image) // 2])
 
-    complete = module.train_fold
+    complete = parallel.train_fold
     with monkeypatch.context() as patch:
-        patch.setattr(module, 'train_fold', train_fold)
+        patch.setattr(parallel, 'train_fold', train_fold)
         with pytest.raises(
             MERRunError, match=r'(?s)3 of 4 .*img3\.png: clip toy/s4/s4_c1'
         ):
             train(config())
     done = [FoldFolder(run / 'folds' / name).done() for name in NAMES]
     assert done == [True, False, False, False]
-    broken.write_bytes(picture)
-    results = train(config(resume=True))
-    assert (results['scores'], lines(run)) == alone
+    broken.write_bytes(image)
+    train(config(resume=True))
+    assert outcome(run) == outcome(finished_run)
 
 
 def test_a_full_disk_stops_the_run(without_processes, make_config, monkeypatch):
     def train_fold(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'run/last.pth')
 
-    monkeypatch.setattr(module, 'train_fold', train_fold)
+    monkeypatch.setattr(parallel, 'train_fold', train_fold)
     with pytest.raises(MERRunError, match=r'last\.pth: .*the disk is full'):
         train(make_config(loso__strategy='parallel', loso__workers=1))
     assert [name for name, _ in without_processes] == ['s1']
 
 
-def test_what_the_machine_refuses_is_a_message(
+def test_an_error_of_the_file_system_is_a_message(
     without_processes, make_config, monkeypatch, capsys
 ):
     code = errno.EACCES
@@ -302,33 +256,33 @@ def test_what_the_machine_refuses_is_a_message(
     def train_fold(*_):
         raise OSError(code, os.strerror(code), 'run/last.pth')
 
-    monkeypatch.setattr(module, 'train_fold', train_fold)
+    monkeypatch.setattr(parallel, 'train_fold', train_fold)
     reason = f'last.pth: {os.strerror(code)}'
     with pytest.raises(MERRunError, match=reason) as caught:
         train(make_config(loso__strategy='parallel', loso__folds=['s1', 's2']))
-    # What is the same for several folds is said once at the end.
+    # A reason that several folds share is reported once at the end.
     assert str(caught.value).count(reason) == 1 and 's1, s2: ' in str(caught.value)
     err = capsys.readouterr().err
     assert err.count(reason) == 4 and 'Traceback' not in err
-    assert not HereAndNow.stopped
+    assert not Recorded.stopped
 
 
-def test_what_nobody_foresaw_keeps_its_traceback(
+def test_an_unexpected_error_keeps_its_traceback(
     without_processes, make_config, monkeypatch, capsys
 ):
-    def train_fold(cfg, folder, *_):
-        raise KeyError(f'of {folder.name}')
+    def train_fold(task, *_):
+        raise KeyError(f'of {task.fold.name}')
 
-    monkeypatch.setattr(module, 'train_fold', train_fold)
+    monkeypatch.setattr(parallel, 'train_fold', train_fold)
     with pytest.raises(MERRunError, match="s3: KeyError: 'of s3'"):
         train(make_config(loso__strategy='parallel', loso__workers=1))
     err = capsys.readouterr().err
     assert err.count('in train_fold') == 8
-    # Nor is the process trusted any more.
-    assert len(HereAndNow.stopped) == 8
+    # The process may be in any state, and is replaced.
+    assert len(Recorded.stopped) == 8
 
 
-def test_several_seeds_are_trained_side_by_side(
+def test_several_seeds_are_trained_in_parallel(
     without_processes, make_config, tmp_path
 ):
     seeds = dict(loso__seeds=[0, 3], loso__folds=['s1', 's2'])
@@ -338,16 +292,16 @@ def test_several_seeds_are_trained_side_by_side(
     assert found == ['seed0', 'seed3']
 
 
-def test_all_tries_have_the_same_share_of_the_cores(
+def test_all_attempts_have_the_same_number_of_threads(
     without_processes, make_config, monkeypatch
 ):
     def train_fold(*_):
-        shares.append(HereAndNow.threads)
+        shares.append(Recorded.threads)
         raise MERRunError('no')
 
     shares = []
-    monkeypatch.setattr(module, 'train_fold', train_fold)
-    monkeypatch.setattr(module, 'cores', lambda: 7)
+    monkeypatch.setattr(parallel, 'train_fold', train_fold)
+    monkeypatch.setattr(parallel, 'cores', lambda: 7)
     monkeypatch.setattr(torch, 'get_num_threads', lambda: 4)
     for workers, share in ((1, 4), (2, 3), (4, 1)):
         with pytest.raises(MERRunError, match='4 of 4 folds'):
@@ -358,12 +312,12 @@ def test_all_tries_have_the_same_share_of_the_cores(
 
 
 def test_memory_bounds_the_number_of_processes():
-    assert module.count_workers(4, 0, 0) == 1
-    assert module.count_workers(4, 0, float('inf')) == 4
+    assert parallel.count_workers(4, 0, 0) == 1
+    assert parallel.count_workers(4, 0, float('inf')) == 4
 
 
-# As SLURM does: the script is copied, array tasks run side by side, and a dependent job
-# when they have ended. The state of each is left in a file.
+# As SLURM does: the script is copied, array tasks run in parallel, and a dependent job
+# when they have ended. The state of each is written to a file.
 SBATCH = """#!/usr/bin/env bash
 number=$(($(ls "$SPOOL" | grep -c '^job') + 1))
 status=0 tasks=-1 wait=0
@@ -405,7 +359,7 @@ esac
 
 @pytest.fixture
 def slurm(tmp_path, tool):
-    """Submit with fake SLURM; gives the finished command and the calls of Python."""
+    """Submit to a fake SLURM; return the finished command and the calls of Python."""
     spool = tmp_path / 'spool'
     spool.mkdir()
     for name, text in (('sbatch', SBATCH), ('py thon', PYTHON)):
@@ -445,7 +399,7 @@ def test_a_job_array_trains_shares_and_one_job_pools(slurm):
     assert '--wait' not in second
 
 
-def test_the_status_of_the_pooling_is_had_by_waiting(slurm):
+def test_the_status_of_the_pooling_is_returned_if_waited_for(slurm):
     command = ['cpu', 'me', 'c.py']
     settings = dict(TASKS='3', GPUS_PER_TASK='0', SBATCH_ARGS='--time=5 --mem=2G')
     assert slurm(*command, **settings, POOLING='1')[0].returncode == 0
@@ -456,7 +410,7 @@ def test_the_status_of_the_pooling_is_had_by_waiting(slurm):
 
 
 @pytest.mark.parametrize('tasks', ['0', '-1', 'x', '2x', '08'])
-def test_a_number_of_tasks_that_is_none_is_refused(slurm, tasks):
+def test_an_invalid_number_of_tasks_is_rejected(slurm, tasks):
     done, calls = slurm('gpu', 'me', 'c.py', TASKS=tasks)
     assert done.returncode == 2 and f"TASKS is '{tasks}'" in done.stderr
     assert not calls
@@ -466,8 +420,8 @@ def test_a_number_of_tasks_that_is_none_is_refused(slurm, tasks):
 @pytest.mark.parametrize(
     ('script', 'missing'), [('slurm_train.sh', 'srun'), ('slurm_loso.sh', 'sbatch')]
 )
-def test_a_machine_without_slurm_is_told_what_to_use(tmp_path, script, missing):
-    """Any start by SLURM where its commands are not there."""
+def test_a_machine_without_slurm(tmp_path, script, missing):
+    """The message names what to use instead."""
     done = subprocess.run(
         [shutil.which('bash'), TOOLS / script, 'gpu', 'me', 'c.py'],
         env={'PATH': str(tmp_path)}, capture_output=True, text=True,
@@ -478,7 +432,9 @@ def test_a_machine_without_slurm_is_told_what_to_use(tmp_path, script, missing):
     assert 'command not found' not in done.stderr
 
 
-def test_shares_are_joined_and_what_failed_is_made_up_for(alone, make_config, tmp_path):
+def test_shares_are_pooled_after_a_failed_one_is_trained_again(
+    finished_run, make_config, tmp_path
+):
     state = tmp_path / 'run' / 'folds' / 's2' / 'last.pth'
     state.parent.mkdir(parents=True)
     state.write_bytes(b'cut short')
@@ -494,5 +450,5 @@ def test_shares_are_joined_and_what_failed_is_made_up_for(alone, make_config, tm
     state.unlink()
     # The task is started again by SLURM, then the job that pools.
     assert train(make_config(loso__share=[1, 2], resume=True)) == {}
-    results = train(make_config(resume=True))
-    assert (results['scores'], lines(tmp_path / 'run')) == alone
+    train(make_config(resume=True))
+    assert outcome(tmp_path / 'run') == outcome(finished_run)

@@ -1,23 +1,22 @@
-"""Processes that cannot start, or end without a word, are never waited for."""
+"""Processes that cannot start, or end silently, are never waited for."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
-from mmaction.registry import RUNNERS
 from paths import HELPERS, ROOT
+from settings import train
+from workers import InProcessWorker, parallel, use_forks
 
-from mmaction_mer.engine.strategies import worker as module
 from mmaction_mer.engine.strategies.worker import NotStarted, Worker, wait_for
 from mmaction_mer.utils.errors import MERRunError
 
 TRAIN = ROOT / 'tools' / 'train.py'
 
-# What Python runs first of all in a process that is started. Those that train are known
+# Run by Python first in every process that is started. Those that train are identified
 # by their command.
 SITE = """
 import os, signal, sys
@@ -33,7 +32,7 @@ if trains:
     import resource
     resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
 """,
-    'an exit without a word': """
+    'a silent exit': """
 if trains:
     os._exit(3)
 """,
@@ -42,7 +41,7 @@ if trains:
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """Let processes that are started run something first of all."""
+    """Let every process that is started run some code first."""
 
     def make(text):
         folder = tmp_path / 'site'
@@ -58,14 +57,14 @@ def site(tmp_path, monkeypatch):
 def test_a_worker_that_cannot_start_ends_the_run(
     how, site, make_config, tmp_path, monkeypatch, capfd
 ):
-    done = make_config(loso__folds=['s1'])
-    RUNNERS.build(done).train()
+    train(make_config(loso__folds=['s1']))
     monkeypatch.setenv('PYTHONPATH', site(HOSTILE[how]))
-    cfg = make_config(loso__strategy='parallel', loso__workers=2, resume=True)
-    with pytest.raises(MERRunError, match=r'no process can be started .*--resume'):
-        RUNNERS.build(cfg).train()
+    cfg = make_config(loso__strategy='parallel', loso__workers=1, resume=True)
+    with pytest.raises(MERRunError, match='no process can be started') as error:
+        train(cfg)
+    assert '--resume' in error.value.hint
     assert 'Traceback' not in capfd.readouterr().err
-    # What was done is kept, and the others are as they were.
+    # The finished fold is kept, and the others are as before.
     folds = tmp_path / 'run' / 'folds'
     states = [json.loads((folds / 's1' / 'fold.json').read_text())['status']]
     assert states == ['done'] and not (folds / 's2').exists()
@@ -81,67 +80,60 @@ def test_a_process_that_cannot_be_forked(make_config, monkeypatch):
     monkeypatch.setattr(subprocess, 'Popen', refuse)
     cfg = make_config(loso__strategy='parallel', loso__workers=3)
     with pytest.raises(MERRunError, match='no process can be started .*temporarily'):
-        RUNNERS.build(cfg).train()
-    # All three, and one more that is alone.
+        train(cfg)
+    # All three, and then one of them alone.
     assert len(tried) == 4
 
 
-class Half(Worker):
-    """Workers of which the first alone comes to begin, in this process."""
+class OnlyFirst(InProcessWorker):
+    """Workers of which only the first can start."""
 
-    def submit(self, job):
-        self.job = job
-        return None if self.number == 0 else NotStarted('no room')
-
-    def look(self):
-        from mmaction_mer.engine.strategies.parallel import _train
-
-        return _train(self.job, self.number) or module.Done()
+    def submit(self, task):
+        if self.number == 0:
+            return super().submit(task)
+        self.task = task
+        return NotStarted('no room')
 
 
 def test_the_others_do_the_work_of_one_that_cannot_start(
     make_config, tmp_path, monkeypatch, capsys
 ):
-    parallel = sys.modules['mmaction_mer.engine.strategies.parallel']
-    monkeypatch.setattr(parallel, 'Worker', Half)
-    results = RUNNERS.build(
-        make_config(loso__strategy='parallel', loso__workers=3)
-    ).train()
+    monkeypatch.setattr(parallel, 'Worker', OnlyFirst)
+    results = train(make_config(loso__strategy='parallel', loso__workers=3))
     assert results['clips'] == 16
     assert capsys.readouterr().err.count('cannot be started') == 2
 
 
 class Imported:
-    """A job that cannot be read where it is sent."""
+    """A task that cannot be unpickled."""
 
     def __reduce__(self):
         return __import__, ('no_such_module_anywhere',)
 
 
-@pytest.mark.slow
-def test_what_becomes_of_a_worker(site, monkeypatch):
-    """One process: it begins, cannot read a job, is stopped with its children."""
+def test_outcomes_of_one_process(monkeypatch):
+    use_forks(monkeypatch)
     worker = Worker(0, 1)
     assert worker.submit(Imported()) is None
     [(_, failure)] = wait_for([worker])
-    assert 'no_such_module_anywhere' in failure.reason and failure.spoiled
-    # It is there still, and is asked again without a start.
+    assert 'no_such_module_anywhere' in failure.reason and failure.broken
+    # It is still running, and gets the next task without a start.
     process = worker._process
     assert worker.submit(Imported()) is None and worker._process is process
     [(_, failure)] = wait_for([worker])
-    assert failure.spoiled
+    assert failure.broken
     os.kill(process.pid, signal.SIGKILL)
     while process.poll() is None:
         time.sleep(0.01)
     [(_, failure)] = wait_for([worker])
-    assert 'was killed' in failure.reason and failure.spoiled
+    assert 'was killed' in failure.reason and failure.broken
     worker.stop(at_once=True)
     assert worker._process is None
     assert wait_for([]) == []
 
 
-# Threads are refused to the program, as where a limit on processes is used up; the
-# process that trains has some.
+# The program cannot start threads, as if a limit on processes was reached; the process
+# that trains can.
 NO_THREADS = """
 if not trains and any(part.endswith('train.py') for part in sys.orig_argv):
     import threading

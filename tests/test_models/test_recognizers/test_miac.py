@@ -84,15 +84,15 @@ def test_evidence_is_what_the_places_add_to_the_logit():
     model = build().eval()
     torch.nn.init.normal_(model.cls_head.fc_cls.weight)
     model.cls_head.fc_cls.bias.data.zero_()
-    seen = model.locate(batch())
+    seen = model.saliency_maps(batch())
     assert seen['frames'].shape == (4, 3, 3, 64, 64)
     assert seen['frames'].min() >= 0 and seen['frames'].max() <= 255
-    assert seen['heat'].shape == seen['evidence'].shape == (4, 64, 64)
-    assert seen['heat'].min() >= 0 and seen['evidence'].min() >= 0
+    assert seen['saliency'].shape == seen['attribution'].shape == (4, 64, 64)
+    assert seen['saliency'].min() >= 0 and seen['attribution'].min() >= 0
     inputs = model.data_preprocessor(batch())['inputs']
     logits = model(inputs, mode='tensor', stage='head')
     above = (logits.max(1).values * 3 - logits.sum(1)) / 2  # of three classes
-    coarse = torch.nn.functional.adaptive_avg_pool2d(seen['evidence'], 7).sum((1, 2))
+    coarse = torch.nn.functional.adaptive_avg_pool2d(seen['attribution'], 7).sum((1, 2))
     assert (coarse > above * 0.9).all()
 
     # All that speaks for a class, at one place: there it is seen.
@@ -100,7 +100,9 @@ def test_evidence_is_what_the_places_add_to_the_logit():
     weight.zero_()
     features = model.backbone(inputs['frames']).view(4, 2, 4, 7, 7)
     weight[1, 0, :, 2, 5] = 9 * features[0, 0, :, 2, 5]
-    row, column = divmod(int(model.locate(batch())['evidence'][0].argmax()), 64)
+    row, column = divmod(
+        int(model.saliency_maps(batch())['attribution'][0].argmax()), 64
+    )
     assert row * 7 // 64 == 2 and column * 7 // 64 == 5
 
 
@@ -109,12 +111,12 @@ def test_evidence_is_of_the_class_that_is_asked_for():
     torch.nn.init.normal_(model.cls_head.fc_cls.weight)
     inputs = model.data_preprocessor(batch())['inputs']
     logits = model(inputs, mode='tensor', stage='head')
-    seen = model.locate(batch())
-    same = model.locate(batch(), logits.argmax(1))
-    other = model.locate(batch(), logits.argmin(1))
-    assert torch.equal(same['evidence'], seen['evidence'])
-    assert not torch.allclose(other['evidence'], seen['evidence'])
-    assert torch.equal(other['heat'], seen['heat'])
+    seen = model.saliency_maps(batch())
+    same = model.saliency_maps(batch(), logits.argmax(1))
+    other = model.saliency_maps(batch(), logits.argmin(1))
+    assert torch.equal(same['attribution'], seen['attribution'])
+    assert not torch.allclose(other['attribution'], seen['attribution'])
+    assert torch.equal(other['saliency'], seen['saliency'])
 
 
 @pytest.mark.parametrize('length', [2, 16])

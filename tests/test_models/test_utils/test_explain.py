@@ -64,10 +64,10 @@ def test_every_model_over_a_vit_is_located(kind):
     model = build(PROMPTS[kind], adapter=kind != 'none')
     data = batch()
     with torch.inference_mode():
-        seen = model.locate(data)
+        seen = model.saliency_maps(data)
     middle = torch.stack(data['inputs']['clip'])[..., 2:50, 2:50]
     assert torch.equal(seen['frames'], middle.float())
-    for name in ('heat', 'evidence', 'grad_cam'):
+    for name in ('saliency', 'attribution', 'grad_cam'):
         assert seen[name].shape == (3, 48, 48)
         assert seen[name].min() >= 0 and seen[name].max() > 0
         assert not seen[name].requires_grad
@@ -77,12 +77,12 @@ def test_every_model_over_a_vit_is_located(kind):
     assert hooks == [0, 0, 0]
     logits = model(model.data_preprocessor(data)['inputs'], stage='head')
     chosen, other = logits.argmax(1), logits.argmin(1)
-    again = model.locate(data, chosen)
-    assert torch.equal(again['evidence'], seen['evidence'])
-    another = model.locate(data, other)
-    for name in ('evidence', 'grad_cam'):
+    again = model.saliency_maps(data, chosen)
+    assert torch.equal(again['attribution'], seen['attribution'])
+    another = model.saliency_maps(data, other)
+    for name in ('attribution', 'grad_cam'):
         assert not torch.allclose(another[name], seen[name])
-    assert torch.equal(another['heat'], seen['heat'])
+    assert torch.equal(another['saliency'], seen['saliency'])
 
 
 def test_streams_of_the_pipeline_are_shown_by_their_image():
@@ -90,7 +90,7 @@ def test_streams_of_the_pipeline_are_shown_by_their_image():
     inputs = dict(
         image=[torch.rand(3, 52, 52) * 255], motion=[torch.zeros(16, 3, 52, 52)]
     )
-    seen = model.locate(dict(inputs=inputs, data_samples=None))
+    seen = model.saliency_maps(dict(inputs=inputs, data_samples=None))
     torch.testing.assert_close(
         seen['frames'][0, 0], inputs['image'][0][:, 2:50, 2:50], atol=1e-3, rtol=0
     )
@@ -103,9 +103,9 @@ def test_evidence_lies_where_the_only_motion_is():
     image[:, :, 34:50, 2:18] += torch.randn(1, 3, 16, 16) * 40
     inputs = dict(image=list(image), motion=[torch.zeros(16, 3, 52, 52)])
     for target in range(3):
-        seen = model.locate(dict(inputs=inputs), torch.tensor([target]))
-        row, column = divmod(int(seen['evidence'][0].argmax()), 48)
-        if seen['evidence'].max() > 0:
+        seen = model.saliency_maps(dict(inputs=inputs), torch.tensor([target]))
+        row, column = divmod(int(seen['attribution'][0].argmax()), 48)
+        if seen['attribution'].max() > 0:
             assert (row // 16, column // 16) == (2, 0)
 
 

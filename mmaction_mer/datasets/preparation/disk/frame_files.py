@@ -12,7 +12,7 @@ from ...images.frame_names import (
     OTHER_IMAGES,
     FrameNameError,
     by_number,
-    ending_of,
+    image_suffix,
 )
 
 
@@ -50,7 +50,7 @@ def list_images(folder: Path) -> FrameFiles:
     images = {
         name: usable
         for name, usable in sorted(held.items())
-        if ending_of(name) and not name.startswith('.')
+        if image_suffix(name) and not name.startswith('.')
     }
     if not images:
         raise MERDataError(

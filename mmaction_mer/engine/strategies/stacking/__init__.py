@@ -1,12 +1,12 @@
-"""All folds in one pass: what learns is stacked, what is frozen is shared.
+"""All folds in one pass: trainable parameters are stacked, frozen ones are shared.
 
-``fold_stack.py`` is the idea, ``group.py`` trains some folds by it, ``clip_table.py``
-feeds them, ``reasons.py`` says what cannot be stacked.
+``fold_stack.py`` has the idea, ``trainer.py`` trains folds with it, ``clip_table.py``
+provides their clips, and ``compatibility.py`` lists what cannot be stacked.
 """
 
 from .clip_table import ClipTable
-from .compatibility import StackingNotSupported
+from .compatibility import StackingNotSupportedError
 from .fold_stack import FoldStack
 from .trainer import StackedTrainer
 
-__all__ = ['ClipTable', 'FoldStack', 'StackedTrainer', 'StackingNotSupported']
+__all__ = ['ClipTable', 'FoldStack', 'StackedTrainer', 'StackingNotSupportedError']

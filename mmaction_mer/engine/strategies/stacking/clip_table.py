@@ -20,12 +20,12 @@ from tqdm import tqdm
 
 from ....datasets.annotation import clip_name
 from ....datasets.clip_cache import is_deterministic
-from ....datasets.transforms.motion import PackMERInputs
+from ....datasets.transforms.packing import PackMERInputs
 from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....utils.memory import available_memory
 from ....utils.parallel import cores
 from ...runners.fold_config import ALL_SUBJECTS
-from .compatibility import StackingNotSupported
+from .compatibility import StackingNotSupportedError
 from .sizing import out_of_memory
 
 # Fractions of the free memory for the clips themselves, and for their streams.
@@ -49,7 +49,7 @@ class ClipTable:
         labels: ``(N,)``.
 
     Raises:
-        StackingNotSupported: The pipeline draws random numbers or packs something
+        StackingNotSupportedError: The pipeline draws random numbers or packs something
             else, the clips differ in shape, or do not fit in memory.
         MERDataError: A clip cannot be read.
     """
@@ -158,15 +158,15 @@ def check_pipeline(dataset: Any) -> None:
     """Check that a pipeline returns the same clip each time.
 
     Raises:
-        StackingNotSupported: A transform draws random numbers, or clips are not packed
-            as frames.
+        StackingNotSupportedError: A transform draws random numbers, or clips are not
+            packed as frames.
     """
     transforms = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
     if not transforms or type(transforms[-1]) is not PackMERInputs:
-        raise StackingNotSupported('the pipeline does not end in PackMERInputs')
+        raise StackingNotSupportedError('the pipeline does not end in PackMERInputs')
     for transform in transforms[:-1]:
         if not is_deterministic(transform):
-            raise StackingNotSupported(
+            raise StackingNotSupportedError(
                 f'{type(transform).__name__} in the pipeline may draw random numbers '
                 'for each clip: use model.data_preprocessor.augmentation=dict(crop=...,'
                 ' flip=...) instead'
@@ -177,10 +177,10 @@ def _load(dataset: Any, quiet: bool) -> list[dict[str, Any]]:
     """Load clips in parallel, after checking that all of them fit in memory."""
     first = dataset[0]['inputs'].get('clip')
     if first is None:
-        raise StackingNotSupported('the pipeline computes the motion itself')
+        raise StackingNotSupportedError('the pipeline computes the motion itself')
     needed = first.nbytes * len(dataset)
     if needed > CLIPS_SHARE * available_memory(torch.device('cpu')):
-        raise StackingNotSupported(
+        raise StackingNotSupportedError(
             f'{len(dataset)} clips take {needed / 1e9:.1f} GB, more than '
             f'{CLIPS_SHARE:.0%} of the free memory'
         )
@@ -191,7 +191,7 @@ def _load(dataset: Any, quiet: bool) -> list[dict[str, Any]]:
         packed = list(tqdm(work, 'clips', len(dataset), leave=False, disable=quiet))
     for one in packed:
         if one['inputs']['clip'].shape != first.shape:
-            raise StackingNotSupported(
+            raise StackingNotSupportedError(
                 f'clip {one["data_samples"].get("clip")} is '
                 f'{tuple(one["inputs"]["clip"].shape)}, others {tuple(first.shape)}'
             )

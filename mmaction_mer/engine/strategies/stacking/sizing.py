@@ -1,40 +1,42 @@
-"""How much memory a fold takes, and how many fit."""
+"""Estimate of the number of folds that fit in memory."""
 
 import torch
 
 from ....utils.memory import available_memory
 
-# Beside what a step keeps there are its gradients and what it works with.
+# Peak memory of a step relative to what it saves for the backward pass: gradients of
+# activations and temporary buffers are added.
 WORKING = 3.0
-# More at once gains a CPU nothing: one fold keeps it busy, and blocks above a gigabyte
-# are mapped anew by the system at every step.
-CPU_MOST = 4 << 30
-# Of what is free: room for the rest of the process, and for others.
-SHARE = 0.5
+# More brings a CPU no gain: one fold keeps it busy, and the system maps blocks above a
+# gigabyte again at every step.
+CPU_LIMIT = 4 << 30
+# Fraction of the free memory to use, for the rest of the process and for others.
+FRACTION = 0.5
 
 
-def folds_that_fit(saved: int, learning: int, device: torch.device) -> int:
-    """Estimate how many folds fit into a CPU's memory, or a GPU's.
+def folds_that_fit(saved: int, trainable: int, device: torch.device) -> int:
+    """Estimate how many folds fit in the memory of a CPU or a GPU.
 
     Args:
-        saved: Bytes that a step of one fold keeps, see :class:`SavedBytes`.
-        learning: Bytes of one fold's learning parameters.
-        device: Where they train.
+        saved: Bytes that a step of one fold saves for the backward pass, see
+            :class:`~mmaction_mer.models.utils.saved_bytes.SavedBytes`.
+        trainable: Bytes of the trainable parameters of one fold.
+        device: The device that trains.
 
     Returns:
-        A number of folds, 1 or more. On a GPU it is a first guess from above: what
-        does not fit shows itself, and is halved.
+        A number of folds, 1 or more. On a GPU it is an upper bound: if that many do not
+        fit, the step fails and the number is halved.
     """
-    # Parameters, gradients and two moments.
-    fold = WORKING * saved + 4 * learning
+    # Parameters, gradients and the optimizer's two moments.
+    fold = WORKING * saved + 4 * trainable
     free = available_memory(device)
     if device.type == 'cpu':
-        return max(1, int(min(SHARE * free, CPU_MOST) / fold))
+        return max(1, int(min(FRACTION * free, CPU_LIMIT) / fold))
     return max(1, int(free * WORKING / fold))
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory ran out, on a GPU or on a CPU.
+    """Return whether an error says that memory ran out, on a GPU or on a CPU.
 
     >>> out_of_memory(torch.cuda.OutOfMemoryError('no room'))
     True

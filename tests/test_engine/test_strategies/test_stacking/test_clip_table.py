@@ -7,7 +7,9 @@ from mmengine.dataset import pseudo_collate
 
 from mmaction_mer.engine.strategies.stacking import clip_table
 from mmaction_mer.engine.strategies.stacking.clip_table import ClipTable
-from mmaction_mer.engine.strategies.stacking.compatibility import StackingNotSupported
+from mmaction_mer.engine.strategies.stacking.compatibility import (
+    StackingNotSupportedError,
+)
 from mmaction_mer.models import MERDataPreprocessor
 from mmaction_mer.utils.errors import MERDataError
 
@@ -67,7 +69,7 @@ def test_batches_are_copies(toy_data):
 
 
 def refused(root, match, pipeline=PIPELINE):
-    with pytest.raises(StackingNotSupported, match=match):
+    with pytest.raises(StackingNotSupportedError, match=match):
         ClipTable(dataset(root, pipeline), CPU)
 
 
