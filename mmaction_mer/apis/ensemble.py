@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..models.utils.slim_checkpoint import KEY, frozen_fingerprints, load_slim
 from ..utils.errors import MERRunError
 from ..utils.quiet import quiet
+from ..utils.text import first_line
 from .weights import FoldWeights
 
 
