@@ -12,7 +12,7 @@ from fake_clips import row
 from hostile import pictures
 from PIL import Image
 
-from mmaction_mer.apis import open_source
+from mmaction_mer.apis import open_frame_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.images.image_file import ImageReadError, decode
@@ -130,7 +130,7 @@ def test_images_of_more_than_8_bits_keep_their_brightness(tmp_path, kind):
         grays = [GRAY, GRAY // 2, GRAY // 8]
         files = [WRITERS[kind](stored(gray), white) for gray in grays]
         write_clip(root / 'c', {f'{n}.{suffix}': one for n, one in enumerate(files)})
-        source = open_source(root / 'c', 100)
+        source = open_frame_source(root / 'c', 100)
         template = f'{{}}.{suffix}'
         for images in (load(root, template, 0, 2), list(source.frames())):
             for image, gray in zip(images, grays, strict=True):
@@ -157,7 +157,7 @@ def test_one_scale_for_all_frames_whichever_are_read(tmp_path):
     for onset, offset in ((0, 3), (0, 1), (1, 2)):
         found = levels(load(tmp_path, '{}.png', onset, offset))
         assert found == expected[onset : offset + 1]
-    assert levels(open_source(tmp_path / 'c', 50).frames()) == expected
+    assert levels(open_frame_source(tmp_path / 'c', 50).frames()) == expected
     # The scale follows changes of the files.
     (tmp_path / 'c' / '3.png').write_bytes(png(flat(800)))
     assert levels(load(tmp_path, '{}.png', 0, 3)) == [120, 240, 160, 200]
@@ -206,7 +206,7 @@ def test_floats_from_zero_to_one(tmp_path):
     }
     write_clip(tmp_path / 'c', files)
     assert levels(load(tmp_path, '{}.tif', 0, 2)) == [51, 128, 255]
-    source = open_source(tmp_path / 'c', 100)
+    source = open_frame_source(tmp_path / 'c', 100)
     assert levels(source.frames()) == [51, 128, 255]
     assert source.notes == ['the images store floats, in which 1 is white']
 
@@ -261,7 +261,7 @@ def test_images_of_8_bits_are_as_opencv_decodes_them(tmp_path):
         assert (decode(data) == wanted[..., ::-1]).all()
         files = {f'{number}{ending}': data for number in (1, 2)}
         folder = write_clip(tmp_path / ending[1:], files)
-        assert open_source(folder, 25).notes == []
+        assert open_frame_source(folder, 25).notes == []
 
 
 def test_a_damaged_frame_outside_the_clip_changes_nothing(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from data_errors import raises_data_error
 from fake_clips import row
 
-from mmaction_mer.apis import open_source
+from mmaction_mer.apis import open_frame_source
 from mmaction_mer.datasets.clips import load_clip, locate, usable_clips
 from mmaction_mer.datasets.images.frame_folder import list_frames
 from mmaction_mer.datasets.images.frame_names import (
@@ -53,7 +53,7 @@ def test_other_images_are_not_frames(tmp_path, kind):
     """Training, preparation and prediction see the same clip."""
     folder = write(tmp_path / 'c', numbered('img{}.png', range(1, 13)))
     write(folder, dict.fromkeys(BESIDE[kind], 250))
-    source = open_source(folder, fps=100)
+    source = open_frame_source(folder, fps=100)
     assert shown(source.frames()) == [*range(1, 13)]
     assert source.count == 12 and len(source.notes) == 1
     assert source.notes[0].startswith(f'{len(BESIDE[kind])} other ')
@@ -68,7 +68,7 @@ def test_unsupported_images_are_reported(tmp_path):
     for name in ('img4.gif', 'img5.HEIC', 'notes.txt'):
         (folder / name).write_bytes(b'x')
     (folder / 'img6.png').mkdir()
-    (note,) = open_source(folder, 25).notes
+    (note,) = open_frame_source(folder, 25).notes
     assert '3 other ' in note and 'img6.png, img4.gif, img5.HEIC' in note
 
 
@@ -77,7 +77,7 @@ def test_missing_frames_are_replaced_as_in_training(tmp_path, gaps):
     numbers = [n for n in range(1, 14) if n not in gaps]
     write(tmp_path / 'c', numbered('img{}.png', numbers))
     one = row(frame_dir='c', filename_tmpl='img{}.png', onset=1, apex=None, offset=13)
-    source = open_source(tmp_path / 'c', fps=200)
+    source = open_frame_source(tmp_path / 'c', fps=200)
     trained = load_clip(locate(one, str(tmp_path)))
     assert shown(source.frames()) == shown(trained['imgs'])
     assert source.count == trained['total_frames'] == 13
@@ -88,20 +88,20 @@ def test_missing_frames_are_replaced_as_in_training(tmp_path, gaps):
 def test_most_numbers_may_be_missing(tmp_path):
     """Time stamps in milliseconds, or every fourth frame."""
     write(tmp_path / 't', numbered('t{}.png', [0, 10, 20, 30]))
-    source = open_source(tmp_path / 't', fps=25)
+    source = open_frame_source(tmp_path / 't', fps=25)
     filled = [0] * 6 + [10] * 10 + [20] * 10 + [30] * 5
     assert shown(source.frames()) == filled
     assert '27 of the frames 0..30 are missing' in source.notes[0]
     write(tmp_path / 'c', numbered('img{}.png', range(1, 42, 4)))
     one = row(frame_dir='c', filename_tmpl='img{}.png', onset=1, apex=None, offset=41)
     trained = shown(load_clip(locate(one, str(tmp_path)))['imgs'])
-    assert shown(open_source(tmp_path / 'c', 100.0).frames()) == trained
+    assert shown(open_frame_source(tmp_path / 'c', 100.0).frames()) == trained
     assert len(trained) == 41 and trained[:4] == [1, 1, 1, 5]
     # Numbers may also be times of day, which need no memory.
     write(tmp_path / 'd', numbered('{}.png', (1, 2)))
     write(tmp_path / 'd', {f'{10**15}.png': 0})
     with raises_data_error():
-        open_source(tmp_path / 'd', 100.0)
+        open_frame_source(tmp_path / 'd', 100.0)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_most_numbers_may_be_missing(tmp_path):
 def test_decimals_are_rejected(tmp_path, names):
     """0.015 is before 0.03, but 15 is after 3."""
     folder = write(tmp_path / 'c', dict.fromkeys(names, 9))
-    for read in (lambda: open_source(folder, 25), lambda: list_images(folder)):
+    for read in (lambda: open_frame_source(folder, 25), lambda: list_images(folder)):
         with raises_data_error('not a frame number') as caught:
             read()
         assert any(name in str(caught.value) for name in names)
@@ -160,7 +160,7 @@ def test_one_number_of_a_name_counts_the_frames(names, template):
 def test_two_clips_in_one_folder_are_rejected(tmp_path, second):
     folder = write(tmp_path / 'c', numbered('img{}.png', range(10)))
     write(folder, numbered(second, range(8)))
-    for read in (lambda: open_source(folder, 25), lambda: list_images(folder)):
+    for read in (lambda: open_frame_source(folder, 25), lambda: list_images(folder)):
         with raises_data_error("10 such as 'img0.png' and 8"):
             read()
     # The template of an annotation decides.
@@ -192,7 +192,7 @@ def test_suffix_and_case_may_differ(tmp_path, first, second):
         clip = load_clip(usable.rows[0])
         assert shown(clip['imgs']) == [*range(2, 14)]
         assert clip['frame_inds'].tolist() == [*range(2, 14)]
-    source = open_source(tmp_path / 'c', fps=100)
+    source = open_frame_source(tmp_path / 'c', fps=100)
     assert shown(source.frames()) == [*range(2, 14)] and source.notes == []
     assert [*list_images(tmp_path / 'c').files] == [*range(2, 14)]
 
@@ -218,7 +218,7 @@ def test_two_files_with_one_number(tmp_path, twice):
     """They differ in suffix, case or zero padding."""
     folder = write(tmp_path / 'c', numbered('img{}.png', [1, 2, 3, 4]))
     write(folder, dict.fromkeys(twice, 20))
-    for read in (lambda: open_source(folder, 25), lambda: list_images(folder)):
+    for read in (lambda: open_frame_source(folder, 25), lambda: list_images(folder)):
         with raises_data_error(*twice, 'both frame 5'):
             read()
     with pytest.raises(FrameNameError, match='both frame 5'):

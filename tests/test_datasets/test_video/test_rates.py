@@ -7,7 +7,7 @@ import pytest
 from fake_clips import video_row
 from numbered_videos import level, numbers_of, write_numbered
 
-from mmaction_mer.apis import Limits, open_source
+from mmaction_mer.apis import SourceLimits, open_frame_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, usable_clips
 from mmaction_mer.datasets.video.rate import at_rate, measure
@@ -71,7 +71,7 @@ def test_the_header_is_used_if_rounded_stamps_agree(tmp_path, fps, count):
     path = write_numbered(
         tmp_path / 'a.mkv', rate=fps, stamps=stamps, tick=MS, levels=levels
     )
-    source = open_source(path)
+    source = open_frame_source(path)
     assert source.fps == pytest.approx(float(fps), abs=1e-4) and not source.notes
 
 
@@ -99,7 +99,7 @@ def test_a_wrong_header_is_ignored(tmp_path, header):
     """Screen recorders, phones and browsers write any rate into the header."""
     stamps = [round(1000 * n / 30) for n in range(40)]
     path = write_numbered(tmp_path / 'a.mkv', rate=header, stamps=stamps, tick=MS)
-    assert open_source(path).fps == pytest.approx(30, rel=1e-3)
+    assert open_frame_source(path).fps == pytest.approx(30, rel=1e-3)
     assert open_video(str(path)).rate.constant
 
 
@@ -107,7 +107,7 @@ def test_a_wrong_header_is_ignored(tmp_path, header):
 def test_a_variable_rate_is_resampled(tmp_path, name):
     """Prediction and training use the same constant rate, with a note."""
     path = write_dropped(tmp_path / name, 'vp8' if name.endswith('webm') else 'h264')
-    source = open_source(path)
+    source = open_frame_source(path)
     seen = numbers_of(source.frames())
     assert source.fps == 30 and source.count == len(seen) == 40
     # Never farther in time than the longest gap.
@@ -132,7 +132,7 @@ def test_a_variable_rate_is_resampled(tmp_path, name):
 def test_a_given_rate_is_used_and_noted(tmp_path):
     """For a recording that is stored for slow playback."""
     path = write_dropped(tmp_path / 'screen.mkv')
-    source = open_source(path, fps=240)
+    source = open_frame_source(path, fps=240)
     assert source.fps == 240 and source.count == 40
     assert any('240 Hz is given' in note for note in source.notes)
     clip = load_clip(row_of(path, 0, len(DROPPED) - 1, 240.0), 14)
@@ -142,7 +142,7 @@ def test_a_given_rate_is_used_and_noted(tmp_path):
     assert len(found.notes) == 1 and '200 Hz is given' in found.notes[0]
     assert '25 Hz' in found.notes[0]
     # The mean of a variable rate is not another playback speed.
-    assert open_source(path, fps=25.4).count == 34
+    assert open_frame_source(path, fps=25.4).count == 34
 
 
 @pytest.mark.parametrize('name', ['alike.mkv', 'absurd.mp4'])
@@ -152,8 +152,8 @@ def test_a_missing_rate_has_to_be_given(tmp_path, name):
     # Matroska rounds to milliseconds.
     write_numbered(path, stamps=range(40), tick=Fraction(1, 90000))
     with pytest.raises(MERDataError, match='frame rate.*give fps'):
-        open_source(path)
-    given = open_source(path, fps=100)
+        open_frame_source(path)
+    given = open_frame_source(path, fps=100)
     assert given.fps == 100 and numbers_of(given.frames()) == list(range(given.count))
 
 
@@ -163,9 +163,9 @@ def test_a_pause_does_not_exhaust_the_memory(tmp_path):
         tmp_path / 'a.mkv', stamps=stamps, tick=MS, levels=[99] * len(stamps)
     )
     with pytest.raises(MERDataError, match='more than 6000'):
-        open_source(path, limits=Limits(frames=6000))
+        open_frame_source(path, limits=SourceLimits(frames=6000))
     with pytest.raises(MERDataError, match='longer than 20 seconds'):
-        open_source(path, limits=Limits(seconds=20))
+        open_frame_source(path, limits=SourceLimits(seconds=20))
 
 
 @pytest.mark.parametrize('given', [20.0, 22.5, 24.0, 26.0])

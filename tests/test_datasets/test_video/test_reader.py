@@ -15,7 +15,7 @@ from data_errors import raises_data_error
 from fake_clips import video_row
 from numbered_videos import CODECS, COUNT, numbers_of, trim, write_numbered
 
-from mmaction_mer.apis import open_source
+from mmaction_mer.apis import open_frame_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.video import reader as video_reader
@@ -119,7 +119,7 @@ def test_every_reader_returns_the_right_frames(tmp_path, container):
             assert (np.diff(clip['frame_inds']) >= 0).all(), what
             found = check_clips([one], path.parent)
             assert not found.problems and found.verified == 1, what
-            source = open_source(path, fps=25)
+            source = open_frame_source(path, fps=25)
             if index.rate is None or index.rate.constant:
                 assert numbers_of(source.frames()) == numbers, what
             tried.add((codec, kind))
@@ -141,7 +141,7 @@ def test_a_file_may_have_any_name(tmp_path, name):
     path = write_numbered(tmp_path / name)
     clip = load_clip(locate(row_of(path, 10, 30, name), str(tmp_path)))
     assert numbers_of(clip['imgs']) == list(range(30, 40))
-    assert numbers_of(open_source(path).frames()) == list(range(40))
+    assert numbers_of(open_frame_source(path).frames()) == list(range(40))
 
 
 @pytest.mark.parametrize('container', ['mp4', 'mkv', 'mov'])
@@ -163,7 +163,7 @@ def test_a_cover_image_is_not_the_video(tmp_path, container):
             if packet.size:
                 packet.stream = copy
                 new.mux(packet)
-    source = open_source(path)
+    source = open_frame_source(path)
     assert source.fps == 25 and numbers_of(source.frames()) == list(range(40))
     clip = load_clip(locate(row_of(path, 10, 10, path.name), str(tmp_path)))
     assert numbers_of(clip['imgs']) == list(range(10, 20))
@@ -186,7 +186,7 @@ def test_rotated_videos_are_read_upright(tmp_path):
     quarter = struct.pack('>9i', 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     data[place : place + 36] = quarter
     path.write_bytes(data)
-    predicted = list(open_source(path).frames())
+    predicted = list(open_frame_source(path).frames())
     trained = read_video(str(path), range(20))
     assert trained[0].shape == (64, 32, 3)
     # The left is now on top.
@@ -246,4 +246,4 @@ def test_a_damaged_file_is_read_up_to_the_damage(tmp_path):
     with raises_data_error('only to frame 19', path=path, clip='fake/sub01/a'):
         load_clip(row_of(path, 21))
     with raises_data_error('20'):
-        open_source(path)
+        open_frame_source(path)
