@@ -19,6 +19,7 @@ from ..engine.runners.fold_config import ALL_SUBJECTS, mer_dataset
 from ..engine.runners.seeding import preserve_rng_state
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERError
+from ..utils.text import first_line
 from ..visualization.mistake_figure import Mistake
 
 
@@ -190,5 +191,5 @@ def removes_head_motion(cfg: Config) -> bool:
 
 def _reason(error: Exception) -> str:
     """Summarize in one line why there are no images."""
-    line = (str(error).strip().splitlines() or [''])[0]
+    line = first_line(error)
     return line if isinstance(error, MERError) else f'{type(error).__name__}: {line}'

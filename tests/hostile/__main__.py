@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
     add('words', nargs='*', help='the pairs whose names have one of these, all of them')
     add('--write', type=Path, metavar='OUT', help='write the corpus alone')
     add('--all', action='store_true', help='every pair, not a selection')
+    add('--brief', action='store_true', help='one or few pairs per entry point')
     add('--entry', nargs='+', help='these entry points alone')
     add('--at-once', type=int, default=3, metavar='N', help='so many processes (3)')
     add('--report', type=Path, metavar='FILE', help='write all outcomes there, as JSON')
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
     from hostile.entries import known_entries
     from hostile.launcher import Launcher
     from hostile.probes import APART, FOUND, probes
-    from hostile.selecting import all_pairs, some_pairs
+    from hostile.selecting import all_pairs, brief_pairs, some_pairs
 
     began = time.monotonic()
     launcher = Launcher(folder, args.at_once)
@@ -62,7 +63,8 @@ def run(args: argparse.Namespace, folder: Path) -> int:
     if args.entry:
         entries = {name: entries[name] for name in args.entry}
     whole = all_pairs(launcher.cases, entries)
-    pairs = whole if args.all else some_pairs(launcher.cases, entries)
+    choose = brief_pairs if args.brief else some_pairs
+    pairs = whole if args.all else choose(launcher.cases, entries)
     if args.words:
         pairs = [
             (entry, case)
@@ -107,7 +109,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             'cases': [asdict(case) for case in launcher.cases],
             'entries': {
                 name: dict(kinds=one.kinds, works=one.works)
-                for name, one in needed.items()
+                for name, one in entries.items()
             },
             'sound': [asdict(one) for one in sound],
             'outcomes': [asdict(one) for one in done],

@@ -1,7 +1,7 @@
 """Which file meets which entry point."""
 
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from .case import Case
@@ -31,12 +31,37 @@ def all_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]
     ]
 
 
+def brief_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]:
+    """Choose few pairs: every entry point, family and file of ``FIRST`` occurs in one.
+
+    Probes are run as well. The choice depends on a hash of the names alone, so that it
+    is the same in every run.
+    """
+    uses: Counter[tuple[str, str]] = Counter()
+    chosen: list[Pair] = []
+    rest = sorted(
+        all_pairs(cases, entries),
+        key=lambda pair: (
+            pair[1].name not in FIRST,
+            _drawn(pair[0].name + pair[1].name),
+        ),
+    )
+    for entry, case in rest:
+        # A new entry point, a new family or a new file of FIRST.
+        new = [('entry', entry.name), ('family', case.family)]
+        new += [('case', case.name)] * (case.name in FIRST)
+        if any(not uses[one] for one in new):
+            chosen.append((entry, case))
+            uses.update(new)
+    return chosen
+
+
 def some_pairs(
     cases: Sequence[Case], entries: Mapping[str, Entry], share: int = SHARE
 ) -> list[Pair]:
     """Choose pairs: each family meets each entry point, and a third of the others one.
 
-    Which ones is drawn by a hash of their names, the same in every run.
+    The choice depends on a hash of the names alone and is the same in every run.
     """
     whole = all_pairs(cases, entries)
     by_both: dict[tuple[str, str], list[Case]] = defaultdict(list)

@@ -11,10 +11,14 @@ from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import Tensor, nn
 
 from ...utils.errors import ConfigError
+from ...utils.host import checkpoint_repairs
 from .slim_checkpoint import KEY, check_frozen
 
 PACKAGE_SCHEME = 'mmaction_mer://'
 WEIGHTS_DIR = Path(__file__).parents[1] / 'weights'
+
+# Before any use of CheckpointLoader, also if this package is not used by a registry.
+checkpoint_repairs.apply()
 
 
 class WeightsNotFoundError(ConfigError, FileNotFoundError):
