@@ -61,7 +61,7 @@ def read_vit(args: argparse.Namespace) -> 'ConfigDict':
 
 
 def where_to(args: argparse.Namespace, vit: 'ConfigDict') -> Path:
-    """Say which file to write."""
+    """Return the path of the output file."""
     from mmaction_mer.utils.errors import MERRunError
 
     if args.out is not None:
@@ -70,16 +70,19 @@ def where_to(args: argparse.Namespace, vit: 'ConfigDict') -> Path:
         out = (vit.get('init_cfg') or {}).get('checkpoint', '')
         if not out or '://' in out:
             raise MERRunError(
-                f'{args.config}: its ViT reads {out or "no checkpoint"}; say which '
-                'file to write with --out, and name that file in init_cfg'
+                f'the checkpoint of the ViT is {out or "not set"}',
+                path=args.config,
+                hint='set the output file with --out, and use it in init_cfg',
             )
     if Path(out).resolve() == Path(args.source).resolve():
-        raise MERRunError(f'{out}: would be written over itself; give another --out')
+        raise MERRunError(
+            'would be written over itself', path=out, hint='choose another --out'
+        )
     return Path(out)
 
 
 def convert_file(args: argparse.Namespace) -> None:
-    """Convert, check, report, write."""
+    """Convert the weights, check them, print a report and write them."""
     import torch
     from mmaction.registry import MODELS
 
@@ -90,7 +93,7 @@ def convert_file(args: argparse.Namespace) -> None:
 
     vit = read_vit(args)
     out = where_to(args, vit)
-    # Shapes alone are needed.
+    # Only the shapes are needed.
     with torch.device('meta'):
         wanted = MODELS.build({k: v for k, v in vit.items() if k != 'init_cfg'})
     found = convert(read_weights(args.source), args.layout, args.source)

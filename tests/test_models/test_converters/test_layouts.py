@@ -1,4 +1,4 @@
-"""Every layout, small: found by its keys, converted, equal to its source."""
+"""Small models of every layout are detected, converted, and equal to the source."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_hugging_face_vit(small_timm, converted, config, assert_same, capsys):
     assert_same(converted(release, config()), theirs, theirs.head, 32)
     report = capsys.readouterr().out
     assert 'layout hugging-face (' in report
-    for reason in ('classification head', 'pooler behind', 'decoder of the'):
+    for reason in ('classification head', 'pooler after', 'decoder of the'):
         assert f'1 keys, {reason}' in report
 
 

@@ -43,7 +43,7 @@ def test_full_size_logits_are_those_of_open_clip(
     report = capsys.readouterr().out
     assert 'layout clip' in report
     assert 'text tower: positional_embedding' in report
-    assert '1 keys, projection to the space of texts: visual.proj' in report
+    assert '1 keys, projection to the text space: visual.proj' in report
 
 
 @pytest.mark.parametrize(
