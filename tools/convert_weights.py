@@ -1,14 +1,13 @@
 """Convert a released ViT into a checkpoint that the backbone of a config reads.
 
-Reads weights of timm, Hugging Face's transformers, CLIP (OpenAI, open_clip, FaRL),
-DeiT, MAE and DINOv2 as they were released, and Google's ``.npz``; which of them a file
-is, its keys tell. Every key is used, or unused for a reason that is printed, or an
-error.
+Reads released weights of timm, Hugging Face's transformers, CLIP (OpenAI, open_clip,
+FaRL), DeiT, MAE and DINOv2, and Google's ``.npz``; the keys determine the layout. A
+key is either used, or unused for a printed reason, or an error.
 
     python tools/convert_weights.py FaRL-Base-Patch16-LAIONFace20M-ep16.pth \
         configs/mpt_farl-b16_smic.py
 
-The config says what the weights must fit, and where the checkpoint goes.
+The config determines the ViT that the weights must match, and the output file.
 """
 
 import argparse
@@ -26,18 +25,18 @@ LAYOUTS = ('clip', 'google', 'hugging-face', 'hugging-face-clip', 'timm')
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('source', help='the file that was released')
+    parser.add_argument('source', help='the released file')
     parser.add_argument('config', help='config with model.backbone.vit')
     parser.add_argument(
         '--out',
-        help='the checkpoint to write; left out, the path in init_cfg of the ViT',
+        help='the checkpoint to write (default: the path in init_cfg of the ViT)',
     )
     parser.add_argument(
         '--layout',
         choices=LAYOUTS,
-        help='take the file for this layout, whatever its keys look like',
+        help='the layout of the file (default: detected from the keys)',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE'
@@ -50,12 +49,12 @@ def read_vit(args: argparse.Namespace) -> 'ConfigDict':
     from mmengine.registry import init_default_scope
 
     from mmaction_mer.utils.cli.command_line import merge_options, read_config
-    from mmaction_mer.utils.errors import MERRunError
+    from mmaction_mer.utils.errors import ConfigError
 
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
     if 'vit' not in cfg.get('model', {}).get('backbone', {}):
-        raise MERRunError(f'{args.config}: has no model.backbone.vit to convert for')
+        raise ConfigError('is missing', path=args.config, field='model.backbone.vit')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return cfg.model.backbone.vit
 
