@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...utils.checkpoints.pickle_scan import ScriptError
+from ...utils.checkpoints.pickle_scan import TorchScriptError
 from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch_file
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
 from ...utils.files import open_regular
-from ...utils.text import QUOTE_LENGTH, printable, quote, shown
+from ...utils.text import first_line, quote, shown
 from .layout import ConversionError
 
 # Maximum depth at which trainers nest the weights.
@@ -31,7 +31,7 @@ _MAX_ARRAYS = 8 << 30
 # Maximum ratio of the arrays to the .npz: weights hardly compress.
 _MAX_RATIO = 10
 _DOWNLOAD = 'download it again'
-REMEDY = (
+_HINT = (
     f'{_DOWNLOAD}; or, if you trust where it comes from, save its state dict alone '
     'with torch.save and convert that'
 )
@@ -104,9 +104,9 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return read_torch_file(path, remedy=REMEDY)
+        return read_torch_file(path, hint=_HINT)
     except CheckpointError as error:
-        if not isinstance(error.__cause__, ScriptError):
+        if not isinstance(error.__cause__, TorchScriptError):
             raise ConversionError(
                 error.problem, path=error.path, field=error.field, hint=error.hint
             ) from error
@@ -212,13 +212,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
     return ConversionError(
-        f'cannot be read as weights, or is truncated ({_first_line(error)})',
+        f'cannot be read as weights, or is truncated ({first_line(error)})',
         path=path,
         field=shown(key) or None,
         hint=_DOWNLOAD,
     )
-
-
-def _first_line(error: Exception) -> str:
-    words = str(error).strip().splitlines() or [type(error).__name__]
-    return printable(words[0], QUOTE_LENGTH)
