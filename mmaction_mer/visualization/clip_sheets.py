@@ -79,6 +79,7 @@ def write_clip_sheets(
     folder: Path,
     classes: Sequence[str] | None = None,
     title: str = '',
+    per_page: int = PER_PAGE,
 ) -> list[Path]:
     """Write the sheets of :func:`clip_sheets` as ``clips_01.png`` and so on.
 
@@ -89,12 +90,13 @@ def write_clip_sheets(
             are drawn.
         classes: Names of the classes, see :func:`clip_sheets`. Defaults to None.
         title: Title of each page. Defaults to ''.
+        per_page: Number of clips on a page, at least 1. Defaults to 48.
 
     Returns:
         The files written.
     """
-    pages = math.ceil(len(rows) / PER_PAGE)
-    sheets = clip_sheets(rows, root, classes, title=title)
+    pages = math.ceil(len(rows) / per_page)
+    sheets = clip_sheets(rows, root, classes, per_page, title)
     bar = tqdm(sheets, desc='contact sheets', total=pages, unit='page')
     # All or none, so that pages of different runs are never mixed.
     stage = folder / '.new'

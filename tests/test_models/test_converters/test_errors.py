@@ -144,7 +144,7 @@ def test_code_in_a_file_is_rejected_and_not_run(small_timm, refused, tmp_path):
 def test_a_whole_model_is_rejected(small_timm, refused, tmp_path):
     path = tmp_path / 'model.pth'
     torch.save(nn.Linear(2, 2), path)
-    assert 'holds more than weights' in refused(path)
+    assert 'contains more than weights' in refused(path)
 
 
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
