@@ -27,7 +27,9 @@ def seconds_per_step(config: str, batch: int, steps: int, keep: bool) -> float:
         raise SystemExit('this benchmark needs glibc')
     logging.disable(logging.INFO)  # mmengine would print every tensor
     init_default_scope('mmaction')
-    model = MODELS.build(read_config(config).model)
+    cfg = read_config(config)
+    cfg.model.cls_head.num_classes = 3
+    model = MODELS.build(cfg.model)
     model.init_weights()
     model.train()
     size = model.backbone.vit.img_size[0]

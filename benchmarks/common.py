@@ -125,7 +125,7 @@ def seconds_per_step(group: StackedTrainer, steps: int) -> float:
     wrapper = group.runner.optim_wrapper
 
     def step(number: int) -> None:
-        losses = group._losses(number, *group._draw(number))
+        losses = group.compute_losses(number, *group.draw(number))
         wrapper.update_params(losses.sum())
 
     group.folds_that_fit()

@@ -45,6 +45,7 @@ def peak(way: str, config: str, folds: int, batch: int) -> tuple[int, float]:
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     cfg = read_config(config)
     cfg.model.backbone.vit.pop('init_cfg', None)
+    cfg.model.cls_head.num_classes = 5
     before = resident('VmRSS')
     Path('/proc/self/clear_refs').write_text('5')  # resets VmHWM
     # Each fold has a batch, and so has each model where there are several.

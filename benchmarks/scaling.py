@@ -45,7 +45,6 @@ def measure(
             dict(type='Resize', scale=(side, side), keep_ratio=False),
             dict(type='PackMERInputs'),
         ]
-    cfg.model.cls_head.num_classes = 5
     started = time.perf_counter()
     with open_group(cfg, folder / 'run') as group:
         opened = time.perf_counter() - started

@@ -2,6 +2,5 @@
 
 _base_ = './mpt_vit-b16_casme2.py'
 
-model = dict(cls_head=dict(num_classes=3))
 train_dataloader = dict(dataset=dict(ann_file='annotations_3class.json'))
-test_dataloader = dict(dataset=dict(ann_file='annotations_3class.json'))
+test_dataloader = train_dataloader

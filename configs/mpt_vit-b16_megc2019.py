@@ -6,5 +6,3 @@ _base_ = [
     './_base_/schedules/mpt.py',
     './_base_/default_runtime.py',
 ]
-
-model = dict(cls_head=dict(num_classes=3))

@@ -2,6 +2,5 @@
 
 _base_ = './mpt_vit-b16_mmew.py'
 
-model = dict(cls_head=dict(num_classes=6))
 train_dataloader = dict(dataset=dict(ann_file='annotations_6class.json'))
-test_dataloader = dict(dataset=dict(ann_file='annotations_6class.json'))
+test_dataloader = train_dataloader

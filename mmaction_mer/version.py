@@ -1,7 +1,7 @@
-"""This package's version, and the versions of others that it works with.
+"""Version of this package, and supported versions of its dependencies.
 
-Only the standard library is needed to read this file: setup.py takes its ranges
-from here, and the check below must run before anything that may be missing.
+This module imports only the standard library: setup.py reads the ranges from here, and
+the check of the dependencies must run before any of them is imported.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 __version__ = '0.1.0'
 
-#: Distribution name -> range. torch 2.6 is the first to read weights alone by default.
+#: Distribution name -> range. torch 2.6 is the first with weights_only=True by default.
 SUPPORTED = {
     'torch': '>=2.6',
     'torchvision': '>=0.21',
@@ -19,17 +19,17 @@ SUPPORTED = {
     'mmpretrain': '>=1.2.0,<1.3',
     'mmaction2': '>=1.2.0,<1.3',
 }
-#: The range of whichever of the two is there.
+#: The range of either distribution of mmcv.
 SUPPORTED_MMCV = '>=2.1.0,<2.2.0'
 MMCV = ('mmcv', 'mmcv-lite')
 
 
 def installed_versions() -> dict[str, str | None]:
-    """Versions of the packages we stand on, without importing any of them.
+    """Return the versions of the dependencies, without importing them.
 
     Returns:
-        Distribution name to version, ``None`` where it is missing. Of mmcv and
-        mmcv-lite the one that is installed is named, or 'mmcv' if neither is.
+        Distribution name to version, ``None`` if it is missing. Of mmcv and mmcv-lite
+        only the installed one is included, or mmcv if neither is installed.
     """
     modules = {'mmaction2': 'mmaction'}
     found = [_installed(modules.get(name, name), name) for name in SUPPORTED]
@@ -44,19 +44,18 @@ def _installed(module: str, *distributions: str) -> tuple[str, str | None]:
             return name, importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    # A source checkout on PYTHONPATH: only the module itself knows.
+    # A source checkout on PYTHONPATH has no metadata.
     return distributions[0], importlib.import_module(module).__version__
 
 
 def explain_requirements(installed: Mapping[str, str | None]) -> str:
-    """What is missing or unsupported, and what to type; empty if all is well.
+    """Return a message about missing or unsupported dependencies.
 
     Args:
-        installed: Distribution name to version, ``None`` where it is missing, as
-            :func:`installed_versions` gives it.
+        installed: Result of :func:`installed_versions`.
 
     Returns:
-        A message of a few lines, or ''.
+        A few lines with the commands to type; '' if all dependencies are supported.
 
     >>> good = {'torch': '2.11.0', 'torchvision': '0.26.0', 'mmengine': '0.10.7',
     ...         'mmpretrain': '1.2.0', 'mmaction2': '1.2.0', 'mmcv-lite': '2.1.0'}
@@ -67,7 +66,7 @@ def explain_requirements(installed: Mapping[str, str | None]) -> str:
       mmengine 0.9.0 is installed, but mmengine>=0.10.7,<0.11 is needed. Type:
         pip install "mmengine>=0.10.7,<0.11"
     """
-    # Declared in setup.py; imported late, so that setup.py can read this file.
+    # Imported here so that setup.py can read this file without it.
     from packaging.specifiers import SpecifierSet
 
     lines = []

@@ -1,6 +1,7 @@
-"""The rooms of the package stand in the order of the data, and no import runs upward."""
+"""No import of the package runs upward: rooms are in the order of the data."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
@@ -90,3 +91,14 @@ def test_the_contract_can_fail():
     assert upward({name: set(imports(name, lazy, known))}) == [
         f'{name} imports {PACKAGE}.app'
     ]
+
+
+def test_the_walk_names_files_that_exist():
+    text = (ROOT / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+    named = set(re.findall(r'`((?:[\w-]+/)+[\w.-]*)`', text)) | {'registration.py'}
+    folders = (ROOT / PACKAGE, ROOT)
+    missing = [
+        one for one in named
+        if '<' not in one and not any((folder / one).exists() for folder in folders)
+    ]  # fmt: skip
+    assert len(named) > 40 and missing == []

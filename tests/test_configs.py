@@ -1,6 +1,7 @@
 """Every config trains and tests, with a tiny backbone and two iterations."""
 
 import copy
+import inspect
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from small_configs import (
     small_vit,
 )
 
+from mmaction_mer.ablation import plan_table, read_table
 from mmaction_mer.datasets import read_annotation, write_annotation
 from mmaction_mer.datasets.preparation.labels import LABEL_MAPS, MEGC2019
 from mmaction_mer.datasets.synthme.plan import Release
@@ -72,12 +74,11 @@ def shrink(cfg, root, work_dir):
         backbone.branch.pop('init_cfg', None)
         small_branch(backbone.branch)
         backbone.update(width=16, grid=2)
-        cfg.model.cls_head.update(in_channels=2 * 8 * 2 * 2, num_classes=3)
+        cfg.model.cls_head.in_channels = 2 * 8 * 2 * 2
     if cfg.model.type == 'MPTRecognizer':
         cfg.model.backbone.init_cfg = None
         cfg.model.backbone.vit.pop('init_cfg')
         small_vit(cfg.model)
-        cfg.model.cls_head.num_classes = 3
     return cfg
 
 
@@ -142,12 +143,14 @@ def test_a_pretraining_leaves_what_its_finetuning_starts_from(
 
     # Every config that names this pre-training finds in it all that it asks for.
     told = f'work_dirs/{path.stem}/last.pth'
-    followers = [leaf for leaf in CONFIGS if told in leaf.read_text()]
+    followers = [
+        model
+        for model in finetuned_models()
+        if (model.backbone.get('init_cfg') or {}).get('checkpoint') == told
+    ]
     assert followers
-    for leaf in followers:
-        tuned = Config.fromfile(leaf).model
+    for tuned in followers:
         start = tuned.backbone.init_cfg
-        assert start.checkpoint == told
         small = cfg.model.backbone.get('mpt', cfg.model.backbone)
         backbone = dict(
             small, init_cfg=dict(start, checkpoint=str(tmp_path / told[10:]))
@@ -166,32 +169,38 @@ def test_a_pretraining_leaves_what_its_finetuning_starts_from(
                 assert torch.equal(learned[key], value), name
 
 
-@pytest.mark.parametrize(
-    'path', [path for path in CONFIGS if 'b16' in path.stem], ids=lambda path: path.stem
-)
-def test_a_head_has_the_classes_of_the_labels_it_reads(path):
+def finetuned_models():
+    """Models of the leaves, and of the rows that have no leaf."""
+    yield from (Config.fromfile(path).model for path in CONFIGS)
+    table = read_table(ROOT / 'configs' / 'ablations' / 'ma2mi_mpt.py')
+    yield from (trial.cfg.model for trial in plan_table(table, Path()).trials)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_both_loaders_read_one_annotation_that_prepare_writes(path):
     cfg = Config.fromfile(path)
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        name = Path(loader.dataset.data_root).name
-        maps = (MEGC2019,) if name == 'megc2019' else LABEL_MAPS[name]
-        files = {'annotations.json': maps[0]}
-        files |= {f'annotations_{labels.name}.json': labels for labels in maps[1:]}
-        classes = files[loader.dataset.ann_file].classes
-        assert cfg.model.cls_head.num_classes == len(classes)
-        assert loader.dataset.data_prefix == dict(img='frames')
+    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    for key in ('data_root', 'ann_file', 'data_prefix'):
+        assert train[key] == test[key]
+    name = Path(train.data_root).name
+    maps = {'megc2019': [MEGC2019], 'synthme': [MEGC2019]}.get(name) or LABEL_MAPS[name]
+    others = {f'annotations_{labels.name}.json' for labels in maps[1:]}
+    assert train.ann_file in {'annotations.json', *others}
+    # The annotation determines it.
+    assert 'num_classes' not in cfg.model.cls_head
 
 
-def test_the_leaves_are_short_and_say_what_they_are():
-    for path in LEAVES:
-        text = path.read_text()
-        assert text.startswith('"""'), path
-        if not path.stem.startswith('tsn_'):
-            code = [
-                line
-                for line in text.split('"""', 2)[2].splitlines()
-                if line.strip() and not line.lstrip().startswith('#')
-            ]
-            assert len(code) <= 14, path
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_a_leaf_is_short_and_has_no_keys_that_nothing_reads(path):
+    text = path.read_text()
+    assert text.startswith('"""')
+    if not path.stem.startswith('tsn_'):
+        code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
+        assert len(code) <= 12
+    read = {*inspect.signature(Runner).parameters, 'runner_type', 'loso'}
+    read |= {'custom_imports', 'vis_backends', 'log_level'}
+    keys = {key for key in Config.fromfile(path) if not key.endswith('_pipeline')}
+    assert keys <= read
 
 
 def test_the_video_stream_mixes_in_too(release, tmp_path):

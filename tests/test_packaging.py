@@ -156,7 +156,9 @@ def test_wheel_carries_configs_tools_and_weights(source, tmp_path):
         for name in names
         if name.startswith('mmaction_mer/.mim/')
     }
-    wanted = files_below('configs', '.py', '.yml') | files_below('tools', '.py', '.sh')
+    wanted = files_below('configs', '.py', '.yml', '.md') | files_below(
+        'tools', '.py', '.sh'
+    )
     assert wanted and wanted <= mim
     assert {'model-index.yml', 'README.md'} <= mim
     assert not any('stale' in name or '__pycache__' in name for name in names)
@@ -193,13 +195,20 @@ def test_editable_installation_leaves_no_copy(source, tmp_path):
 
 
 def test_model_index_names_every_leaf_config():
-    (imported,) = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
-    index = yaml.safe_load((ROOT / imported).read_text())
-    collections = {c['Name'] for c in index['Collections']}
-    assert {m['In Collection'] for m in index['Models']} <= collections
-    named = {m['Config'] for m in index['Models']}
-    assert named == {f'configs/{p.name}' for p in (ROOT / 'configs').glob('*.py')}
-    assert all(m['Config'] == f'configs/{m["Name"]}.py' for m in index['Models'])
+    imported = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+    assert set(imported) == files_below('configs', '.yml')
+    named = []
+    for path in imported:
+        index = yaml.safe_load((ROOT / path).read_text())
+        (collection,) = index['Collections']
+        table = (ROOT / collection['README']).read_text()
+        assert collection['README'] == path.replace('metafile.yml', 'README.md')
+        for model in index['Models']:
+            assert model['In Collection'] == collection['Name']
+            assert model['Config'] == f'configs/{model["Name"]}.py'
+            assert f'`{model["Name"]}.py`' in table
+            named.append(model['Name'])
+    assert sorted(named) == sorted(p.stem for p in (ROOT / 'configs').glob('*.py'))
 
 
 def test_model_index_is_what_openmmlab_reads():

@@ -409,6 +409,7 @@ def read_pages(only: Sequence[str] | None = None) -> dict[str, str]:
         SystemExit: There is no such page.
     """
     paths = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+    paths += sorted((ROOT / 'configs').glob('*/README.md'))
     pages = {path.relative_to(ROOT).as_posix(): path for path in paths}
     if unknown := set(only or ()) - pages.keys():
         raise SystemExit(f'{min(unknown)}: not one of README.md and docs/**/*.md')

@@ -63,10 +63,10 @@ def build_config(args: argparse.Namespace) -> 'Config':
     """Read the config file and merge the command line into it."""
     from mmaction_mer.utils.cli.command_line import (
         default_work_dir,
-        is_protocol,
-        loso_option,
+        has_protocol,
         merge_options,
         read_config,
+        set_loso_option,
     )
 
     cfg = read_config(args.config)
@@ -97,7 +97,7 @@ def build_config(args: argparse.Namespace) -> 'Config':
     named = args.work_dir or cfg.get('work_dir')
     cfg.load_from = args.checkpoint
     cfg.resume = False
-    if is_protocol(cfg):
+    if has_protocol(cfg):
         # The results of a run that is scored again belong beside it.
         run = (
             args.checkpoint
@@ -105,7 +105,7 @@ def build_config(args: argparse.Namespace) -> 'Config':
             else ''
         )
         cfg.work_dir = args.work_dir or run or named or default_work_dir(args.config)
-        loso_option(cfg, 'folds', args.folds)
+        set_loso_option(cfg, 'folds', args.folds)
     else:
         if args.checkpoint is None:
             raise SystemExit('a checkpoint is needed for a config without a protocol')
@@ -118,10 +118,10 @@ def test(args: argparse.Namespace) -> None:
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
 
-    from mmaction_mer.utils.cli.command_line import is_protocol
+    from mmaction_mer.utils.cli.command_line import has_protocol
 
     cfg = build_config(args)
-    runner = RUNNERS.build(cfg) if is_protocol(cfg) else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if has_protocol(cfg) else Runner.from_cfg(cfg)
     runner.test()
 
 

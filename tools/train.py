@@ -104,10 +104,10 @@ def build_config(args: argparse.Namespace) -> 'Config':
     """Read the config file and merge the command line into it."""
     from mmaction_mer.utils.cli.command_line import (
         default_work_dir,
-        is_protocol,
-        loso_option,
+        has_protocol,
         merge_options,
         read_config,
+        set_loso_option,
     )
 
     cfg = read_config(args.config)
@@ -121,7 +121,7 @@ def build_config(args: argparse.Namespace) -> 'Config':
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'BFloat16OptimWrapper'):
             raise SystemExit(f'--amp does not work with the optimizer wrapper {kind}')
-        if is_protocol(cfg):
+        if has_protocol(cfg):
             # Needs no scale of the loss, which folds in one pass could not share.
             cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
             for name in ('loss_scale', 'dtype', 'use_fsdp'):
@@ -150,9 +150,9 @@ def build_config(args: argparse.Namespace) -> 'Config':
             randomness[name] = True
     cfg.randomness = dict(seed=randomness.pop('seed', None), **randomness)
     merge_options(cfg, args.cfg_options)
-    loso_option(cfg, 'folds', args.folds)
+    set_loso_option(cfg, 'folds', args.folds)
     for name in ('select', 'strategy', 'seeds', 'share'):
-        loso_option(cfg, name, getattr(args, name))
+        set_loso_option(cfg, name, getattr(args, name))
     return cfg
 
 
@@ -162,10 +162,10 @@ def train(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from mmaction_mer.engine.runners.clip_limits import check_config_clips
-    from mmaction_mer.utils.cli.command_line import is_protocol
+    from mmaction_mer.utils.cli.command_line import has_protocol
 
     cfg = build_config(args)
-    if is_protocol(cfg):
+    if has_protocol(cfg):
         runner = RUNNERS.build(cfg)
     else:
         for note in check_config_clips(cfg):

@@ -1,4 +1,4 @@
-"""What every protocol shares: LOSO by default, all folds at once."""
+"""Settings of every protocol: leave one subject out, all folds stacked."""
 
 _base_ = './runtime.py'
 

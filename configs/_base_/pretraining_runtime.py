@@ -1,4 +1,4 @@
-"""What every pre-training shares: mmengine's own Runner, a line every 50 iterations."""
+"""Settings of every pre-training: mmengine's own Runner, a log line every 50 steps."""
 
 _base_ = './runtime.py'
 

@@ -1,4 +1,4 @@
-"""What every run shares: hooks, seed, slim checkpoints."""
+"""Settings of every run: hooks, seed, slim checkpoints."""
 
 custom_imports = dict(imports=['mmaction_mer'], allow_failed_imports=False)
 default_scope = 'mmaction'

@@ -1,4 +1,4 @@
-"""Beyond the paper: other ways to tune, and where adapters and prompts are."""
+"""Beyond the paper: other tunings, and the places of adapters and prompts."""
 
 title = 'Beyond the paper'
 base = 'mpt_vit-b16_smic.py'
@@ -23,7 +23,7 @@ rows = [
         name='no means shared between groups',
         options={'model.backbone.adapter.share_means': False},
     ),
-    # Of the 12 layers of a ViT-B or the 6 of the demo's.
+    # A ViT-B has 12 layers, the demo's ViT 6.
     dict(
         name='adapters from layer 3 on (of 0, 1, ...)',
         options={'model.backbone.adapter_start_layer': 3},

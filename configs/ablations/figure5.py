@@ -1,7 +1,7 @@
 """MPT, figure 5: number of motion prompts, on SMIC.
 
-The paper draws 0, 1, 3, 5 and 7 and writes numbers for 5 alone; a model without prompts
-is in its table VII, too. Nothing is read off the picture.
+The figure shows 0, 1, 3, 5 and 7 prompts. The text has numbers for 5 only, and table
+VII for none; the others are not read off the figure.
 """
 
 title = 'Figure 5: number of motion prompts'

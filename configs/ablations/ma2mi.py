@@ -1,6 +1,6 @@
-"""Beyond the papers: what MIACNet owes to MA2MI and to its two branches, on SynthME.
+"""Beyond the papers: MIACNet without MA2MI and with a single branch, on SynthME.
 
-`ma2mi_miacnet_synthme.py` pre-trains; for the branch that does both
+`ma2mi_miacnet_synthme.py` pre-trains it; the single branch is pre-trained by
 `tools/train.py configs/ma2mi_miacnet_synthme.py --cfg-options
 model.backbone.decoupled=False --work-dir work_dirs/ma2mi_miacnet-coupled_synthme`.
 """

@@ -1,6 +1,6 @@
-"""Beyond the papers: MPT's prompts and adapters out of MA2MI, on SynthME.
+"""Beyond the papers: MPT's prompts and adapters pre-trained by MA2MI, on SynthME.
 
-`ma2mi_mpt_synthme.py` pre-trains.
+`ma2mi_mpt_synthme.py` pre-trains them.
 """
 
 title = 'MA2MI for MPT'

@@ -1,4 +1,4 @@
-"""MPT, table VI: what learns, on SMIC."""
+"""MPT, table VI: which parameters are trained, on SMIC."""
 
 title = 'Table VI: learning strategies'
 base = 'mpt_vit-b16_smic.py'

@@ -1,4 +1,4 @@
-"""MPT, table VII: kinds of prompts beside the group adapter, on SMIC."""
+"""MPT, table VII: kinds of prompts with the group adapter, on SMIC."""
 
 title = 'Table VII: prompts'
 base = 'mpt_vit-b16_smic.py'

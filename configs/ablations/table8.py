@@ -1,4 +1,4 @@
-"""MPT, table VIII: kinds of adapters beside the motion prompts, on SMIC."""
+"""MPT, table VIII: kinds of adapters with the motion prompts, on SMIC."""
 
 title = 'Table VIII: adapters'
 base = 'mpt_vit-b16_smic.py'

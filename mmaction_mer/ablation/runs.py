@@ -14,7 +14,7 @@ from ..engine.work_dir.lock import WorkDirLock, WorkDirLockedError
 from ..engine.work_dir.stored_run import check_results
 from ..engine.work_dir.work_dir import WorkDir
 from ..evaluation import summarize_seeds
-from ..utils.cli.command_line import explained
+from ..utils.cli.command_line import user_message
 from ..utils.errors import MERRunError
 from ..utils.json_files import write_json
 from .table import RowResult
@@ -122,7 +122,7 @@ def run_trial(trial: Trial) -> str:
     except WorkDirLockedError:
         return 'locked'
     except Exception as error:
-        reason = explained(error)
+        reason = user_message(error)
         trace = '' if reason else traceback.format_exc()
         reason = reason or f'{type(error).__name__}: {error}'
         write_json(trial.failure_file, {'reason': reason, 'traceback': trace})

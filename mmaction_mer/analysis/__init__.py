@@ -1,4 +1,4 @@
-"""Finished runs: report page, figures and the pointing game."""
+"""Analysis of finished runs: report, figures, scores and comparisons."""
 
 from .run_report_hook import RunReportHook
 

@@ -1,4 +1,4 @@
-"""What models see in clips that they have not learnt from, collected for figures."""
+"""Features, maps and inputs of the held-out clips of a run, collected for figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,28 +13,26 @@ from torch.nn import functional
 from .example_figure import apex_position
 from .held_out import held_out_clips
 
-#: Side in pixels of the places that plain differences are averaged over: a patch.
-PLACE = 16
+# Side in pixels of the patches over which differences of images are averaged.
+_PATCH = 16
 
 
 @dataclass
 class ClipViews:
-    """All held-out clips of a run, in the order of the folds; N of them.
+    """Outputs of the models for the held-out clips of a run, in the order of folds.
 
     Attributes:
-        rows: Their rows of the data set.
-        folds: Name of each clip's fold.
-        tokens: ``(D,)`` what the head is given of each clip.
-        frames: ``(H, W, 3)`` apex frame of each, or the middle one, in grey levels.
-        maps: By name, ``(H, W)`` of each clip, 0 and up.
-        rank_images: ``(H, W, 3)`` of each, as the model sees it.
-        apexes: Position of each apex among the frames; ``None`` where not known.
-        means: ``(K,)`` means of each clip's Gaussians, in frames.
-        weights: ``(K, T)`` weights of each.
+        rows: Row of the dataset of each clip.
+        tokens: Input of the head, of shape ``(D,)``, for each clip.
+        frames: Apex frame, or the middle one, of shape ``(H, W, 3)``, in gray levels.
+        maps: Non-negative maps of shape ``(H, W)`` of each clip, by name.
+        rank_images: Rank-pooled images of shape ``(H, W, 3)``, after augmentation.
+        apexes: Position of the apex among the frames; None where it is unknown.
+        means: Means of the Gaussians, of shape ``(K,)``, in frames.
+        weights: Weights of the Gaussians, of shape ``(K, T)``.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    folds: list[str] = field(default_factory=list)
     tokens: list[np.ndarray] = field(default_factory=list)
     frames: list[np.ndarray] = field(default_factory=list)
     maps: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -45,41 +43,43 @@ class ClipViews:
 
     @property
     def clips(self) -> list[str]:
-        """Names of the clips, without data set and subject."""
+        """Names of the clips, without dataset and subject."""
         return [row['clip'] for row in self.rows]
 
 
 def has_gaussians(model: nn.Module) -> bool:
-    """Tell whether a model has motion prompts with Gaussians over time."""
+    """Check whether a model has motion prompts with Gaussians over time."""
     prompt = getattr(model.backbone, 'prompt', None)
     return prompt is not None and hasattr(prompt, 'gaussians')
 
 
-def look_at_clips(
+def collect_views(
     model: nn.Module, data: Mapping[str, Any], run: str | Path, wanted: Sequence[str]
 ) -> ClipViews:
-    """Show a run's clips to the folds that have not learnt from them.
+    """Run every clip through the fold that holds out its subject.
 
     Args:
-        model: The run's model, a :class:`MERRecognizer`.
-        data: Config of its test clips.
+        model: Model of the run, a :class:`MERRecognizer`.
+        data: Config of the dataset, see :func:`~.held_out.clips_config`.
         run: Work directory of one seed.
-        wanted: Of ``'tokens'``, ``'maps'``, ``'rank'`` and ``'gaussians'``; the last
-            two are of models with such streams.
+        wanted: Any of ``'tokens'``, ``'maps'``, ``'rank'`` and ``'gaussians'``; the
+            last two need a model with rank-pooled images and motion prompts.
 
     Raises:
-        MERRunError: There is no finished fold.
+        MERRunError: No fold is finished.
     """
     views = ClipViews()
     for clip in held_out_clips(model, data, run):
         views.rows.append(clip.row)
-        views.folds.append(clip.fold)
         with torch.no_grad():
             inputs = model.data_preprocessor(clip.batch)['inputs']
             if 'tokens' in wanted:
                 views.tokens.append(model.features(inputs)[0].float().cpu().numpy())
             if 'rank' in wanted:
-                views.rank_images.append(_picture(_rank_image(model, inputs)))
+                pre = model.data_preprocessor
+                views.rank_images.append(
+                    _to_image((inputs['image'] * pre.std + pre.mean)[0])
+                )
             if 'gaussians' in wanted:
                 prompt = model.backbone.prompt
                 found = prompt.gaussians(prompt.frame_features(inputs['motion']))
@@ -96,35 +96,39 @@ def look_at_clips(
 def _add_maps(views: ClipViews, model: nn.Module, batch: dict, inputs: dict) -> None:
     seen = model.saliency_maps(batch, inputs=inputs)
     frames = seen.pop('frames')[0]
-    # Onset, apex, offset of a MIACNet; else a clip's frames, or its image alone.
+    # The frames are onset, apex and offset for MIACNet; else those of the clip, or its
+    # rank-pooled image alone.
     apex = (len(frames) - 1) / 2
     if len(frames) != 3:
         known = apex_position(batch['data_samples'][0], len(frames))
         apex = apex if known is None else known
-    views.frames.append(_picture(frames[round(apex)]))
+    views.frames.append(_to_image(frames[round(apex)]))
     found = {name: one[0] for name, one in seen.items()}
-    found['difference'] = _places(frames[round(apex)] - frames[0])
+    grid = tuple(max(1, side // _PATCH) for side in frames.shape[-2:])
+    found['difference'] = change_map(frames[round(apex)] - frames[0], grid)
     if 'motion' in inputs:
         image = inputs['image'][0]
-        usual = image.flatten(1).median(1).values[:, None, None]
-        found['rank image'] = _places(image - usual)
-        found['magnified motion'] = _places(inputs['motion'][0].abs().mean(0))
+        median = image.flatten(1).median(1).values[:, None, None]
+        found['rank image'] = change_map(image - median, grid)
+        motion = inputs['motion'][0].abs().mean(0)
+        found['magnified motion'] = change_map(motion, grid)
     for name, one in found.items():
         views.maps.setdefault(name, []).append(one.detach().cpu().numpy())
 
 
-def _places(change: Tensor) -> Tensor:
-    """Magnitude of a change ``(3, H, W)``, no finer than the patches."""
-    size = tuple(change.shape[-2:])
-    grid = tuple(max(1, side // PLACE) for side in size)
+def change_map(change: Tensor, grid: int | tuple[int, ...]) -> Tensor:
+    """Return the magnitude of a change of an image, averaged over the cells of a grid.
+
+    Args:
+        change: Difference of images, of shape ``(3, H, W)``.
+        grid: Number of cells along height and width.
+
+    Returns:
+        The map of shape ``(H, W)``, as coarse as the maps of a model.
+    """
     coarse = functional.adaptive_avg_pool2d(change.abs().mean(0)[None, None], grid)
-    return functional.interpolate(coarse, size, mode='bilinear')[0, 0]
+    return functional.interpolate(coarse, change.shape[-2:], mode='bilinear')[0, 0]
 
 
-def _rank_image(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
-    pre = model.data_preprocessor
-    return (inputs['image'] * pre.std + pre.mean)[0]
-
-
-def _picture(image: Tensor) -> np.ndarray:
+def _to_image(image: Tensor) -> np.ndarray:
     return image.permute(1, 2, 0).cpu().numpy()

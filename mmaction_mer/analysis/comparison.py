@@ -1,4 +1,4 @@
-"""The comparison of two finished runs, as ``tools/analysis/compare.py`` prints it."""
+"""Comparison of two finished runs, for ``tools/analysis/compare.py``."""
 
 import argparse
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ from ..evaluation.paired import compare_runs, format_comparison
 from ..utils.errors import MERDataError, MERRunError
 from ..utils.json_files import write_json
 
-#: Number of differences between the configs that are printed.
-SHOWN = 20
-#: With fewer subjects than this a bootstrap over them gives too narrow intervals.
-FEW = 20
+# Number of differences between the configs that are printed.
+_SHOWN = 20
+# With fewer subjects than this, bootstrap intervals over them are too narrow.
+_MIN_SUBJECTS = 20
 
 Runs = Mapping[int, StoredRun]
 
 
 def first_seed(run: Runs) -> StoredRun:
-    """Return the first seed, whose settings are those of the others."""
+    """Return the run of the first seed; all seeds have the same settings."""
     return next(iter(run.values()))
 
 
 def check_classes(a: Runs, b: Runs) -> None:
-    """Check that the labels of both runs mean the same classes.
+    """Check that both runs have the same classes.
 
     Raises:
         MERRunError: The classes differ.
@@ -39,7 +39,7 @@ def check_classes(a: Runs, b: Runs) -> None:
 
 
 def missing_folds(a: Runs, b: Runs) -> list[str]:
-    """List the folds that are not finished, a line per run."""
+    """List the unfinished folds, with a line for each run."""
     return [
         f'{side}, {run.path}: {len(run.missing)} of '
         f'{len(run.missing) + len(run.folds)} folds are not finished: '
@@ -51,15 +51,15 @@ def missing_folds(a: Runs, b: Runs) -> list[str]:
 
 
 def notes_on(a: Runs, b: Runs) -> list[str]:
-    """List differences of the runs that make a comparison less fair, a line each."""
+    """List the differences between the runs that make a comparison less fair."""
     first, second = first_seed(a), first_seed(b)
     notes = []
     chosen = {'A': first.selection, 'B': second.selection}
     tested = [side for side, how in chosen.items() if how == 'test']
     if len(tested) == 1:
         notes.append(
-            f'{tested[0]} alone was selected on the test subject, which raises its '
-            f'scores: the comparison is not a fair one'
+            f'only {tested[0]} was selected on the test subject, which raises its '
+            f'scores: the comparison is not fair'
         )
     elif first.selection != second.selection:
         notes.append(
@@ -85,14 +85,14 @@ def notes_on(a: Runs, b: Runs) -> list[str]:
     changed = [line for line in changed if not line.startswith(ignored)]
     if changed:
         notes.append(f'the configs differ in {len(changed)} place(s), A -> B:')
-        notes += [f'  {line}' for line in changed[:SHOWN]]
-    if len(changed) > SHOWN:
-        notes.append(f'  ... and {len(changed) - SHOWN} more')
+        notes += [f'  {line}' for line in changed[:_SHOWN]]
+    if len(changed) > _SHOWN:
+        notes.append(f'  ... and {len(changed) - _SHOWN} more')
     return notes
 
 
 def print_comparison(args: argparse.Namespace) -> None:
-    """Read both runs, compare them and print the comparison."""
+    """Read two runs, compare them and print the comparison."""
     a, b = WorkDir(args.a).runs(), WorkDir(args.b).runs()
     check_classes(a, b)
     missing = missing_folds(a, b)
@@ -110,11 +110,11 @@ def print_comparison(args: argparse.Namespace) -> None:
         lines = ''.join(f'\n  {line}' for line in missing)
         raise MERDataError(error.problem, hint=f'finish them first:{lines}') from error
     notes = [*missing, *notes_on(a, b)]
-    if (subjects := comparison['subjects']) < FEW:
+    if (subjects := comparison['subjects']) < _MIN_SUBJECTS:
         notes.insert(
             0,
-            f'only {subjects} subject(s), too few to represent others: intervals and '
-            f'the p-value from resamples are too small, use the flip p',
+            f'only {subjects} subject(s), too few to represent a population: intervals '
+            f'and the p-value from resamples are too small, use the flip p',
         )
     print(f'A: {args.a}\nB: {args.b}\n')
     print(format_comparison(comparison))

@@ -1,4 +1,4 @@
-"""One clip as a trained fold sees it, in one picture."""
+"""Figure of an example clip as a trained fold processes it."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from ..engine.work_dir.fold_folder import FoldFolder
 
 
 def draw_clip(cfg: Config, folder: FoldFolder, path: Path) -> Path | None:
-    """Draw the clip that a fold recognised most surely.
+    """Draw the clip that a fold classified correctly with the highest probability.
 
     Args:
-        cfg: The fold's config.
-        folder: The folder of the finished fold.
-        path: Where the picture goes.
+        cfg: Config of the fold.
+        folder: Folder of the finished fold.
+        path: Path of the image file.
 
     Returns:
-        The picture's path, or ``None`` for a model that has no ``explain``.
+        The path, or None if the model has no ``explain`` or it returns None.
     """
     runner = FoldRunner.from_cfg(testing_config(cfg))
     try:
@@ -36,13 +36,20 @@ def draw_clip(cfg: Config, folder: FoldFolder, path: Path) -> Path | None:
 def _draw(runner: FoldRunner, folder: FoldFolder, path: Path) -> Path | None:
     model = runner.model.eval()
     dataset = runner.test_loop.dataloader.dataset.dataset
-    chosen = max(read_fold(folder, None), key=_surely_right)
+    # The most probable correct clip; where none is, the least improbable one.
+    chosen = max(
+        read_fold(folder, None),
+        key=lambda line: (
+            line['prediction'] == line['label'],
+            line['probabilities'][line['label']],
+        ),
+    )
     clips = [dataset.get_data_info(i)['clip'] for i in range(len(dataset))]
     data = pseudo_collate([dataset[clips.index(chosen['clip'])]])
     seen = model.explain(data)
     if seen is None:
         return None
-    # Imported here: matplotlib takes a second that few processes need to spend.
+    # Imported here: matplotlib takes a second that most processes do not need to spend.
     from ..visualization.clip_figure import plot_clip
     from ..visualization.saving import save_figure
 
@@ -55,21 +62,17 @@ def _draw(runner: FoldRunner, folder: FoldFolder, path: Path) -> Path | None:
     return save_figure(plot_clip(**seen, apex=apex, title=title), path)
 
 
-def _surely_right(line: dict[str, Any]) -> tuple[bool, float]:
-    return line['prediction'] == line['label'], line['probabilities'][line['label']]
-
-
 def apex_position(sample: Any, length: int) -> float | None:
-    """Find a clip's apex among ``length`` frames from onset to offset, from 0.
+    """Return the position of the apex among frames sampled from onset to offset.
 
     Args:
-        sample: With ``onset``, ``apex`` and ``offset`` in the clip's own numbers.
-        length: Frames.
+        sample: Data sample with ``onset``, ``apex`` and ``offset`` as frame numbers.
+        length: Number of sampled frames T.
 
     Returns:
-        The position, which need not be whole; ``None`` where the apex is not known.
+        The position in 0..T-1, not necessarily an integer; None if the apex is unknown.
     """
     if sample.get('apex') is None:
         return None
-    share = (sample.apex - sample.onset) / (sample.offset - sample.onset)
-    return share * (length - 1)
+    fraction = (sample.apex - sample.onset) / (sample.offset - sample.onset)
+    return fraction * (length - 1)

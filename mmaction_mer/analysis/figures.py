@@ -1,4 +1,4 @@
-"""The figures of a run, each from what is asked for to a picture and its caption."""
+"""The figures of a run, each drawn from a request and returned with its caption."""
 
 from collections.abc import Callable
 
@@ -14,16 +14,16 @@ from ..visualization.contact_sheet import contact_sheet
 from ..visualization.embedding import tsne
 from ..visualization.gaussian_figure import plot_gaussians
 from ..visualization.heat_figure import plot_heat_maps
-from ..visualization.mistake_figure import MistakenClip, plot_mistakes
+from ..visualization.mistake_figure import plot_mistakes
 from ..visualization.token_figure import plot_tokens
 from .figure_request import MAPS, SHOWN, FigureRequest, finished_runs
-from .run_report import clip_images, clip_rows, confident_mistakes, removes_head_motion
+from .mistakes import load_mistakes
 
-Drawn = tuple[Figure, str]
+CaptionedFigure = tuple[Figure, str]
 
 
-def draw_confusion(request: FigureRequest) -> Drawn:
-    """Confusion matrix of all seeds."""
+def draw_confusion(request: FigureRequest) -> CaptionedFigure:
+    """Draw the confusion matrix of all seeds."""
     lines = [line for run in request.runs.values() for line in run.lines]
     matrix = confusion_matrix(
         [line['label'] for line in lines],
@@ -35,8 +35,8 @@ def draw_confusion(request: FigureRequest) -> Drawn:
     )
 
 
-def draw_classes(request: FigureRequest) -> Drawn:
-    """Accuracy of each class, beside that of a baseline."""
+def draw_classes(request: FigureRequest) -> CaptionedFigure:
+    """Draw the accuracy of each class, beside that of a baseline if there is one."""
     runs = {request.args.run.resolve().name: request.runs}
     if request.args.baseline:
         name = request.args.baseline.resolve().name
@@ -44,13 +44,16 @@ def draw_classes(request: FigureRequest) -> Drawn:
             request.args.baseline
         )
     classes = request.run.classes
-    bars, clips = {}, []
+    bars = {}
     for name, seeds in runs.items():
         first = next(iter(seeds.values()))
         if first.classes != classes:
             raise MERRunError(
-                f'{first.path}: its classes are {", ".join(first.classes)}, those of '
-                f'{request.run.path} are {", ".join(classes)}: they cannot be compared'
+                f'are {", ".join(first.classes)}, but those of {request.run.path} are '
+                f'{", ".join(classes)}',
+                path=first.path,
+                field='classes',
+                hint='compare runs of one annotation',
             )
         lines = [line for run in seeds.values() for line in run.lines]
         bars[name] = class_recalls(
@@ -67,35 +70,38 @@ def draw_classes(request: FigureRequest) -> Drawn:
     )
 
 
-def draw_tsne(request: FigureRequest) -> Drawn:
-    """The class tokens of all clips in a plane."""
+def draw_tsne(request: FigureRequest) -> CaptionedFigure:
+    """Draw the class tokens of all clips, embedded in two dimensions."""
     views = request.views
     points = tsne(np.stack(views.tokens), request.run.seed)
     note = (
-        'Each clip as the fold sees it that has not learnt from its subject: points of '
-        'different folds come from\ndifferent models, so that clusters on the right '
-        'may be of models as well as of people.'
+        'The token of each clip is that of the fold that holds out its subject: points '
+        'of different folds come from\ndifferent models, so that clusters on the right '
+        'may be of models as well as of subjects.'
     )
     figure = plot_tokens(
         points,
         [row['label'] for row in views.rows],
         [str(row['subject']) for row in views.rows],
         request.run.classes,
-        f'{request.title}: t-SNE of what the head is given',
+        f'{request.title}: t-SNE of the input of the head',
         note,
     )
-    return figure, 't-SNE of the class tokens, every clip by its own fold’s model'
+    return (
+        figure,
+        't-SNE of the class tokens, each of the model that holds out the clip',
+    )
 
 
-def draw_map(name: str, caption: str) -> Callable[[FigureRequest], Drawn]:
-    """Make the function that draws one of the maps over the faces."""
+def draw_map(name: str, caption: str) -> Callable[[FigureRequest], CaptionedFigure]:
+    """Return the function that draws one of the maps over faces."""
 
-    def draw(request: FigureRequest) -> Drawn:
+    def draw(request: FigureRequest) -> CaptionedFigure:
         views, maps = request.views, request.views.maps
         if MAPS[name] not in maps:
             raise MERRunError(
-                f'--what {name}: a {type(request.model).__name__} has no such map; '
-                f'--what evidence is what it has'
+                f'--what {name}: {type(request.model).__name__} has no such map',
+                hint='use --what evidence',
             )
         chosen = request.chosen(name, views.clips)
         regions = request.regions
@@ -105,14 +111,14 @@ def draw_map(name: str, caption: str) -> Callable[[FigureRequest], Drawn]:
             None if regions is None else regions[chosen],
             [views.clips[index] for index in chosen],
         )
-        outlined = '' if regions is None else '; outlined: where the face truly moves'
+        outlined = '' if regions is None else '; outlined: the true movement'
         return figure, f'{caption}, of held-out clips{outlined}'
 
     return draw
 
 
-def draw_gaussians(request: FigureRequest) -> Drawn:
-    """The Gaussians of some clips over time."""
+def draw_gaussians(request: FigureRequest) -> CaptionedFigure:
+    """Draw the Gaussians of some clips over time."""
     views = request.views
     chosen = request.chosen('gaussians', views.clips)
     figure = plot_gaussians(
@@ -124,8 +130,8 @@ def draw_gaussians(request: FigureRequest) -> Drawn:
     return figure, 'Gaussians of the motion prompts over time, of held-out clips'
 
 
-def draw_rank(request: FigureRequest) -> Drawn:
-    """Rank-pooled images of some clips."""
+def draw_rank(request: FigureRequest) -> CaptionedFigure:
+    """Draw the rank-pooled images of some clips."""
     views = request.views
     chosen = request.chosen('rank', views.clips)
     classes = request.run.classes
@@ -140,49 +146,32 @@ def draw_rank(request: FigureRequest) -> Drawn:
         ],
         columns=6,
     )
-    return figure, 'Rank-pooled images, as the model sees them'
+    return figure, 'Rank-pooled images, after augmentation'
 
 
-def draw_mistakes(request: FigureRequest) -> Drawn:
-    """The most confident mistakes."""
-    seeds = [run.lines for run in request.runs.values()]
+def draw_mistakes(request: FigureRequest) -> CaptionedFigure:
+    """Draw the most confident mistakes."""
+    lines = [run.lines for run in request.runs.values()]
     given = request.args.clips
     limit = SHOWN['mistakes']
     if len(given) == 1 and given[0].isdigit():
         limit = max(1, int(given[0]))
-    found = confident_mistakes(seeds, limit)
-    if not found:
-        raise MERRunError(f'{request.args.run}: no clip was taken for another class')
-    rows, transforms = clip_rows(request.cfg, {one['name'] for one in found})
-    shown = []
-    for one in found:
-        pictures: list[tuple[str, np.ndarray]] = []
-        if one['name'] in rows:
-            remove_head_motion = removes_head_motion(request.cfg)
-            pictures = clip_images(rows[one['name']], transforms, remove_head_motion)
-        shown.append(
-            MistakenClip(
-                one['clip'],
-                one['label'],
-                one['prediction'],
-                one['probabilities'],
-                pictures,
-                '' if pictures else 'the clip is not in the data set any more',
-            )
-        )
-    figure = plot_mistakes(shown, request.run.classes, request.title)
+    mistakes = load_mistakes(lines, request.cfg, limit)
+    if not mistakes:
+        raise MERRunError('no clip was misclassified', path=request.args.run)
+    figure = plot_mistakes(mistakes, request.run.classes, request.title)
     return figure, 'Most confident mistakes' + _seeds(request)
 
 
-FIGURES: dict[str, Callable[[FigureRequest], Drawn] | None] = {
+FIGURES: dict[str, Callable[[FigureRequest], CaptionedFigure] | None] = {
     'confusion': draw_confusion,
     'classes': draw_classes,
     'tsne': draw_tsne,
     'gradcam': draw_map('gradcam', 'Grad-CAM of the predicted class'),
     'rollout': draw_map('rollout', 'Attention roll-out from the class token'),
-    'evidence': draw_map('evidence', 'What speaks for the predicted class'),
+    'evidence': draw_map('evidence', 'Evidence for the predicted class'),
     'gaussians': draw_gaussians,
-    'magnified': None,  # videos
+    'magnified': None,  # videos, see visualize.py
     'rank': draw_rank,
     'mistakes': draw_mistakes,
 }

@@ -1,4 +1,4 @@
-"""Clips as folds that have not learnt from them see them."""
+"""Iteration over the clips of a run, each with the model that holds it out."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -13,50 +13,42 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from tqdm import tqdm
 
-from ..datasets.annotation import clip_name
 from ..engine.runners.fold_config import mer_dataset
 from ..engine.work_dir.fold_check import read_model
 from ..engine.work_dir.fold_folder import FoldFolder
 from ..models.utils.slim_checkpoint import load_slim
-from ..utils.errors import MERRunError
+from ..utils.errors import ConfigError, MERRunError
 
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A clip of a fold's held-out subjects.
+    """A clip of a held-out subject.
 
     Attributes:
-        fold: Name of the fold.
-        row: The clip's row of the data set.
-        batch: The clip alone, as the model takes a batch.
+        row: Row of the dataset.
+        batch: Collated batch of this clip.
     """
 
-    fold: str
     row: dict[str, Any]
     batch: dict[str, Any]
 
-    @property
-    def name(self) -> str:
-        """Name of the clip among all data sets."""
-        return clip_name(self.row)
-
 
 def clips_config(cfg: Config) -> dict[str, Any]:
-    """Copy the config of a run's test clips, none kept in memory.
+    """Return the config of the test dataset of a run, without caching.
 
     Raises:
-        MERRunError: The config has none.
+        ConfigError: The config has no ``test_dataloader``.
     """
     loader = cfg.get('test_dataloader')
     if not loader:
-        raise MERRunError(f'{cfg.filename}: the config has no test_dataloader')
+        raise ConfigError('is missing', path=cfg.filename, field='test_dataloader')
     data = copy.deepcopy(mer_dataset(loader, 'test_dataloader'))
     data.update(test_mode=True, cache=False, serialize_data=False)
     return data
 
 
 def build_model(cfg: Config, device: str = 'cpu') -> nn.Module:
-    """Build a run's model, for its folds' weights, ready to be asked."""
+    """Build the model of a run in evaluation mode, to load weights of folds into."""
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return MODELS.build(cfg.model).eval().to(device)
 
@@ -64,24 +56,27 @@ def build_model(cfg: Config, device: str = 'cpu') -> nn.Module:
 def held_out_clips(
     model: nn.Module, data: Mapping[str, Any], run: str | Path
 ) -> Iterator[HeldOutClip]:
-    """Go through the clips of a run; the model has the weights of each one's fold.
+    """Iterate over the clips of a run, with the weights of their folds in the model.
 
     Args:
-        model: The run's model; while a clip is yielded it is that of its fold.
-        data: Config of the data set, see :func:`clips_config`.
+        model: Model of the run; it has the weights of the clip's fold when a clip is
+            yielded.
+        data: Config of the dataset, see :func:`clips_config`.
         run: Work directory of one seed.
 
     Yields:
-        Every clip of every finished fold, folds in the order of their names.
+        Every clip of every finished fold, with folds in the order of their names.
 
     Raises:
-        MERRunError: There is no finished fold, or its checkpoint does not fit.
+        MERRunError: No fold is finished, or a checkpoint does not match the model.
     """
     folds = [FoldFolder(path) for path in sorted(Path(run).glob('folds/*'))]
     folds = [fold for fold in folds if fold.done()]
     if not folds:
         raise MERRunError(
-            f'{run}: has no finished fold; train it, or name the folder of one seed'
+            'has no finished fold',
+            path=run,
+            hint='train it, or pass the folder of one seed',
         )
     for fold in tqdm(folds, desc='folds', disable=None):
         load_slim(model, read_model(fold)['state_dict'])
@@ -90,4 +85,4 @@ def held_out_clips(
         )
         for index in range(len(dataset)):
             row = dataset.get_data_info(index)
-            yield HeldOutClip(fold.name, row, pseudo_collate([dataset[index]]))
+            yield HeldOutClip(row, pseudo_collate([dataset[index]]))

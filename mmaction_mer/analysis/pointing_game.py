@@ -1,4 +1,6 @@
-"""How often maps and Gaussians are right about a movement that is known, in words."""
+"""Agreement of maps and Gaussians with true movements, printed as tables."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -8,8 +10,21 @@ from ..models.peft.motion_prompt import MotionPrompt
 from .figure_request import FigureRequest
 
 
-def print_hits(request: FigureRequest) -> None:
-    """Say how often maps point at the true movement, where that is known."""
+def print_hits(maps: Mapping[str, np.ndarray], regions: np.ndarray) -> None:
+    """Print how often the maximum of each map is inside the true movement.
+
+    Args:
+        maps: Maps of shape ``(N, H, W)``, by their label in the table.
+        regions: Masks of shape ``(N, H, W)``, bool.
+    """
+    print(f'maximum of the map inside the true movement, of {len(regions)} clips')
+    for label, one in maps.items():
+        print(f'  {label:34}{pointing_hits(one, regions).mean():7.1%}')
+    print(f'  {"pointing anywhere":34}{regions.mean():7.1%}')
+
+
+def print_map_hits(request: FigureRequest) -> None:
+    """Print the hit rates of all maps of a run if the true movement is known."""
     regions, views = request.regions, request.views
     if regions is None:
         return
@@ -20,31 +35,29 @@ def print_hits(request: FigureRequest) -> None:
     }  # fmt: skip
     if not hasattr(request.model.backbone, 'vit'):
         words['saliency'] = 'magnitude of the action code'
-    print(f'hottest place where the face moves, of {len(regions)} clips')
-    for name, maps in views.maps.items():
-        hits = pointing_hits(np.stack(maps), regions).mean()
-        print(f'  {words.get(name, name):34}{hits:7.1%}')
-    print(f'  {"pointing anywhere":34}{regions.mean():7.1%}')
+    print_hits(
+        {words.get(name, name): np.stack(one) for name, one in views.maps.items()},
+        regions,
+    )
 
 
 def print_agreement(request: FigureRequest) -> None:
-    """Say how well Gaussians agree with the true apexes, where these are known."""
+    """Print the agreement of the Gaussians with the true apexes, if these are known."""
     views = request.views
     if request.regions is None or None in views.apexes:
         return
     weights, apexes = np.stack(views.weights), np.array(views.apexes)
     prompt = request.model.backbone.prompt
-    fresh = MotionPrompt(8, prompt.num_prompts, prompt.length, 8, prompt.patch_size)
-    # Without motion the means and widths are those that every prompt starts with.
+    untrained = MotionPrompt(8, prompt.num_prompts, prompt.length, 8, prompt.patch_size)
+    # Features of zero give the means and widths that every prompt starts with.
     side = prompt.patch_size
-    still = fresh.embed.weight.new_zeros(1, prompt.length, 3, side, side)
-    mu, _, start = (
-        one.detach().numpy() for one in fresh.gaussians(0 * fresh.frame_features(still))
-    )
+    still = untrained.embed.weight.new_zeros(1, prompt.length, 3, side, side)
+    features = 0 * untrained.frame_features(still)
+    mu, _, start = (one.detach().numpy() for one in untrained.gaussians(features))
     count = len(apexes)
     rows = {
-        'as learnt': apex_agreement(np.stack(views.means), weights, apexes),
-        'as they start': apex_agreement(
+        'trained': apex_agreement(np.stack(views.means), weights, apexes),
+        'at the start': apex_agreement(
             mu.repeat(count, 0), start.repeat(count, 0), apexes
         ),
     }
@@ -56,4 +69,4 @@ def print_agreement(request: FigureRequest) -> None:
             f'  {name:16}{row["any"]:10.1%}{row["each"]:11.1%}{row["weight"]:9.1%}'
             f'{row["follows"]:13.2f}'
         )
-    print(f'  {"even in time":16}{"":21}{near.mean():9.1%}')
+    print(f'  {"uniform in time":16}{"":21}{near.mean():9.1%}')

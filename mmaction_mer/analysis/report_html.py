@@ -1,12 +1,11 @@
-"""A run's result as one web page: nothing beside it, nothing from the network.
+"""The results of a run as one self-contained HTML page, without external resources.
 
-The page is ``report_page.html``, filled in here. Whatever comes from a release or a
-config is text to it, never markup.
+The template is ``report_page.html``. Everything inserted into it is escaped, since
+names of clips and configs are untrusted text.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,79 +15,55 @@ from jinja2 import Environment, StrictUndefined, Template, UndefinedError
 from ..evaluation.functional import SCORES
 from ..evaluation.predictions import plain_subject
 from ..evaluation.summary import SELECTIONS
-from ..evaluation.summary_text import missing_lines
+from ..evaluation.summary_text import class_notes, missing_lines
+from ..visualization.mistake_figure import Mistake
+from ..visualization.saving import encode_png
 
-#: What the scores are, in words.
+#: Descriptions of the scores.
 MEANINGS = {
-    'acc': 'share of all clips that are right',
+    'acc': 'fraction of clips classified correctly',
     'uf1': 'macro F1: mean of the classes’ F1',
     'uar': 'mean of the classes’ recalls',
     'f1_from_macro_pr': 'F1 of macro precision and macro recall',
-    'f1_weighted': 'F1 weighted by the clips of a class',
+    'f1_weighted': 'mean of the classes’ F1, weighted by their clips',
 }
-#: What a page cannot do without.
+#: Fields of the results that the page requires.
 REQUIRED = (
     'selection', 'seeds', 'classes', 'clips', 'scores', 'confusion', 'subjects',
     'chance', 'majority', 'majority_class',
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A clip that was taken for another class.
-
-    Attributes:
-        clip: Its name.
-        truth: Its class.
-        prediction: What it was taken for.
-        confidence: Probability of that, of 1; over several seeds the mean.
-        right: Probability of its true class.
-        seeds: In so many seeds the prediction was wrong, and of how many; None for
-            one seed.
-        pictures: Caption and PNG of each picture.
-        problem: Why there are none.
-    """
-
-    clip: str
-    truth: str
-    prediction: str
-    confidence: float
-    right: float
-    seeds: tuple[int, int] | None = None
-    pictures: Sequence[tuple[str, bytes]] = ()
-    problem: str = ''
-
-
 def report_page(
     results: Mapping[str, Any],
-    pictures: Mapping[str, bytes] | None = None,
+    images: Mapping[str, bytes] | None = None,
     mistakes: Sequence[Mistake] = (),
     config: str = '',
     title: str = '',
     notes: Sequence[str] = (),
     figures: Sequence[tuple[str, bytes]] = (),
 ) -> str:
-    """Write a run's result as HTML.
+    """Render the results of a run as HTML.
 
     Args:
-        results: What ``summarize_run`` or ``summarize_seeds`` returned; the cost of
-            training is in ``extra`` and may be missing.
-        pictures: PNG files by ``'confusion'`` (the matrix) and ``'clip'`` (a clip as
-            the model sees it).
-        mistakes: The most confident ones, worst first.
-        config: Text of the config.
-        title: Name of the run.
-        notes: What a reader has to know besides, a sentence each.
-        figures: Caption and PNG file of whatever else was drawn of the run.
+        results: Result of ``summarize_run`` or ``summarize_seeds``; ``extra``, with the
+            cost of training, is optional.
+        images: PNG files of the confusion matrix, ``'confusion'``, and of the example
+            clip, ``'clip'``. Defaults to None.
+        mistakes: The most confident mistakes. Defaults to none.
+        config: Text of the config. Defaults to ''.
+        title: Name of the run. Defaults to the names of the datasets.
+        notes: Remarks at the top of the page, a sentence each. Defaults to none.
+        figures: Caption and PNG file of further figures. Defaults to none.
 
     Returns:
-        The page; it asks for no other file.
+        The page, which loads no other file.
 
     Raises:
-        ValueError: The results lack a field, which is named.
+        ValueError: The results lack a field.
     """
-    if lacking := [field for field in REQUIRED if field not in results]:
-        raise ValueError(f'the results have no field {lacking[0]!r}')
+    if missing := [field for field in REQUIRED if field not in results]:
+        raise ValueError(f'the results have no field {missing[0]!r}')
     extra = results.get('extra') or {}
     marks = [SELECTIONS['test']] if results['selection'] == 'test' else []
     if seen := extra.get('tested_on_subjects_seen_in_pretraining'):
@@ -104,7 +79,7 @@ def report_page(
         chosen=SELECTIONS.get(results['selection'], results['selection']),
         counted=_counted(results, datasets),
         unfinished=_unfinished(extra),
-        notes=[*_missing(results), *notes, *_unusual(results)],
+        notes=[*_missing(results), *notes, *class_notes(results)],
         level=f'{results.get("interval_level", 0.95):.0%}',
         scores=_scores(results),
         over_seeds=len(results['seeds']) if results.get('per_seed') else 0,
@@ -113,7 +88,7 @@ def report_page(
         matrix=_matrix(results),
         groups=_groups(results, datasets),
         mistakes=mistakes,
-        pictures=pictures or {},
+        images=images or {},
         figures=figures,
         facts=_facts(results, extra),
         versions=extra.get('versions') or {},
@@ -134,13 +109,13 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, png=_png)
+    environment.filters.update(percent=percent, png=_data_url)
     text = Path(__file__).with_name('report_page.html').read_text(encoding='utf-8')
     return environment.from_string(text)
 
 
 def percent(value: float | None) -> str:
-    """Write a fraction of 1 in percent, as the printed report does.
+    """Format a fraction in percent, as the printed report does.
 
     >>> percent(0.92499), percent(None)
     ('92.50', '–')
@@ -148,9 +123,10 @@ def percent(value: float | None) -> str:
     return '–' if value is None else f'{100 * value:.2f}'
 
 
-def _png(picture: bytes) -> str:
-    """Put a picture into the page itself."""
-    return f'data:image/png;base64,{base64.b64encode(picture).decode("ascii")}'
+def _data_url(image: Any) -> str:
+    """Return an image, an RGB array or a PNG file, as a data URL."""
+    content = image if isinstance(image, bytes) else encode_png(image)
+    return f'data:image/png;base64,{base64.b64encode(content).decode("ascii")}'
 
 
 def _count(number: int, what: str) -> str:
@@ -172,7 +148,7 @@ def _counted(results: Mapping[str, Any], datasets: Sequence[str]) -> list[str]:
 
 
 def _unfinished(extra: Mapping[str, Any]) -> str:
-    """Say that folds are missing, which makes the scores those of some subjects."""
+    """Return a note if folds are not finished, since the scores then lack subjects."""
     folds = extra.get('folds')
     if not isinstance(folds, Mapping) or not {'done', 'of'} <= folds.keys():
         return ''
@@ -180,28 +156,14 @@ def _unfinished(extra: Mapping[str, Any]) -> str:
     if done >= folds['of']:
         return ''
     return (
-        f'{done} of {folds["of"]} folds are done: these are the scores of their '
-        f'subjects alone'
+        f'{done} of {folds["of"]} folds are done: the scores are only of their subjects'
     )
 
 
 def _missing(results: Mapping[str, Any]) -> list[str]:
-    """Name the folds that are missing and why, a sentence for all of them."""
+    """Return a sentence on the folds that the scores lack, with the reasons."""
     lines = [line.strip() for line in missing_lines(results)]
     return [f'{lines[0]}. {"; ".join(lines[1:])}.'] if lines else []
-
-
-def _unusual(results: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if names := results.get('absent_classes'):
-        lines.append(
-            f'No clip and no prediction, left out of every mean: {", ".join(names)}'
-        )
-    if names := results.get('classes_without_clips'):
-        lines.append(
-            f'Predicted but no clip, F1 0 in uf1, left out of uar: {", ".join(names)}'
-        )
-    return lines
 
 
 def _scores(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -214,7 +176,7 @@ def _scores(results: Mapping[str, Any]) -> list[dict[str, Any]]:
             'value': results['scores'][name],
             'deviation': deviations.get(name),
             'ends': intervals.get(name),
-            # Only the accuracy has a level that is reached without looking.
+            # Only the accuracy has a baseline, that of the most frequent class.
             'chance': results['majority'] if name == 'acc' else None,
         }
         for name in SCORES
@@ -242,7 +204,7 @@ def _matrix(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _groups(
     results: Mapping[str, Any], datasets: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The tables of data sets, subjects and folds, each with a bar per row."""
+    """Return the tables of datasets, subjects and folds."""
     subjects = []
     for row in results['subjects']:
         name = row['subject']
@@ -257,13 +219,13 @@ def _groups(
             0, {'title': 'Data sets, each alone', 'one': 'data set', 'rows': rows}
         )
     folds = results.get('folds') or []
-    # Where the folds are the subjects or the data sets, one table is enough.
-    cut = sorted((row['fold'], row['clips']) for row in folds)
+    # Where the folds are the subjects or the datasets, their table would be the same.
+    by_fold = sorted((row['fold'], row['clips']) for row in folds)
     known = [
         sorted((row[what], row['clips']) for row in rows)
         for what, rows in (('subject', results['subjects']), ('dataset', sets))
     ]
-    if folds and cut not in known:
+    if folds and by_fold not in known:
         rows = [{**row, 'name': row['fold']} for row in folds]
         groups.append({'title': 'Folds', 'one': 'fold', 'rows': rows})
     return groups
@@ -272,47 +234,44 @@ def _groups(
 def _facts(
     results: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
-    """What the run was and what it took; what is not known is left out."""
+    """Return the known settings and costs of the run as pairs of name and text."""
 
-    def told(name: str) -> Any:
+    def get(name: str) -> Any:
         return extra.get(name, results.get(name))
 
     facts: list[tuple[str, str]] = []
-    folds = told('folds')
+    folds = get('folds')
     if isinstance(folds, Mapping) and {'done', 'of'} <= folds.keys():
         facts.append(('folds done', f'{len(folds["done"])} of {folds["of"]}'))
-    if isinstance(protocol := told('protocol'), Mapping):
+    if isinstance(protocol := get('protocol'), Mapping):
         facts.append(
             ('protocol', ', '.join(f'{key} {item}' for key, item in protocol.items()))
         )
     elif protocol:
         facts.append(('protocol', str(protocol)))
     for name in ('method', 'strategy', 'fingerprint'):
-        if told(name):
-            facts.append((name, str(told(name))))
-    for seed, value in (told('fingerprints') or {}).items():
+        if get(name):
+            facts.append((name, str(get(name))))
+    for seed, value in (get('fingerprints') or {}).items():
         facts.append((f'fingerprint, seed {seed}', str(value)))
-    learned = told('parameters')
-    if isinstance(learned, Mapping) and {'trainable', 'total'} <= learned.keys():
-        facts.append(
-            (
-                'trainable parameters',
-                f'{learned["trainable"]:,} of {learned["total"]:,}',
-            )
-        )
-    if told('wall_time_s') is not None:
-        facts.append(('wall time', duration(told('wall_time_s'))))
-    if told('clips_trained') is not None:
-        facts.append(('clips trained on', f'{told("clips_trained"):,}'))
-    if told('clips_per_s') is not None:
-        facts.append(('clips per second', f'{told("clips_per_s"):,.1f}'))
-    if told('gpu_hours') is not None:
-        facts.append(('GPU hours', f'{told("gpu_hours"):.3f}'))
+    counts = get('parameters')
+    if isinstance(counts, Mapping) and {'trainable', 'total'} <= counts.keys():
+        text = f'{counts["trainable"]:,} of {counts["total"]:,}'
+        facts.append(('trainable parameters', text))
+    costs: dict[str, tuple[str, Callable[[Any], str]]] = {
+        'wall_time_s': ('wall time', duration),
+        'clips_trained': ('clips trained on', '{:,}'.format),
+        'clips_per_s': ('clips per second', '{:,.1f}'.format),
+        'gpu_hours': ('GPU hours', '{:.3f}'.format),
+    }
+    for name, (label, write) in costs.items():
+        if get(name) is not None:
+            facts.append((label, write(get(name))))
     return facts
 
 
 def duration(seconds: float) -> str:
-    """Write a time in the units in which it is thought of.
+    """Format a time in seconds, minutes or hours.
 
     >>> duration(42.24), duration(166), duration(7384)
     ('42.2 s', '2 min 46 s', '2 h 3 min')

@@ -1,7 +1,7 @@
-"""The figures of a run: files in its folder ``figures``, and what they were drawn of.
+"""The figures of a run in its folder ``figures``, with their captions.
 
-``figures.json`` says of each file its caption and the hash of the predictions that the
-run had when it was drawn, so that no picture of an older run is taken for one of it.
+``figures.json`` has the caption of each file and the hash of the predictions from which
+it was drawn, so that outdated figures are recognized.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from ..utils.files import read_regular
 from ..utils.json_files import write_json
 
 FOLDER, INDEX = 'figures', 'figures.json'
-#: Bytes of a figure, at most; they have some hundred thousand.
+# Maximum size of a figure in bytes; usual are some hundred thousand.
 _MAX_FIGURE = 1 << 26
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 
 def run_hash(runs: Iterable[StoredRun]) -> str:
-    """Hash what a run says of its clips, over all its seeds and folds."""
+    """Return a hash of the predictions of a run, over all seeds and folds."""
     digest = hashlib.blake2b(digest_size=16)
     for run in runs:
         content = [run.seed, sorted(run.folds.items())]
@@ -30,47 +30,47 @@ def run_hash(runs: Iterable[StoredRun]) -> str:
     return digest.hexdigest()
 
 
-def note_figures(
+def record_figures(
     folder: Path, runs: Iterable[StoredRun], new: Mapping[str, str]
 ) -> None:
-    """Write down what figures in a folder are of, keeping what is noted of others.
+    """Record captions and predictions of new figures, keeping those of the others.
 
     Args:
-        folder: The folder, with the figures in it.
-        runs: The seeds that they were drawn of.
+        folder: Folder with the figures.
+        runs: The seeds from which they were drawn.
         new: Caption by file name.
     """
     try:
-        noted = read_object(folder / INDEX)
+        index = read_object(folder / INDEX)
     except (FileNotFoundError, ValueError):
-        noted = {}
+        index = {}
     of = run_hash(runs)
-    noted |= {name: dict(caption=caption, of=of) for name, caption in new.items()}
-    there = {name: one for name, one in noted.items() if (folder / name).is_file()}
-    write_json(folder / INDEX, there)
+    index |= {name: dict(caption=caption, of=of) for name, caption in new.items()}
+    kept = {name: one for name, one in index.items() if (folder / name).is_file()}
+    write_json(folder / INDEX, kept)
 
 
 def read_figures(
     work_dir: Path, runs: Iterable[StoredRun]
 ) -> tuple[list[tuple[str, bytes]], list[str]]:
-    """Read the PNG figures of a run that belong to what it says now.
+    """Read the PNG figures that were drawn from the present predictions of a run.
 
     Args:
-        work_dir: The work directory.
+        work_dir: Work directory of the run.
         runs: Its seeds.
 
     Returns:
-        Caption and file of each figure, and a sentence on each that is left out.
+        Caption and content of each figure, and a note on those that are left out.
     """
     folder = work_dir / FOLDER
     if not (folder / INDEX).is_file():
         return [], []
     remedy = 'draw the figures again with tools/analysis/visualize.py'
     try:
-        noted = read_object(folder / INDEX)
+        index = read_object(folder / INDEX)
         of = run_hash(runs)
         figures, stale = [], []
-        for name, one in noted.items():
+        for name, one in index.items():
             if Path(name).name != name or not name.endswith('.png'):
                 continue
             if one['of'] != of:
@@ -78,14 +78,14 @@ def read_figures(
                 continue
             content = read_regular(folder / name, _MAX_FIGURE)
             if not content.startswith(_PNG):
-                raise MERRunError(f'{name} is not a PNG file')
+                raise MERRunError('is not a PNG file', path=name)
             figures.append((str(one['caption']), content))
     except (OSError, ValueError, KeyError, TypeError, MERRunError) as error:
         return [], [f'{FOLDER}/{INDEX} or a figure cannot be read ({error}): {remedy}.']
     if stale:
         names = ', '.join(stale)
         return figures, [
-            f'Left out, since the run has other predictions than when they were drawn: '
-            f'{names}; {remedy}.'
+            f'Figures left out, since the predictions of the run have changed after '
+            f'they were drawn: {names}; {remedy}.'
         ]
     return figures, []

@@ -1,4 +1,4 @@
-"""The hook that draws and reports a run when its results are saved."""
+"""Hook that draws figures of a run and writes its report."""
 
 from pathlib import Path
 
@@ -7,18 +7,17 @@ from mmengine.hooks import Hook
 
 from ..engine.runners.tasks import SeedRun
 from ..engine.work_dir.json_fields import read_object
-from ..evaluation.summary import SELECTIONS
 from .example_figure import draw_clip
-from .run_report import write_page
+from .run_report import confusion_figure, write_page
 
 
 @HOOKS.register_module()
 class RunReportHook(Hook):
-    """Draw the confusion matrix and one clip, and write ``report.html``.
+    """Draw the confusion matrix and an example clip, and write ``report.html``.
 
-    For ``run_hooks`` of a config whose runner is a ``LOSORunner``, which calls it once
-    per run. A session that only scores checkpoints (``tools/test.py``) draws the
-    confusion matrix alone.
+    List it in ``run_hooks`` of a config of :class:`LOSORunner`, which calls it once for
+    each run. A session that only scores checkpoints (``tools/test.py``) draws only the
+    confusion matrix.
     """
 
     def after_train(self, runner) -> None:
@@ -36,13 +35,10 @@ class RunReportHook(Hook):
 
 
 def _draw_confusion(path: Path) -> None:
-    # Imported here: matplotlib takes a second that few processes need to spend.
-    from ..visualization.confusion import plot_confusion
+    # Imported here: matplotlib takes a second that most processes do not need to spend.
     from ..visualization.saving import save_figure
 
-    results = read_object(path)
-    title = SELECTIONS['test'] if results['selection'] == 'test' else ''
-    figure = plot_confusion(results['confusion'], results['classes'], title)
+    figure = confusion_figure(read_object(path))
     image = path.with_name(path.stem.replace('results', 'confusion') + '.png')
     print(f'confusion matrix: {save_figure(figure, image)}', flush=True)
 
@@ -52,4 +48,4 @@ def _draw_example(run: SeedRun) -> None:
     fold = next(fold for fold in run.plan.folds if fold.name == folder.name)
     path = draw_clip(run.fold_config(fold), folder, run.work_dir / 'clip.png')
     if path:
-        print(f'a clip as the model sees it: {path}', flush=True)
+        print(f'example clip: {path}', flush=True)

@@ -1,4 +1,4 @@
-"""Scores of stored predictions, as ``tools/analysis/score.py`` prints them."""
+"""Scores of stored predictions, for ``tools/analysis/score.py``."""
 
 import argparse
 import functools
@@ -20,12 +20,19 @@ from ..utils.json_files import write_json
 from ..utils.text import quote, shown
 
 FILE = 'predictions.jsonl'
-#: Returns the reader of a run's folder, always the same one.
+#: Returns the reader of a work directory, cached by path.
 WorkDirOf = Callable[[Path], WorkDir]
 
 
 def find_files(path: Path) -> dict[str, Path]:
-    """List the prediction files behind a path, by name of their fold."""
+    """Find the prediction files of a path, by name of their fold.
+
+    Args:
+        path: A predictions file, the folder of a fold, or a work directory.
+
+    Raises:
+        MERDataError: There is none.
+    """
     if path.is_file():
         return {_real(path).parent.name if path.name == FILE else path.stem: path}
     if (path / FILE).is_file():
@@ -41,16 +48,16 @@ def find_files(path: Path) -> dict[str, Path]:
     planned = WorkDir(path).plan.get('folds', {})
     for name in planned if folder != path else ():
         if not (folder / name).is_dir():
-            print(f'fold {shown(name)}: not there, left out', file=sys.stderr)
+            print(f'fold {shown(name)}: not found, left out', file=sys.stderr)
     if not files:
-        raise MERDataError(f'there is no {FILE}, neither here nor in folds', path=path)
+        raise MERDataError(f'there is no {FILE} here or in folds/', path=path)
     return files
 
 
 def stored_settings(
     files: Iterable[Path], work_dir_of: WorkDirOf
 ) -> dict[str, set[Any]]:
-    """Collect classes, selection and seeds from the runs that wrote the files."""
+    """Collect classes, selections and seeds of the runs that wrote the files."""
     results_of = functools.cache(WorkDir.results)  # once per run, not per fold
     stored: dict[str, set[Any]] = {'classes': set(), 'selection': set(), 'seeds': set()}
     for file in files:
@@ -71,26 +78,26 @@ def stored_settings(
 
 
 def _real(path: Path) -> Path:
-    """Resolve the links of a path, circular ones as far as possible."""
+    """Resolve symbolic links; unlike ``Path.resolve``, circular ones do not raise."""
     return Path(os.path.realpath(path))
 
 
 def read_file(file: Path, work_dir_of: WorkDirOf) -> list[dict[str, Any]]:
-    """Read predictions; those of a run must be of the clips of its plan."""
+    """Read predictions, and check those of a run against its plan."""
     folder = FoldFolder(_real(file).parent)
     if file.name != FILE or not folder.state():
         return read_predictions(file)
-    # A copied folder has no plan beside it.
+    # A copied folder of a fold has no plan to check against.
     if folder.path.parent.name != 'folds':
         return read_fold(folder)
     return work_dir_of(folder.path.parent.parent).predictions(folder)
 
 
 def choose(field: str, given: Any, stored: set[Any]) -> Any:
-    """Return a given setting, else the stored one.
+    """Return the given setting, or the stored one if it is None.
 
     Raises:
-        MERDataError: They contradict each other, or the stored ones do.
+        MERDataError: Given and stored settings differ, or stored ones among themselves.
     """
     if len(stored) > 1:
         raise MERDataError(
@@ -112,7 +119,7 @@ def print_scores(args: argparse.Namespace) -> None:
         for fold, file in find_files(path).items():
             if fold in files:
                 raise MERDataError(
-                    f'fold {shown(fold)} is both {files[fold]} and {file}'
+                    f'fold {shown(fold)} has two files, {files[fold]} and {file}'
                 )
             files[fold] = file
     work_dir_of = functools.cache(WorkDir)  # reads a plan once per run, not per fold
@@ -120,7 +127,7 @@ def print_scores(args: argparse.Namespace) -> None:
     selection = choose('selection', args.selection, stored['selection'])
     if selection is None:
         raise MERDataError(
-            'it is not stored how the iteration of these predictions was chosen',
+            'is not stored with these predictions',
             field='selection',
             hint=f'add --selection, one of {", ".join(SELECTIONS)}',
         )

@@ -1,4 +1,4 @@
-"""Where and when the clips of a SynthME release truly move, as a model sees them."""
+"""True regions of movement in the clips of a SynthME release."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,23 +15,27 @@ from ..models.data_preprocessors.augmentation import Augmentation
 from ..utils.errors import MERDataError
 from ..utils.json_files import read_json
 
-#: Steps of a pipeline that say which part of a frame is seen.
-_CUTS = ('CenterCrop', 'Resize')
+# Transforms of a pipeline that determine which part of a frame is visible.
+_CROPS = ('CenterCrop', 'Resize')
+_REMEDY = 'generate the release again with tools/data/make_synthme.py'
 
 
 def true_regions(
     data: Mapping[str, Any], augmentation: Augmentation, clips: Sequence[str]
 ) -> np.ndarray | None:
-    """Where the clips truly move.
+    """Return the true regions of movement of clips, in the crop of the model.
 
     Args:
-        data: Config of a data set.
-        augmentation: That of the model's data preprocessor, whose crop is applied.
-        clips: Names of clips, without their data set's and subject's.
+        data: Config of the dataset.
+        augmentation: Augmentation of the data preprocessor, whose crop is applied.
+        clips: Names of the clips, without dataset and subject.
 
     Returns:
-        ``(N, H, W)`` bool, see :func:`movement_regions`; ``None`` for what is no
-        SynthME release.
+        Masks of shape ``(N, H, W)``, bool, see :func:`movement_regions`; None if the
+        dataset is not a SynthME release.
+
+    Raises:
+        MERDataError: ``truth.json`` of the release cannot be used.
     """
     path = Path(data.get('data_root') or '', 'truth.json')
     if not path.is_file():
@@ -41,7 +45,12 @@ def true_regions(
         size = int(truth['arguments']['size'])
         entries = {entry['clip']: entry for entry in truth['clips']}
         if not 0 < size <= MAX_SIDE:
-            raise MERDataError(f'{path}: frames of {size} pixels; make it again')
+            raise MERDataError(
+                f'must be in 1..{MAX_SIDE}, got {size}',
+                path=path,
+                field='size',
+                hint=_REMEDY,
+            )
         if not entries.keys() >= set(clips):
             return None
         fields = np.stack([clip_field(entries[clip], size) for clip in clips])
@@ -49,13 +58,14 @@ def true_regions(
         raise
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise MERDataError(
-            f'{path}: is not the truth of a SynthME release '
-            f'({type(error).__name__}); make it again'
+            f'is not the truth of a SynthME release ({type(error).__name__})',
+            path=path,
+            hint=_REMEDY,
         ) from error
-    cut = Compose([step for step in data['pipeline'] if step['type'] in _CUTS])
+    crop = Compose([step for step in data['pipeline'] if step['type'] in _CROPS])
     masks = [
-        cut(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']
+        crop(dict(imgs=[region.astype(np.uint8) * 255], img_shape=region.shape))['imgs']
         for region in movement_regions(fields)
     ]
-    seen = torch.from_numpy(np.stack(masks))
-    return augmentation(seen, augmentation.middle(len(seen)))[:, 0].numpy() > 127
+    pixels = torch.from_numpy(np.stack(masks))
+    return augmentation(pixels, augmentation.middle(len(pixels)))[:, 0].numpy() > 127

@@ -19,7 +19,7 @@ from ..utils.checkpoints.reading import MAX_BYTES as MAX_CHECKPOINT_BYTES
 from ..utils.checkpoints.reading import read_checkpoint, read_hashed_checkpoint
 from ..utils.checkpoints.wrapped_keys import without_wrappers
 from ..utils.cli.command_line import read_config
-from ..utils.errors import MERRunError
+from ..utils.errors import ConfigError, MERRunError
 from ..utils.text import quote
 from .packed_model import (
     FORMAT,
@@ -240,8 +240,18 @@ def _combine(
         raise MERRunError(
             f'its folds have different classes: {quote(sorted(classes))}', path=source
         )
-    count = (cfg.model.get('cls_head') or {}).get('num_classes')
-    names = list(classes.pop()) or [f'class {number}' for number in range(count or 0)]
+    names = list(classes.pop())
+    head = cfg.model.get('cls_head') or {}
+    if head.get('num_classes') is None:
+        if not names:
+            raise ConfigError(
+                'neither the config nor the checkpoint has the number of classes',
+                path=source,
+                field='model.cls_head.num_classes',
+                hint='set it in the config',
+            )
+        head['num_classes'] = len(names)
+    names = names or [f'class {number}' for number in range(head['num_classes'])]
     dataset_name = dataset_metas[0].get('dataset')
     return FoldWeights(
         _plain(cfg.model),

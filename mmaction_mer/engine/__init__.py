@@ -5,6 +5,7 @@ from .hooks.slim_checkpoint_hook import SlimCheckpointHook
 from .hooks.visualization_hook import MERVisualizationHook
 from .runners.fold_runner import FoldRunner
 from .runners.loso_runner import LOSORunner
+from .runners.num_classes import with_num_classes
 from .runners.run_checks import watch_runners
 from .runners.seeded_loop import SeededTrainLoop
 from .strategies import STRATEGIES
@@ -19,6 +20,7 @@ __all__ = [
     'SeededTrainLoop',
     'SlimCheckpointHook',
     'ThroughputHook',
+    'with_num_classes',
 ]
 
 watch_runners()

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of faces: errors, files, locks, command lines."""
+"""General helpers: errors, files, locks, processes, checkpoints, command lines."""

@@ -1,4 +1,4 @@
-"""Errors with fields: where a problem is, what it is, and what to do about it."""
+"""Exception classes that store the location, the problem and the advice in fields."""
 
 import os
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from typing import Any
 
 from .text import printable
 
-#: How many problems of one file a message lists; all are counted.
+#: Maximum number of problems of one file that a message lists; all are counted.
 SHOWN_PROBLEMS = 20
-# Of each of them, in characters.
+# Maximum length of each of them, in characters.
 _SHOWN_CHARACTERS = 1000
 
 
@@ -73,7 +73,9 @@ class MERError(Exception):
 def _restore(
     cls: type[MERError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> MERError:
-    error = cls.__new__(cls, *args)
+    # Python requires the constructor of OSError for its subclasses.
+    new = OSError.__new__ if issubclass(cls, OSError) else cls.__new__
+    error = new(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error
@@ -84,11 +86,11 @@ class MERDataError(MERError, ValueError):
 
 
 class MERRunError(MERError, RuntimeError):
-    """A run that cannot start or continue."""
+    """A run that cannot be started or continued."""
 
 
 class ConfigError(MERRunError):
-    """A mistake in a config, which every fold of the run would meet."""
+    """A mistake in a config, which makes every fold of the run fail."""
 
 
 class FoldsFailed(MERRunError):
@@ -114,12 +116,12 @@ class DivergedError(MERRunError):
 
 
 def raise_problems(source: str, what: str, problems: Sequence[str]) -> None:
-    """Raise one :class:`MERDataError` for a list of problems, if there are any.
+    """Raise one :class:`MERDataError` for a list of problems, if it is not empty.
 
     Args:
         source: The file in which the problems were found.
         what: What kind of problems these are.
-        problems: One line each; the first 20 are shown, all are counted.
+        problems: One line each; the first 20 are listed, all are counted.
 
     Raises:
         MERDataError: ``problems`` is not empty; its ``path`` is ``source``.

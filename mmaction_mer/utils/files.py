@@ -1,4 +1,4 @@
-"""Atomic writing, and reading of regular files of bounded size."""
+"""Atomic writing of files, and bounded reading of regular files."""
 
 import errno
 import os
@@ -9,27 +9,28 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from .process_tags import TAG, on_this_machine, process_is_gone, process_tag
+from .process_tags import TAG, is_abandoned, process_tag
 
-# Nobody else's hidden files end so.
+# Suffix of temporary files; other programs do not use it.
 _HALF_WRITTEN = '.half-written'
-# Writing takes seconds; of another machine nobody knows whether it still writes.
-_ABANDONED = 3600.0
+# Writing takes seconds. Whether a process on another machine still runs is unknown, so
+# its temporary files are removed when they are this old, in seconds.
+_ABANDONED_AFTER = 3600.0
 
 
 def atomic_write(path: str | Path, data: str | bytes | memoryview) -> Path:
-    """Write a file so that a reader sees the old content or the new, never half.
+    """Write a file atomically: a reader sees the old or the new content, never a part.
 
     Args:
-        path: The file to write; missing parent folders are made.
+        path: The file to write; missing parent folders are created.
         data: Text (written as UTF-8) or bytes.
 
     Returns:
-        The path written.
+        The path of the file.
 
     Raises:
-        OSError: The folder cannot be written or the disk is full; the old file
-            then stands untouched.
+        OSError: The folder is not writable or the disk is full; an existing file is
+            left unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,14 +42,14 @@ def atomic_write(path: str | Path, data: str | bytes | memoryview) -> Path:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files private; a result is as readable as any other file.
+        # mkstemp creates private files; apply the permissions of ordinary files.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
-        # A full disk names no file, and the name of a temporary one says nothing.
+        # Report the target: the error has no file name or that of the temporary file.
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -57,19 +58,20 @@ def atomic_write(path: str | Path, data: str | bytes | memoryview) -> Path:
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Open a file for reading, and never wait for one that is no regular file.
+    """Open a regular file for reading, without blocking on any other kind of file.
 
-    Opening a named pipe waits until somebody writes into it; a device may never end.
+    Opening a named pipe blocks until another process writes to it, and a device may
+    return data without end.
 
     Args:
-        path: The file; a link to a regular file will do.
+        path: The file, or a link to a regular file.
 
     Returns:
         The open binary file.
 
     Raises:
-        OSError: It cannot be opened, or it is a pipe, a socket, a device or a folder;
-            ``strerror`` says which and ``filename`` names it.
+        OSError: The file cannot be opened, or is a pipe, a socket, a device or a
+            folder, as ``strerror`` reports; ``filename`` is the path.
     """
     name = os.fspath(path)
     handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -80,7 +82,7 @@ def open_regular(path: str | Path) -> BinaryIO:
                      stat.S_IFDIR: 'a folder'}  # fmt: skip
             kind = kinds.get(stat.S_IFMT(mode), 'a device')
             raise OSError(errno.EINVAL, f'is {kind}, not a regular file', name)
-        # By its path, so that messages have a name and not the number of a handle.
+        # Open by path so that error messages contain it instead of a file descriptor.
         return open(name, 'rb', opener=lambda *_: handle)
     except BaseException:
         os.close(handle)
@@ -92,46 +94,42 @@ def read_regular(path: str | Path, max_bytes: int) -> bytes:
 
     Args:
         path: The file.
-        max_bytes: What it may hold at most, in bytes.
+        max_bytes: Maximum size of the file, in bytes.
 
     Returns:
-        Its content.
+        The content.
 
     Raises:
-        OSError: See :func:`open_regular`; also where it is larger (``EFBIG``).
+        OSError: See :func:`open_regular`; also if the file is too large (``EFBIG``).
     """
     with open_regular(path) as file:
-        # By its size first: a file with holes is larger than what it takes on disk.
+        # Check the size first: a sparse file is larger than its blocks on disk.
         large = os.fstat(file.fileno()).st_size > max_bytes
         content = b'' if large else file.read(max_bytes + 1)
     if large or len(content) > max_bytes:
-        text = f'is larger than the {max_bytes:,} bytes that such a file may have'
+        text = f'is larger than the limit of {max_bytes:,} bytes for such files'
         raise OSError(errno.EFBIG, text, str(path))
     return content
 
 
 def clear_half_written(folder: str | Path, name: str = '') -> None:
-    """Remove what :func:`atomic_write` left in a folder when it was killed.
+    """Remove the temporary files of calls of :func:`atomic_write` that were killed.
 
-    What another process is writing just now stays: where there are no locks, two may
-    work in one folder. Of a process on another machine that is what is younger than
-    an hour.
+    Files that another process may still be writing are kept, since two processes can
+    share a folder on a file system without locks. For a process on another machine,
+    these are the files younger than an hour.
 
     Args:
-        folder: The folder; its sub-folders are left alone.
-        name: The file that was to be written, without wildcards; empty for any.
+        folder: The folder; its sub-folders are not searched.
+        name: Name of the target file, without wildcards. Defaults to '': any.
     """
     for path in Path(folder).glob(f'.{name}*{_HALF_WRITTEN}'):
         found = re.search(rf'\.({TAG})\.[^.]*{re.escape(_HALF_WRITTEN)}$', path.name)
-        if found and not process_is_gone(found[1]) and not _abandoned(path, found[1]):
-            continue
+        if found:
+            try:
+                age = time.time() - path.stat().st_mtime
+            except FileNotFoundError:
+                continue
+            if not is_abandoned(found[1], age, _ABANDONED_AFTER):
+                continue
         path.unlink(missing_ok=True)
-
-
-def _abandoned(path: Path, tag: str) -> bool:
-    """Tell whether a file of another machine's process is older than its writing."""
-    try:
-        age = time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return True
-    return not on_this_machine(tag) and age > _ABANDONED

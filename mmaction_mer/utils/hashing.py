@@ -9,26 +9,29 @@ from typing import BinaryIO
 from .errors import MERRunError
 from .files import open_regular
 
-#: The largest checkpoints are some gigabytes; anything else is a mistake, in bytes.
+#: Maximum size of a file of weights, in bytes; the largest have some gigabytes.
 MAX_WEIGHTS = 8 << 30
 
 
 def open_file_digest(file: BinaryIO) -> str:
-    """Hash an open file from its current position to its end."""
+    """Hash an open file from its current position to its end (BLAKE2b, 128 bits)."""
     digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
     return digest.hexdigest()
 
 
 def file_digest(path: str | Path, max_bytes: int = MAX_WEIGHTS) -> str:
-    """Hash the content of a file.
+    """Hash the content of a file (BLAKE2b, 128 bits).
 
     Args:
         path: The file.
-        max_bytes: What it may hold at most, in bytes; nothing is read of a larger one.
+        max_bytes: Maximum size in bytes; a larger file is not read. Defaults to 8 GiB.
+
+    Returns:
+        The digest, 32 hexadecimal digits.
 
     Raises:
-        OSError: It cannot be read.
-        MERRunError: It is larger, or no regular file.
+        OSError: The file cannot be read.
+        MERRunError: The file is too large or not a regular file.
     """
     try:
         with open_regular(path) as file:
@@ -38,10 +41,11 @@ def file_digest(path: str | Path, max_bytes: int = MAX_WEIGHTS) -> str:
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ELOOP, errno.ENXIO):
             raise MERRunError(
-                f'{path}: {error.strerror}: put the file itself there'
+                f'{error.strerror}', path=path, hint='use a regular file instead'
             ) from error
         raise
     raise MERRunError(
-        f'{path}: has {size:,} bytes, more than the {max_bytes:,} that such a file may '
-        f'have: give a file of weights alone, without the state of an optimizer'
+        f'has {size:,} bytes, more than the limit of {max_bytes:,} bytes',
+        path=path,
+        hint='use a file of weights only, without the state of an optimizer',
     )

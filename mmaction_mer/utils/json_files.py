@@ -1,4 +1,4 @@
-"""JSON files that somebody else wrote: read in bounds, and without surprises."""
+"""Bounded, strict reading of untrusted JSON files, and atomic writing of JSON."""
 
 import json
 from collections import Counter
@@ -8,9 +8,10 @@ from typing import Any
 from .files import atomic_write, read_regular
 from .text import quote
 
-#: Bytes of a file. The largest sets of this field, of 40,000 clips, have 15 million.
+#: Maximum size of a file in bytes. The annotation of 40,000 clips, as in the largest
+#: data sets of this field, has 15 million.
 MAX_BYTES = 1 << 26
-#: Values in a file: an empty list takes three bytes there, and 64 in memory.
+#: Maximum number of values: an empty list takes 3 bytes in a file and 64 in memory.
 MAX_VALUES = 8_000_000
 
 
@@ -19,47 +20,56 @@ def read_json(path: str | Path, max_bytes: int = MAX_BYTES) -> Any:
 
     Args:
         path: The file, in UTF-8.
-        max_bytes: What it may hold at most.
+        max_bytes: Maximum size in bytes. Defaults to 64 MiB.
 
     Returns:
-        Its content.
+        The content.
 
     Raises:
-        OSError: It cannot be opened, is no regular file, or is too large.
-        ValueError: It is not JSON, has a key twice in one object, of which programs
-            read one or the other, or holds too many values, or too deep ones.
+        OSError: The file cannot be opened, is not a regular file, or is too large.
+        ValueError: The file is not JSON, contains too many values or nests them too
+            deeply, or an object has a duplicate key, whose value depends on the
+            program that reads it.
     """
     return parse_json(read_regular(path, max_bytes))
 
 
 def parse_json(content: bytes) -> Any:
-    """Read JSON, as :func:`read_json` does.
+    """Parse JSON with the checks of :func:`read_json`.
 
     >>> parse_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
     if sum(map(content.count, (b',', b'[', b'{'))) > MAX_VALUES:
-        raise ValueError(f'holds more than {MAX_VALUES:,} values')
+        raise ValueError(f'contains more than {MAX_VALUES:,} values')
     text = content.decode('utf-8-sig')
     try:
-        return json.loads(text, object_pairs_hook=_without_repeats)
+        return json.loads(text, object_pairs_hook=_unique_keys)
     except RecursionError:
-        raise ValueError('is nested too deep') from None
+        raise ValueError('is nested too deeply') from None
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f'has the key {quote(twice)} twice in one object')
+        raise ValueError(f'has the duplicate key {quote(twice)} in one object')
     return found
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
-    """Write ``value`` as JSON, atomically (see :func:`atomic_write`).
+    """Write a value as JSON, atomically (see :func:`~.files.atomic_write`).
 
-    NaN and infinity are refused, since they are not JSON and other programs
-    could not read the file back.
+    Args:
+        path: The file to write.
+        value: The value.
+        indent: Number of spaces per level. Defaults to 1.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: The value contains NaN or infinity, which JSON does not have.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     return atomic_write(path, text + '\n')

@@ -1,4 +1,4 @@
-"""One process at a time: locks on files and folders, also where there is no flock."""
+"""Locks on files and folders, also on file systems without ``flock``."""
 
 import contextlib
 import errno
@@ -15,45 +15,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from .process_tags import TAG, on_this_machine, process_is_gone, process_tag
+from .process_tags import TAG, is_abandoned, process_tag
 
-#: Seconds between two signs of life of who holds a lock without flock.
+#: Seconds between two updates of the marker file of a lock without flock.
 _BEAT = 20.0
-#: After so many seconds without one, a holder on another machine counts as ended.
+#: Seconds without an update after which a holder on another machine counts as ended.
 _STALE = 300.0
-#: How often a lock without flock is tried for, since two that come together both yield.
+#: Attempts to acquire a lock without flock; of two simultaneous attempts both may fail.
 _TRIES = 6
 
 _held: set['FileLock'] = set()
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
-def _forget() -> None:
-    """Let go, in a process just forked, of what its parent holds."""
+def _drop_inherited() -> None:
+    """Drop the locks of the parent in a newly forked process."""
     for lock in _held:
-        lock._forget()
+        lock._close()
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_drop_inherited)
 
 
 class FileLock:
     """A lock on a file or a folder, held until it is released or the process ends.
 
-    It is the system's own (``flock``), so that any program can hold it. Some network
-    file systems have none. There a file beside it, ``.held.*``, stands for it: its name
-    says whose it is, and its time of change, renewed every 20 seconds, that its owner
-    lives. That of a process that has ended counts no more: at once on the same
-    machine, and after five minutes from another one. A warning says so once, since two
-    machines may see each other's files too late.
+    The lock is that of the system (``flock``), which is released even if the process is
+    killed. Some network file systems do not support it. There the lock is a marker file
+    ``.held.*`` next to the file: its name identifies the process, and its modification
+    time, updated every 20 seconds, shows that the process is alive. The marker of a
+    process that has ended is ignored, at once on the same machine and after five
+    minutes on another one. A warning is logged once per folder, since two machines may
+    see each other's files too late.
 
-    Processes forked meanwhile, such as a data loader's, do not hold it.
+    Processes forked in the meantime, such as workers of a data loader, do not hold it.
 
     Args:
-        path: The file, made where it is not there; or a folder that is there.
-        shared: Hold it together with others that take it so.
-        folder: It is a folder, of which no file is made where it has just gone.
+        path: The file, created if it is missing; or an existing folder.
+        shared: Share the lock with other shared locks. Defaults to False.
+        folder: ``path`` is a folder, which is never created. Defaults to False.
     """
 
     def __init__(self, path: Path, shared: bool = False, folder: bool = False) -> None:
@@ -61,17 +62,17 @@ class FileLock:
         self.shared, self.folder = shared, folder
         self._handle: int | None = None
         self._marker: Path | None = None
-        self._over = threading.Event()
+        self._released = threading.Event()
 
-    def take(self) -> bool:
-        """Take the lock without waiting for it.
+    def acquire(self) -> bool:
+        """Acquire the lock without waiting.
 
         Returns:
-            False where another process, or another lock of this one, holds it.
+            False if another process, or another lock of this process, holds it.
 
         Raises:
-            OSError: The file cannot be opened, or is a pipe, a socket or a device; the
-                folder is none, or is not there.
+            OSError: The file cannot be opened, or is a pipe, a socket or a device; or
+                the folder does not exist or is not a folder.
         """
         kind = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
         how = os.O_DIRECTORY if self.folder else os.O_RDWR | os.O_CREAT
@@ -80,7 +81,7 @@ class FileLock:
         mode = os.fstat(handle).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             os.close(handle)
-            raise OSError(errno.EINVAL, 'is neither a file nor a folder', name)
+            raise OSError(errno.EINVAL, 'is not a file or a folder', name)
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -89,7 +90,7 @@ class FileLock:
         except OSError as error:
             os.close(handle)
             self._warn(error)
-            if not self._mark():
+            if not self._acquire_marker():
                 return False
         else:
             self._handle = handle
@@ -105,17 +106,15 @@ class FileLock:
         return self._handle is None or os.path.samestat(os.fstat(self._handle), found)
 
     def release(self) -> None:
-        """Let go. The file stays: taking it away would let two processes in."""
-        self._over.set()
-        if self._handle is not None:
-            os.close(self._handle)
+        """Release the lock. The file is kept: two processes could lock a new one."""
+        self._released.set()
         if self._marker is not None:
             self._marker.unlink(missing_ok=True)
-        self._handle = self._marker = None
+        self._close()
         _held.discard(self)
 
     def __enter__(self) -> 'FileLock':
-        """Take nothing yet."""
+        """Return the lock, which is not acquired yet."""
         return self
 
     def __exit__(
@@ -124,31 +123,32 @@ class FileLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go."""
+        """Release the lock."""
         self.release()
 
-    def _forget(self) -> None:
+    def _close(self) -> None:
         if self._handle is not None:
             os.close(self._handle)
         self._handle = self._marker = None
 
     def _warn(self, error: OSError) -> None:
-        # Imported here: nothing else in this file needs the host.
+        # Imported here since nothing else in this file needs mmengine.
         from mmengine.logging import print_log
 
         folder = str(self.path.parent)
-        if folder not in _told:
-            _told.add(folder)
+        if folder not in _warned:
+            _warned.add(folder)
             print_log(
-                f'{folder}: its file system has no locks ({error.strerror}): a file '
-                f'stands in for one, but does not surely keep a second start on '
-                f'another machine out of this directory; start one at a time',
+                f'{folder}: the file system does not support locks '
+                f'({error.strerror}). A marker file is used instead, which may not '
+                f'prevent a process on another machine from using this directory at '
+                f'the same time: start one process at a time',
                 'current',
                 logging.WARNING,
             )
 
-    def _mark(self) -> bool:
-        """Leave a file that says who is here, unless somebody else is."""
+    def _acquire_marker(self) -> bool:
+        """Create a marker file, unless another process has one."""
         for number in range(_TRIES):
             if number:
                 time.sleep(random.uniform(0.02, 0.4))
@@ -156,13 +156,12 @@ class FileLock:
             name = f'{self._prefix}{kind}.{process_tag()}.{secrets.token_hex(4)}'
             marker = self.path.parent / name
             os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-            # Its own is there before it looks: of two that come together, one at least
-            # sees the other.
-            if not self._others(marker):
+            # The marker is created before the check, so that of two simultaneous
+            # processes at least one sees the other.
+            if not self._conflicts(marker):
                 self._marker = marker
-                beat = threading.Thread(target=_beat, args=(marker, self._over))
-                beat.daemon = True
-                beat.start()
+                args = (marker, self._released)
+                threading.Thread(target=_keep_alive, args=args, daemon=True).start()
                 return True
             marker.unlink(missing_ok=True)
         return False
@@ -171,20 +170,19 @@ class FileLock:
     def _prefix(self) -> str:
         return f'.held.{self.path.name.lstrip(".")}.'
 
-    def _others(self, own: Path) -> list[Path]:
-        """List who is here and in the way; remove what those who ended have left."""
-        # By the clock of the file system, which all machines share.
+    def _conflicts(self, own: Path) -> bool:
+        """Return whether there are conflicting markers; remove abandoned ones."""
+        # Use the clock of the file system, which all machines share.
         now = own.stat().st_mtime
-        found = []
+        found = False
         for path, kind, tag in self._markers():
             if path == own or (self.shared and kind == 's'):
                 continue
             with contextlib.suppress(FileNotFoundError):
-                silent = now - path.stat().st_mtime > _STALE
-                if process_is_gone(tag) or (silent and not on_this_machine(tag)):
+                if is_abandoned(tag, now - path.stat().st_mtime, _STALE):
                     path.unlink()
                 else:
-                    found.append(path)
+                    found = True
         return found
 
     def _markers(self) -> Iterator[tuple[Path, str, str]]:
@@ -194,7 +192,7 @@ class FileLock:
                 yield self.path.parent / name, match[1], match[2]
 
 
-def _beat(marker: Path, over: threading.Event) -> None:
-    while not over.wait(_BEAT):
+def _keep_alive(marker: Path, released: threading.Event) -> None:
+    while not released.wait(_BEAT):
         with contextlib.suppress(OSError):
             os.utime(marker)

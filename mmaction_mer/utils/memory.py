@@ -1,4 +1,4 @@
-"""How much memory is left, how its end shows, and freed memory that is kept."""
+"""Available memory, detection of exhausted resources, and reuse of freed memory."""
 
 import ctypes
 import errno
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import torch
 
-# glibc's names and numbers, malloc.h.
+# Parameters of mallopt, from malloc.h of glibc.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library reuse large blocks instead of handing them back at once.
+    """Make the C library reuse large blocks instead of returning them to the system.
 
-    Every iteration on a CPU frees and asks again for the same tens of megabytes. By
-    default glibc maps such blocks anew each time, and the kernel clears every page of
-    them: a third of a training step of the demo (``benchmarks/allocator.py``). The
-    process then keeps the memory of its largest step until it ends.
+    Every iteration on a CPU frees and allocates the same tens of megabytes. By default
+    glibc maps such blocks again each time, and the kernel clears all their pages, which
+    takes a third of a training step of the demo (``benchmarks/allocator.py``). With
+    this setting the process keeps the memory of its largest step until it ends.
 
     Returns:
-        Whether it was set; only glibc can be told.
+        Whether it was set; only glibc has this option.
     """
     if platform.libc_ver()[0] != 'glibc':
         return False
@@ -32,16 +32,16 @@ def keep_freed_memory() -> bool:
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that may still be taken on a device.
+    """Return the number of bytes that can still be allocated on a device.
 
-    On a CPU: what the system calls available, or less where a control group limits
-    this process.
+    On a CPU this is the available memory of the system, or less if a control group
+    limits this process.
     """
     if device.type == 'cuda':
         free, _ = torch.cuda.mem_get_info(device)
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return free + kept
-    limits = [_control_group()]
+    limits = [_control_group_memory()]
     for line in _read('/proc/meminfo').splitlines():
         if line.startswith('MemAvailable:'):
             limits.append(int(line.split()[1]) * 1024)
@@ -49,8 +49,8 @@ def available_memory(device: torch.device) -> int:
     return min(known) if known else 4 * 2**30
 
 
-# What torch and Python say where the system gives nothing more.
-_REFUSED = (
+# Messages of torch and Python when the system denies a resource.
+_EXHAUSTED = (
     "can't allocate memory",
     'unable to mmap',
     "can't start new thread",
@@ -58,25 +58,26 @@ _REFUSED = (
 )
 
 
-def starved(error: BaseException) -> bool:
-    """Tell whether an error says that memory, threads or processes ran out.
+def out_of_resources(error: BaseException) -> bool:
+    """Return whether an error means that memory, threads or processes are used up.
 
-    >>> starved(MemoryError()), starved(RuntimeError("can't start new thread"))
-    (True, True)
-    >>> starved(RuntimeError('shapes do not fit'))
+    >>> out_of_resources(MemoryError())
+    True
+    >>> out_of_resources(RuntimeError('shapes do not match'))
     False
     """
     if isinstance(error, OSError):
         return error.errno in (errno.ENOMEM, errno.EAGAIN)
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    # A worker of a data loader that was killed ends its parent's step.
-    plain = type(error) is RuntimeError
-    return plain and any(words in str(error) for words in _REFUSED)
+    # A data loader raises a RuntimeError if one of its workers was killed.
+    return type(error) is RuntimeError and any(
+        words in str(error) for words in _EXHAUSTED
+    )
 
 
-def _control_group() -> int | None:
-    """What is left of a container's memory, where it is in one."""
+def _control_group_memory() -> int | None:
+    """Return the memory left in the control group of a container, or None."""
     for limit, used in (
         ('memory.max', 'memory.current'),
         ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
@@ -84,7 +85,7 @@ def _control_group() -> int | None:
         most = _read(f'/sys/fs/cgroup/{limit}').strip()
         taken = _read(f'/sys/fs/cgroup/{used}').strip()
         if most.isdigit() and taken.isdigit():
-            # The page cache counts as taken, but gives way; half of it is a guess.
+            # The page cache counts as used but can be reclaimed: assume a quarter.
             return max(int(most) - int(taken), int(most) // 4)
     return None
 

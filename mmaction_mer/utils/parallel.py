@@ -1,4 +1,4 @@
-"""Work on clips, shared out over processes."""
+"""Parallel execution in processes that share the cores."""
 
 import contextlib
 import multiprocessing
@@ -19,168 +19,173 @@ import torch
 
 from .errors import MERDataError
 
-Job = TypeVar('Job')
+Item = TypeVar('Item')
 Result = TypeVar('Result')
 _LINUX = sys.platform == 'linux'
-# Seconds after which a process that ended without a word is noticed.
-_LOOK = 0.5
+# Interval in seconds at which workers are checked that ended without a message.
+_POLL_SECONDS = 0.5
 
 
 def cores() -> int:
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1
 
 
-def in_processes(
-    work: Callable[[Job], Result],
-    jobs: Sequence[Job],
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
     workers: int,
     preload: str | None = None,
 ) -> Iterator[Result]:
-    """Do jobs in several processes, and give the results in the order of the jobs.
+    """Apply a function to items in several processes, in the order of the items.
 
-    The processes share out the cores: each has cores / workers threads of OpenCV and
-    torch. They end when this process ends, however it does. No thread of this process
-    hands the work on: where none can be started, a pool of the standard library waits
-    for ever.
+    OpenCV and torch have cores / workers threads in each process. The processes end
+    when this process ends, even if it is killed. Unlike in the pools of the standard
+    library, no thread of this process distributes the items: if no thread can be
+    started, those pools wait forever.
 
     Args:
-        work: A function of a module, or an object with one.
-        jobs: What it is called with, one by one.
-        workers: Number of processes; 1 works in this one.
-        preload: Module of ``work``, if it uses torch, which does not survive a fork:
-            then the processes import everything anew, which takes some seconds. None
-            forks.
+        function: A function of a module, or an object with a method ``__call__``.
+        items: Its arguments, one per call.
+        workers: Number of processes; 1 runs in this process.
+        preload: Module of ``function`` if it uses torch, which does not survive a fork:
+            the processes then import everything again, which takes some seconds.
+            Defaults to None: fork.
 
     Yields:
-        What ``work`` returns.
+        The results of ``function``.
 
     Raises:
-        MERDataError: A process was killed, or none can be started.
+        MERDataError: A process was killed or could not be started.
     """
-    workers = min(workers, len(jobs))
+    workers = min(workers, len(items))
     if workers <= 1:
-        yield from map(work, jobs)
+        yield from map(function, items)
         return
     before = cv2.getNumThreads()
-    # OpenCV's threads do not survive a fork: a child that inherits them hangs.
+    # Threads of OpenCV do not survive a fork: a child that inherits them hangs.
     cv2.setNumThreads(1)
     threads = max(1, cores() // workers)
-    helpers: list[_Helper] = []
+    pool: list[_Worker] = []
     try:
         context = _context(preload)
         for _ in range(workers):
-            helpers.append(_Helper(context, work, threads, preload is not None))
-        yield from _in_order(helpers, jobs)
-    except _NoProcess as error:
+            pool.append(_Worker(context, function, threads, preload is not None))
+        yield from _results_in_order(pool, items)
+    except _WorkerLostError as error:
         raise MERDataError(
-            f'a process at work was killed or could not be started, perhaps for '
-            f'memory ({error}): start again, with fewer workers; what was done stays'
+            'a worker process was killed or could not be started, possibly for lack of '
+            f'memory ({error})',
+            hint='start again with fewer workers; finished work is kept',
         ) from error
     finally:
-        for helper in helpers:
-            helper.dismiss()
-        for helper in helpers:
-            helper.end()
+        for worker in pool:
+            worker.close()
+        for worker in pool:
+            worker.join()
         cv2.setNumThreads(before)
 
 
-class _NoProcess(Exception):
-    """A process is gone, or never was."""
+class _WorkerLostError(Exception):
+    """A worker process has ended or could not be started."""
 
 
-class _Helper:
-    """A process that does one job after another.
+class _Worker:
+    """A process that applies a function to one item after another.
 
     Args:
-        context: How it is started.
-        work: What it does.
-        threads: Its number of threads.
-        with_torch: Whether it uses torch.
+        context: Context of :mod:`multiprocessing` that starts the process.
+        function: The function.
+        threads: Number of threads of OpenCV and torch.
+        with_torch: Whether the function uses torch.
 
     Attributes:
-        job: Number of the job that it is at; None for one that waits.
+        item: Index of the current item; None if the worker is idle.
     """
 
     def __init__(
-        self, context: Any, work: Callable, threads: int, with_torch: bool
+        self, context: Any, function: Callable, threads: int, with_torch: bool
     ) -> None:
-        self.job: int | None = None
-        self.link, theirs = context.Pipe()
-        # A fork has this end as well, and while it is open nobody is seen to hang up.
+        self.item: int | None = None
+        self.connection, remote = context.Pipe()
+        # A forked child inherits this end as well and has to close it, or it would
+        # never see that the parent has closed it.
         forked = context.get_start_method() == 'fork'
-        # A daemon is ended when Python ends, and not waited for.
+        inherited = self.connection if forked else None
+        # Python terminates a daemon at exit instead of waiting for it.
         self.process = context.Process(
             target=_serve,
-            args=(theirs, self.link if forked else None, work, threads, with_torch),
+            args=(remote, inherited, function, threads, with_torch),
             daemon=True,
         )
         try:
             self.process.start()
         except (OSError, EOFError, RuntimeError) as error:
-            self.link.close()
-            raise _NoProcess(str(error)) from error
+            self.connection.close()
+            raise _WorkerLostError(str(error)) from error
         finally:
-            theirs.close()
+            remote.close()
 
-    def begin(self, number: int, job: Any) -> None:
-        """Give it a job; it waits for one, and so reads it at once."""
-        self.job = number
-        # One that has ended is found out by whoever asks for the result.
+    def submit(self, index: int, item: Any) -> None:
+        """Send an item to the worker, which must be idle."""
+        self.item = index
+        # If the worker has ended, poll() raises the error.
         with contextlib.suppress(ConnectionError):
-            self.link.send(job)
+            self.connection.send(item)
 
-    def result(self) -> tuple[bool, Any] | None:
-        """Take its result, without waiting.
+    def poll(self) -> tuple[bool, Any] | None:
+        """Receive the result of the current item, without waiting.
 
         Returns:
-            Whether the job succeeded, and its result or error; None while it is at it.
+            Whether the call succeeded, and its result or exception; None if it has not
+            finished.
+
+        Raises:
+            _WorkerLostError: The process has ended.
         """
-        # In this order: what it said before it ended is read before it is given up.
+        # Check this first: a result sent before the end of the process is received.
         ended = not self.process.is_alive()
         try:
-            if self.link.poll():
-                return self.link.recv()
+            if self.connection.poll():
+                return self.connection.recv()
         except (EOFError, OSError):
             ended = True
         if ended:
-            code = self.process.exitcode
-            raise _NoProcess(f'exit status {code}')
+            raise _WorkerLostError(f'exit status {self.process.exitcode}')
         return None
 
-    def dismiss(self) -> None:
-        """Tell it that nothing more will come."""
-        self.link.close()
+    def close(self) -> None:
+        """Close the connection, which ends the process after the current item."""
+        self.connection.close()
 
-    def end(self) -> None:
-        """Let it finish what it is at."""
+    def join(self) -> None:
+        """Wait until the process has ended."""
         self.process.join()
         self.process.close()
 
 
-def _in_order(helpers: Sequence[_Helper], jobs: Sequence[Any]) -> Iterator[Any]:
-    """Share jobs out, and give each result when those before it are given."""
-    idle = deque(helpers)
-    found: dict[int, tuple[bool, Any]] = {}
-    begun = 0
-    for number in range(len(jobs)):
+def _results_in_order(pool: Sequence[_Worker], items: Sequence[Any]) -> Iterator[Any]:
+    """Distribute items over workers and yield the results in order."""
+    idle = deque(pool)
+    finished: dict[int, tuple[bool, Any]] = {}
+    submitted = 0
+    for index in range(len(items)):
         while True:
-            for helper in helpers:
-                if helper.job is not None and (result := helper.result()):
-                    found[helper.job] = result
-                    helper.job = None
-                    idle.append(helper)
-            while idle and begun < len(jobs):
-                idle.popleft().begin(begun, jobs[begun])
-                begun += 1
-            if number in found:
+            for worker in pool:
+                if worker.item is not None and (result := worker.poll()):
+                    finished[worker.item] = result
+                    worker.item = None
+                    idle.append(worker)
+            while idle and submitted < len(items):
+                idle.popleft().submit(submitted, items[submitted])
+                submitted += 1
+            if index in finished:
                 break
-            busy = [helper for helper in helpers if helper.job is not None]
-            multiprocessing.connection.wait(
-                [part for one in busy for part in (one.link, one.process.sentinel)],
-                timeout=_LOOK,
-            )
-        succeeded, result = found.pop(number)
+            busy = [worker for worker in pool if worker.item is not None]
+            sources = [one.connection for one in busy]
+            sources += [one.process.sentinel for one in busy]
+            multiprocessing.connection.wait(sources, timeout=_POLL_SECONDS)
+        succeeded, result = finished.pop(index)
         if not succeeded:
             raise result
         yield result
@@ -192,72 +197,74 @@ def _context(preload: str | None) -> Any:
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload([preload])
     main = threading.current_thread() is threading.main_thread()
-    # The server that it starts takes over who is deaf to Ctrl-C.
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    # The server inherits that SIGINT is ignored, so that Ctrl-C does not end it.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
     try:
         multiprocessing.forkserver.ensure_running()
     except OSError as error:
-        raise _NoProcess(str(error)) from error
+        raise _WorkerLostError(str(error)) from error
     finally:
         if main:
-            signal.signal(signal.SIGINT, heard)
+            signal.signal(signal.SIGINT, handler)
     return context
 
 
 def _serve(
-    link: Connection,
-    other_end: Connection | None,
-    work: Callable,
+    connection: Connection,
+    inherited: Connection | None,
+    function: Callable,
     threads: int,
     with_torch: bool,
 ) -> None:
-    """Do what comes in, until nothing more can come."""
-    if other_end is not None:
-        other_end.close()
+    """Process items until the connection is closed."""
+    if inherited is not None:
+        inherited.close()
     try:
-        _begin(threads, with_torch)
+        _set_up_worker(threads, with_torch)
     except Exception as error:
-        # It is told with the first job's result; a traceback would only frighten.
+        # Sent as the result of the first item, in place of a traceback on the console.
+        lost = _WorkerLostError(f'{type(error).__name__}: {error}')
         with contextlib.suppress(ConnectionError):
-            link.send((False, _NoProcess(f'{type(error).__name__}: {error}')))
+            connection.send((False, lost))
         return
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            job = link.recv()
+            item = connection.recv()
             try:
-                answer = True, work(job)
+                result = True, function(item)
             except Exception as error:
-                error.add_note(f'In a process at work:\n{traceback.format_exc()}')
-                answer = False, error
+                error.add_note(f'In a worker process:\n{traceback.format_exc()}')
+                result = False, error
             try:
-                link.send(answer)
+                connection.send(result)
             except (ConnectionError, EOFError):
                 raise
-            except Exception as error:  # of pickling
-                link.send((False, RuntimeError(f'{type(error).__name__}: {error}')))
+            except Exception as error:  # the result cannot be pickled
+                text = f'{type(error).__name__}: {error}'
+                connection.send((False, RuntimeError(text)))
 
 
-def _begin(threads: int, with_torch: bool) -> None:
-    """Share out the cores, leave Ctrl-C to the parent, and end when it ends."""
+def _set_up_worker(threads: int, with_torch: bool) -> None:
+    """Set the number of threads and the signals, and end with the parent process."""
     cv2.setNumThreads(threads)
     if with_torch:
         torch.set_num_threads(threads)
+    # On Ctrl-C and other signals the parent ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What the parent does on these it does for its children too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None
-    # Who imported torch is the server that this process was forked from.
+    # The fork server, which has imported torch and from which this process was forked.
     server = os.getppid() if with_torch else None
 
-    def follow() -> None:
+    def end_with_parent() -> None:
         multiprocessing.connection.wait([parent.sentinel])
-        # It ends with the parent too, but tidies all of torch up first, for seconds.
+        # The server ends with the parent, but takes seconds to release torch.
         if os.getppid() == server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGKILL)
         os._exit(1)
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()

@@ -1,36 +1,37 @@
-"""Names of processes by which others can tell whether they still run."""
+"""Unique names of processes, from which others can find out whether they run."""
 
 import functools
 import hashlib
 import os
 from pathlib import Path
 
-#: What a tag looks like, as a regular expression.
+#: Regular expression of a tag.
 TAG = r'[0-9a-f]{8}-\d+-\d+'
 
 
 def process_tag() -> str:
-    """Return a name for this process that no other one has, here or elsewhere.
+    """Return a name of this process that is unique over time and machines.
 
     Returns:
-        ``<machine>-<number>-<start>``, with letters, digits and dashes only.
+        ``<machine>-<process ID>-<start time>``, with letters, digits and dashes only.
 
     >>> import re
-    >>> re.fullmatch(TAG, process_tag()) is not None, process_is_gone(process_tag())
+    >>> re.fullmatch(TAG, process_tag()) is not None, has_ended(process_tag())
     (True, False)
     """
     number = os.getpid()
     return f'{_machine()}-{number}-{_start(number) or 0}'
 
 
-def process_is_gone(tag: str) -> bool:
-    """Tell whether a process has surely ended.
+def has_ended(tag: str) -> bool:
+    """Return whether a process has certainly ended.
 
     Args:
-        tag: What :func:`process_tag` returned in that process.
+        tag: Result of :func:`process_tag` in that process.
 
     Returns:
-        False where it runs, and where it is of another machine: nobody can say.
+        False if the process runs, or if it is on another machine, where this cannot
+        be found out.
     """
     machine, number, start = tag.split('-')
     if machine != _machine():
@@ -40,20 +41,27 @@ def process_is_gone(tag: str) -> bool:
     except ProcessLookupError:
         return True
     except (OSError, OverflowError):
-        return False  # somebody else's
-    # Numbers are given again; and one that was killed keeps its number until it is
-    # waited for, but writes nothing any more.
+        return False  # a process of another user
+    # IDs are reused, and a killed process keeps its ID until its parent waits for it.
     return start != '0' and _start(int(number)) != start
 
 
-def on_this_machine(tag: str) -> bool:
-    """Tell whether a process runs, or ran, where this one does."""
-    return tag.split('-')[0] == _machine()
+def is_abandoned(tag: str, age: float, max_age: float) -> bool:
+    """Return whether a file of another process is no longer in use.
+
+    Args:
+        tag: Tag of the process.
+        age: Time since the last modification of the file, in seconds.
+        max_age: Age from which a process on another machine counts as ended, in
+            seconds.
+    """
+    elsewhere = tag.split('-')[0] != _machine()
+    return has_ended(tag) or (elsewhere and age > max_age)
 
 
 @functools.cache
 def _machine() -> str:
-    """Name a machine since its last start; containers have numbers of their own."""
+    """Return an ID of this boot of this machine or container."""
     facts = [os.uname().nodename]
     for path in ('/proc/sys/kernel/random/boot_id', '/proc/self/ns/pid'):
         try:
@@ -65,14 +73,14 @@ def _machine() -> str:
 
 
 def _start(number: int) -> str | None:
-    """Return when a process started, in ticks; None where it runs no more.
+    """Return the start time of a process in ticks, or None if it does not run.
 
-    Where the system does not tell, it is None for every process.
+    On a system without ``/proc`` the result is always None.
     """
     try:
         text = Path(f'/proc/{number}/stat').read_text(errors='replace')
     except OSError:
         return None
-    # The name, in brackets, may hold anything.
+    # The name of the program, in parentheses, may contain any character.
     state, *fields = text.rpartition(')')[2].split()
     return None if state in 'ZX' else fields[18]

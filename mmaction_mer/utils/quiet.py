@@ -1,4 +1,4 @@
-"""The host's own messages, kept off the console."""
+"""Suppression of log messages of mmengine."""
 
 import logging
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what the host says of its own doings, warnings aside, off the console."""
-    # Imported here: nothing else in this file needs the host.
+    """Suppress log messages of mmengine below the level WARNING."""
+    # Imported here so that importing this module does not import mmengine.
     from mmengine.logging import MMLogger
 
-    # logging.disable would not do: mmengine's loggers remember what was enabled.
+    # logging.disable does not work: loggers of mmengine cache the enabled levels.
     logger = MMLogger.get_current_instance()
     before = logger.level
     logger.setLevel(max(before, logging.WARNING))

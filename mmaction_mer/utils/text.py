@@ -1,9 +1,9 @@
-"""Text from files that nobody trusts, made fit for messages."""
+"""Formatting of untrusted text and of errors for messages."""
 
 import reprlib
 from typing import Any
 
-#: How much of a foreign value a message quotes, in characters.
+#: Maximum length of a quoted value from a file, in characters.
 QUOTE_LENGTH = 200
 
 
@@ -12,11 +12,11 @@ def quote(value: Any) -> str:
 
     Args:
         value: Plain data: a string, a number, or lists and dictionaries of these. An
-            object of another class is named by its type only, since its ``repr`` is
-            code that may follow anything the file has put into it.
+            object of another class is represented by its type only, since its
+            ``repr`` is code that may depend on attributes set by the file.
 
     Returns:
-        At most 200 characters, whatever the size and the depth of the value.
+        At most 200 characters, for values of any size and depth.
 
     >>> quote('sub01'), quote(['a', 1])
     ("'sub01'", "['a', 1]")
@@ -28,14 +28,14 @@ def quote(value: Any) -> str:
 
 
 def shown(name: str) -> str:
-    r"""Return a name from a file as a message shows it.
+    r"""Return a name from a file, safe to print in a message.
 
     Args:
         name: Any text.
 
     Returns:
-        The name itself; quoted and shortened where it is long, or holds characters
-        that a terminal would act upon.
+        The name itself; quoted and shortened if it is long or contains control
+        characters, which a terminal would interpret.
 
     >>> shown('sub01'), shown('\x1b[31m')
     ('sub01', "'\\x1b[31m'")
@@ -44,11 +44,11 @@ def shown(name: str) -> str:
 
 
 def printable(text: str, limit: int) -> str:
-    r"""Make a message printable: escape control characters, and shorten it.
+    r"""Escape the control characters of a message and shorten it.
 
     Args:
-        text: The message; line breaks and tabs stay.
-        limit: Its most characters.
+        text: The message; line breaks and tabs are kept.
+        limit: Maximum number of characters.
 
     >>> printable('clip \x1b[31m:\n  bad', 100)
     'clip \\x1b[31m:\n  bad'
@@ -64,8 +64,25 @@ def printable(text: str, limit: int) -> str:
     return escaped
 
 
+def first_line(error: BaseException, limit: int = QUOTE_LENGTH) -> str:
+    r"""Return the first line of the message of an error, printable and shortened.
+
+    Args:
+        error: The error.
+        limit: Maximum number of characters. Defaults to 200.
+
+    Returns:
+        The line, or the name of the class of an error without a message.
+
+    >>> first_line(ValueError('no such key\n  in file a')), first_line(KeyError())
+    ('no such key', 'KeyError')
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return printable(' '.join(lines[0].split()), limit)
+
+
 class _PlainRepr(reprlib.Repr):
-    """``reprlib``'s bounded forms of plain data, and of other objects the type."""
+    """Bounded representation of plain data; only the type of other objects."""
 
     def repr1(self, x: Any, level: int) -> str:
         if x is None or isinstance(x, bool | float | complex):
@@ -75,7 +92,7 @@ class _PlainRepr(reprlib.Repr):
         return f'<{type(x).__name__}>'
 
     def repr_int(self, x: int, level: int) -> str:
-        # Above a few thousand digits Python refuses the conversion altogether.
+        # Python does not convert integers of more than a few thousand digits.
         return repr(x) if x.bit_length() < 400 else f'<int of {x.bit_length()} bits>'
 
     def repr_bytes(self, x: bytes, level: int) -> str:

@@ -1,7 +1,7 @@
-"""SEE: figures, made without matplotlib's global state.
+"""Functions that draw arrays as figures and videos.
 
-Every drawing function returns a :class:`matplotlib.figure.Figure` that belongs to no
-window, so they work on servers and in several threads.
+Every ``plot_*`` function returns a :class:`matplotlib.figure.Figure` that is not
+registered with pyplot, so they work without a display and in several threads.
 """
 
 from .class_bars import plot_class_accuracy
@@ -14,14 +14,14 @@ from .embedding import tsne
 from .gaussian_figure import plot_gaussians
 from .heat_figure import plot_heat_maps
 from .heat_over_face import over_face
-from .mistake_figure import MistakenClip, plot_mistakes
+from .mistake_figure import Mistake, plot_mistakes
 from .reconstruction_figure import plot_reconstruction
 from .saving import save_figure
 from .token_figure import plot_tokens
 from .video import side_by_side, write_video
 
 __all__ = [
-    'MistakenClip',
+    'Mistake',
     'clip_sheets',
     'contact_sheet',
     'over_face',

@@ -1,11 +1,11 @@
-"""How much of each class is recognised, one run beside another."""
+"""Bar chart of the accuracy of each class, for one or more runs."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-COLOURS = ('#2166ac', '#b0bccb', '#8c6bb1', '#4d9078')
+COLORS = ('#2166ac', '#b0bccb', '#8c6bb1', '#4d9078')
 
 
 def plot_class_accuracy(
@@ -14,54 +14,54 @@ def plot_class_accuracy(
     clips: Sequence[int],
     title: str = '',
 ) -> Figure:
-    """Draw a bar per class and run, with its interval.
+    """Draw the accuracy of each class as a bar with its interval, for each run.
 
     Args:
-        runs: By the name of the run, its own first: accuracies ``(C,)`` and the ends of
-            their intervals ``(C, 2)``, of 1; NaN where there is none.
+        runs: By name of the run: accuracies of shape ``(C,)`` and the ends of their
+            intervals of shape ``(C, 2)``, in 0..1; NaN where a class has no clips.
         classes: Names of the C classes.
-        clips: Clips of each class.
-        title: Above the picture.
+        clips: Number of clips of each class.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: A run has other classes.
+        ValueError: A run has another number of classes.
     """
     count = len(classes)
     for name, (values, ends) in runs.items():
         if len(values) != count or ends.shape != (count, 2):
-            raise ValueError(f'{name}: {len(values)} accuracies of {count} classes')
+            raise ValueError(f'{name}: {len(values)} accuracies for {count} classes')
     figure = Figure(figsize=(2.2 + 1.5 * count, 3.6), layout='constrained')
     axes = figure.add_subplot()
     width = 0.8 / len(runs)
     for number, (name, (values, ends)) in enumerate(runs.items()):
-        places = np.arange(count) + (number - (len(runs) - 1) / 2) * width
+        positions = np.arange(count) + (number - (len(runs) - 1) / 2) * width
         values, ends = 100 * values, 100 * ends
         axes.bar(
-            places,
+            positions,
             values,
             0.94 * width,
-            color=COLOURS[number % len(COLOURS)],
+            color=COLORS[number % len(COLORS)],
             label=name,
         )
         known = ~np.isnan(ends).any(1)
-        axes.vlines(places[known], *ends[known].T, color='#1b2a41', linewidth=1.2)
-        for place, value in zip(places, values, strict=True):
-            # At the foot, where no interval crosses it.
+        axes.vlines(positions[known], *ends[known].T, color='#1b2a41', linewidth=1.2)
+        for position, value in zip(positions, values, strict=True):
+            # At the bottom of the bar, where intervals seldom overlap it.
             axes.text(
-                place,
+                position,
                 2,
                 '–' if np.isnan(value) else f'{value:.0f}',
                 ha='center',
-                color='white' if number % len(COLOURS) != 1 else '#1b2a41',
+                color='white' if number % len(COLORS) != 1 else '#1b2a41',
                 fontweight='bold',
             )
     names = [f'{name}\n({one} clips)' for name, one in zip(classes, clips, strict=True)]
     axes.set_xticks(range(count), names)
     axes.set_ylim(0, 100)
-    axes.set_ylabel('clips recognised in %')
+    axes.set_ylabel('accuracy in %')
     axes.set_title(title, fontsize='medium')
     axes.tick_params(axis='x', length=0)
     axes.spines[['top', 'right']].set_visible(False)

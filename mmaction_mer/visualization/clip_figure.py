@@ -1,15 +1,15 @@
-"""What the model is shown of one clip, in one picture."""
+"""Figure of the inputs that a model gets for one clip."""
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Columns of the picture; so many time points of the motion are shown.
+from .gaussian_figure import APEX_COLOR, draw_gaussians
+
+#: Number of columns, and of time points at which the motion is shown.
 COLUMNS = 4
-#: Share of the motion values that the grey scale holds; the rest is clipped.
-HELD = 99.5
-APEX_COLOUR = '#c0392b'
+# Percentile of the motion that is white or black; larger values are clipped.
+_WHITE_PERCENTILE = 99.5
 
 
 def plot_clip(
@@ -23,31 +23,34 @@ def plot_clip(
     """Draw a clip, its rank-pooled image, its magnified motion and the Gaussians.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB.
-        rank_image: (H, W, 3) in 0..255.
-        motion: (T, H, W, 3) magnified motion, signed, in grey levels; drawn with
-            mid-grey for zero.
-        gaussians: (K, T) weights over time of the K motion prompts, or None.
-        apex: Position of the apex among the T frames, 0..T-1, need not be whole;
-            None where it is not known.
-        title: Above the picture.
+        frames: RGB frames of shape ``(T, H, W, 3)``, uint8.
+        rank_image: Rank-pooled image of shape ``(H, W, 3)``, in 0..255.
+        motion: Magnified motion of shape ``(T, H, W, 3)``, signed, in gray levels;
+            zero is drawn as mid-gray.
+        gaussians: Weights over time of the K motion prompts, of shape ``(K, T)``.
+            Defaults to None, which leaves them out.
+        apex: Position of the apex among the T frames, in 0..T-1, not necessarily an
+            integer. Defaults to None, which means that it is unknown.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure; see :func:`~mmaction_mer.visualization.save_figure`.
 
     Raises:
-        ValueError: The shapes do not fit each other, or the apex lies outside.
+        ValueError: The shapes do not match, or the apex is out of range.
     """
     length = len(frames)
     if frames.ndim != 4 or length < 2 or motion.shape != frames.shape:
         raise ValueError(
-            f'frames and motion must both be (T, H, W, 3) with T of 2 or more, but are '
-            f'{frames.shape} and {motion.shape}'
+            f'frames and motion must have one shape (T, H, W, 3) with T of at least 2, '
+            f'got {frames.shape} and {motion.shape}'
         )
     if gaussians is not None and gaussians.shape[1:] != (length,):
-        raise ValueError(f'gaussians must be (K, {length}), but are {gaussians.shape}')
+        raise ValueError(
+            f'gaussians must be of shape (K, {length}), got {gaussians.shape}'
+        )
     if apex is not None and not 0 <= apex <= length - 1:
-        raise ValueError(f'apex must lie in 0..{length - 1}, but is {apex}')
+        raise ValueError(f'apex must be in 0..{length - 1}, got {apex}')
 
     height, width = frames.shape[1:3]
     tile = 2.3 * height / width
@@ -59,14 +62,14 @@ def plot_clip(
     grid = figure.add_gridspec(len(heights), COLUMNS, height_ratios=heights)
 
     middle = (length - 1) / 2 if apex is None else apex
-    what = 'middle' if apex is None else 'apex'
+    label = 'middle' if apex is None else 'apex'
     for column, (name, time) in enumerate(
-        {'onset': 0, what: middle, 'offset': length - 1}.items()
+        {'onset': 0, label: middle, 'offset': length - 1}.items()
     ):
         axes = figure.add_subplot(grid[0, column])
         _show(axes, frames[round(time)], f'{name} (t = {time:.3g})')
         if name == 'apex':
-            _frame(axes, APEX_COLOUR)
+            _outline(axes, APEX_COLOR)
     _show(
         figure.add_subplot(grid[0, COLUMNS - 1]),
         np.rint(rank_image).clip(0, 255).astype(np.uint8),
@@ -74,18 +77,18 @@ def plot_clip(
     )
 
     # One scale for all time points, so that they can be compared.
-    limit = float(np.percentile(np.abs(motion), HELD)) or 1.0
+    limit = float(np.percentile(np.abs(motion), _WHITE_PERCENTILE)) or 1.0
     times = _times(length, apex)
     for column, time in enumerate(times):
         axes = figure.add_subplot(grid[1, column])
-        grey = (motion[time] / limit + 1) / 2
-        _show(axes, grey.clip(0, 1), f't = {time}')
+        gray = (motion[time] / limit + 1) / 2
+        _show(axes, gray.clip(0, 1), f't = {time}')
         if column == 0:
             axes.set_ylabel(
-                f'magnified motion\n±{limit:.0f} grey levels', fontsize='small'
+                f'magnified motion\n±{limit:.0f} gray levels', fontsize='small'
             )
         if apex is not None and time == round(apex):
-            _frame(axes, APEX_COLOUR)
+            _outline(axes, APEX_COLOR)
 
     if gaussians is not None:
         _draw_gaussians(figure.add_subplot(grid[2, :]), gaussians, apex, times)
@@ -93,7 +96,7 @@ def plot_clip(
 
 
 def _times(length: int, apex: float | None) -> list[int]:
-    """At most four time points: the ends and two between, one moved to the apex."""
+    """Return at most four time points: both ends, and two between, one at the apex."""
     times = np.linspace(0, length - 1, COLUMNS).round().astype(int)
     if apex is not None:
         times[1 + np.abs(times[1:-1] - apex).argmin()] = round(apex)
@@ -108,32 +111,14 @@ def _show(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _frame(axes: Axes, colour: str) -> None:
-    axes.spines[:].set(visible=True, color=colour, linewidth=2)
+def _outline(axes: Axes, color: str) -> None:
+    axes.spines[:].set(visible=True, color=color, linewidth=2)
 
 
 def _draw_gaussians(
     axes: Axes, gaussians: np.ndarray, apex: float | None, times: list[int]
 ) -> None:
-    positions = np.arange(gaussians.shape[1])
-    # In the order of their time, so that colours follow it.
-    order = np.argsort(gaussians @ positions / gaussians.sum(axis=1))
-    shades = np.linspace(0.1, 0.85, len(gaussians))
-    for shade, index in zip(shades, order, strict=True):
-        colour = colormaps['viridis'](shade)
-        axes.plot(
-            positions,
-            gaussians[index],
-            color=colour,
-            marker='o',
-            markersize=3,
-            label=f'prompt {index + 1}',
-            clip_on=False,
-            zorder=3,
-        )
-        axes.fill_between(positions, gaussians[index], color=colour, alpha=0.12)
-    if apex is not None:
-        axes.axvline(apex, color=APEX_COLOUR, linestyle='--', label='apex')
+    draw_gaussians(axes, gaussians, apex)
     for time in times:
         axes.axvline(time, ymax=0.04, color='black', linewidth=2)
     axes.set_xlim(0, gaussians.shape[1] - 1)
@@ -141,7 +126,6 @@ def _draw_gaussians(
     axes.set_xlabel('frame t of the clip (thick marks: shown above)')
     axes.set_ylabel('weight')
     axes.set_title('Gaussians of the motion prompts', fontsize='medium', loc='left')
-    axes.spines[['top', 'right']].set_visible(False)
     axes.legend(
         loc='lower right',
         bbox_to_anchor=(1.01, 0.98),

@@ -1,4 +1,4 @@
-"""Contact sheets of clips: the onset and the apex of each, side by side."""
+"""Contact sheets of clips: the onset and the apex frame of each, side by side."""
 
 import math
 import re
@@ -21,15 +21,15 @@ from ..datasets.video.reader import open_video, read_video
 from ..utils.errors import MERDataError
 from .saving import save_figure
 
-#: Clips on a page, and in a row of it.
+#: Number of clips on a page, and in a row of it.
 PER_PAGE, COLUMNS = 48, 6
-#: Side of a frame on the page, in inches and in pixels: 150 dots per inch.
+#: Side of a frame on the page, in inches and in pixels (150 per inch).
 SIDE, PIXELS = 1.0, 150
-#: Room in inches between clips, above them for the text, and above the page.
+#: Space in inches between clips, above them for text, and at the top of the page.
 GAP, LINE, TOP = 0.14, 0.34, 0.42
-#: So many letters fit above a clip.
+#: Number of letters that fit above a clip.
 LETTERS = 35
-UNUSUAL = '#c0392b'
+WARNING_COLOR = '#c0392b'
 
 
 def clip_sheets(
@@ -41,32 +41,32 @@ def clip_sheets(
 ) -> Iterator[Figure]:
     """Draw the onset and the apex frame of every clip, page by page.
 
-    Where the apex is not known the middle frame is shown, and the text says so in red;
-    so it does where a frame is missing and the nearest one stands in. A clip that
-    cannot be read keeps its place, empty and marked.
+    The middle frame replaces an unknown apex, and the nearest frame one that is
+    missing; both are labeled in red. A clip that cannot be read is drawn as an empty,
+    labeled box.
 
     Args:
         rows: Valid rows of an annotation file.
-        root: The folder that their paths start from.
-        classes: Names of the classes; None takes each row's ``emotion`` in the place
-            of its class, and rows need no ``label``.
-        per_page: Clips on a page, at least 1.
-        title: Above each page, before the number of the page.
+        root: The folder that their paths are relative to.
+        classes: Names of the classes. Defaults to None, which shows the ``emotion`` of
+            each row; rows then need no ``label``.
+        per_page: Number of clips on a page, at least 1. Defaults to 48.
+        title: Title of each page, before the page's range. Defaults to ''.
 
     Yields:
-        One figure per page; pages are drawn when they are asked for.
+        One figure per page, drawn when it is requested.
 
     Raises:
         ValueError: ``per_page`` is below 1.
     """
     if per_page < 1:
-        raise ValueError(f'per_page must be 1 or more, but is {per_page}')
+        raise ValueError(f'per_page must be at least 1, got {per_page}')
     kinds = [
         row.get('emotion', '') if classes is None else classes[row['label']]
         for row in rows
     ]
     order = sorted(set(kinds)) if classes is None else list(classes)
-    labels = [(kind, class_colour(order.index(kind))) for kind in kinds]
+    labels = [(kind, class_color(order.index(kind))) for kind in kinds]
     for start in range(0, len(rows), per_page):
         part = slice(start, start + per_page)
         end = min(start + per_page, len(rows))
@@ -86,19 +86,19 @@ def write_clip_sheets(
 
     Args:
         rows: Valid rows of an annotation file.
-        root: The folder that their paths start from.
-        folder: Where to; pages of an earlier set of sheets are replaced when all of
-            these are drawn.
-        classes: Names of the classes, see :func:`clip_sheets`.
-        title: Above each page.
+        root: The folder that their paths are relative to.
+        folder: The output folder; earlier pages in it are replaced once all new ones
+            are drawn.
+        classes: Names of the classes, see :func:`clip_sheets`. Defaults to None.
+        title: Title of each page. Defaults to ''.
 
     Returns:
-        The pages written.
+        The files written.
     """
     pages = math.ceil(len(rows) / PER_PAGE)
     sheets = clip_sheets(rows, root, classes, title=title)
     bar = tqdm(sheets, desc='contact sheets', total=pages, unit='page')
-    # All or none: a page of other clips would pass for one of these.
+    # All or none, so that pages of different runs are never mixed.
     stage = folder / '.new'
     shutil.rmtree(stage, ignore_errors=True)
     drawn = [
@@ -108,65 +108,62 @@ def write_clip_sheets(
     written = [path.replace(folder / path.name) for path in drawn]
     shutil.rmtree(stage, ignore_errors=True)
     for old in folder.glob('clips_*.png'):
-        # It would pass for a page of these.
         if re.fullmatch(r'clips_\d+\.png', old.name) and old not in written:
             old.unlink()
     return written
 
 
-def class_colour(label: int) -> tuple[float, ...]:
-    """Return the colour of a class, the same in every figure of a data set."""
+def class_color(label: int) -> tuple[float, ...]:
+    """Return the color of a class, the same in every figure of a dataset."""
     return colormaps['tab10'](label % 10)
 
 
 def onset_and_apex(
     row: Mapping[str, Any], root: str
 ) -> tuple[list[np.ndarray], list[str]]:
-    """Read the two frames by which a person knows a clip.
+    """Read the onset and the apex frame of a clip.
 
     Args:
         row: A valid row of an annotation file.
-        root: The folder that its path starts from.
+        root: The folder that its path is relative to.
 
     Returns:
-        Onset and apex, or the middle frame where the apex is not known, as (H, W, 3)
-        uint8 RGB, and what each of them is in words.
+        RGB images of shape ``(H, W, 3)``, uint8, of the onset and of the apex (the
+        middle frame where the apex is unknown), and a caption for each.
 
     Raises:
-        MERDataError: They cannot be read.
+        MERDataError: The frames cannot be read.
     """
     row = locate(row, root)
     name, onset, offset = clip_name(row), row['onset'], row['offset']
-    known = row['apex'] is not None
+    known, middle = row['apex'] is not None, (onset + offset + 1) // 2
     wanted = {
         'onset': onset,
-        'apex' if known else 'middle': row['apex']
-        if known
-        else (onset + offset + 1) // 2,
+        'apex' if known else 'middle': row['apex'] if known else middle,
     }
     files: dict[int, str] = {}
     if row.get('video') is None:
         files = list_frames(row['frame_dir'], row['filename_tmpl'], name)
-        there = [number for number in files if onset <= number <= offset]
+        available = [number for number in files if onset <= number <= offset]
     else:
         length = len(open_video(row['video'], name))
-        there = list(range(onset, min(offset, length - 1) + 1))
-    if not there:
-        raise MERDataError(f'clip {name}: no frame from onset {onset} to {offset}')
+        available = list(range(onset, min(offset, length - 1) + 1))
+    if not available:
+        raise MERDataError(f'no frame from onset {onset} to offset {offset}', clip=name)
     nearest = {
-        word: min(there, key=lambda n: abs(n - number))
-        for word, number in wanted.items()
+        label: min(available, key=lambda n: abs(n - number))
+        for label, number in wanted.items()
     }
     if files:
         paths = [files[number] for number in nearest.values()]
         images = read_images(paths, name, [*files.values()])
     else:
         images = read_video(row['video'], list(nearest.values()), name)
-    words = [
-        f'{word} {number}' if number == wanted[word] else f'near {word} {number}'
-        for word, number in nearest.items()
+    captions = [
+        f'{label} {number}' if number == wanted[label] else f'near {label} {number}'
+        for label, number in nearest.items()
     ]
-    return images, words
+    return images, captions
 
 
 def _page(
@@ -180,26 +177,26 @@ def _page(
     wide, tall = 2 * SIDE + GAP, SIDE + LINE + GAP
     width, height = columns * wide + GAP, TOP + lines * tall + GAP
     figure = Figure(figsize=(width, height))
-    # One pair of axes, in inches, is all: hundreds of them would take seconds.
+    # One pair of axes in inches for everything: hundreds of them would take seconds.
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
     axes.text(GAP, TOP / 2, heading, fontsize=11, va='center')
-    for number, (row, (kind, colour)) in enumerate(zip(rows, labels, strict=True)):
+    for number, (row, (kind, color)) in enumerate(zip(rows, labels, strict=True)):
         line, column = divmod(number, columns)
         left, top = GAP + column * wide, TOP + line * tall
-        axes.add_patch(Rectangle((left, top), 0.06, LINE - 0.06, color=colour))
+        axes.add_patch(Rectangle((left, top), 0.06, LINE - 0.06, color=color))
         text = {'fontsize': 7, 'clip_on': True, 'va': 'center'}
         name = _shorten(f'{row["subject"]}/{row["clip"]}', LETTERS - len(kind) - 1)
         axes.text(left + 0.11, top + 0.08, f'{name} {kind}', **text)
         try:
-            images, words = onset_and_apex(row, root)
+            images, captions = onset_and_apex(row, root)
         except MERDataError:
-            images, words = [], ['cannot be read', '']
-        for place, word in enumerate(words):
+            images, captions = [], ['cannot be read', '']
+        for place, caption in enumerate(captions):
             x, y = left + place * SIDE, top + LINE
-            shade = '0.4' if word.startswith(('onset', 'apex')) else UNUSUAL
-            axes.text(x + 0.11 * (not place), y - 0.13, word, color=shade, **text)
+            shade = '0.4' if caption.startswith(('onset', 'apex')) else WARNING_COLOR
+            axes.text(x + 0.11 * (not place), y - 0.13, caption, color=shade, **text)
             if not images:
                 axes.add_patch(Rectangle((x, y), SIDE, SIDE, color='0.9', hatch='//'))
                 continue
@@ -212,7 +209,7 @@ def _page(
 
 
 def _shorten(text: str, letters: int) -> str:
-    """Leave out the middle of a long name; both its ends tell clips apart.
+    """Shorten a long name in the middle, since both its ends identify the clip.
 
     >>> _shorten('sub01/a_long_name_01', 12)
     'sub01…ame_01'
@@ -224,7 +221,7 @@ def _shorten(text: str, letters: int) -> str:
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
-    """Make a picture no larger than it is seen; a small one stays as it is."""
+    """Shrink an image to the size at which it is shown; keep smaller ones."""
     factor = PIXELS / max(image.shape[:2])
     if factor >= 1:
         return image

@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture."""
+"""Figure of a confusion matrix."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,19 @@ from numpy.typing import ArrayLike
 def plot_confusion(
     matrix: ArrayLike, classes: Sequence[str], title: str = ''
 ) -> Figure:
-    """Draw a confusion matrix: colour is the share of the row, text the counts.
+    """Draw a confusion matrix with counts, colored by the fraction of the true class.
 
     Args:
-        matrix: (C, C) clip counts, row = truth, column = prediction.
+        matrix: Clip counts of shape ``(C, C)``; rows are true, columns are predicted
+            classes.
         classes: Names of the C classes.
-        title: Above the picture.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure; see :func:`~mmaction_mer.visualization.save_figure`.
 
     Raises:
-        ValueError: The matrix does not fit the number of classes.
+        ValueError: The matrix does not match the number of classes.
 
     >>> len(plot_confusion([[3, 1], [0, 2]], ['negative', 'positive']).axes)
     2
@@ -29,23 +30,22 @@ def plot_confusion(
     counts = np.asarray(matrix)
     if counts.shape != (len(classes), len(classes)):
         raise ValueError(
-            f'{len(classes)} classes need a square matrix of that size, not '
-            f'{counts.shape}'
+            f'matrix must be square for {len(classes)} classes, got {counts.shape}'
         )
     clips = counts.sum(axis=1, keepdims=True)
-    share = counts / np.maximum(clips, 1)
+    fraction = counts / np.maximum(clips, 1)
 
     side = 1.1 + 0.85 * len(classes)
     figure = Figure(figsize=(side + 1.6, side + 0.7), layout='constrained')
     axes = figure.add_subplot()
-    image = axes.imshow(share, cmap='Blues', vmin=0, vmax=1)
+    image = axes.imshow(fraction, cmap='Blues', vmin=0, vmax=1)
     for row in range(len(classes)):
         for column in range(len(classes)):
-            dark = share[row, column] > 0.55
+            dark = fraction[row, column] > 0.55
             axes.text(
                 column,
                 row,
-                f'{counts[row, column]}\n{share[row, column]:.0%}',
+                f'{counts[row, column]}\n{fraction[row, column]:.0%}',
                 ha='center',
                 va='center',
                 linespacing=1.3,
@@ -55,10 +55,10 @@ def plot_confusion(
     names = [
         f'{name}\n({number})' for name, number in zip(classes, clips[:, 0], strict=True)
     ]
-    places = range(len(classes))
+    positions = range(len(classes))
     longest = max(map(len, classes))
-    axes.set_xticks(places, classes, rotation=30 if longest > 9 else 0)
-    axes.set_yticks(places, names)
+    axes.set_xticks(positions, classes, rotation=30 if longest > 9 else 0)
+    axes.set_yticks(positions, names)
     axes.set_xlabel('prediction')
     axes.set_ylabel('truth (clips)')
     axes.set_title(title, fontsize='medium', pad=10)
@@ -70,6 +70,6 @@ def plot_confusion(
     axes.grid(which='minor', color='white', linewidth=2)
     axes.tick_params(which='minor', length=0)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format='{x:.0%}')
-    bar.set_label('share of the true class')
+    bar.set_label('fraction of the true class')
     bar.outline.set_visible(False)
     return figure

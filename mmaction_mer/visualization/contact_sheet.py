@@ -1,4 +1,4 @@
-"""Many small pictures on one page."""
+"""Contact sheets: many small images on one page."""
 
 import math
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ def contact_sheet(
     columns: int = 8,
     title: str = '',
 ) -> Figure:
-    """Lay pictures out row by row.
+    """Arrange images on a page, row by row.
 
     Args:
-        images: (H, W, 3) RGB or (H, W) grey, uint8, or float in 0..1; sizes may
-            differ.
-        labels: One line under each picture.
-        columns: Pictures in a row.
-        title: Above the sheet.
+        images: RGB images of shape ``(H, W, 3)`` or gray images of shape ``(H, W)``,
+            uint8 or float in 0..1; their sizes may differ.
+        labels: One line of text under each image. Defaults to None.
+        columns: Number of images in a row. Defaults to 8.
+        title: Title of the page. Defaults to ''.
 
     Returns:
         The figure; see :func:`~mmaction_mer.visualization.save_figure`.
 
     Raises:
-        ValueError: There is no picture, or not one label for each.
+        ValueError: There are no images, or not as many labels as images.
 
     >>> len(contact_sheet([np.zeros((8, 8))] * 3, ['a', 'b', 'c'], columns=2).axes)
     3
     """
     if not len(images):
-        raise ValueError('a contact sheet needs at least one picture')
+        raise ValueError('a contact sheet needs at least one image')
     if labels is not None and len(labels) != len(images):
-        raise ValueError(f'{len(images)} pictures but {len(labels)} labels')
+        raise ValueError(f'{len(images)} images but {len(labels)} labels')
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
     height, width = images[0].shape[:2]
@@ -44,7 +44,7 @@ def contact_sheet(
     page_width, page_height = figure.get_size_inches()
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        # Placed by hand: layout engines take seconds for hundreds of axes.
+        # Positions are computed here: layout engines take seconds for hundreds of axes.
         axes = figure.add_axes(
             (
                 (column * (tile + 0.05) + 0.025) / page_width,

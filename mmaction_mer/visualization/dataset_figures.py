@@ -1,7 +1,4 @@
-"""Charts of a data set: its classes, its subjects, its clips' lengths and rates.
-
-The pictures of its clips are drawn by ``clip_sheets.py``.
-"""
+"""Charts of a dataset: classes, subjects, and lengths and frame rates of clips."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,23 +10,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..datasets.checking import clip_ms
-from .clip_sheets import class_colour
+from .clip_sheets import class_color
 
-#: With more subjects their names do not fit under the bars.
-NAMED_SUBJECTS = 120
-#: With more frame rates they are drawn as a histogram.
-RATES = 8
+# With more subjects than this their names do not fit under the bars.
+_MAX_NAMED = 120
+# More frame rates than this are drawn as a histogram.
+_MAX_RATES = 8
 
 
 def plot_classes(
     rows: Sequence[Mapping[str, Any]], classes: Sequence[str], title: str = ''
 ) -> Figure:
-    """Draw how many clips each class has, and of how many subjects.
+    """Draw the number of clips of each class, with the number of subjects.
 
     Args:
         rows: Valid rows of an annotation file.
         classes: Names of the classes.
-        title: Above the picture.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure; see :func:`~mmaction_mer.visualization.save_figure`.
@@ -40,14 +37,14 @@ def plot_classes(
     axes.barh(
         range(len(classes)),
         counts,
-        color=[class_colour(label) for label in range(len(classes))],
+        color=[class_color(label) for label in range(len(classes))],
         height=0.7,
     )
     for label, count in enumerate(counts):
-        people = {(r['dataset'], r['subject']) for r in rows if r['label'] == label}
-        share = count / max(len(rows), 1)
+        subjects = {(r['dataset'], r['subject']) for r in rows if r['label'] == label}
+        fraction = count / max(len(rows), 1)
         axes.annotate(
-            f'{count} clips, {share:.0%}, {len(people)} subjects',
+            f'{count} clips, {fraction:.0%}, {len(subjects)} subjects',
             (count, label),
             xytext=(5, 0),
             textcoords='offset points',
@@ -56,7 +53,7 @@ def plot_classes(
         )
     axes.set_yticks(range(len(classes)), classes)
     axes.invert_yaxis()
-    # Room for the text behind the longest bar.
+    # Leave space for the text after the longest bar.
     axes.set_xlim(0, 1.35 * max(*counts, 1))
     axes.set_xlabel('clips')
     _finish(axes, title)
@@ -66,32 +63,32 @@ def plot_classes(
 def plot_subjects(
     rows: Sequence[Mapping[str, Any]], classes: Sequence[str], title: str = ''
 ) -> Figure:
-    """Draw how many clips each subject has, stacked by class.
+    """Draw the number of clips of each subject, stacked by class.
 
     Args:
         rows: Valid rows of an annotation file, at least one.
         classes: Names of the classes.
-        title: Above the picture.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure; see :func:`~mmaction_mer.visualization.save_figure`.
     """
-    people = sorted({(row['dataset'], row['subject']) for row in rows})
-    places = {person: place for place, person in enumerate(people)}
-    counts = np.zeros((len(classes), len(people)), dtype=int)
+    subjects = sorted({(row['dataset'], row['subject']) for row in rows})
+    columns = {subject: column for column, subject in enumerate(subjects)}
+    counts = np.zeros((len(classes), len(subjects)), dtype=int)
     for row in rows:
-        counts[row['label'], places[row['dataset'], row['subject']]] += 1
+        counts[row['label'], columns[row['dataset'], row['subject']]] += 1
 
-    width = min(max(6.0, 1.5 + 0.2 * len(people)), 26)
+    width = min(max(6.0, 1.5 + 0.2 * len(subjects)), 26)
     figure = Figure(figsize=(width, 4.2), layout='constrained')
     axes = figure.add_subplot()
-    below = np.zeros(len(people), dtype=int)
+    below = np.zeros(len(subjects), dtype=int)
     for label, name in enumerate(classes):
         axes.bar(
-            range(len(people)),
+            range(len(subjects)),
             counts[label],
             bottom=below,
-            color=class_colour(label),
+            color=class_color(label),
             label=name,
             width=0.8,
             edgecolor='white',
@@ -99,21 +96,21 @@ def plot_subjects(
         )
         below += counts[label]
     axes.set_ylim(0, 1.12 * below.max())
-    _mark_datasets(axes, [dataset for dataset, _ in people])
+    _mark_datasets(axes, [dataset for dataset, _ in subjects])
     middle = np.median(below)
     axes.axhline(middle, color='0.3', linestyle='--', linewidth=1)
     axes.annotate(
         f'median {middle:g}', (1, middle), xycoords=('axes fraction', 'data'),
         xytext=(4, 0), textcoords='offset points', va='center', fontsize='small',
     )  # fmt: skip
-    if len(people) <= NAMED_SUBJECTS:
-        names = [subject for _, subject in people]
-        axes.set_xticks(range(len(people)), names, rotation=90, fontsize='small')
+    if len(subjects) <= _MAX_NAMED:
+        names = [subject for _, subject in subjects]
+        axes.set_xticks(range(len(subjects)), names, rotation=90, fontsize='small')
         axes.tick_params(axis='x', length=0)
     else:
         axes.set_xticks([])
-    axes.set_xlabel(f'{len(people)} subjects')
-    axes.set_xlim(-0.8, len(people) - 0.2)
+    axes.set_xlabel(f'{len(subjects)} subjects')
+    axes.set_xlim(-0.8, len(subjects) - 0.2)
     axes.set_ylabel('clips')
     axes.yaxis.get_major_locator().set_params(integer=True)
     figure.legend(loc='outside lower center', ncols=len(classes), frameon=False)
@@ -124,12 +121,12 @@ def plot_subjects(
 def plot_times(
     rows: Sequence[Mapping[str, Any]], classes: Sequence[str], title: str = ''
 ) -> Figure:
-    """Draw how long the clips are, in frames and in time, and their frame rates.
+    """Draw the lengths of the clips, in frames and milliseconds, and the frame rates.
 
     Args:
         rows: Valid rows of an annotation file, at least one.
-        classes: Names of the classes, by which the bars are stacked.
-        title: Above the picture.
+        classes: Names of the classes; the bars are stacked by class.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure; see :func:`~mmaction_mer.visualization.save_figure`.
@@ -145,13 +142,13 @@ def plot_times(
     _histogram(times, np.array([clip_ms(row) for row in rows]), labels)
     times.set(xlabel='length, ms from onset to offset')
     values = np.array([row['fps'] for row in rows], dtype=float)
-    if len(set(values.tolist())) > RATES:
+    if len(set(values.tolist())) > _MAX_RATES:
         _histogram(rates, values, labels)
     else:
         _bars(rates, values, labels)
     rates.set(xlabel='frame rate, Hz')
     handles = [
-        Patch(color=class_colour(label), label=name)
+        Patch(color=class_color(label), label=name)
         for label, name in enumerate(classes)
     ]
     figure.legend(
@@ -163,13 +160,13 @@ def plot_times(
 
 
 def _histogram(axes: Axes, values: np.ndarray, labels: np.ndarray) -> None:
-    """Stack the classes of a histogram, and mark the median of all."""
+    """Draw a histogram stacked by class, and mark the median."""
     kinds = sorted(set(labels.tolist()))
     axes.hist(
         [values[labels == label] for label in kinds],
         bins=min(30, max(8, round(len(values) ** 0.5))),
         stacked=True,
-        color=[class_colour(label) for label in kinds],
+        color=[class_color(label) for label in kinds],
         edgecolor='white',
         linewidth=0.5,
     )
@@ -184,17 +181,17 @@ def _histogram(axes: Axes, values: np.ndarray, labels: np.ndarray) -> None:
 
 
 def _bars(axes: Axes, values: np.ndarray, labels: np.ndarray) -> None:
-    """Stack the classes over the few values that there are."""
-    known, places = np.unique(values, return_inverse=True)
+    """Draw a bar for each distinct value, stacked by class."""
+    known, columns = np.unique(values, return_inverse=True)
     below = np.zeros(len(known), dtype=int)
     for label in sorted(set(labels.tolist())):
-        counts = np.bincount(places[labels == label], minlength=len(known))
+        counts = np.bincount(columns[labels == label], minlength=len(known))
         bars = axes.bar(
             range(len(known)),
             counts,
             bottom=below,
             width=0.5,
-            color=class_colour(label),
+            color=class_color(label),
             edgecolor='white',
             linewidth=0.5,
         )
@@ -206,7 +203,7 @@ def _bars(axes: Axes, values: np.ndarray, labels: np.ndarray) -> None:
 
 
 def _mark_datasets(axes: Axes, names: Sequence[str]) -> None:
-    """Part the bars of different data sets, and name each group."""
+    """Separate the bars of different datasets, and label each group."""
     groups = Counter(names)
     if len(groups) < 2:
         return

@@ -1,4 +1,4 @@
-"""Where a model sees movement, laid over the face, one clip a column."""
+"""Figures of heat maps over faces."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,14 +11,15 @@ def plot_heat_maps(
     names: list[str] | None = None,
     columns: int = 6,
 ) -> Figure:
-    """Draw heat maps over faces, true regions as outlines (MA2MI, Fig. 6).
+    """Draw heat maps over faces, with true regions as outlines (MA2MI, Fig. 6).
 
     Args:
-        frames: (N, H, W, 3) in grey levels.
-        heat: (N, H, W), 0 and up; each is drawn over its own range.
-        regions: (N, H, W) bool, where the face truly moves, if that is known.
-        names: One per clip.
-        columns: Clips in a row.
+        frames: Frames of shape ``(N, H, W, 3)``, in gray levels.
+        heat: Non-negative maps of shape ``(N, H, W)``; each is scaled by its maximum.
+        regions: Masks of shape ``(N, H, W)``, bool, of the true movement. Defaults to
+            None.
+        names: Name of each clip. Defaults to None.
+        columns: Number of clips in a row. Defaults to 6.
 
     Returns:
         The figure.
@@ -30,7 +31,7 @@ def plot_heat_maps(
         regions is not None and regions.shape != heat.shape
     ):
         raise ValueError(
-            f'frames {frames.shape}, heat {heat.shape} and regions do not fit together'
+            f'shapes of frames {frames.shape}, heat {heat.shape} and regions differ'
         )
     count = len(frames)
     columns = min(columns, count)
@@ -42,7 +43,7 @@ def plot_heat_maps(
         axes.set_axis_off()
     for index, axes in enumerate(grid[:count]):
         axes.imshow(np.rint(frames[index]).clip(0, 255).astype(np.uint8))
-        # Cold places stay as transparent as they are cold, so that the face is seen.
+        # Low values are transparent, so that the face remains visible.
         hot = heat[index] / max(float(heat[index].max()), 1e-12)
         axes.imshow(hot, cmap='inferno', vmin=0, vmax=1, alpha=0.75 * hot)
         if regions is not None:

@@ -1,23 +1,23 @@
-"""A heat map laid over a face."""
+"""Overlay of a heat map on a face."""
 
 import cv2
 import numpy as np
 
 
 def over_face(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay the hotter half of a heat map over a face, the more opaque the hotter.
+    """Overlay a heat map on a face; only values above the median are visible.
 
     Args:
-        face: ``(H, W, 3)`` uint8 RGB.
-        heat: Of any size, 0 and up.
+        face: RGB image of shape ``(H, W, 3)``, uint8.
+        heat: Non-negative map of any size; it is resized to that of the face.
 
     Returns:
-        ``(H, W, 3)`` uint8 RGB.
+        The RGB image of shape ``(H, W, 3)``, uint8.
     """
     heat = cv2.resize(heat.astype(np.float32), face.shape[1::-1])
     cold = float(np.median(heat))
     hot = ((heat - cold) / max(float(heat.max()) - cold, 1e-12)).clip(0, 1)
-    colours = cv2.applyColorMap(np.uint8(np.rint(hot * 255)), cv2.COLORMAP_INFERNO)
-    share = (0.75 * hot)[..., None]
-    mixed = face * (1 - share) + colours[..., ::-1] * share
+    colors = cv2.applyColorMap(np.uint8(np.rint(hot * 255)), cv2.COLORMAP_INFERNO)
+    opacity = (0.75 * hot)[..., None]
+    mixed = face * (1 - opacity) + colors[..., ::-1] * opacity
     return np.rint(mixed).astype(np.uint8)

@@ -1,54 +1,57 @@
-"""Clips that were taken for another class: what there was to see, what was said."""
+"""Figure of misclassified clips: their images and their class probabilities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
 
-RIGHT, WRONG, OTHER = '#4d9078', '#b3261e', '#b0bccb'
+_CORRECT, _WRONG, _OTHER = '#4d9078', '#b3261e', '#b0bccb'
 
 
 @dataclass(frozen=True)
-class MistakenClip:
-    """A clip that was taken for another class.
+class Mistake:
+    """A misclassified clip.
 
     Attributes:
-        name: Its name.
-        label: Its class.
-        prediction: What it was taken for.
-        probabilities: Of each class.
-        pictures: Caption and ``(H, W, 3)`` in 0..255 of each picture.
-        problem: Why there are none.
+        clip: The clip, as ``dataset/subject/clip``.
+        label: Index of the true class.
+        prediction: Index of the predicted class.
+        probabilities: Probability of each class; over several seeds the mean.
+        wrong_seeds: Number of seeds whose prediction was wrong. Defaults to 1.
+        images: Caption and RGB image of shape ``(H, W, 3)``, in 0..255, of each image.
+            Defaults to none.
+        problem: Why there are no images. Defaults to ''.
     """
 
-    name: str
+    clip: str
     label: int
     prediction: int
     probabilities: Sequence[float]
-    pictures: Sequence[tuple[str, np.ndarray]] = field(default=())
+    wrong_seeds: int = 1
+    images: Sequence[tuple[str, np.ndarray]] = ()
     problem: str = ''
 
 
 def plot_mistakes(
-    mistakes: Sequence[MistakenClip], classes: Sequence[str], title: str = ''
+    mistakes: Sequence[Mistake], classes: Sequence[str], title: str = ''
 ) -> Figure:
-    """Draw a row of pictures and a bar per class for each clip.
+    """Draw a row for each clip, with its images and a bar for each class.
 
     Args:
-        mistakes: One or more.
+        mistakes: The misclassified clips.
         classes: Names of the classes.
-        title: Above the picture.
+        title: Title of the figure. Defaults to ''.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: There is no clip.
+        ValueError: ``mistakes`` is empty.
     """
     if not mistakes:
-        raise ValueError('there is no mistake to draw')
-    columns = max([len(one.pictures) for one in mistakes] + [1])
+        raise ValueError('there are no mistakes to draw')
+    columns = max([len(one.images) for one in mistakes] + [1])
     figure = Figure(
         figsize=(1.7 * columns + 3.2, 0.5 + 1.95 * len(mistakes)), layout='constrained'
     )
@@ -56,19 +59,19 @@ def plot_mistakes(
         len(mistakes), columns + 1, width_ratios=[1] * columns + [1.5]
     )
     for row, one in enumerate(mistakes):
-        for column, (caption, picture) in enumerate(one.pictures):
+        for column, (caption, image) in enumerate(one.images):
             axes = figure.add_subplot(grid[row, column])
-            axes.imshow(np.rint(picture).clip(0, 255).astype(np.uint8))
+            axes.imshow(np.rint(image).clip(0, 255).astype(np.uint8))
             axes.set_title(caption, fontsize=6.5)
             axes.set_axis_off()
-        if not one.pictures:
+        if not one.images:
             axes = figure.add_subplot(grid[row, :columns])
-            axes.text(0, 0.5, f'No pictures: {one.problem}', wrap=True, va='center')
+            axes.text(0, 0.5, f'No images: {one.problem}', wrap=True, va='center')
             axes.set_axis_off()
         axes = figure.add_subplot(grid[row, columns])
-        colours = [OTHER] * len(classes)
-        colours[one.label], colours[one.prediction] = RIGHT, WRONG
-        axes.barh(range(len(classes)), one.probabilities, color=colours, height=0.7)
+        colors = [_OTHER] * len(classes)
+        colors[one.label], colors[one.prediction] = _CORRECT, _WRONG
+        axes.barh(range(len(classes)), one.probabilities, color=colors, height=0.7)
         axes.set_yticks(range(len(classes)), classes, fontsize='small')
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
@@ -76,7 +79,7 @@ def plot_mistakes(
         axes.tick_params(axis='x', labelsize='x-small')
         axes.spines[['top', 'right']].set_visible(False)
         axes.set_title(
-            f'{one.name}\n{classes[one.label]}, taken for {classes[one.prediction]}',
+            f'{one.clip}\n{classes[one.label]}, predicted {classes[one.prediction]}',
             fontsize='small',
             loc='left',
         )

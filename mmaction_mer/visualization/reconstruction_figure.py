@@ -1,38 +1,41 @@
-"""Future frames as a pre-training makes them, one pair a row."""
+"""Figure of the frames that a pre-training reconstructs."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-#: Grey levels that differences are drawn over: a micro-expression is a few.
-RANGE = 24
+# Difference in gray levels that is drawn white: a micro-expression changes a few.
+_WHITE = 24
 
 
 def plot_reconstruction(
     first: np.ndarray,
     last: np.ndarray,
-    made: np.ndarray,
+    reconstructed: np.ndarray,
     heat: np.ndarray,
     names: list[str] | None = None,
 ) -> Figure:
-    """Draw pairs: I_t, I_(t+delta), what was made, differences, and where.
+    """Draw pairs of frames, the reconstructed frame, differences, and action codes.
 
     Args:
-        first: (N, H, W, 3) in grey levels.
-        last: The same.
-        made: The same.
-        heat: (N, H, W), 0 and up: where the action branch sees movement.
-        names: One per pair.
+        first: Frames I_t of shape ``(N, H, W, 3)``, in gray levels.
+        last: Frames I_(t+delta), of the same shape.
+        reconstructed: The reconstruction of ``last``, of the same shape.
+        heat: Magnitude of the action code, of shape ``(N, H, W)``.
+        names: Name of each pair. Defaults to None.
 
     Returns:
-        The figure. Differences are grey where there is none.
+        The figure, with one row for each pair; a difference of zero is mid-gray.
 
     Raises:
         ValueError: The shapes differ.
     """
-    if not first.shape == last.shape == made.shape or heat.shape != first.shape[:3]:
+    if (
+        not first.shape == last.shape == reconstructed.shape
+        or heat.shape != first.shape[:3]
+    ):
         raise ValueError(
-            f'pictures must have one shape, but have {first.shape}, {last.shape}, '
-            f'{made.shape} and heat {heat.shape}'
+            f'images must have one shape, got {first.shape}, {last.shape}, '
+            f'{reconstructed.shape} and heat {heat.shape}'
         )
     titles = (
         '$I_t$',
@@ -47,20 +50,20 @@ def plot_reconstruction(
     figure.set_layout_engine('constrained')
     grid = figure.subplots(count, len(titles), squeeze=False)
     for row in range(count):
-        pictures = (
+        images = (
             first[row],
             last[row],
-            made[row],
+            reconstructed[row],
             _difference(last[row], first[row]),
-            _difference(last[row], made[row]),
+            _difference(last[row], reconstructed[row]),
         )
         for column, (axes, title) in enumerate(zip(grid[row], titles, strict=True)):
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
                 axes.set_title(title)
-            if column < len(pictures):
-                axes.imshow(np.rint(pictures[column]).clip(0, 255).astype(np.uint8))
+            if column < len(images):
+                axes.imshow(np.rint(images[column]).clip(0, 255).astype(np.uint8))
             else:
                 axes.imshow(heat[row], cmap='magma', vmin=0)
         if names:
@@ -69,4 +72,4 @@ def plot_reconstruction(
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return 127.5 + (one.astype(np.float32) - other) * (127.5 / RANGE)
+    return 127.5 + (one.astype(np.float32) - other) * (127.5 / _WHITE)

@@ -1,4 +1,4 @@
-"""Clips as points: what lies near each other looks alike to the models."""
+"""Scatter plots of embedded clips."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .clip_sheets import class_colour
+from .clip_sheets import class_color
 
-#: With more subjects their names do not fit beside the points.
-NAMED = 24
+# With more subjects than this the legend does not fit.
+_MAX_NAMED = 24
 
 
 def plot_tokens(
@@ -21,26 +21,26 @@ def plot_tokens(
     title: str = '',
     note: str = '',
 ) -> Figure:
-    """Draw the same points twice: coloured by class, and by subject.
+    """Draw the same points twice: colored by class, and by subject.
 
     Args:
-        points: ``(N, 2)``.
-        labels: Class of each.
-        subjects: Subject of each.
+        points: Points of shape ``(N, 2)``.
+        labels: Class index of each point.
+        subjects: Subject of each point.
         classes: Names of the classes.
-        title: Above the picture.
-        note: Below it: how the points came about.
+        title: Title of the figure. Defaults to ''.
+        note: Text below the figure. Defaults to ''.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: There is not one label and one subject for each point.
+        ValueError: The numbers of points, labels and subjects differ.
     """
     if points.shape != (len(labels), 2) or len(subjects) != len(labels):
         raise ValueError(
-            f'points {points.shape}, {len(labels)} labels and {len(subjects)} subjects '
-            'do not fit together'
+            f'points of shape {points.shape} do not match {len(labels)} labels and '
+            f'{len(subjects)} subjects'
         )
     figure = Figure(figsize=(10, 5.2), layout='constrained')
     left, right = figure.subplots(1, 2)
@@ -49,20 +49,20 @@ def plot_tokens(
         left,
         points,
         {name: labels == label for label, name in enumerate(classes)},
-        [class_colour(label) for label in range(len(classes))],
+        [class_color(label) for label in range(len(classes))],
     )
-    people = sorted(set(subjects))
-    shades = [colormaps['turbo'](x) for x in np.linspace(0.05, 0.95, len(people))]
+    names = sorted(set(subjects))
+    colors = [colormaps['turbo'](x) for x in np.linspace(0.05, 0.95, len(names))]
     _scatter(
         right,
         points,
-        {name: np.array([one == name for one in subjects]) for name in people},
-        shades,
+        {name: np.array([one == name for one in subjects]) for name in names},
+        colors,
     )
     left.set_title('by class', fontsize='medium')
     right.set_title('by subject', fontsize='medium')
     left.legend(fontsize='small', framealpha=0.8)
-    if len(people) <= NAMED:
+    if len(names) <= _MAX_NAMED:
         right.legend(
             fontsize='x-small',
             loc='center left',
@@ -76,9 +76,9 @@ def plot_tokens(
 
 
 def _scatter(
-    axes: Axes, points: np.ndarray, groups: dict[str, np.ndarray], colours: list
+    axes: Axes, points: np.ndarray, groups: dict[str, np.ndarray], colors: list
 ) -> None:
-    for (name, chosen), colour in zip(groups.items(), colours, strict=True):
-        axes.scatter(*points[chosen].T, color=colour, s=22, label=name, alpha=0.85)
+    for (name, chosen), color in zip(groups.items(), colors, strict=True):
+        axes.scatter(*points[chosen].T, color=color, s=22, label=name, alpha=0.85)
     axes.set_xticks([])
     axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""Videos that a browser plays, and the magnified beside the original."""
+"""Writing of videos, and videos of two clips side by side."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,9 @@ import numpy as np
 from ..utils.errors import MERRunError
 from ..utils.files import atomic_write
 
-#: Height in pixels of the line of labels.
+#: Height in pixels of the label above a video.
 LINE = 28
-#: Pixels between two videos.
+#: Width in pixels of the gap between two videos.
 GAP = 4
 
 
@@ -21,24 +21,24 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> P
     """Write an mp4 file (H.264, yuv420p), atomically.
 
     Args:
-        path: Where to; missing parent folders are made.
-        frames: ``(T, H, W, 3)`` uint8 RGB, or such frames one by one, of which only
-            one is held. An odd side is made even, which the format asks for, by
-            doubling its last row or column.
-        fps: Frames a second, above 0.
+        path: The file; missing parent folders are created.
+        frames: RGB frames of shape ``(T, H, W, 3)``, uint8, or an iterable of frames,
+            of which one at a time is kept in memory. The last row or column of an
+            odd side is repeated, since the format requires even sides.
+        fps: Frame rate in Hz, above 0.
 
     Returns:
         The path written.
 
     Raises:
-        ValueError: The frames are something else, or fps is not above 0.
-        MERRunError: PyAV, or its encoder, is not there; the message says what to do.
+        ValueError: The frames have another shape or type, or ``fps`` is not positive.
+        MERRunError: PyAV or its H.264 encoder is not installed.
 
     Example:
-        >>> grey = np.full((2, 5, 6, 3), 90, np.uint8)
+        >>> gray = np.full((2, 5, 6, 3), 90, np.uint8)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_video(Path(folder, 'grey.mp4'), grey, 25).name
-        'grey.mp4'
+        ...     write_video(Path(folder, 'gray.mp4'), gray, 25).name
+        'gray.mp4'
     """
     if isinstance(frames, np.ndarray):
         _check(frames)
@@ -48,15 +48,15 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> P
         import av
     except ImportError as error:
         raise MERRunError(
-            'videos are written with PyAV, which is not installed: pip install av'
+            'writing videos needs PyAV, which is not installed', hint='pip install av'
         ) from error
     if 'libx264' not in av.codecs_available:
         raise MERRunError(
-            'this PyAV has no H.264 encoder (libx264): install it with pip install av'
+            'this PyAV has no H.264 encoder (libx264)', hint='pip install av'
         )
     with tempfile.TemporaryDirectory() as folder:
-        # The index goes to the front, for browsers to start at once; that takes a
-        # second pass over a file with a name.
+        # The index is at the front, so that browsers start at once; to move it there
+        # the encoder needs a file that it can read again.
         whole = Path(folder, 'video.mp4')
         with av.open(str(whole), 'w', options={'movflags': 'faststart'}) as file:
             rate = Fraction(fps).limit_denominator(1000)
@@ -67,7 +67,9 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> P
                 frame = np.asarray(frame)
                 _check(frame[None])
                 if shape not in (None, frame.shape):
-                    raise ValueError(f'frames differ: {shape} and {frame.shape}')
+                    raise ValueError(
+                        f'the shapes of frames differ: {shape} and {frame.shape}'
+                    )
                 given = frame.shape
                 odd = ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0))
                 frame = np.ascontiguousarray(np.pad(frame, odd, mode='edge'))
@@ -76,7 +78,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> P
                     stream.height, stream.width = frame.shape[:2]
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
             if shape is None:
-                raise ValueError('a video has one frame or more, but there is none')
+                raise ValueError('a video needs at least one frame')
             file.mux(stream.encode())
         return atomic_write(path, whole.read_bytes())
 
@@ -87,19 +89,20 @@ def side_by_side(
     labels: Sequence[str] = ('original', 'magnified'),
     side: int = 256,
 ) -> np.ndarray:
-    """Put two videos of a clip beside each other, a label above each.
+    """Place two videos side by side, each below its label.
 
     Args:
-        frames: ``(T, H, W, 3)`` uint8 RGB.
-        magnified: Alike, of the same shape.
-        labels: One for each; letters that do not fit are squeezed.
-        side: Smaller videos are enlarged to so many pixels of height.
+        frames: RGB frames of shape ``(T, H, W, 3)``, uint8.
+        magnified: The other video, of the same shape.
+        labels: Label of each; long ones are set in smaller letters. Defaults to
+            ``('original', 'magnified')``.
+        side: Height in pixels that smaller videos are enlarged to. Defaults to 256.
 
     Returns:
-        ``(T, H', W', 3)`` uint8 RGB.
+        RGB frames of shape ``(T, H', W', 3)``, uint8.
 
     Raises:
-        ValueError: The videos are something else, or differ in shape.
+        ValueError: The videos have another type, or different shapes.
 
     Example:
         >>> clip = np.zeros((3, 64, 64, 3), np.uint8)
@@ -110,7 +113,7 @@ def side_by_side(
     _check(frames)
     if frames.shape != magnified.shape or magnified.dtype != np.uint8:
         raise ValueError(
-            f'both videos must be uint8 and of one shape, but are {frames.shape} and '
+            f'both videos must be uint8 and of one shape, got {frames.shape} and '
             f'{magnified.shape} of {magnified.dtype}'
         )
     height, width = frames.shape[1:3]
@@ -128,9 +131,9 @@ def side_by_side(
 
 
 def _label(text: str, width: int) -> np.ndarray:
-    """Write a line, white on dark, as ``(LINE, width, 3)``."""
+    """Draw white text on dark, as an image of shape ``(LINE, width, 3)``."""
     font, thick = cv2.FONT_HERSHEY_SIMPLEX, 1
-    # The font has no other letters than these.
+    # The font has ASCII letters only.
     text = text.encode('ascii', 'replace').decode()
     (wide, _), _ = cv2.getTextSize(text, font, 0.55, thick)
     scale = 0.55 * min(1.0, (width - 12) / max(wide, 1))
@@ -141,9 +144,9 @@ def _label(text: str, width: int) -> np.ndarray:
 
 
 def _check(frames: np.ndarray) -> None:
-    right = frames.ndim == 4 and frames.shape[-1] == 3 and frames.dtype == np.uint8
-    if not right or not frames.size:
+    valid = frames.ndim == 4 and frames.shape[-1] == 3 and frames.dtype == np.uint8
+    if not valid or not frames.size:
         raise ValueError(
-            f'a video is (T, H, W, 3) uint8, but this is {frames.shape} of '
+            f'frames must be uint8 of shape (T, H, W, 3), got {frames.shape} of '
             f'{frames.dtype}'
         )

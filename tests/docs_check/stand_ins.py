@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / 'helpers'))
 
 import fake_releases
 from fake_releases import pictures

@@ -63,6 +63,11 @@ def tensor(count, size, stride, key='0'):
     )
 
 
+def entry(value, key='state_dict'):
+    """A dictionary of one entry."""
+    return b'}' + (text(key) if isinstance(key, str) else key) + value + b's'
+
+
 def archive(path, content, records=None, compression=zipfile.ZIP_STORED):
     """Write ``content``, a pickle without its frame, as ``torch.save`` does."""
     with zipfile.ZipFile(path, 'w', compression) as file:

@@ -24,6 +24,7 @@ def small_config():
     """Load the config of the demo with eight frames per clip."""
     cfg = Config.fromfile(CONFIG)
     cfg.model.backbone.prompt.length = 8
+    cfg.model.cls_head.num_classes = len(CLASSES)
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         for step in loader.dataset.pipeline:
             if step.type == 'StandardizeLength':

@@ -1,4 +1,4 @@
-"""Videos whose frames tell by their grey level which frame of the original they are."""
+"""Videos whose gray levels encode the frame numbers of the original."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-#: Frames of an original.
+#: Number of frames of an original.
 COUNT = 40
-# Far enough apart for any codec.
+# Gray levels far enough apart for any codec.
 _FIRST, _STEP = 12, 6
 
 _X264 = 'keyint=15:min-keyint=15:scenecut=0:bframes=4:b-pyramid=normal'
@@ -21,7 +21,7 @@ CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     'h264': (
         'libx264',
         {'preset': 'ultrafast', 'x264-params': f'{_X264}:open-gop=0'},
-        # Pictures after the key picture speak of what came before it.
+        # Frames after a keyframe refer to frames before it.
         {'x264-params': f'{_X264}:open-gop=1'},
     ),
     'hevc': (
@@ -40,12 +40,12 @@ CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
 
 
 def level(number: float) -> int:
-    """Grey level of frame ``number``."""
+    """Return the gray level of a frame."""
     return round(_FIRST + _STEP * number)
 
 
 def numbers_of(frames: Iterable[np.ndarray]) -> list[int]:
-    """Read the numbers back from decoded frames; none may lie between two."""
+    """Decode frame numbers from gray levels, which must not be ambiguous."""
     found = [(float(frame.mean()) - _FIRST) / _STEP for frame in frames]
     assert all(abs(one - round(one)) < 0.4 for one in found), found
     return [round(one) for one in found]
@@ -61,20 +61,20 @@ def write_numbered(
     levels: Sequence[float] | None = None,
     size: int = 64,
 ) -> Path:
-    """Write frames 0, 1, 2...
+    """Write frames 0, 1, 2 and so on.
 
     Args:
-        path: The file; its name says which container.
+        path: The file; its suffix determines the container.
         codec: One of ``CODECS``.
-        open_groups: Whether pictures refer over key pictures, where the codec can.
-        rate: Frames per second that the header promises.
+        open_groups: Whether to use open groups of pictures, if the codec supports them.
+        rate: Frame rate in the header in Hz.
         stamps: Time stamp of each frame in ticks.
         tick: Unit of the stamps in seconds.
-        levels: Grey levels in the place of those of ``level``.
+        levels: Gray levels in place of those of ``level``.
         size: Side of the frames in pixels.
 
     Raises:
-        ValueError: The container does not take the codec.
+        ValueError: The container does not support the codec.
     """
     name, closed, opened = CODECS[codec]
     if levels is None:
@@ -90,8 +90,8 @@ def write_numbered(
             stream.max_b_frames, stream.bit_rate = 2, 2_000_000
         if tick is not None:
             stream.codec_context.time_base = tick
-        for number, grey in enumerate(levels):
-            picture = np.full((size, size, 3), round(grey), np.uint8)
+        for number, gray in enumerate(levels):
+            picture = np.full((size, size, 3), round(gray), np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, 'rgb24')
             frame.pts = number if stamps is None else stamps[number]
             frame.time_base = tick or Fraction(1, rate)
@@ -100,15 +100,15 @@ def write_numbered(
     return path
 
 
-def cut(source: Path, path: Path, first: int, hidden: int = 0) -> Path:
-    """Copy the packets from number ``first`` on, as cutting without encoding does.
+def trim(source: Path, path: Path, first: int, hidden: int = 0) -> Path:
+    """Copy the packets from number ``first`` on, as trimming without encoding does.
 
     Args:
         source: The whole video.
         path: The file to write.
         first: Number of the first packet, in the order of the file.
-        hidden: Of the pictures from there on, so many ticks lie before the time zero,
-            where an edit list hides them.
+        hidden: Number of ticks before time zero, whose frames an edit list hides.
+            Defaults to 0.
     """
     options = {'avoid_negative_ts': 'disabled'} if hidden else {}
     with av.open(str(source)) as old, av.open(str(path), 'w', options=options) as new:

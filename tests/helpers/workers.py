@@ -1,5 +1,6 @@
 """Workers of the parallel strategy that cost no start of an interpreter."""
 
+import faulthandler
 import importlib
 import os
 import signal
@@ -8,7 +9,9 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from types import SimpleNamespace
 
+from mmaction_mer.engine.strategies import worker
 from mmaction_mer.engine.strategies.worker import Done, Worker
 
 # The package has a function of that name.
@@ -47,6 +50,9 @@ class Fork:
         status = 1
         try:
             os.setsid()
+            faulthandler.disable()
+            # Those of pytest write to files that are closed now.
+            sys.stdout, sys.stderr = (open(fd, 'w', closefd=False) for fd in (1, 2))
             for name in os.listdir('/proc/self/fd'):
                 if int(name) > 2 and int(name) not in keep:
                     try:
@@ -87,7 +93,17 @@ class Fork:
             os.kill(self.pid, signal.SIGTERM)
 
 
-def start_in_fork(command, *, env, pass_fds, start_new_session, stdin):
+def use_forks(monkeypatch):
+    """Let workers be forks of this process, instead of new interpreters."""
+    parts = dict(
+        Popen=_start,
+        DEVNULL=subprocess.DEVNULL,
+        TimeoutExpired=subprocess.TimeoutExpired,
+    )
+    monkeypatch.setattr(worker, 'subprocess', SimpleNamespace(**parts))
+
+
+def _start(command, *, env, pass_fds, start_new_session, stdin):
     """Stand for ``subprocess.Popen`` of a worker: run its code in a fork."""
     assert start_new_session and stdin == subprocess.DEVNULL
 

@@ -20,28 +20,28 @@ def write(corpus: Corpus) -> None:
     def new(what: str, plants: str) -> Path:
         return corpus.new(f'pictures/{what}', NAME, 'picture', plants)
 
-    for side, bits, colour in ((20_000, 8, 2), (60_000, 1, 0), (32_000, 8, 0)):
+    for side, bits, color in ((20_000, 8, 2), (60_000, 1, 0), (32_000, 8, 0)):
         path = new(f'png-{side}', 'memory')
-        path.write_bytes(_png(side, side, bits, colour))
-    new('png-wide', 'memory').write_bytes(_png(1_000_000, 600, 8, 2))
+        path.write_bytes(png(side, side, bits, color))
+    new('png-wide', 'memory').write_bytes(png(1_000_000, 600, 8, 2))
     new('png-declared', 'memory').write_bytes(
-        _png(2**31 - 1, 2**31 - 1, 16, 6, zlib.compress(b'\0' * 100))
+        png(2**31 - 1, 2**31 - 1, 16, 6, zlib.compress(b'\0' * 100))
     )
     text = b'c\0\0' + zlib_zeros(2 * 10**9)
     new('png-text-unpacks', 'memory').write_bytes(
-        _png(64, 64, 8, 2, before=_chunk(b'zTXt', text))
+        png(64, 64, 8, 2, before=png_chunk(b'zTXt', text))
     )
     profile = b'c\0\0' + zlib_zeros(2 * 10**9)
     new('png-profile-unpacks', 'memory').write_bytes(
-        _png(64, 64, 8, 2, before=_chunk(b'iCCP', profile))
+        png(64, 64, 8, 2, before=png_chunk(b'iCCP', profile))
     )
     new('apng-many-frames', 'time').write_bytes(_apng(64, 3000))
     new('apng-giant-frame', 'memory').write_bytes(_apng(16_000, 3))
-    new('tiff-deflate', 'memory').write_bytes(_tiff(40_000, 30_000, deflate=True))
-    new('tiff-declared', 'memory').write_bytes(_tiff(2**31, 2**31, deflate=False))
-    new('tiff-ring', 'time').write_bytes(_tiff(64, 64, deflate=False, ring=True))
-    new('bmp-declared', 'memory').write_bytes(_bmp(30_000, 30_000))
-    new('bmp-negative', 'memory').write_bytes(_bmp(-(2**31), -(2**31)))
+    new('tiff-deflate', 'memory').write_bytes(tiff(40_000, 30_000, deflate=True))
+    new('tiff-declared', 'memory').write_bytes(tiff(2**31, 2**31, deflate=False))
+    new('tiff-ring', 'time').write_bytes(tiff(64, 64, deflate=False, ring=True))
+    new('bmp-declared', 'memory').write_bytes(bmp(30_000, 30_000))
+    new('bmp-negative', 'memory').write_bytes(bmp(-(2**31), -(2**31)))
     new('pnm-declared', 'memory').write_bytes(b'P6 30000 30000 255\n' + bytes(100))
     new('pnm-bits', 'memory').write_bytes(b'P4 32767 32767\n' + bytes(1000))
     new('pfm', 'memory').write_bytes(b'PF\n20000 20000\n-1.0\n' + bytes(100))
@@ -55,9 +55,9 @@ def write(corpus: Corpus) -> None:
     new('sun-raster', 'memory').write_bytes(
         struct.pack('>8I', 0x59A66A95, 30_000, 30_000, 24, 0, 2, 0, 0) + bytes(100)
     )
-    new('jpeg-declared', 'memory').write_bytes(_jpeg(65_500, 65_500))
+    new('jpeg-declared', 'memory').write_bytes(jpeg(65_500, 65_500))
     new('jpeg-2000', 'memory').write_bytes(_jpeg2000(30_000))
-    new('webp-giant', 'memory').write_bytes(_webp())
+    new('webp-giant', 'memory').write_bytes(webp())
     new('gif-giant', 'memory').write_bytes(gif(30_000, 30_000, 2))
     new('gif-many-frames', 'time').write_bytes(gif(64, 64, 30_000))
     new('exr', 'memory').write_bytes(_exr(100_000))
@@ -115,45 +115,50 @@ def _noise(side: int = 64) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def png_chunk(kind: bytes, data: bytes) -> bytes:
     body = kind + data
     return struct.pack('>I', len(data)) + body + struct.pack('>I', zlib.crc32(body))
 
 
-def _png(
+def png(
     width: int,
     height: int,
     bits: int,
-    colour: int,
+    color: int,
     data: bytes | None = None,
     before: bytes = b'',
 ) -> bytes:
-    samples = {0: 1, 2: 3, 6: 4}[colour]
+    samples = {0: 1, 2: 3, 4: 2, 6: 4}[color]
     if data is None:
         data = zlib_zeros(height * (1 + (width * bits * samples + 7) // 8))
-    head = struct.pack('>IIBBBBB', width, height, bits, colour, 0, 0, 0)
-    parts = [_chunk(b'IHDR', head), before, _chunk(b'IDAT', data), _chunk(b'IEND', b'')]
+    head = struct.pack('>IIBBBBB', width, height, bits, color, 0, 0, 0)
+    parts = [
+        png_chunk(b'IHDR', head),
+        before,
+        png_chunk(b'IDAT', data),
+        png_chunk(b'IEND', b''),
+    ]
     return b'\x89PNG\r\n\x1a\n' + b''.join(parts)
 
 
 def _apng(side: int, count: int) -> bytes:
     rows = zlib_zeros(side * (1 + side * 3))
     head = struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)
-    parts = [_chunk(b'IHDR', head), _chunk(b'acTL', struct.pack('>II', count, 0))]
+    parts = [png_chunk(b'IHDR', head), png_chunk(b'acTL', struct.pack('>II', count, 0))]
     number = 0
     for frame in range(count):
         control = struct.pack('>IIIIIHHBB', number, side, side, 0, 0, 1, 50, 0, 0)
-        parts.append(_chunk(b'fcTL', control))
+        parts.append(png_chunk(b'fcTL', control))
         number += 1
         if frame == 0:
-            parts.append(_chunk(b'IDAT', rows))
+            parts.append(png_chunk(b'IDAT', rows))
         else:
-            parts.append(_chunk(b'fdAT', struct.pack('>I', number) + rows))
+            parts.append(png_chunk(b'fdAT', struct.pack('>I', number) + rows))
             number += 1
-    return b'\x89PNG\r\n\x1a\n' + b''.join([*parts, _chunk(b'IEND', b'')])
+    return b'\x89PNG\r\n\x1a\n' + b''.join([*parts, png_chunk(b'IEND', b'')])
 
 
-def _tiff(width: int, height: int, deflate: bool, ring: bool = False) -> bytes:
+def tiff(width: int, height: int, deflate: bool, ring: bool = False) -> bytes:
     data = b'\x78\xda' + deflated_zeros(width * height) if deflate else bytes(64)
     fields = [
         (256, 4, width % 2**32), (257, 4, height % 2**32), (258, 3, 8),
@@ -169,12 +174,12 @@ def _tiff(width: int, height: int, deflate: bool, ring: bool = False) -> bytes:
     return b'II*\0' + struct.pack('<I', at) + data + b'\0' * (len(data) % 2) + told
 
 
-def _bmp(width: int, height: int) -> bytes:
+def bmp(width: int, height: int) -> bytes:
     told = struct.pack('<IiiHHIIiiII', 40, width, height, 1, 24, 0, 0, 1, 1, 0, 0)
     return b'BM' + struct.pack('<IHHI', 2**31 - 1, 0, 0, 54) + told + bytes(100)
 
 
-def _jpeg(width: int, height: int) -> bytes:
+def jpeg(width: int, height: int) -> bytes:
     data = bytearray(cv2.imencode('.jpg', _noise())[1].tobytes())
     place = data.index(b'\xff\xc0') + 5
     data[place : place + 4] = struct.pack('>HH', height, width)
@@ -190,8 +195,8 @@ def _jpeg2000(side: int) -> bytes:
     )
 
 
-def _webp() -> bytes:
-    # Lossless, of one colour each 16,383 pixels wide and high: as a header alone.
+def webp() -> bytes:
+    # Lossless, of one color each 16,383 pixels wide and high: as a header alone.
     data = bytearray(
         cv2.imencode('.webp', _noise(), [cv2.IMWRITE_WEBP_QUALITY, 101])[1]
     )

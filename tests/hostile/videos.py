@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 from .case import Corpus
-from .pictures import _png, gif
+from .pictures import gif, png
 
 
 def write(corpus: Corpus) -> None:
@@ -52,7 +52,7 @@ def write(corpus: Corpus) -> None:
     new('avi-jpeg-giant', 'memory', 'clip.avi').write_bytes(_avi(b'MJPG', 30_000))
     new('avi-jpeg-lies', 'memory', 'clip.avi').write_bytes(_avi(b'MJPG', 64))
     new('avi-png-bomb', 'memory', 'clip.avi').write_bytes(
-        _avi(b'MPNG', 64, _png(16_000, 16_000, 8, 2))
+        _avi(b'MPNG', 64, png(16_000, 16_000, 8, 2))
     )
     whole = _whole(new('rate-giant', 'time'), rate=10**6)
     new('cut', 'damage').write_bytes(whole[: len(whole) // 2])
@@ -110,9 +110,9 @@ def _reference(path: str) -> bytes:
 def _avi(codec: bytes, side: int, frame: bytes | None = None) -> bytes:
     """An AVI of one frame, whose header says what it likes."""
     if frame is None:
-        from .pictures import _jpeg
+        from .pictures import jpeg
 
-        frame = _jpeg(30_000, 30_000) if codec == b'MJPG' else bytes(1000)
+        frame = jpeg(30_000, 30_000) if codec == b'MJPG' else bytes(1000)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return kind + struct.pack('<I', len(data)) + data + b'\0' * (len(data) % 2)

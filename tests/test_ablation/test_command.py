@@ -232,4 +232,4 @@ def test_real_runs(toy_data, tmp_path):
     assert start('--only', 'narrow') == 1
     _, rows = read(out, 'two', 'toy_config')
     assert rows['wide']['status'] == 'done'
-    assert 'holds folds of another config' in rows['narrow']['status']
+    assert 'contains folds of another config' in rows['narrow']['status']

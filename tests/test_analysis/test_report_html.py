@@ -1,21 +1,24 @@
-"""The page of a result: whole, closed to the network, labelled, and never markup."""
+"""The report page: valid, self-contained, labeled, and with all text escaped."""
 
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
-from mmaction_mer.analysis.report_html import Mistake, duration, report_page
+from mmaction_mer.analysis.report_html import duration, report_page
 from mmaction_mer.evaluation.summary import summarize_run, summarize_seeds
+from mmaction_mer.visualization import Mistake
 
 CLASSES = ['negative', 'positive', 'surprise']
 LABEL = 'selected on the test subject'
 PNG = b'\x89PNG\r\n\x1a\n' + bytes(range(20))
+IMAGE = np.zeros((4, 4, 3), np.uint8)
 VOID = {'meta', 'link', 'img', 'br', 'hr', 'input'}
 
 
 class Page(HTMLParser):
-    """Sees that tags are closed, and collects what a test asks for."""
+    """Check that tags are closed, and collect the content."""
 
     def __init__(self, text):
         super().__init__()
@@ -95,13 +98,13 @@ FACTS = dict(
 
 def mistake(**changes):
     values = dict(
-        clip='samm/s1/c1', truth='positive', prediction='surprise', confidence=0.9123,
-        right=0.05, pictures=[('onset (frame 3)', PNG), ('apex (frame 9)', PNG)],
+        clip='samm/s1/c1', label=1, prediction=2, probabilities=[0.0377, 0.05, 0.9123],
+        images=[('onset (frame 3)', IMAGE), ('apex (frame 9)', IMAGE)],
     ) | changes  # fmt: skip
     return Mistake(**values)
 
 
-def test_the_page_is_whole_and_asks_nobody_for_anything():
+def test_the_page_is_valid_and_loads_nothing():
     page = report_page(
         results(**FACTS), {'confusion': PNG, 'clip': PNG}, [mistake()], 'a = 1', 'run'
     )
@@ -145,7 +148,7 @@ def test_bars_show_the_value_and_its_interval():
 
 
 @pytest.mark.parametrize('make', [results, summary])
-def test_what_was_selected_on_the_test_subject_says_so_everywhere(make):
+def test_selection_on_the_test_subject_is_marked_everywhere(make):
     seen = Page(report_page(make('test'), {}, [mistake()]))
     head = seen.text.split('Scores')[0]
     assert f'Every number on this page: {LABEL}' in head
@@ -159,13 +162,13 @@ def test_what_was_selected_on_the_test_subject_says_so_everywhere(make):
     ('selection', 'words'),
     [('last', 'last iteration of a fixed schedule'), ('inner', 'inner validation')],
 )
-def test_how_the_iteration_was_chosen_is_said_plainly(selection, words):
+def test_the_selection_is_reported(selection, words):
     text = Page(report_page(results(selection))).text
     assert re.search(f'Model of each fold: .*{words}', text)
     assert LABEL not in text
 
 
-def test_what_the_run_took_is_shown_where_it_is_known():
+def test_known_costs_are_shown():
     rows = {row[0]: row[1:] for row in Page(report_page(results(**FACTS))).rows if row}
     assert rows['wall time'] == ['2 h 3 min']
     assert rows['clips per second'] == ['61.3']
@@ -182,7 +185,7 @@ def test_what_the_run_took_is_shown_where_it_is_known():
     assert 'Not finished' not in bare.text
 
 
-def test_missing_folds_are_said_at_the_top():
+def test_missing_folds_are_reported_at_the_top():
     found = results(folds={'done': ['s0', 's1', 's2'], 'of': 26})
     head = Page(report_page(found)).text.split('Scores')[0]
     assert '3 of 26 folds are done' in head
@@ -190,7 +193,7 @@ def test_missing_folds_are_said_at_the_top():
 
 def test_a_summary_shows_its_seeds_with_mean_and_deviation():
     found = summary()
-    seen = Page(report_page(found, {}, [mistake(seeds=(2, 3))]))
+    seen = Page(report_page(found, {}, [mistake(wrong_seeds=2)]))
     rows = [row for row in seen.rows if row]
     by_name = {row[0]: row[1:] for row in rows if row[0] in ('mean', 'deviation', '1')}
     names = ('acc', 'uf1', 'uar', 'f1_from_macro_pr', 'f1_weighted')
@@ -227,14 +230,14 @@ def test_a_composite_has_its_data_sets_and_plain_subjects():
     assert 'Folds' in Page(report_page(summarize_run(named, CLASSES))).text
 
 
-def test_nothing_becomes_markup():
+def test_all_text_is_escaped():
     evil = '<script>alert(1)</script>"\'&'
     rows = lines()
     for row in rows['s1']:
         row['subject'] = evil
     found = summarize_run(rows, [evil, 'b', 'c'], extra={'versions': {evil: evil}})
     page = report_page(
-        found, {}, [mistake(clip=evil, problem=evil, pictures=[(evil, PNG)])],
+        found, {}, [mistake(clip=evil, problem=evil, images=[(evil, IMAGE)])],
         config=evil, title=evil, notes=[evil], figures=[(evil, PNG)],
     )  # fmt: skip
     assert '<script' not in page
@@ -242,16 +245,16 @@ def test_nothing_becomes_markup():
     assert seen.text.count(evil) >= 9
 
 
-def test_a_mistake_without_pictures_says_why():
+def test_a_mistake_without_images_shows_the_reason():
     text = Page(
-        report_page(results(), {}, [mistake(pictures=[], problem='img3.jpg: gone')])
+        report_page(results(), {}, [mistake(images=[], problem='img3.jpg: gone')])
     ).text
-    assert 'No pictures: img3.jpg: gone' in text
-    assert 'positive, taken for surprise with 91.23 % (positive: 5.00 %)' in text
-    assert 'No clip was taken for another class' in Page(report_page(results())).text
+    assert 'No images: img3.jpg: gone' in text
+    assert 'positive, predicted as surprise with 91.23 % (positive: 5.00 %)' in text
+    assert 'No clip was misclassified' in Page(report_page(results())).text
 
 
-def test_older_results_and_single_subjects_still_have_a_page():
+def test_results_without_optional_fields_have_a_page():
     found = results()
     found['datasets'] = ['samm']
     found['intervals'] = None
@@ -264,7 +267,7 @@ def test_older_results_and_single_subjects_still_have_a_page():
         report_page(found)
 
 
-def test_classes_without_clips_are_named():
+def test_classes_without_clips_are_listed():
     found = summarize_run({'s': lines()['s0'][:1]}, CLASSES)
     page = Page(report_page(found))
     assert 'left out of every mean' in page.text and 'surprise' in page.text

@@ -1,10 +1,10 @@
-"""Which figures of a run belong to what it says now."""
+"""Which figures were drawn from the present predictions of a run."""
 
 import json
 import os
 from pathlib import Path
 
-from mmaction_mer.analysis.run_figures import note_figures, read_figures, run_hash
+from mmaction_mer.analysis.run_figures import read_figures, record_figures, run_hash
 from mmaction_mer.engine.work_dir.stored_run import StoredRun
 
 PNG = b'\x89PNG\r\n\x1a\n'
@@ -25,34 +25,34 @@ def noted(tmp_path, **figures):
 
 def test_figures_are_read_with_their_captions_and_stale_ones_left_out(tmp_path):
     folder, new = noted(tmp_path, tsne='points')
-    note_figures(folder, [run()], new)
+    record_figures(folder, [run()], new)
     assert read_figures(tmp_path, [run()]) == ([('points', PNG + b'tsne')], [])
     # The run was trained again; one figure was drawn again.
     folder, new = noted(tmp_path, classes='bars')
-    note_figures(folder, [run(1)], new)
+    record_figures(folder, [run(1)], new)
     figures, notes = read_figures(tmp_path, [run(1)])
     assert figures == [('bars', PNG + b'classes')]
     assert len(notes) == 1 and 'drawn: tsne.png; draw the figures again' in notes[0]
     # What is deleted is forgotten at the next time.
     (folder / 'tsne.png').unlink()
-    note_figures(folder, [run(1)], {})
+    record_figures(folder, [run(1)], {})
     assert read_figures(tmp_path, [run(1)])[1] == []
 
 
 def test_no_figures_are_no_trouble_and_broken_ones_are_told_of(tmp_path):
     assert read_figures(tmp_path, [run()]) == ([], [])
     folder, new = noted(tmp_path, tsne='points')
-    note_figures(folder, [run()], new)
+    record_figures(folder, [run()], new)
     (folder / 'tsne.png').write_bytes(b'<svg>')
     figures, notes = read_figures(tmp_path, [run()])
-    assert figures == [] and 'tsne.png is not a PNG file' in notes[0]
+    assert figures == [] and 'tsne.png: is not a PNG file' in notes[0]
     (folder / 'tsne.png').unlink()
     assert 'cannot be read' in read_figures(tmp_path, [run()])[1][0]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     folder, new = noted(tmp_path, tsne='points')
-    note_figures(folder, [run()], new)
+    record_figures(folder, [run()], new)
     (folder / 'tsne.png').unlink()
     os.mkfifo(folder / 'tsne.png')
     assert 'is a named pipe' in read_figures(tmp_path, [run()])[1][0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmaction_mer.ablation import plan_table, read_table
 from mmaction_mer.apis.allowed_types import ALLOWED_TYPES, check_config
 from mmaction_mer.apis.schema import NotAllowedError
 
@@ -27,14 +28,18 @@ HOSTILE = [
 
 @pytest.fixture(scope='module')
 def shipped():
-    """Model and test pipeline of each config of a recognizer, by its name."""
-    found = {}
-    for path in CONFIGS:
-        cfg = Config.fromfile(path)
+    """Model and test pipeline of each recognizer of configs and tables, by its name."""
+    found = {path.stem: Config.fromfile(path) for path in CONFIGS}
+    for path in sorted(Path('configs/ablations').glob('*.py')):
+        trials = plan_table(read_table(path), Path()).trials
+        found |= {trial.row.name: trial.cfg for trial in trials}
+    shipped = {}
+    for name, cfg in found.items():
         if 'test_dataloader' in cfg:
+            cfg.model.cls_head.num_classes = 3
             steps = [step.to_dict() for step in cfg.test_dataloader.dataset.pipeline]
-            found[path.stem] = cfg.model.to_dict(), steps
-    return found
+            shipped[name] = cfg.model.to_dict(), steps
+    return shipped
 
 
 def checkpoints(value):

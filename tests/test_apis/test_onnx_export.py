@@ -33,6 +33,7 @@ def release(tmp_path_factory):
 def config(name, **model):
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     cfg.merge_from_dict(dict(model=model))
+    cfg.model.cls_head.num_classes = len(CLASSES)
     return cfg
 
 

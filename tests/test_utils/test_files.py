@@ -9,7 +9,7 @@ from mmaction_mer.utils.text import QUOTE_LENGTH, quote
 
 
 class Planted:
-    """An object whose ``repr`` must not be asked for."""
+    """An object whose ``repr`` must not be called."""
 
     def __repr__(self):
         raise AssertionError('repr was called')
@@ -24,11 +24,11 @@ class Planted:
     Planted(),
     [{'a': Planted()}],
 ])  # fmt: skip
-def test_what_a_message_quotes_is_short(value):
+def test_quotes_are_short(value):
     assert len(quote(value)) <= QUOTE_LENGTH
 
 
-def test_a_value_that_holds_itself_is_quoted():
+def test_a_recursive_value_is_quoted():
     value: list = []
     for _ in range(10_000):
         value = [value]
@@ -36,12 +36,12 @@ def test_a_value_that_holds_itself_is_quoted():
     assert len(quote(value)) <= QUOTE_LENGTH
 
 
-def test_short_values_are_quoted_whole():
+def test_short_values_are_quoted_completely():
     for value in ('sub01', 3, 0.5, None, True, ['a', {'b': (1, 2)}]):
         assert quote(value) == repr(value)
 
 
-def test_nothing_but_a_regular_file_is_opened(tmp_path):
+def test_only_regular_files_are_opened(tmp_path):
     os.mkfifo(tmp_path / 'fifo')
     (tmp_path / 'folder').mkdir()
     (tmp_path / 'link').symlink_to(tmp_path / 'fifo')
@@ -56,7 +56,7 @@ def test_nothing_but_a_regular_file_is_opened(tmp_path):
     listening.close()
 
 
-def test_a_file_is_read_up_to_its_bound(tmp_path):
+def test_a_file_is_read_up_to_the_limit(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'12345')
     (tmp_path / 'link').symlink_to(path)

@@ -1,4 +1,4 @@
-"""Locks with flock and, where a file system has none, without."""
+"""Locks with flock and, on file systems that do not support it, without."""
 
 import errno
 import fcntl
@@ -15,83 +15,81 @@ from mmaction_mer.utils.locks import FileLock
 
 @pytest.fixture(params=['flock', errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
 def any_system(request, monkeypatch):
-    """A file system that has locks, or one of those that have none."""
+    """A file system that supports flock, or one that does not."""
     if request.param != 'flock':
-
-        def refuse(handle, kind):
-            raise OSError(request.param, os.strerror(request.param))
-
-        monkeypatch.setattr(fcntl, 'flock', refuse)
-        monkeypatch.setattr(locks, '_TRIES', 2)
-    return request.param
+        without_flock(monkeypatch, request.param)
 
 
 @pytest.fixture
-def without(monkeypatch):
-    def refuse(handle, kind):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+def no_flock(monkeypatch):
+    without_flock(monkeypatch, errno.ENOLCK)
 
-    monkeypatch.setattr(fcntl, 'flock', refuse)
+
+def without_flock(monkeypatch, number):
+    def fail(handle, kind):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, 'flock', fail)
     monkeypatch.setattr(locks, '_TRIES', 2)
 
 
-def test_one_at_a_time(any_system, tmp_path):
+def test_an_exclusive_lock(any_system, tmp_path):
     with FileLock(tmp_path / 'lock') as first, FileLock(tmp_path / 'lock') as second:
-        assert first.take() and not second.take()
+        assert first.acquire() and not second.acquire()
         first.release()
-        assert second.take()
+        assert second.acquire()
     assert [path.name for path in tmp_path.iterdir()] == ['lock']
 
 
-def test_shared_together_and_not_with_one_alone(any_system, tmp_path):
+def test_a_shared_lock_excludes_exclusive_ones(any_system, tmp_path):
     path = tmp_path / '.lock'
     with FileLock(path, shared=True) as one, FileLock(path, shared=True) as two:
-        assert one.take() and two.take()
-        assert not FileLock(path).take()
+        assert one.acquire() and two.acquire()
+        assert not FileLock(path).acquire()
     with FileLock(path) as alone:
-        assert alone.take()
-        assert not FileLock(path, shared=True).take()
+        assert alone.acquire()
+        assert not FileLock(path, shared=True).acquire()
 
 
 def test_a_folder(any_system, tmp_path):
     folder = tmp_path / 'store'
     folder.mkdir()
     with FileLock(folder, folder=True) as lock:
-        assert lock.take() and not FileLock(folder, folder=True).take()
+        assert lock.acquire() and not FileLock(folder, folder=True).acquire()
         assert not [*folder.iterdir()]
     folder.rmdir()  # and it is not created again
     with pytest.raises(FileNotFoundError):
-        FileLock(folder, folder=True).take()
+        FileLock(folder, folder=True).acquire()
     assert not folder.exists()
 
 
-def test_a_fork_holds_nothing(any_system, tmp_path):
+def test_a_fork_does_not_hold_the_lock(any_system, tmp_path):
     lock = FileLock(tmp_path / 'lock')
-    assert lock.take()
+    assert lock.acquire()
     child = os.fork()
     if not child:
-        lock.release()  # of the parent's it has none
-        os._exit(int(FileLock(tmp_path / 'lock').take()))
+        lock.release()  # does not release that of the parent
+        os._exit(int(FileLock(tmp_path / 'lock').acquire()))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     lock.release()
-    assert FileLock(tmp_path / 'lock').take()
+    assert FileLock(tmp_path / 'lock').acquire()
 
 
-def test_a_killed_process_holds_nothing_any_more(without, tmp_path):
+def test_the_lock_of_a_killed_process_is_ignored(no_flock, tmp_path):
     held, says = os.pipe()
     child = os.fork()
     if not child:
-        os.write(says, b'y' if FileLock(tmp_path / 'lock').take() else b'n')
+        os.write(says, b'y' if FileLock(tmp_path / 'lock').acquire() else b'n')
         time.sleep(600)
         os._exit(0)
     try:
         assert os.read(held, 1) == b'y'
-        assert not FileLock(tmp_path / 'lock').take()
+        assert not FileLock(tmp_path / 'lock').acquire()
     finally:
         os.kill(child, signal.SIGKILL)
-    # Also while nobody has waited for it yet.
+    # Also before the parent waits for it.
     deadline = time.monotonic() + 300
-    while not FileLock(tmp_path / 'lock').take():
+    while not FileLock(tmp_path / 'lock').acquire():
         assert time.monotonic() < deadline
     os.waitpid(child, 0)
     os.close(held)
@@ -99,27 +97,27 @@ def test_a_killed_process_holds_nothing_any_more(without, tmp_path):
 
 
 def foreign(folder, age):
-    """A mark of a process on another machine, last renewed some seconds ago."""
+    """A marker of a process on another machine, last updated some seconds ago."""
     mark = folder / '.held.lock.x.00000000-17-4.abcd'
     mark.touch()
     os.utime(mark, (time.time() - age, time.time() - age))
     return mark
 
 
-def test_another_machine_counts_while_it_gives_signs_of_life(without, tmp_path):
+def test_the_marker_of_another_machine_expires(no_flock, tmp_path):
     mark = foreign(tmp_path, 60)
-    assert not FileLock(tmp_path / 'lock').take()
+    assert not FileLock(tmp_path / 'lock').acquire()
     assert mark.exists()
     mark = foreign(tmp_path, 3600)
     with FileLock(tmp_path / 'lock') as lock:
-        assert lock.take()
+        assert lock.acquire()
         assert not mark.exists()
 
 
-def test_signs_of_life_are_given(without, tmp_path, monkeypatch):
+def test_the_marker_is_updated(no_flock, tmp_path, monkeypatch):
     monkeypatch.setattr(locks, '_BEAT', 0.01)
     with FileLock(tmp_path / 'lock') as lock:
-        assert lock.take()
+        assert lock.acquire()
         (mark,) = tmp_path.glob('.held.*')
         os.utime(mark, (1, 1))
         deadline = time.monotonic() + 300
@@ -128,26 +126,24 @@ def test_signs_of_life_are_given(without, tmp_path, monkeypatch):
             time.sleep(0.01)
 
 
-def test_it_is_said_once_that_there_are_no_locks(without, tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr(
-        'mmengine.logging.print_log', lambda text, *_: said.append(text)
-    )
+def test_a_missing_flock_is_reported_once(no_flock, tmp_path, monkeypatch):
+    log = []
+    monkeypatch.setattr('mmengine.logging.print_log', lambda text, *_: log.append(text))
     for _ in range(3):
         with FileLock(tmp_path / 'lock') as lock:
-            assert lock.take()
-    assert len(said) == 1 and str(tmp_path) in said[0]
+            assert lock.acquire()
+    assert len(log) == 1 and str(tmp_path) in log[0]
 
 
-def test_a_number_that_was_given_again_is_another_process():
+def test_a_reused_process_id_is_another_process():
     machine, number, start = process_tags.process_tag().split('-')
-    assert not process_tags.process_is_gone(f'{machine}-{number}-{start}')
-    assert process_tags.process_is_gone(f'{machine}-{number}-{int(start) + 1}')
-    assert not process_tags.process_is_gone(f'00000000-{number}-1')
+    assert not process_tags.has_ended(f'{machine}-{number}-{start}')
+    assert process_tags.has_ended(f'{machine}-{number}-{int(start) + 1}')
+    assert not process_tags.has_ended(f'00000000-{number}-1')
 
 
-def test_what_another_process_is_writing_stays(tmp_path):
-    """Two starts in one folder without locks must not take each other's files."""
+def test_files_that_another_process_writes_are_kept(tmp_path):
+    """Two processes can share a folder without locks."""
     child = os.fork()
     if not child:
         time.sleep(600)

@@ -1,4 +1,4 @@
-"""Freed memory is kept where the C library can be told, and nowhere else."""
+"""Reuse of freed memory, and available memory."""
 
 import platform
 
@@ -8,7 +8,7 @@ from mmaction_mer.utils import memory
 from mmaction_mer.utils.memory import available_memory, keep_freed_memory
 
 
-def test_only_glibc_is_told(monkeypatch):
+def test_only_glibc_has_the_option(monkeypatch):
     assert keep_freed_memory() == (platform.libc_ver()[0] == 'glibc')
     monkeypatch.setattr(platform, 'libc_ver', lambda: ('', ''))
     assert not keep_freed_memory()

@@ -10,27 +10,27 @@ import numpy as np
 import pytest
 
 from mmaction_mer.utils.errors import MERDataError
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 
 def double(number):
     return 2 * number
 
 
-def threads(_):
+def count_threads(_):
     return cv2.getNumThreads()
 
 
 @pytest.mark.parametrize('workers', [1, 2, 50])
-def test_results_come_in_the_order_of_the_jobs(workers):
-    assert list(in_processes(double, range(7), workers)) == list(range(0, 14, 2))
-    assert list(in_processes(double, [], workers)) == []
+def test_results_are_in_the_order_of_the_items(workers):
+    assert list(parallel_map(double, range(7), workers)) == list(range(0, 14, 2))
+    assert list(parallel_map(double, [], workers)) == []
 
 
-def test_the_cores_are_shared_out_and_given_back(monkeypatch):
+def test_threads_are_distributed_and_restored(monkeypatch):
     monkeypatch.setattr('os.sched_getaffinity', lambda _: set(range(6)))
     before = cv2.getNumThreads()
-    assert list(in_processes(threads, range(4), 2)) == [3] * 4
+    assert list(parallel_map(count_threads, range(4), 2)) == [3] * 4
     assert cv2.getNumThreads() == before
 
 
@@ -38,15 +38,15 @@ def die(number):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_process_that_is_killed_is_one_message():
+def test_a_killed_worker_is_reported():
     with pytest.raises(MERDataError, match='was killed.*fewer workers'):
-        list(in_processes(die, range(4), 2))
+        list(parallel_map(die, range(4), 2))
 
 
 PROGRAM = """
 import cv2, numpy as np
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 def blur(size):
     return float(cv2.GaussianBlur(picture, (0, 0), size).mean())
@@ -54,29 +54,29 @@ def blur(size):
 cv2.setNumThreads(4)
 picture = np.random.default_rng(0).random((1500, 1500, 3), np.float32)
 alone = [blur(size) for size in (1, 2, 3)]
-assert list(in_processes(blur, (1, 2, 3), 2)) == alone
+assert list(parallel_map(blur, (1, 2, 3), 2)) == alone
 """
 
 
-def test_processes_do_not_hang_on_threads_of_their_parent():
-    """OpenCV's threads have run before the fork."""
+def test_workers_do_not_hang_on_threads_of_their_parent():
+    """Threads of OpenCV ran before the fork."""
     subprocess.run([sys.executable, '-c', PROGRAM], check=True, timeout=120)
 
 
 ORPHANS = """
 import os, sys, time
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 def sleep(number):
-    # In one piece: both write to one pipe, and an unbuffered print writes twice.
+    # In one call, since both write to one pipe.
     os.write(1, b'%d\\n' % os.getpid())
     time.sleep(600)
 
-list(in_processes(sleep, range(2), 2))
+list(parallel_map(sleep, range(2), 2))
 """
 
 
-def test_processes_end_with_their_parent():
+def test_workers_end_with_their_parent():
     parent = subprocess.Popen([sys.executable, '-c', ORPHANS], stdout=subprocess.PIPE)
     try:
         workers = [int(parent.stdout.readline()) for _ in range(2)]
@@ -89,44 +89,42 @@ def test_processes_end_with_their_parent():
         time.sleep(0.05)
 
 
-# Threads are refused to the parent alone, or to all; a pool of the standard library,
-# which hands work on by threads, waits for ever.
+# No thread can be started, in the parent or in any process. A pool of the standard
+# library, which distributes items in a thread, would wait forever.
 NO_THREADS = """
 import os, sys, threading
 from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.utils.parallel import in_processes
+from mmaction_mer.utils.parallel import parallel_map
 
 parent, start = os.getpid(), threading.Thread.start
 
-def refuse(self):
-    helper = os.getpid() != parent
-    named = threading.current_thread() is not threading.main_thread()
-    if sys.argv[1] == 'all' or (not helper and (named or sys.argv[1] == 'parent')):
+def fail(self):
+    if sys.argv[1] == 'all' or os.getpid() == parent:
         raise RuntimeError("can't start new thread")
     start(self)
 
-threading.Thread.start = refuse
+threading.Thread.start = fail
 
 def double(number):
     return 2 * number
 
 try:
-    print(list(in_processes(double, range(5), 2)))
+    print(list(parallel_map(double, range(5), 2)))
 except MERDataError as error:
-    print('refused', error)
+    print('error', error)
 """
 
 
 @pytest.mark.parametrize(
-    ('whom', 'said'),
-    [('parent', '[0, 2, 4, 6, 8]'), ('feeder', '[0, 2, 4, 6, 8]'), ('all', 'refused')],
+    ('whom', 'output'),
+    [('parent', '[0, 2, 4, 6, 8]'), ('all', 'error')],
 )
-def test_where_threads_are_refused_nobody_waits_for_ever(whom, said):
+def test_nothing_hangs_without_threads(whom, output):
     done = subprocess.run(
         [sys.executable, '-c', NO_THREADS, whom],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert done.stdout.startswith(said), done.stderr
+    assert done.stdout.startswith(output), done.stderr
     assert done.returncode == 0 and 'Traceback' not in done.stderr
 
 
@@ -144,24 +142,24 @@ class Local(Exception):
         self.lock = threading.Lock()
 
 
-def fail_oddly(number):
+def fail_without_pickle(number):
     raise Local(number, number)
 
 
-def test_an_error_comes_when_the_results_before_it_are_given():
-    found = in_processes(fail, range(6), 2)
+def test_an_error_is_raised_after_the_results_before_it():
+    found = parallel_map(fail, range(6), 2)
     assert [next(found), next(found)] == [0, 1]
     with pytest.raises(MERDataError, match='clip 2 is bad'):
         next(found)
     with pytest.raises(RuntimeError, match='pickle'):
-        list(in_processes(fail_oddly, range(3), 2))
+        list(parallel_map(fail_without_pickle, range(3), 2))
 
 
 def large(number):
     return np.full(1 << 20, number)
 
 
-def test_whoever_stops_asking_is_not_waited_for():
-    found = in_processes(large, range(50), 2)
+def test_closing_the_iterator_ends_the_workers():
+    found = parallel_map(large, range(50), 2)
     assert next(found)[0] == 0
     found.close()

@@ -1,4 +1,4 @@
-"""Figures of a data set show what is in it; tools/data/browse.py writes them."""
+"""Figures of a dataset show its content; tools/data/browse.py writes them."""
 
 import sys
 
@@ -22,7 +22,7 @@ CLASSES = ['negative', 'positive', 'surprise']
 
 @pytest.fixture
 def data(tmp_path):
-    """Five clips of 3 subjects whose frame n is a picture of brightness n."""
+    """Five clips of 3 subjects whose frame n is an image of brightness n."""
     rows = []
     for number in range(5):
         row = {
@@ -52,7 +52,7 @@ def texts(figure):
 
 
 def shown(figure):
-    """Brightness of each picture on a sheet, in order."""
+    """Return the brightness of each image on a sheet, in order."""
     return [int(image.get_array().mean()) for image in figure.axes[0].images]
 
 
@@ -70,7 +70,7 @@ def test_a_sheet_shows_onset_and_apex_of_every_clip(data):
     ]
     assert 'middle 35' in texts(figure)
     assert texts(figure).count('apex 25') == 3
-    # A picture keeps its shape: 12 x 8 pixels in a square of an inch.
+    # An image keeps its aspect ratio: 12 x 8 pixels in a square of an inch.
     left, right, bottom, top = figure.axes[0].images[0].get_extent()
     assert (bottom - top, right - left) == pytest.approx((1, 8 / 12))
     x, y = figure.get_size_inches()
@@ -85,7 +85,7 @@ def test_sheets_are_pages(data):
     assert [len(shown(sheet)) for sheet in sheets] == [4, 4, 2]
     assert texts(sheets[1])[:2] == ['clips 3 to 4 of 5', 's1/c2 word']
     assert list(clip_sheets([], root)) == []
-    # While a release is prepared there are no labels yet.
+    # During the preparation of a release there are no labels yet.
     for row in rows:
         del row['label']
     assert len(list(clip_sheets(rows, root, per_page=3))) == 2
@@ -93,10 +93,10 @@ def test_sheets_are_pages(data):
         next(clip_sheets(rows, root, per_page=0))
 
 
-def test_a_sheet_says_what_stands_in_and_what_cannot_be_read(data):
+def test_a_sheet_labels_replaced_frames_and_unreadable_clips(data):
     rows, root = data
     (root / 's0' / 'c0' / 'img020.png').unlink()
-    # Frames before the onset do not stand in for it.
+    # Frames before the onset do not replace it.
     assert (root / 's0' / 'c0' / 'img019.png').is_file()
     (root / 's0' / 'c1' / 'img025.png').write_bytes(b'no image')
     rows[2].update(onset=200, apex=None, offset=300)
@@ -174,7 +174,7 @@ def test_times_show_frames_milliseconds_and_rates(data):
     assert times.patches[0].get_x() == pytest.approx(100)  # 20 frames at 200 Hz
     assert [label.get_text() for label in rates.get_xticklabels()] == ['100', '200']
     assert [text.get_text() for text in rates.texts] == ['4', '1']
-    # Rates measured clip by clip are too many for a bar each.
+    # Rates measured for each clip are too many for a bar each.
     varied = [{**row, 'fps': 90.0 + n} for n, row in enumerate(rows * 3)]
     rates = plot_times(varied, CLASSES).axes[2]
     assert sum(bar.get_height() for bar in rates.patches) == 15
@@ -208,13 +208,13 @@ def test_sheets_are_written_page_by_page(data, tmp_path):
     names = ['clips_01.png', 'clips_02.png', 'clips_03.png']
     assert [page.name for page in pages] == names
     assert all(page.read_bytes().startswith(b'\x89PNG') for page in pages)
-    # Fewer now: what is left of the others would pass for theirs.
+    # The pages of a longer set of sheets are removed.
     write_clip_sheets(rows, root, tmp_path / 'sheets')
     assert [page.name for page in (tmp_path / 'sheets').iterdir()] == names[:1]
 
 
 def test_sheets_are_replaced_when_all_are_drawn(data, tmp_path, monkeypatch):
-    """A run that is cut leaves the pages of the one before, all of them."""
+    """An interrupted run leaves all pages of the run before."""
     rows, root = data
     folder = tmp_path / 'sheets'
     before = {
@@ -223,7 +223,7 @@ def test_sheets_are_replaced_when_all_are_drawn(data, tmp_path, monkeypatch):
     assert len(before) > 1
     calls = []
 
-    def cut(sheet, path, dpi=150):
+    def interrupted(sheet, path, dpi=150):
         calls.append(path)
         if len(calls) == 2:
             raise KeyboardInterrupt
@@ -231,7 +231,7 @@ def test_sheets_are_replaced_when_all_are_drawn(data, tmp_path, monkeypatch):
 
     # The package has a function of this module's name.
     module = sys.modules[write_clip_sheets.__module__]
-    monkeypatch.setattr(module, 'save_figure', cut)
+    monkeypatch.setattr(module, 'save_figure', interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_clip_sheets(rows[::-1] * 20, root, folder)
     assert {page: page.read_bytes() for page in before} == before

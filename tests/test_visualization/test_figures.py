@@ -1,7 +1,8 @@
-"""Figures: they show the data, touch no global state and are written whole."""
+"""Figures show the data, keep out of pyplot and are written atomically."""
 
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from mmaction_mer.visualization import (
     plot_confusion,
     save_figure,
 )
+from mmaction_mer.visualization.saving import encode_png
 
 CLASSES = ['negative', 'positive', 'surprise']
 
@@ -35,7 +37,7 @@ def titles(figure):
     return [axes.get_title() or axes.get_title(loc='left') for axes in figure.axes]
 
 
-def test_confusion_shows_counts_and_shares_of_the_true_class():
+def test_confusion_shows_counts_and_fractions_of_the_true_class():
     figure = plot_confusion([[3, 1, 0], [1, 1, 0], [0, 0, 0]], CLASSES, 'SAMM')
     axes = figure.axes[0]
     cells = [text.get_text() for text in axes.texts]
@@ -69,7 +71,7 @@ def test_clip_figure_shows_every_part(clip):
         np.testing.assert_array_equal(curve.get_ydata(), weights)
 
 
-def test_zero_motion_is_mid_grey_and_the_sign_shows(clip):
+def test_zero_motion_is_mid_gray_and_the_sign_shows(clip):
     clip['motion'][:] = 0
     clip['motion'][7, :10] = 8.0
     clip['motion'][7, 10:] = -4.0
@@ -96,10 +98,10 @@ def test_apex_and_gaussians_may_be_unknown(clip):
     [
         ({'apex': 16}, r'0\.\.15'),
         ({'gaussians': np.ones((5, 15))}, r'\(K, 16\)'),
-        ({'motion': np.zeros((15, 20, 16, 3))}, 'must both be'),
+        ({'motion': np.zeros((15, 20, 16, 3))}, 'must have one shape'),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(clip, changed, message):
+def test_parts_that_do_not_match_are_rejected(clip, changed, message):
     with pytest.raises(ValueError, match=message):
         plot_clip(**{**clip, **changed})
 
@@ -119,10 +121,10 @@ def test_contact_sheet_lays_out_row_by_row():
     contact_sheet([np.zeros((8, 8)), np.zeros((6, 9, 3), np.uint8)])
 
 
-def test_contact_sheet_refuses_nothing_and_wrong_labels():
+def test_contact_sheet_needs_images_and_as_many_labels():
     with pytest.raises(ValueError, match='at least one'):
         contact_sheet([])
-    with pytest.raises(ValueError, match='1 pictures but 2 labels'):
+    with pytest.raises(ValueError, match='1 images but 2 labels'):
         contact_sheet([np.zeros((8, 8))], ['a', 'b'])
 
 
@@ -140,6 +142,17 @@ def test_save_figure_writes_whole_files_and_keeps_the_old_on_failure(tmp_path, c
     assert [file.name for file in path.parent.iterdir()] == ['clip.png']
     with pytest.raises(MERRunError, match='xyz'):
         save_figure(figure, tmp_path / 'clip.xyz')
+
+
+def test_large_images_are_shrunk_and_small_ones_kept():
+    def decoded(image):
+        content = np.frombuffer(encode_png(image), np.uint8)
+        return cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
+
+    rng = np.random.default_rng(0)
+    assert decoded(rng.uniform(-5, 260, (100, 500, 3))).shape == (44, 224, 3)
+    small = rng.integers(0, 256, (7, 5, 3))
+    np.testing.assert_array_equal(decoded(small), small)
 
 
 def test_figures_stay_out_of_pyplot(clip):

@@ -1,4 +1,4 @@
-"""What is drawn over a face, read back from the axes."""
+"""Heat maps over faces, read back from the axes."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from mmaction_mer.visualization import plot_heat_maps
 
 
-def test_heat_lies_over_the_face_and_cold_is_clear():
+def test_heat_is_over_the_face_and_low_values_are_transparent():
     frames = np.full((5, 8, 8, 3), 90.0)
     heat = np.zeros((5, 8, 8))
     heat[:, 2, 3] = 4
@@ -23,11 +23,11 @@ def test_heat_lies_over_the_face_and_cold_is_clear():
     assert figure.axes[0].collections  # the outline of the region
 
 
-def test_a_model_that_sees_nothing_is_drawn_too():
+def test_maps_of_zero_are_drawn():
     figure = plot_heat_maps(np.zeros((1, 4, 4, 3)), np.zeros((1, 4, 4)))
     assert len(figure.axes) == 1 and not figure.axes[0].collections
 
 
-def test_shapes_must_fit():
-    with pytest.raises(ValueError, match='do not fit together'):
+def test_shapes_must_match():
+    with pytest.raises(ValueError, match='shapes of frames'):
         plot_heat_maps(np.zeros((1, 4, 4, 3)), np.zeros((1, 5, 4)))

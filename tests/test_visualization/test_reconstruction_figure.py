@@ -1,4 +1,4 @@
-"""What is drawn of a pair, read back from the axes."""
+"""Reconstructed frames, read back from the axes."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,16 @@ def test_a_row_shows_frames_and_differences():
     assert len(axes) == 12 and axes[6].get_ylabel() == 'b'
     shown = [one.images[0].get_array() for one in axes[:6]]
     np.testing.assert_array_equal(shown[0], np.rint(first[0]))
-    # Twelve of 24 grey levels: half way up from the middle; grey where nothing is.
+    # 12 of 24 gray levels are halfway between mid-gray and white; 0 is mid-gray.
     assert np.abs(shown[3][2:4].astype(int) - 191).max() <= 1
     assert np.abs(shown[3][4:].astype(int) - 128).max() <= 1
-    np.testing.assert_array_equal(shown[3], shown[4])  # made: a copy of the first
+    np.testing.assert_array_equal(
+        shown[3], shown[4]
+    )  # the reconstruction is the first frame
     np.testing.assert_array_equal(shown[5], heat[0])
 
 
-def test_pictures_that_do_not_fit_are_refused():
+def test_shapes_must_match():
     one = np.zeros((1, 8, 8, 3))
     with pytest.raises(ValueError, match='must have one shape'):
         plot_reconstruction(one, one, np.zeros((1, 4, 4, 3)), np.zeros((1, 8, 8)))

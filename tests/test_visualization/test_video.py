@@ -1,4 +1,4 @@
-"""Videos: what a browser reads back, whole or not at all."""
+"""Videos are written atomically, in a format that browsers play."""
 
 import sys
 from fractions import Fraction
@@ -12,7 +12,7 @@ from mmaction_mer.visualization.video import LINE, side_by_side, write_video
 
 
 def steps(height=64, width=48):
-    """Each frame of another grey, the left half darker."""
+    """Frames of different gray levels, with a darker left half."""
     frames = np.zeros((6, height, width, 3), np.uint8)
     frames += np.arange(40, 220, 30, dtype=np.uint8)[:, None, None, None]
     frames[:, :, : width // 2] //= 2
@@ -34,7 +34,7 @@ def test_the_frames_come_back_in_a_form_that_browsers_play(tmp_path):
     assert frames.shape == (6, 64, 48, 3)
     difference = np.abs(frames.astype(int) - steps())
     assert difference.mean() < 3
-    # The index lies before the pictures.
+    # The index is before the frames.
     content = path.read_bytes()
     assert 0 < content.index(b'moov') < content.index(b'mdat')
     assert [file.name for file in path.parent.iterdir()] == ['a.mp4']
@@ -63,33 +63,34 @@ def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ('frames', 'fps', 'message'),
     [
-        (steps().astype(float), 25, 'of float64'),
-        (steps()[0], 25, r'is \(64, 48, 3\)'),
-        (steps()[:0], 25, r'is \(0, 64'),
+        (steps().astype(float), 25, 'got .* of float64'),
+        (steps()[0], 25, r'got \(64, 48, 3\)'),
+        (steps()[:0], 25, r'got \(0, 64'),
         (steps(), 0, 'above 0, got 0'),
         (steps(), float('nan'), 'above 0, got nan'),
     ],
 )
-def test_what_is_no_video_is_refused(frames, fps, message, tmp_path):
+def test_invalid_videos_are_rejected(frames, fps, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         write_video(tmp_path / 'a.mp4', frames, fps)
     assert not list(tmp_path.iterdir())
 
 
-def test_without_pyav_it_is_said_what_to_install(tmp_path, monkeypatch):
+def test_without_pyav_the_hint_is_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'av', None)
-    with pytest.raises(MERRunError, match='pip install av'):
+    with pytest.raises(MERRunError) as error:
         write_video(tmp_path / 'a.mp4', steps(), 25)
+    assert error.value.hint == 'pip install av'
 
 
-def test_two_videos_stand_beside_each_other_under_their_labels():
+def test_two_videos_are_side_by_side_below_their_labels():
     left = steps()
     right = 255 - left
     both = side_by_side(left, right, ('original', 'x 20'), side=128)
     assert both.shape == (6, LINE + 128, 96 + 4 + 96, 3)
     np.testing.assert_array_equal(both[:, LINE + 64, 8], left[:, 32, 4])
     np.testing.assert_array_equal(both[:, LINE + 64, -8], right[:, 32, -4])
-    # Each label is written, the longer with more ink; none over the pictures.
+    # Each label is drawn, the longer with more ink; none over the frames.
     ink = [(both[0, :LINE, part] > 128).sum() for part in (slice(96), slice(100, None))]
     assert ink[0] > ink[1] > 20
     assert (both[:, :, 96:100] == 255).all()
@@ -99,9 +100,9 @@ def test_large_videos_stay_as_they_are_and_labels_fit():
     frames = steps(300, 40)
     both = side_by_side(frames, frames, ('a label of very many letters', 'µ'))
     np.testing.assert_array_equal(both[:, LINE:, :40], frames)
-    assert (both[:, :LINE, 36:40] == 32).all(), 'squeezed, not cut'
+    assert (both[:, :LINE, 36:40] == 32).all(), 'scaled down, not cropped'
 
 
-def test_videos_that_differ_are_refused():
+def test_videos_of_different_shapes_are_rejected():
     with pytest.raises(ValueError, match='of one shape'):
         side_by_side(steps(), steps()[:3])

@@ -1,9 +1,10 @@
 """Print what models cost: parameters, multiply-adds, memory, checkpoints, time.
 
     python tools/analysis/complexity.py configs/mpt_vit-b16_smic.py
-    python tools/analysis/complexity.py configs/*_vit-b16_smic.py configs/miacnet_*.py
+    python tools/analysis/complexity.py configs/*_smic.py configs/ablations/table6.py
 
-One config: a list, part by part. Several: a table, one row each (MPT, table V).
+One model: a list, part by part. Several: a table, one row each (MPT, Table V). Each row
+of a table of configs/ablations is a model.
 """
 
 import argparse
@@ -16,7 +17,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('configs', nargs='+', help='config files')
+    parser.add_argument(
+        'configs', nargs='+', help='config files, or tables of configs/ablations'
+    )
     parser.add_argument('--image-size', type=int, help="default: the config's own")
     parser.add_argument('--device', default='cpu', help='where it is timed')
     parser.add_argument(
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = parse_args(arguments)
     # Imported when the command line is read: --help does not wait for torch.
-    from mmaction_mer.models.utils.complexity_table import print_costs
+    from mmaction_mer.ablation.complexity_table import print_costs
     from mmaction_mer.utils.cli.command_line import report_errors
 
     return report_errors(print_costs)(args)

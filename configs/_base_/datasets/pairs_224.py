@@ -1,9 +1,9 @@
 """Pairs of frames of videos at 224 pixels; a data set names its folder.
 
-What is drawn is drawn clip by clip under its own seed: pair, crop and flip.
+What is random is drawn clip by clip under its own seed: pair, crop and flip.
 """
 
-pipeline = [
+train_pipeline = [
     dict(type='DrawFramePair', delta=(1, 8)),
     dict(type='LoadMERFrames', max_frames=2),
     dict(type='Resize', scale=(240, 240), keep_ratio=False),
@@ -21,6 +21,6 @@ train_dataloader = dict(
         ann_file='annotations.json',
         data_root='',
         data_prefix=dict(img='frames'),
-        pipeline=pipeline,
+        pipeline=train_pipeline,
     ),
 )

@@ -2,6 +2,5 @@
 
 _base_ = './mer_224.py'
 
-data_root = 'data/samm'
-train_dataloader = dict(dataset=dict(data_root=data_root))
-test_dataloader = dict(dataset=dict(data_root=data_root))
+train_dataloader = dict(dataset=dict(data_root='data/samm'))
+test_dataloader = train_dataloader

@@ -3,7 +3,7 @@
 _base_ = './mer_224.py'
 
 # Of the 119 pixels the data preprocessor keeps 112, in training at a random place.
-pipeline = [
+train_pipeline = [
     dict(type='LoadMERFrames', max_frames=None),
     dict(type='StandardizeLength', length=16, average=True),
     dict(type='StabilizeHead'),
@@ -13,28 +13,18 @@ pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadMERSource', dataset='synthme', max_frames=None),
-    *pipeline[1:],
+    *train_pipeline[1:],
 ]
 
-data_root = 'data/synthme'
 # Clips are read once, by the process that trains, and kept for all folds.
 train_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
-        data_root=data_root,
+        data_root='data/synthme',
         data_prefix=dict(img=''),
-        pipeline=pipeline,
+        pipeline=train_pipeline,
         cache=True,
     ),
 )
-test_dataloader = dict(
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(
-        data_root=data_root,
-        data_prefix=dict(img=''),
-        pipeline=pipeline,
-        cache=True,
-    ),
-)
+test_dataloader = train_dataloader

@@ -2,27 +2,23 @@
 
 _base_ = './synthme_pairs.py'
 
-# A pair is taken to last half a second, as long as a micro-expression does.
-draw = dict(type='DrawFramePair', delta=(6, 24), seconds=0.5)
-load = [
+train_pipeline = [
+    # A pair is taken to last half a second, as long as a micro-expression does.
+    dict(type='DrawFramePair', delta=(6, 24), seconds=0.5),
     dict(type='LoadMERFrames', max_frames=16),
     dict(type='StandardizeLength', length=16),
     dict(type='StabilizeHead'),
     dict(type='CenterCrop', crop_size=98),
     dict(type='Resize', scale=(119, 119), keep_ratio=False),
-]
-train = [
-    draw,
-    *load,
     dict(type='RandomCrop', size=112),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='PackMERInputs'),
 ]
-test = [
-    dict(seed=0, **draw),
-    *load,
+val_pipeline = [
+    dict(train_pipeline[0], seed=0),
+    *train_pipeline[1:6],
     dict(type='CenterCrop', crop_size=112),
     dict(type='PackMERInputs'),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train))
-val_dataloader = dict(dataset=dict(pipeline=test))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))

@@ -1,4 +1,4 @@
-"""MA2MI around the demo's MPT: what learns are prompts, adapters and the decoder."""
+"""MA2MI around the demo's MPT: prompts, adapters and the decoder are trained."""
 
 _base_ = './mpt_vit-tiny.py'
 

@@ -1,20 +1,11 @@
 """MA2MI around a MIACNet of two ResNet-18 branches (MA2MI, Fig. 3)."""
 
+_base_ = './miacnet_r18.py'
+
 model = dict(
+    _delete_=True,
     type='MA2MI',
-    backbone=dict(
-        type='MIACNet',
-        branch=dict(
-            type='mmpretrain.ResNet',
-            depth=18,
-            out_indices=(0, 1, 2, 3),
-            norm_cfg=dict(type='GN', num_groups=32),
-        ),
-        width=128,
-        code_channels=8,
-        grid=14,
-        features=None,
-    ),
+    backbone=dict(_base_.model.backbone, features=None),
     losses=dict(pixel=1.0, latent=1.0, sparse=0.03),
     data_preprocessor=dict(type='KeyFramePreprocessor', frames=('onset', 'offset')),
 )

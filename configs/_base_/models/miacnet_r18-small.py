@@ -1,4 +1,4 @@
-"""MIACNet with branches of a sixteenth of ResNet-18, three classes, for a CPU."""
+"""MIACNet with branches of a sixteenth of ResNet-18, for a CPU."""
 
 _base_ = './miacnet_r18.py'
 
@@ -7,6 +7,5 @@ model = dict(
         branch=dict(stem_channels=16, base_channels=16, norm_cfg=dict(num_groups=8)),
         width=64,
     ),
-    cls_head=dict(num_classes=3),
     data_preprocessor=dict(augmentation=dict(crop=112)),
 )

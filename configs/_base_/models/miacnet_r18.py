@@ -17,7 +17,6 @@ model = dict(
     ),
     cls_head=dict(
         type='TimeSformerHead',
-        num_classes=5,
         in_channels=2 * 8 * 14 * 14,
         topk=(1,),
         average_clips='prob',

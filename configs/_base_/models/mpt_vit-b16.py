@@ -21,7 +21,6 @@ model = dict(
     ),
     cls_head=dict(
         type='TimeSformerHead',
-        num_classes=5,
         in_channels=768,
         topk=(1,),
         average_clips='prob',

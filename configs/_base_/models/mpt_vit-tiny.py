@@ -21,6 +21,6 @@ model = dict(
             ),
         ),
     ),
-    cls_head=dict(num_classes=3, in_channels=128),
+    cls_head=dict(in_channels=128),
     data_preprocessor=dict(augmentation=dict(crop=112)),
 )

@@ -1,4 +1,4 @@
-"""AdamW with warm-up and a cosine, counted in iterations; pictures and checkpoints."""
+"""AdamW with warm-up and a cosine, counted in iterations, with figures."""
 
 train_cfg = dict(type='SeededTrainLoop', max_iters=20000, val_interval=2000)
 optim_wrapper = dict(

@@ -16,7 +16,7 @@ from ...utils.errors import MERDataError, raise_problems
 from ...utils.files import atomic_write, clear_half_written
 from ...utils.json_files import write_json
 from ...utils.locks import FileLock
-from ...utils.parallel import cores, in_processes
+from ...utils.parallel import cores, parallel_map
 from ...utils.text import quote
 from ..annotation import clip_name
 from ..clips import locate
@@ -79,7 +79,7 @@ def write_store(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder, folder=True) as lock:
-            if not lock.take():
+            if not lock.acquire():
                 raise MERDataError(
                     'another process is writing this store',
                     path=folder,
@@ -217,7 +217,7 @@ def _build(
     progress: bool,
 ) -> dict[str, str]:
     """Build all clips, and return the key of each by its name."""
-    results = in_processes(builder, [*clips.values()], workers, builder.__module__)
+    results = parallel_map(builder, [*clips.values()], workers, builder.__module__)
     bar = tqdm(results, 'clip store', len(clips), unit='clip', disable=not progress)
     keys, problems = {}, []
     for name, (key, problem) in zip(clips, bar, strict=True):

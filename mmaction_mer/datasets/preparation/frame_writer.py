@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ...utils.errors import MERDataError
 from ...utils.json_files import read_json, write_json
-from ...utils.parallel import in_processes
+from ...utils.parallel import parallel_map
 from ..faces.alignment import align, align_matrix
 from ..faces.finder import FaceFinder, FaceNotFoundError
 from ..images.clip_images import ClipImages, files_of_white_level, scaling_version
@@ -130,7 +130,7 @@ def write_frames(
     todo = [job for job, (done, _) in zip(jobs, known, strict=True) if done is None]
     cropped = any(job.crop is not None for job in jobs)
     made = tqdm(
-        in_processes(write_clip, todo, workers),
+        parallel_map(write_clip, todo, workers),
         total=len(jobs),
         initial=len(jobs) - len(todo),
         desc='cropping faces' if cropped else 'reading frames',

@@ -136,7 +136,7 @@ def out_folder(path: Path, release: str) -> Iterator[OutFolder]:
     try:
         work.mkdir(parents=True, exist_ok=True)
         with FileLock(work / 'lock') as lock:
-            if not lock.take():
+            if not lock.acquire():
                 raise MERDataError(
                     'another run uses this folder', path=path, hint='wait for it'
                 )

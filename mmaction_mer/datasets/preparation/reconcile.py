@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ...utils.errors import MERDataError
-from ...utils.parallel import in_processes
+from ...utils.parallel import parallel_map
 from ..video.files import ENDINGS
 from ..video.index import VideoIndex, cache_index
 from ..video.reader import open_video
@@ -49,7 +49,7 @@ def reconcile_clips(
     """
     paths = list(dict.fromkeys(clip.path for clip in clips if clip.path is not None))
     listing = tqdm(
-        in_processes(_list_frames, paths, workers),
+        parallel_map(_list_frames, paths, workers),
         'listing frames',
         len(paths),
         unit='clip',

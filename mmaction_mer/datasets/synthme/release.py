@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ...utils.errors import MERDataError
 from ...utils.json_files import read_json, write_json
-from ...utils.parallel import in_processes
+from ...utils.parallel import parallel_map
 from ...utils.text import quote
 from ..annotation import write_annotation
 from .actions import CLASSES, action_units, emotion_of, sample_expression, true_field
@@ -59,7 +59,7 @@ def make_release(
     stage = _partial_folder(out, os.getpid())
     stage.mkdir()
     try:
-        clips = in_processes(partial(_draw, stage, release), plan(release), workers)
+        clips = parallel_map(partial(_draw, stage, release), plan(release), workers)
         total = release.subjects * release.clips
         entries = list(tqdm(clips, 'SynthME', total, unit='clip', disable=not progress))
         _write_tables(stage, release, entries)

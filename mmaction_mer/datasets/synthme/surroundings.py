@@ -49,7 +49,7 @@ def paint_ears(canvas: Canvas, who: Identity) -> None:
 
 
 def paint_hair(canvas: Canvas, who: Identity) -> None:
-    """Paint strands from a parting, between the outline of the skull and the hairline."""
+    """Paint strands from a parting, between the skull outline and the hairline."""
     rng, scale = canvas.rng, canvas.scale
     long = who.hair_style == 'long'
     low = 400.0 if long else who.eye_y + (8 if who.hair_style == 'receding' else 4)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...evaluation.predictions import MissingClipNameError
-from ...utils.cli.command_line import explained
+from ...utils.cli.command_line import user_message
 from ...utils.errors import ConfigError, FoldsFailed, MERDataError, MERRunError
 from .console import write_error
 from .tasks import FoldTask
@@ -27,7 +27,7 @@ def of_one_fold(error: BaseException) -> bool:
     False
     """
     if isinstance(error, OSError) and not isinstance(error, MERRunError):
-        return error.errno not in _FULL and explained(error) is not None
+        return error.errno not in _FULL and user_message(error) is not None
     known = isinstance(error, MERDataError | MERRunError)
     return known and not isinstance(error, ConfigError | MissingClipNameError)
 
@@ -55,7 +55,7 @@ class Failures:
         """
         if not of_one_fold(error):
             raise error
-        self.add(task, explained(error) or str(error))
+        self.add(task, user_message(error) or str(error))
 
     def add(self, task: FoldTask, reason: str) -> None:
         """Record why a fold failed, and write it into the folder of the fold."""

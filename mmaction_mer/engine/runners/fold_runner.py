@@ -99,7 +99,8 @@ class FoldRunner(Runner):
             return super().load_checkpoint(filename, map_location, False, revise_keys)
         path = Path(filename)
         is_fold = FoldFolder(path.parent).state_file.is_file()
-        checkpoint = read_checkpoint(path, map_location, REMEDY if is_fold else '')
+        hint = REMEDY if is_fold else 'use another checkpoint'
+        checkpoint = read_checkpoint(path, map_location, hint)
         if is_fold and path.name == LAST:
             check_owner(FoldFolder(path.parent), checkpoint)
             self.check_state(checkpoint, path, REMEDY)

@@ -8,7 +8,7 @@ from typing import Any
 from mmaction.registry import HOOKS, RUNNERS
 from mmengine.config import Config
 
-from ...utils.cli.type_names import name_types
+from ...utils.cli.type_names import types_to_names
 from ...utils.errors import ConfigError, FoldsFailed, MERRunError
 from ...utils.files import clear_half_written
 from ...utils.memory import keep_freed_memory
@@ -98,7 +98,7 @@ class LOSORunner:
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'LOSORunner':
         """Build the runner from a config, like every runner of mmengine."""
-        return cls(name_types(cfg))
+        return cls(types_to_names(cfg))
 
     def train(self) -> dict[str, Any]:
         """Train and test every fold that is not done, then pool all that are.

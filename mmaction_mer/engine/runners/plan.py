@@ -24,7 +24,8 @@ from ..work_dir.run_clips import RunClips, collect_clips
 from .clip_limits import check_usable
 from .console import show_once
 from .fold_config import ALL_SUBJECTS, annotation_path, mer_dataset, plan_seed
-from .plan_options import check_classes, read_options
+from .num_classes import set_num_classes
+from .plan_options import read_options
 from .subject_leakage import check_leakage
 
 
@@ -98,7 +99,7 @@ def make_plan(cfg: Config) -> CVPlan:
         handler.addFilter(show_once)
     whole = DATASETS.build({**copy.deepcopy(data), **ALL_SUBJECTS, 'pipeline': []})
     classes = list(whole.metainfo['classes'])
-    check_classes(cfg, classes, path)
+    set_num_classes(cfg, classes, path)
     if not whole.metainfo.get('subjects_known', True):
         raise MERRunError(
             'the subjects of its clips are unknown, so that no protocol can separate '

@@ -1,12 +1,11 @@
 """The options of a protocol, and checks of its config before data are read."""
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from ...evaluation.summary import SELECTIONS
-from ...utils.errors import ConfigError, MERRunError
+from ...utils.errors import ConfigError
 from ..hooks.best_checkpoint import check_save_best
 
 #: The options of ``loso`` with their defaults, see :class:`LOSORunner`.
@@ -111,20 +110,3 @@ def check_counts(cfg: Config) -> None:
             raise ConfigError(
                 f'is {value!r}, not a positive integer', field=f'{part}.{field}'
             )
-
-
-def check_classes(cfg: Config, classes: list[str], path: Path) -> None:
-    """Compare the classes of the model's head with those of the annotation.
-
-    Raises:
-        MERRunError: Their numbers differ.
-    """
-    head = (cfg.get('model') or {}).get('cls_head') or {}
-    given = head.get('num_classes')
-    if given is not None and given != len(classes):
-        raise MERRunError(
-            f'is {given}, but {path} has {len(classes)} classes ({", ".join(classes)})',
-            field='model.cls_head.num_classes',
-            hint=f'set model.cls_head.num_classes={len(classes)}, or give the '
-            f'annotation file that the model is meant for',
-        )

@@ -23,6 +23,7 @@ from ...utils.errors import ConfigError
 from ...utils.host.wrapping import wrap_method
 from .fold_config import annotation_path
 from .fold_runner import FoldRunner
+from .num_classes import with_num_classes
 
 Subject = tuple[str, str]
 
@@ -199,7 +200,7 @@ def check_planned_test(loader: dict[str, Any], trained: set[MERDataset]) -> None
 
 
 def watch_runners() -> None:
-    """Check each of mmengine's Runners before it runs."""
+    """Complete the model config of every mmengine Runner and check it before a run."""
 
     def checked(call_hook: Callable[..., None]) -> Callable[..., None]:
         def call(self: Runner, fn_name: str, **kwargs: Any) -> None:
@@ -210,4 +211,15 @@ def watch_runners() -> None:
 
         return call
 
+    def completed(build_model: Callable[..., Any]) -> Callable[..., Any]:
+        def build(self: Runner, model: Any) -> Any:
+            # Here rather than in from_cfg: a config may import this package while the
+            # Runner is being built.
+            if isinstance(model, dict) and model == self.cfg.get('model'):
+                model = with_num_classes(self.cfg).model
+            return build_model(self, model)
+
+        return build
+
     wrap_method(Runner, 'call_hook', checked)
+    wrap_method(Runner, 'build_model', completed)

@@ -20,6 +20,7 @@ from mmengine.registry import VISBACKENDS, DefaultScope
 from tqdm import tqdm
 
 from ...utils.errors import MERRunError
+from ...utils.text import first_line
 from ..work_dir.fold_folder import FoldFolder
 from .fold_config import LOCAL
 from .tasks import FoldTask
@@ -108,9 +109,9 @@ def track_fold(job: FoldTask, work_dir: Path) -> None:
             _write(one, job, work_dir)
         # Whatever a server or a disk does, the fold is trained and saved.
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
             tqdm.write(
-                f'fold {job} is done, but {one["type"]} cannot be written: {reason[0]}'
+                f'fold {job} is done, but {one["type"]} cannot be written: '
+                f'{first_line(error)}'
             )
 
 

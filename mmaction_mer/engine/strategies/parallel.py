@@ -17,9 +17,9 @@ import cv2
 import torch
 from mmengine.utils import import_modules_from_strings
 
-from ...utils.cli.command_line import explained
+from ...utils.cli.command_line import user_message
 from ...utils.errors import DivergedError, MERRunError
-from ...utils.memory import available_memory, keep_freed_memory, starved
+from ...utils.memory import available_memory, keep_freed_memory, out_of_resources
 from ...utils.parallel import cores
 from ..runners.console import write_error
 from ..runners.failures import Failures, of_one_fold
@@ -225,13 +225,13 @@ def _train(task: FoldTask, number: int) -> Failure | None:
         if isinstance(error, OSError) and error.errno:
             # An error of mmengine's own files has no file name if the disk is full.
             error.filename = error.filename or str(task.folder.path)
-        if reason := explained(error):
+        if reason := user_message(error):
             return Failure(
                 reason,
                 final=isinstance(error, DivergedError),
                 # There may be enough memory for one process alone.
-                broken=starved(error),
-                fatal=not (of_one_fold(error) or starved(error)),
+                broken=out_of_resources(error),
+                fatal=not (of_one_fold(error) or out_of_resources(error)),
             )
         return _unexpected(error)
     return None

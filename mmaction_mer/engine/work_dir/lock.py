@@ -71,7 +71,7 @@ class WorkDirLock:
 
     def _take(self, name: str, shared: bool, what: str) -> None:
         lock = FileLock(self.work_dir / name, shared)
-        if not lock.take():
+        if not lock.acquire():
             self._release()
             raise WorkDirLockedError(
                 f'another process is training in {what}',
@@ -89,7 +89,7 @@ class WorkDirLock:
             if path.name.endswith(f'-of-{count}{self.of}'):
                 continue
             with FileLock(path) as lock:
-                free = lock.take()
+                free = lock.acquire()
             if not free:
                 self._release()
                 raise WorkDirLockedError(

@@ -83,8 +83,8 @@ class MPTViT(BaseModule):
         if adapter is not None:
             if not 0 <= adapter_start_layer < layers:
                 raise ValueError(
-                    f'adapter_start_layer={adapter_start_layer} must be below {layers}; '
-                    'set adapter=None for no adapters'
+                    f'adapter_start_layer must be below {layers}, got '
+                    f'{adapter_start_layer}; set adapter=None for no adapters'
                 )
             cfg = dict(embed_dims=width, num_prompts=self.num_prompts, **adapter)
             self.adapters = nn.ModuleList(

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...utils.checkpoints.pickle_scan import ScriptError
+from ...utils.checkpoints.pickle_scan import TorchScriptError
 from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch_file
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
 from ...utils.files import open_regular
-from ...utils.text import QUOTE_LENGTH, printable, quote, shown
+from ...utils.text import first_line, quote, shown
 from .layout import ConversionError
 
 #: How deep trainers wrap the weights, at most.
@@ -101,9 +101,9 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return read_torch_file(path, remedy=REMEDY)
+        return read_torch_file(path, hint=REMEDY)
     except CheckpointError as error:
-        if not isinstance(error.__cause__, ScriptError):
+        if not isinstance(error.__cause__, TorchScriptError):
             raise ConversionError(str(error)) from error
         raise ConversionError(
             f'{path}: a TorchScript archive (OpenAI releases CLIP so), which is a '
@@ -200,10 +200,5 @@ def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
     where = f'{path}: {shown(key)}' if key else f'{path}'
     return ConversionError(
         f'{where}: cannot be read as weights, or was cut short '
-        f'({_first_line(error)}); fetch it again'
+        f'({first_line(error)}); fetch it again'
     )
-
-
-def _first_line(error: Exception) -> str:
-    words = str(error).strip().splitlines() or [type(error).__name__]
-    return printable(words[0], QUOTE_LENGTH)

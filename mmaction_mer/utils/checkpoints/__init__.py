@@ -1,1 +1,1 @@
-"""Reading of checkpoint files that may be hostile or damaged."""
+"""Safe reading of untrusted or damaged checkpoint files."""

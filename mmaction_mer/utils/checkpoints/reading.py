@@ -1,47 +1,28 @@
-"""Reading of checkpoints: tensors and plain values, whoever wrote the file."""
+"""Reading of checkpoints as tensors and plain values, without running code."""
 
-import functools
 import os
 import pickle
 import struct
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import torch
-from mmengine.logging import print_log
-from mmengine.runner import CheckpointLoader, Runner
-from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..errors import MERRunError
 from ..files import open_regular
 from ..hashing import MAX_WEIGHTS, open_file_digest
-from ..memory import starved
-from ..text import QUOTE_LENGTH, printable, quote
-from .pickle_scan import DamagedError, RefusedError, UnknownClassError, scan
+from ..text import quote
+from .checkpoint_scan import scan
+from .pickle_scan import CorruptedError, UnknownClassError, UnsafeError
 from .safe_values import StandInError
 from .unknown_classes import line_to_allow
-from .wrapped_keys import without_wrappers
 
-#: Bytes that a checkpoint has at most.
+#: Maximum size of a checkpoint, in bytes.
 MAX_BYTES = MAX_WEIGHTS
-
-
-class CheckpointError(MERRunError, pickle.UnpicklingError):
-    """A checkpoint that cannot be read; the message says why."""
-
-
-class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
-    """There is no such checkpoint."""
-
-    # FileNotFoundError would look for an errno.
-    __str__ = Exception.__str__
-
-
-#: What torch raises over bytes that are no checkpoint, by where it stumbles.
+#: Maximum number of epochs and iterations of a training.
+_MAX_COUNT = 1 << 40
+#: Exceptions that torch raises for data that is not a checkpoint.
 UNREADABLE = (
     RuntimeError,
     EOFError,
@@ -55,34 +36,45 @@ UNREADABLE = (
 )
 
 
+class CheckpointError(MERRunError, pickle.UnpicklingError):
+    """A checkpoint that cannot be read."""
+
+
+class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
+    """A checkpoint that does not exist."""
+
+
 def read_checkpoint(
     path: str | Path,
     map_location: Any = 'cpu',
-    remedy: str = '',
+    hint: str = 'use another checkpoint',
     mmap: bool = False,
     max_bytes: int = MAX_BYTES,
     digests: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Read a checkpoint; tensors and plain values only, never code.
+    """Read a checkpoint: tensors and plain values only, never code.
 
     Args:
         path: The file.
-        map_location: As in ``torch.load``.
-        remedy: What to do when it cannot be read, for the message.
-        mmap: Leave the tensors on disk until they are used; their sums are checked all
-            the same.
-        max_bytes: What the file may have at most.
-        digests: A list to which the digest of the file is appended.
+        map_location: As in ``torch.load``. Defaults to 'cpu'.
+        hint: Advice for the message if the file cannot be read. Defaults to 'use
+            another checkpoint'.
+        mmap: Leave the tensors on disk until they are used; their checksums are
+            verified nevertheless. Defaults to False.
+        max_bytes: Maximum size of the file. Defaults to 8 GiB.
+        digests: A list to which the digest of the file is appended. Defaults to None.
+
+    Returns:
+        The content, without the text of a config in ``meta``.
 
     Raises:
-        CheckpointError: The file is missing, cut short, asks for code or for more
-            memory than its size gives reason for, or holds something else.
+        CheckpointError: The file is missing, truncated, contains code, requests more
+            memory than its size justifies, or is not a dictionary.
     """
-    remedy = remedy or 'give another checkpoint'
-    content = read_torch_file(path, map_location, remedy, mmap, max_bytes, digests)
+    content = read_torch_file(path, map_location, hint, mmap, max_bytes, digests)
     if not isinstance(content, dict):
-        raise CheckpointError(f'{path}: holds no state dict; {remedy}')
-    # mmengine's Runner.resume would run this text, to know how many GPUs there were.
+        raise CheckpointError('contains no state dict', path=path, hint=hint)
+    # Runner.resume of mmengine executes this text to get the number of GPUs.
     if isinstance(meta := content.get('meta'), dict):
         meta.pop('config', None)
     return content
@@ -112,7 +104,7 @@ def read_hashed_checkpoint(
 def read_torch_file(
     path: str | Path,
     map_location: Any = 'cpu',
-    remedy: str = 'give another file',
+    hint: str = 'use another file',
     mmap: bool = False,
     max_bytes: int = MAX_BYTES,
     digests: list[str] | None = None,
@@ -120,22 +112,26 @@ def read_torch_file(
     """Read a file of ``torch.save``, see :func:`read_checkpoint`.
 
     Returns:
-        Whatever it holds: tensors, and plain values.
+        The content: tensors and plain values.
+
+    Raises:
+        CheckpointError: See :func:`read_checkpoint`.
     """
     try:
         file = open_regular(path)
     except FileNotFoundError as error:
         raise CheckpointNotFoundError(
-            f'{path}: no such checkpoint; {remedy}'
+            'no such checkpoint', path=path, hint=hint
         ) from error
     except OSError as error:
-        raise CheckpointError(f'{path}: {error.strerror}; {remedy}') from error
+        raise CheckpointError(str(error.strerror), path=path, hint=hint) from error
     with file:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
             raise CheckpointError(
-                f'{path}: has {size:,} bytes; more than {max_bytes:,} are not read; '
-                f'{remedy}'
+                f'has {size:,} bytes, more than the limit of {max_bytes:,} bytes',
+                path=path,
+                hint=hint,
             )
         try:
             if digests is not None:
@@ -149,181 +145,69 @@ def read_torch_file(
                 weights_only=True,
                 mmap=mmap,
             )
-        except UnknownClassError as error:
-            raise CheckpointError(
-                f'{path}: refused: beside its weights it {error}. mmaction_mer, as '
-                f'torch.load(weights_only=True), makes tensors and plain values only, '
-                f'from a file and from an address alike; nothing in it was run. If you '
-                f'trust who made the file and the class only holds values, allow it '
-                f'first: {line_to_allow(error.name)}. Otherwise {remedy}'
-            ) from error
-        except RefusedError as error:
-            raise CheckpointError(
-                f'{path}: refused, since it holds more than weights: it {error}. '
-                f'Nothing in it was run; {remedy}'
-            ) from error
-        except DamagedError as error:
-            raise _damaged(path, str(error), remedy) from error
-        except MemoryError as error:
-            raise CheckpointError(
-                f'{path}: does not fit into the memory of this machine; {remedy}'
-            ) from error
-        except UNREADABLE as error:
-            if isinstance(error.__context__, StandInError):
-                words = str(error.__context__).rstrip('.')
-                raise CheckpointError(f'{path}: {words}; {remedy}') from error
-            # Torch's words are kept out: they advise to read the file as code.
-            raise _damaged(path, type(error).__name__, remedy) from error
+        except (*UNREADABLE, MemoryError) as error:
+            problem, hint = _explain(error, hint)
+            raise CheckpointError(problem, path=path, hint=hint) from error
 
 
-def _damaged(path: str | Path, reason: str, remedy: str) -> CheckpointError:
-    return CheckpointError(
-        f'{path}: not a readable checkpoint, perhaps cut short ({reason}); {remedy}'
-    )
-
-
-# mmengine 0.10.7 reads the files that a config names (load_from, init_cfg) through
-# this table. Torch's own messages advise to read as code what was refused, and
-# torch.hub unpickles anything by default, also from its cache.
-
-
-@CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
-    """Read a checkpoint file for mmengine, see :func:`read_checkpoint`."""
-    return _by_name(os.path.expanduser(filename), map_location)
-
-
-@CheckpointLoader.register_scheme(prefixes='file://')
-def load_from_file_url(url: str, map_location: Any = None) -> dict[str, Any]:
-    """Read a checkpoint file that is given by its ``file://`` address."""
-    return _by_name(url2pathname(urlparse(url).path), map_location)
-
-
-def _by_name(path: str | Path, map_location: Any) -> dict[str, Any]:
-    """Read a checkpoint whose weights have names, as mmengine takes for granted."""
-    content = read_checkpoint(path, map_location)
-    state = content.get('state_dict', content)
-    if not isinstance(state, dict) or not all(type(key) is str for key in state):
-        raise CheckpointError(
-            f'{path}: holds no weights by their names; give another checkpoint'
+def _explain(error: Exception, hint: str) -> tuple[str, str]:
+    """Return the problem and the hint for an exception that reading has raised."""
+    if isinstance(error, UnknownClassError):
+        return (
+            f'rejected: beside its weights it {error}. mmaction_mer, as '
+            f'torch.load(weights_only=True), reads tensors and plain values only, from '
+            f'a file and from a URL alike; nothing in it was run',
+            f'if you trust the source of the file and the class only stores values, '
+            f'allow it first: {line_to_allow(error.name)}. Otherwise {hint}',
         )
-    try:
-        plain = without_wrappers(state)
-    except MERRunError as error:
-        raise CheckpointError(f'{path}: {error}') from error
-    if plain is not state:
-        # mmengine takes off module. alone, and of other names says that it has none.
-        content = {**content, 'state_dict': plain} if 'state_dict' in content else plain
-    if _resuming.get():
-        check_training_state(content, str(path))
-    return content
-
-
-def load_url(
-    url: str,
-    model_dir: str | None = None,
-    map_location: Any = None,
-    progress: bool = True,
-    **_: Any,
-) -> dict[str, Any]:
-    """Fetch a checkpoint, unless it is there already, and read it.
-
-    Args:
-        url: Its address; its last part names the file.
-        model_dir: Folder to keep it in; torch's own by default.
-        map_location: As in ``torch.load``.
-        progress: Show how far it is.
-
-    Raises:
-        URLError: It cannot be fetched.
-        CheckpointError: What was fetched cannot be read.
-    """
-    folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
-    name = Path(urlparse(url).path).name
-    if not name:
-        raise CheckpointError(f'{url[:200]}: names no file')
-    path = folder / name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), progress=progress)
-    return _by_name(path, map_location)
-
-
-mmengine_checkpoint.load_url = load_url
-
-
-# mmengine 0.10.7, Runner.resume: takes for granted that a file is a training state, and
-# runs the text of a config that it finds there.
-
-_resuming: ContextVar[bool] = ContextVar('resuming', default=False)
-#: Epochs and iterations of a training, at most.
-_MOST = 1 << 40
+    if isinstance(error, UnsafeError):
+        return (
+            f'rejected, since it contains more than weights: it {error}. Nothing in '
+            f'it was run',
+            hint,
+        )
+    if isinstance(error, MemoryError):
+        return 'does not fit into the memory of this machine', hint
+    if isinstance(error.__context__, StandInError):
+        return str(error.__context__), hint
+    # The messages of torch are omitted, since they advise to run the file as code.
+    reason = str(error) if isinstance(error, CorruptedError) else type(error).__name__
+    return f'not a readable checkpoint, possibly truncated ({reason})', hint
 
 
 def check_training_state(
     content: Mapping[str, Any],
     source: str,
-    remedy: str = 'to start from weights alone, name them in load_from',
+    hint: str = 'to start from weights only, set load_from',
 ) -> None:
-    """See that a checkpoint says where a training stood.
+    """Check that a checkpoint has the training state that mmengine resumes from.
 
     Args:
         content: The checkpoint.
         source: Its file, for the message.
-        remedy: What the message advises.
+        hint: Advice for the message. Defaults to using ``load_from``.
 
     Raises:
-        CheckpointError: It does not.
+        CheckpointError: The number of epochs or iterations, or the message hub, is
+            missing.
     """
     meta = content.get('meta')
-    told = meta if isinstance(meta, dict) else {}
+    if not isinstance(meta, dict):
+        meta = {}
     for field in ('epoch', 'iter'):
-        value = told.get(field)
-        if type(value) is not int or not 0 <= value < _MOST:
+        value = meta.get(field)
+        if type(value) is not int or not 0 <= value < _MAX_COUNT:
             raise CheckpointError(
-                f'{source}: is no training state to go on from: its meta.{field} is '
-                f'{quote(value)}, not a number; {remedy}'
+                f'is not a training state to resume from: {quote(value)} is not a '
+                f'valid count',
+                path=source,
+                field=f'meta.{field}',
+                hint=hint,
             )
     if not isinstance(content.get('message_hub'), dict):
         raise CheckpointError(
-            f'{source}: is no training state to go on from: it has no message_hub; '
-            f'{remedy}'
+            'is not a training state to resume from: it is missing',
+            path=source,
+            field='message_hub',
+            hint=hint,
         )
-
-
-def check_states(resume: Callable[..., None]) -> Callable[..., None]:
-    """Let ``Runner.resume`` say in a sentence what is no state of this training."""
-
-    @functools.wraps(resume)
-    def checked(self: Any, filename: str, *args: Any, **kwargs: Any) -> None:
-        token = _resuming.set(True)
-        try:
-            resume(self, filename, *args, **kwargs)
-        except (*UNREADABLE, AssertionError) as error:
-            if isinstance(error, MERRunError) or starved(error):
-                raise
-            raise CheckpointError(
-                f'{quote(str(filename))}: is no training state of this config '
-                f'({type(error).__name__}: {quote(str(error)[:QUOTE_LENGTH])}); go on '
-                f'from another one, or start anew'
-            ) from error
-        finally:
-            _resuming.reset(token)
-
-    return checked
-
-
-if not hasattr(Runner.resume, '__wrapped__'):
-    Runner.resume = check_states(Runner.resume)
-
-
-# mmengine names all keys that a model does not have, as they stand in the file.
-
-_LONGEST = 10_000
-
-
-def _print_log(message: str, *args: Any, **kwargs: Any) -> None:
-    print_log(printable(str(message), _LONGEST), *args, **kwargs)
-
-
-mmengine_checkpoint.print_log = _print_log

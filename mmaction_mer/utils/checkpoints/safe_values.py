@@ -1,7 +1,7 @@
-"""Plain Python values of checkpoints: options of a command line, paths.
+"""Stand-ins for classes of plain Python values: command-line options and paths.
 
-Each stands in for a class of the standard library while ``torch.load`` reads a file
-with ``weights_only=True``, and takes nothing but text and what the file holds already.
+Each replaces a class of the standard library while ``torch.load`` reads a file with
+``weights_only=True``, and accepts only texts and values that the file contains.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import torch
 
 from ..text import quote
 
-# Python 3.13 keeps its paths in another module than the versions before and after it.
+# The module of the path classes in Python 3.13 differs from other versions.
 _PATH_MODULES = ('pathlib', 'pathlib._local')
 
 
 def plain_globals() -> list[Callable | tuple[Callable, str]]:
-    """Return the stand-ins of this module, under the names that they stand for."""
+    """Return the stand-ins of this module with the names that they replace."""
     return [
         OptionsNamespace,
         (OptionsNamespace, 'argparse.Namespace'),
@@ -33,7 +33,7 @@ def plain_globals() -> list[Callable | tuple[Callable, str]]:
 
 
 def user_allows(*globals_: Any) -> bool:
-    """Tell whether the user has allowed all of these, by whatever name."""
+    """Return whether the user has allowed all of these globals, under any name."""
     known = [
         one[0] if isinstance(one, tuple) else one
         for one in torch.serialization.get_safe_globals()
@@ -42,60 +42,63 @@ def user_allows(*globals_: Any) -> bool:
 
 
 class StandInError(pickle.UnpicklingError):
-    """A stand-in does not make what a file asks of it."""
+    """A file uses a stand-in in a way that is not allowed."""
 
 
-def refuse(what: str) -> NoReturn:
-    """Refuse a file for what it asks for.
+def reject(content: str) -> NoReturn:
+    """Reject a file.
+
+    Args:
+        content: The part of the file that is not allowed.
 
     Raises:
         StandInError: Always.
     """
     raise StandInError(
-        f'refused: the file asks for {what}. The file was not written by a training '
-        'run of mmengine; do not load it.'
+        f'rejected: the file contains {content}. It was not written by a training run '
+        'of mmengine; do not load it'
     )
 
 
 class OptionsNamespace(argparse.Namespace):
-    """Stand for ``argparse.Namespace`` until the attributes are there."""
+    """Stand-in for ``argparse.Namespace`` until its state is set."""
 
     def __new__(cls, *given: Any) -> Any:
-        """Make an empty one, from no arguments."""
+        """Create an empty one; arguments are rejected."""
         if given:
-            refuse('an argparse.Namespace by its arguments')
+            reject('an argparse.Namespace with arguments')
         return super().__new__(cls)
 
     def __setstate__(self, state: Any) -> None:
-        """Take attributes by their names, and become an ``argparse.Namespace``."""
+        """Set attributes by name, and become an ``argparse.Namespace``."""
         if type(state) is not dict or any(type(key) is not str for key in state):
-            refuse(f'an argparse.Namespace of the state {quote(state)}')
+            reject(f'an argparse.Namespace with the state {quote(state)}')
         self.__dict__.update(state)
-        # From here on a file cannot give it another state.
+        # The file cannot set another state from here on.
         self.__class__ = argparse.Namespace
 
 
 def _path_maker(own: type, name: str) -> Callable[..., Any]:
     def make(*parts: Any) -> Any:
         if not all(type(part) is str for part in parts):
-            refuse(f'a path of {quote(parts)}')
+            reject(f'a path with the parts {quote(parts)}')
         return own(*parts)
 
     make.__name__ = make.__qualname__ = name
     return make
 
 
-def _here(own: type, pure: type, system: str) -> type:
-    # A path of another system can only be had as a pure one.
+def _concrete(own: type, pure: type, system: str) -> type:
+    # A path of another system can be created only as a pure path.
     return own if os.name == system else pure
 
 
-#: What makes a path, by the name of its class. Making one looks at no file.
+#: Constructors of paths by the names of the classes. They access no files.
 _PATHS = {
     name: _path_maker(own, name)
     for name, own in {
-        'PosixPath': _here(pathlib.PosixPath, pathlib.PurePosixPath, 'posix'),
-        'WindowsPath': _here(pathlib.WindowsPath, pathlib.PureWindowsPath, 'nt'),
+        'PosixPath': _concrete(pathlib.PosixPath, pathlib.PurePosixPath, 'posix'),
+        'WindowsPath': _concrete(pathlib.WindowsPath, pathlib.PureWindowsPath, 'nt'),
         'PurePosixPath': pathlib.PurePosixPath,
         'PureWindowsPath': pathlib.PureWindowsPath,
     }.items()

@@ -1,9 +1,9 @@
-"""Classes that a checkpoint names and that are not known to be plain data."""
+"""Classification of unknown classes in checkpoints, for error messages."""
 
 import sys
 
-#: Packages whose classes start programs, open files or addresses, or call what they are
-#: given: no message advises to allow them.
+#: Packages whose classes start programs, open files or URLs, or call their arguments.
+#: No message advises to allow them.
 ACTING = frozenset(
     """
     builtins code codecs concurrent ctypes distutils fileinput ftplib functools http
@@ -16,10 +16,10 @@ ACTING = frozenset(
 
 
 def may_be_data(name: str) -> bool:
-    """Tell whether a name may be that of a class that only holds values.
+    """Return whether a name may be that of a class that only stores values.
 
-    Nothing is imported for it: a class of a module that is not there yet is known by
-    its capital letter.
+    No module is imported: a name in a module that has not been imported counts as a
+    class if it starts with a capital letter.
 
     >>> may_be_data('fractions.Fraction'), may_be_data('subprocess.Popen')
     (True, False)
@@ -33,7 +33,7 @@ def may_be_data(name: str) -> bool:
 
 
 def line_to_allow(name: str) -> str:
-    """Write the line of Python that lets a class be read from checkpoints.
+    """Return the line of Python that allows a class in checkpoints.
 
     >>> line_to_allow('uuid.UUID')
     'import torch, uuid; torch.serialization.add_safe_globals([uuid.UUID])'

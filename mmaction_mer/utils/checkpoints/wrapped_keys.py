@@ -1,8 +1,8 @@
-"""Names of weights without what wraps a model for training.
+"""Removal of the prefixes of training wrappers from the names of weights.
 
-``DistributedDataParallel`` puts ``module.`` before the names of the module that it
-wraps, ``torch.compile`` ``_orig_mod.``; both may be around the whole model or a part of
-it, in any order.
+``DistributedDataParallel`` prepends ``module.`` to the names of the module that it
+wraps, and ``torch.compile`` prepends ``_orig_mod.``. Both may wrap the whole model or a
+part of it, in any order.
 """
 
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ _PARALLEL, _COMPILED = 'module', '_orig_mod'
 
 
 def without_wrappers(state: Mapping[str, _Value]) -> Mapping[str, _Value]:
-    """Take the names of wrappers out of the keys of a state dict.
+    """Remove the names of wrappers from the keys of a state dict.
 
     Args:
-        state: Weights, or anything else, by name.
+        state: Weights, or other values, by name.
 
     Returns:
-        The same values by the names that they have in the plain model; ``state``
-        itself where there is nothing to take out.
+        The same values by their names in the plain model; ``state`` itself if there is
+        nothing to remove.
 
     Raises:
-        MERRunError: Two weights have one name then.
+        MERRunError: Two weights would have the same name.
 
     Example:
         >>> without_wrappers({'module._orig_mod.a': 1, 'module.b._orig_mod.c': 2})
@@ -35,8 +35,8 @@ def without_wrappers(state: Mapping[str, _Value]) -> Mapping[str, _Value]:
         >>> without_wrappers({'a.module.b': 1})
         {'a.module.b': 1}
     """
-    parts = _unwrapped([key.split('.') for key in state])
-    parts = _unwrapped([_uncompiled(one) for one in parts])
+    parts = _remove_common_prefix([key.split('.') for key in state])
+    parts = _remove_common_prefix([_remove_compiled(one) for one in parts])
     names = dict(zip(state, map('.'.join, parts), strict=True))
     if all(key == name for key, name in names.items()):
         return state
@@ -45,14 +45,15 @@ def without_wrappers(state: Mapping[str, _Value]) -> Mapping[str, _Value]:
         if name in first:
             raise MERRunError(
                 f'the weights {quote(first[name])} and {quote(key)} are both '
-                f'{quote(name)} without what wraps the model: keep one of them'
+                f'{quote(name)} without the wrappers of the model',
+                hint='remove one of them',
             )
         first[name] = key
     return {name: state[key] for key, name in names.items()}
 
 
-def _unwrapped(names: list[list[str]]) -> list[list[str]]:
-    """Take off what stands before all names."""
+def _remove_common_prefix(names: list[list[str]]) -> list[list[str]]:
+    """Remove the ``module`` parts at the start of all names."""
     counts = [
         sum(1 for _ in takewhile(lambda part: part == _PARALLEL, name[:-1]))
         for name in names
@@ -61,8 +62,8 @@ def _unwrapped(names: list[list[str]]) -> list[list[str]]:
     return [name[start:] for name in names]
 
 
-def _uncompiled(name: list[str]) -> list[str]:
-    """Take out ``_orig_mod``, and ``module`` beside it: a part may be called so."""
+def _remove_compiled(name: list[str]) -> list[str]:
+    """Remove ``_orig_mod`` and adjacent ``module``, which may be a name otherwise."""
     kept: list[str] = []
     for wraps, run in groupby(name[:-1], lambda part: part in (_PARALLEL, _COMPILED)):
         found = list(run)

@@ -1,1 +1,1 @@
-"""What the command-line tools share: options, configs, errors as sentences."""
+"""Shared code of the command-line tools: options, configs, error messages."""

@@ -1,4 +1,4 @@
-"""What the command-line tools share."""
+"""Configs, signals and error messages of the command-line tools."""
 
 import errno
 import functools
@@ -14,25 +14,31 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..errors import MERDataError, MERRunError
-from ..memory import starved
-from ..text import printable
+from ..errors import ConfigError, MERDataError, MERRunError
+from ..memory import out_of_resources
+from ..text import first_line, printable
 from .option_values import parse_value
-from .type_names import name_types
+from .type_names import types_to_names
 
 
 def read_config(path: str) -> Config:
     """Read a config file.
 
+    Args:
+        path: The file.
+
+    Returns:
+        The config, with registered names in place of classes.
+
     Raises:
-        MERRunError: It is not there or broken; the message names the line.
+        ConfigError: The file is missing or invalid; the message contains the line.
     """
     if not Path(path).is_file():
-        raise MERRunError(f'{path}: there is no such config file')
+        raise ConfigError('there is no such config file', path=path)
     try:
-        return name_types(Config.fromfile(path))
+        return types_to_names(Config.fromfile(path))
     except Exception as error:
-        # A config is code: anything can go wrong in it.
+        # A config is code and can raise any exception.
         where = next(
             (
                 f'{frame.filename}, line {frame.lineno}: '
@@ -41,9 +47,9 @@ def read_config(path: str) -> Config:
             ),
             '',
         )
-        raise MERRunError(
-            f'{path}: this config cannot be read: {where}{type(error).__name__}: '
-            f'{error}'
+        raise ConfigError(
+            f'this config cannot be read: {where}{type(error).__name__}: {error}',
+            path=path,
         ) from error
 
 
@@ -52,12 +58,12 @@ def merge_options(cfg: Config, pairs: Sequence[str] | None) -> None:
 
     Args:
         cfg: The config, changed in place.
-        pairs: Pairs as typed, see :func:`~.option_values.parse_value`; of a key that
-            is given twice the last one counts.
+        pairs: Pairs as typed, see :func:`~.option_values.parse_value`; the last value
+            of a repeated key is used.
 
     Raises:
-        MERRunError: A pair has no ``=``, a value cannot be parsed, or a key leads
-            into something that the config does not have.
+        MERRunError: A pair has no ``=``, a value cannot be parsed, or the parent of a
+            key is not a dictionary or a list of the config.
     """
     options: dict[str, Any] = {}
     for pair in pairs or ():
@@ -74,12 +80,12 @@ def merge_options(cfg: Config, pairs: Sequence[str] | None) -> None:
         try:
             cfg.merge_from_dict({key: value})
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as err:
-            problem = shortened(err)[:300]
+            problem = error_message(err)[:300]
             raise MERRunError(problem, field=f'--cfg-options {key}') from err
 
 
 def default_work_dir(config: str) -> str:
-    """Name the work directory after the config, as mmaction does.
+    """Return the default work directory, named after the config as in mmaction2.
 
     >>> default_work_dir('configs/mpt_vit-tiny_synthme.py')
     './work_dirs/mpt_vit-tiny_synthme'
@@ -87,27 +93,35 @@ def default_work_dir(config: str) -> str:
     return f'./work_dirs/{Path(config).stem}'
 
 
-def is_protocol(cfg: Config) -> bool:
-    """Tell whether a config names a runner of its own, such as LOSORunner."""
+def has_protocol(cfg: Config) -> bool:
+    """Return whether a config has a ``runner_type``, such as ``LOSORunner``."""
     return cfg.get('runner_type') is not None
 
 
-def loso_option(cfg: Config, name: str, value: Any) -> None:
-    """Set an option of the protocol; without a protocol it is a mistake."""
+def set_loso_option(cfg: Config, name: str, value: Any) -> None:
+    """Set an option of the evaluation protocol in ``cfg.loso``.
+
+    Args:
+        cfg: The config, changed in place.
+        name: Name of the option.
+        value: Its value. None changes nothing.
+
+    Raises:
+        SystemExit: The config has no protocol.
+    """
     if value is None:
         return
-    if not is_protocol(cfg):
-        raise SystemExit(
-            f"--{name} is for protocols, but the config has no runner_type='LOSORunner'"
-        )
+    if not has_protocol(cfg):
+        raise SystemExit(f"--{name} requires a config with runner_type='LOSORunner'")
     cfg.loso = {**(cfg.get('loso') or {}), name: value}
 
 
 def report_errors(main: Callable[..., None]) -> Callable[..., int]:
-    """Turn what a user can put right into one message and exit status 1.
+    """Decorate a main function: print an error that users can fix as one message.
 
-    Any other error keeps its traceback: it is ours. What SIGTERM or SIGHUP ends cleans
-    up first; its exit status is the one that a shell reports, 128 and the number.
+    The exit status is then 1. Any other error is a bug and keeps its traceback. SIGTERM
+    and SIGHUP end the program after its cleanup, with the exit status that shells
+    report, 128 plus the number of the signal.
     """
 
     @functools.wraps(main)
@@ -120,12 +134,13 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
             try:
                 sys.stdout.flush()
             except BrokenPipeError:
-                # Whoever read our output has had enough; Python complains at exit.
+                # The reader of the output has closed it. Without a replacement, Python
+                # reports an error at exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return 1
-            raise  # another pipe broke, of a worker for instance
+            raise  # another pipe, such as that of a worker
         except Exception as error:
-            message = explained(error)
+            message = user_message(error)
             if message is None:
                 raise
             rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID')
@@ -133,18 +148,18 @@ def report_errors(main: Callable[..., None]) -> Callable[..., int]:
             print(f'error{where}: {message}', file=sys.stderr, flush=True)
             return 1
         except KeyboardInterrupt:
-            print('interrupted; what is done is kept', file=sys.stderr)
+            print('interrupted; finished work is kept', file=sys.stderr)
             return 130
-        except _Ended as end:
-            print(f'{end}; what is done is kept', file=sys.stderr)
+        except _Terminated as end:
+            print(f'{end}; finished work is kept', file=sys.stderr)
             return 128 + end.number
         return 0
 
     return run
 
 
-class _Ended(BaseException):
-    """A signal that asks this process to end."""
+class _Terminated(BaseException):
+    """Raised when this process receives a signal that asks it to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f'ended by {signal.Signals(number).name}')
@@ -153,21 +168,21 @@ class _Ended(BaseException):
 
 @contextmanager
 def _signals_raised() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a ``with`` block as Ctrl-C does.
+    """Raise an exception in a ``with`` block on SIGTERM and SIGHUP, as on Ctrl-C.
 
-    By default they end a process on the spot: what it has half written stays, and so do
-    its children. One that is ignored, as under ``nohup``, stays ignored, and one that
-    somebody else handles stays theirs.
+    By default these signals end a process at once and leave its half-written files and
+    its children behind. A signal that is ignored, as under ``nohup``, or that has
+    another handler is left as it is.
     """
     process = os.getpid()
 
     def end(number: int, _: Any) -> None:
-        # Another one ends it on the spot, and so does one that a child, forked
-        # meanwhile, gets: what it has to tidy up is its parent's.
+        # A second signal ends the process at once. So does a signal to a child forked
+        # in the meantime: the cleanup is the task of its parent.
         signal.signal(number, signal.SIG_DFL)
         if os.getpid() != process:
             os.kill(os.getpid(), number)
-        raise _Ended(number)
+        raise _Terminated(number)
 
     taken = []
     if threading.current_thread() is threading.main_thread():
@@ -183,50 +198,58 @@ def _signals_raised() -> Iterator[None]:
                 signal.signal(number, signal.SIG_DFL)
 
 
-# What a machine refuses, whatever the code.
-_REFUSALS = {errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO,
-             errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT,
-             errno.ENOSPC, errno.ENOTDIR, errno.EROFS}  # fmt: skip
-# Of a message that quotes files without an end, in characters.
-_LONGEST = 50_000
+# Errors that are caused by the files and the system, not by a bug.
+_SYSTEM_ERRORS = {errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO,
+                  errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT,
+                  errno.ENOSPC, errno.ENOTDIR, errno.EROFS}  # fmt: skip
+# Maximum length of a message, in characters.
+_MAX_LENGTH = 50_000
 
 
-def explained(error: Exception) -> str | None:
-    """Say in words what went wrong, if it is something that a user can put right.
+def user_message(error: Exception) -> str | None:
+    """Return a message for an error that a user can fix.
 
-    >>> explained(MERRunError('no such fold: s7'))
+    Args:
+        error: The error.
+
+    Returns:
+        The message; None if the error is a bug, which needs a traceback.
+
+    >>> user_message(MERRunError('no such fold: s7'))
     'no such fold: s7'
-    >>> explained(OSError(errno.EACCES, 'Permission denied', 'run/loso.json'))
+    >>> user_message(OSError(errno.EACCES, 'Permission denied', 'run/loso.json'))
     'run/loso.json: Permission denied'
-    >>> explained(KeyError('s7')) is None
+    >>> user_message(KeyError('s7')) is None
     True
     """
     if isinstance(error, MERDataError | MERRunError):
-        return shortened(error)
-    if starved(error):
-        words = str(error).strip().splitlines() or ['no memory is left']
+        return error_message(error)
+    if out_of_resources(error):
         return (
-            f'{words[0]}: memory, threads or processes are used up, or limited for '
-            f'this user (ulimit -a): free some, or lower train_dataloader.batch_size '
-            f'and num_workers, then start again (a run by --resume)'
+            f'{first_line(error)}: memory, threads or processes are used up or limited '
+            f'for this user (ulimit -a): free some, or lower '
+            f'train_dataloader.batch_size and num_workers, then start again '
+            f'(a run with --resume)'
         )
-    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+    if not isinstance(error, OSError) or error.errno not in _SYSTEM_ERRORS:
         return None
     where = f'{error.filename}: ' if error.filename else ''
     if error.errno in (errno.EDQUOT, errno.ENOSPC):
         return (
-            f'{where}{error.strerror}: the disk is full. What was written before is '
-            f'whole; make room, then start again (a run by --resume)'
+            f'{where}{error.strerror}: the disk is full. Files written before are '
+            f'complete: free some space, then start again (a run with --resume)'
         )
     return f'{where}{error.strerror}'
 
 
-def shortened(error: Exception) -> str:
-    r"""Write an error without the traceback that a loader's worker puts around it.
+def error_message(error: Exception) -> str:
+    r"""Return the message of an error without the traceback of a worker process.
+
+    A data loader replaces the message of an error in a worker by the whole traceback.
 
     >>> text = 'Caught in worker 0.\nTraceback:\n  x\nmm.MERDataError: clip a: bad'
-    >>> shortened(MERDataError(text))
+    >>> error_message(MERDataError(text))
     'clip a: bad'
     """
     message = str(error).rpartition(f'{type(error).__name__}: ')[2].strip()
-    return printable(message, _LONGEST)
+    return printable(message, _MAX_LENGTH)

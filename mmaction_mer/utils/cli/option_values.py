@@ -1,8 +1,8 @@
-"""The value of ``key=value`` on a command line.
+"""Parsing of the values of ``key=value`` options on a command line.
 
-Values mean what they mean to mmengine, whose own reader also takes all blanks out of
-them: a folder ``/x/moved data`` would become another one. Here a blank is a part of
-the text, and quotes keep a comma from making a list.
+The syntax is that of ``DictAction`` of mmengine, with two differences: spaces are kept,
+which mmengine removes, so that ``/x/moved data`` stays that folder; and a quoted text
+may contain commas.
 """
 
 import re
@@ -14,18 +14,18 @@ _WORDS = {'true': True, 'false': False}
 
 
 def parse_value(text: str) -> Any:
-    r"""Read a value.
+    r"""Parse a value.
 
     Args:
-        text: A number, ``True``, ``False`` or ``None``; a list as ``a,b`` or ``[a,b]``,
-            a tuple as ``(a,b)``, also one in another; or else a text, in quotes if it
-            holds a comma.
+        text: A number, ``True``, ``False`` or ``None``; a list ``a,b`` or ``[a,b]`` or
+            a tuple ``(a,b)``, possibly nested; or any other text, in quotes if it
+            contains a comma.
 
     Returns:
         The value.
 
     Raises:
-        ValueError: A list or a tuple whose brackets do not match.
+        ValueError: The brackets of a list or a tuple do not match.
 
     Example:
         >>> parse_value('/x/moved data'), parse_value('[(1, 0.5), a b, None]')
@@ -38,7 +38,7 @@ def parse_value(text: str) -> Any:
     text = text.strip()
     if text[:1] in _QUOTES and _end_of_quote(text, 0) == len(text):
         inner = text[1:-1]
-        # As shells that do not know quotes, or scripts, hand a list over.
+        # A quoted list, as passed by scripts and by shells that keep the quotes.
         return parse_value(inner) if _is_bracketed(inner.strip()) else _scalar(inner)
     if _is_bracketed(text):
         values = [parse_value(part) for part in _parts(text[1:-1])]
@@ -55,8 +55,8 @@ def _scalar(text: str) -> Any:
         return _WORDS[plain.lower()]
     if plain == 'None':
         return None
-    # Numbers have no zeros before them, names of subjects and clips do; and 006_1_2,
-    # which Python would read as 612, has no groups of thousands.
+    # Leading zeros mean a name of a subject or a clip, not a number. Underscores are
+    # allowed between thousands only: int() would parse the clip 6_1_2 as 612.
     if re.fullmatch(r'[+-]?0\d+', plain):
         return text
     if '_' in plain and not re.fullmatch(r'[+-]?[1-9]\d{0,2}(_\d{3})+', plain):
@@ -70,7 +70,7 @@ def _scalar(text: str) -> Any:
 
 
 def _is_bracketed(text: str) -> bool:
-    """Whether one pair of brackets is around all of a text."""
+    """Return whether one pair of brackets encloses the whole text."""
     if text[:1] not in _BRACKETS or text[-1:] != _BRACKETS[text[0]]:
         return False
     try:
@@ -80,17 +80,18 @@ def _is_bracketed(text: str) -> bool:
 
 
 def _parts(text: str, commas: bool = True) -> list[str]:
-    """Split a text at its commas, but not in brackets or quotes.
+    """Split a text at commas outside of brackets and quotes.
 
     Args:
-        text: The text; a comma at its end is none.
-        commas: Split; else only see that brackets match.
+        text: The text; a trailing comma is ignored.
+        commas: Whether to split; else only check that the brackets match. Defaults to
+            True.
 
     Raises:
-        ValueError: There is a comma to split at, and brackets do not match.
+        ValueError: The text contains a comma and its brackets do not match.
     """
     parts, start, place, open_brackets, wrong = [], 0, 0, [], False
-    fresh = True  # here a quote begins a text
+    fresh = True  # whether a quote here starts a quoted text
     while place < len(text):
         letter = text[place]
         end = _end_of_quote(text, place) if fresh and letter in _QUOTES else None
@@ -110,13 +111,13 @@ def _parts(text: str, commas: bool = True) -> list[str]:
         parts.append(text[start:])
     if (wrong or open_brackets) and (not commas or ',' in text):
         raise ValueError(
-            f'the brackets do not match in {text}: put a text with a comma in quotes'
+            f'the brackets do not match in {text}: quote a text that contains a comma'
         )
     return parts
 
 
 def _end_of_quote(text: str, start: int) -> int | None:
-    """Find where a quoted text ends, which a comma, a bracket or nothing follows."""
+    """Find the end of a quoted text, which precedes a comma, a bracket or the end."""
     place = text.find(text[start], start + 1)
     while place >= 0:
         rest = text[place + 1 :].lstrip()

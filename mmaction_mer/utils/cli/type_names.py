@@ -1,4 +1,4 @@
-"""Configs of pure Python: classes in them are written as their registered names."""
+"""Replacement of classes in pure Python style configs by their registered names."""
 
 from collections.abc import Callable, Iterator, Mapping
 from inspect import isclass, isroutine
@@ -9,29 +9,28 @@ from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import Registry, root
 
 
-def name_types(cfg: Config) -> Config:
-    """Write the classes and functions of a config as names.
+def types_to_names(cfg: Config) -> Config:
+    """Replace the classes and functions in a config by their registered names.
 
-    A config of pure Python (``with read_base():``, ``type=MERDataset``) holds what it
-    names; an ordinary one holds texts, which are what folds are planned, compared and
-    stored by.
+    A pure Python style config (``with read_base():``, ``type=MERDataset``) contains
+    classes; the planning, comparison and storage of folds need strings.
 
     Args:
         cfg: Any config; it is not changed.
 
     Returns:
-        The config itself where it holds no classes, else another one.
+        The config itself if it contains no classes, else a new one.
     """
     imported = getattr(cfg, '_imported_names', None) or set()
-    # Of what stands in such a file, names that were imported are no settings.
+    # Imported names are not settings.
     content = {key: value for key, value in cfg.items() if key not in imported}
-    if not imported and not _holds_types(content):
+    if not imported and not _contains_types(content):
         return cfg
-    return Config(_named(content), filename=cfg.filename)
+    return Config(_replace_types(content), filename=cfg.filename)
 
 
 def registered_name(given: Callable[..., Any]) -> str:
-    """Name a class or a function as an ordinary config would.
+    """Return the name of a class or a function in a text style config.
 
     >>> from torch.optim import Adam
     >>> from mmpretrain.models import VisionTransformer
@@ -47,7 +46,7 @@ def registered_name(given: Callable[..., Any]) -> str:
 
 
 def _registries() -> Iterator[Registry]:
-    """All registries: mmaction's first, since its names need no scope."""
+    """Yield all registries; those of mmaction first, since its names need no scope."""
     found = [one for one in vars(root).values() if isinstance(one, Registry)]
     children = [child for one in found for child in one.children.values()]
     yield from sorted(
@@ -62,19 +61,19 @@ def _is_type(value: Any) -> bool:
     )
 
 
-def _holds_types(value: Any) -> bool:
+def _contains_types(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any(_holds_types(one) for one in value.values())
+        return any(_contains_types(one) for one in value.values())
     if isinstance(value, list | tuple):
-        return any(_holds_types(one) for one in value)
+        return any(_contains_types(one) for one in value)
     return _is_type(value)
 
 
-def _named(value: Any) -> Any:
+def _replace_types(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _named(one) for key, one in value.items()}
+        return {key: _replace_types(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_named(one) for one in value)
+        return type(value)(_replace_types(one) for one in value)
     if isinstance(value, LazyObject | LazyAttr):
         value = value.build()
     return registered_name(value) if _is_type(value) else value

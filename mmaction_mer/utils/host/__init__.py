@@ -1,1 +1,1 @@
-"""Repairs of the host stack (mmaction2, mmengine, torch)."""
+"""Repairs of defects of mmaction2, mmengine and torch, and helpers to apply them."""

@@ -1,8 +1,8 @@
-"""Repairs of the host stack, each only where its defect exists.
+"""Repairs of mmaction2, mmengine and torch, each applied only if its defect exists.
 
 :func:`apply` runs when :mod:`mmaction_mer` is imported, :func:`apply_to_models` when
-its parts are; running them again changes nothing. A repair is removed with support for
-the version that needs it.
+its modules are; repeated calls have no effect. A repair is removed together with
+support for the version that needs it.
 """
 
 import atexit
@@ -31,26 +31,30 @@ from . import config_repairs
 
 
 def apply() -> None:
-    """Make every repair that this installation needs."""
+    """Apply all repairs that this installation needs."""
     provide_drn()
     allow_checkpoint_globals()
     start_without_gpu()
     provide_find_loader()
     config_repairs.apply()
-    hush_lite()
+    silence_mmcv_lite()
 
 
 def apply_to_models() -> None:
-    """Make the repairs that need ``mmengine.model``, which takes long to import."""
+    """Apply the repairs that need ``mmengine.model``, which is slow to import."""
+    # Imported here since it imports mmengine.runner.
+    from . import checkpoint_repairs
+
     wrap_without_gpu()
+    checkpoint_repairs.apply()
 
 
 # mmaction2 issue 2714: the wheel and the sdist of 1.2.0 lack a package that
-# mmaction.models imports, so that nothing of mmaction.models can be imported.
+# mmaction.models imports, so that importing mmaction.models fails.
 
 
 def provide_drn() -> None:
-    """Put a placeholder where mmaction's wheel forgot ``localizers/drn``."""
+    """Provide a placeholder for ``localizers/drn``, missing in the wheel."""
     name = 'mmaction.models.localizers.drn'
     host = importlib.util.find_spec('mmaction')
     assert host is not None and host.submodule_search_locations
@@ -67,16 +71,16 @@ def provide_drn() -> None:
 
 
 def _register_missing_drn() -> type:
-    # Imported here, since the registry is mmaction's and compat's head is mmengine's.
+    # Imported here so that importing this module does not import mmaction.
     from mmaction.registry import MODELS
 
     class DRN(torch.nn.Module):
-        """Stands for the localizer that this mmaction2 was packed without."""
+        """Placeholder of the localizer that is missing in this mmaction2."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> NoReturn:
             raise NotImplementedError(
-                'DRN is not part of the installed mmaction2: its wheel was packed '
-                'without mmaction/models/localizers/drn (mmaction2 issue 2714). '
+                'DRN is not part of the installed mmaction2: its wheel lacks '
+                'mmaction/models/localizers/drn (mmaction2 issue 2714). '
                 'To use DRN, install mmaction2 from its source repository.'
             )
 
@@ -84,16 +88,17 @@ def _register_missing_drn() -> type:
     return DRN
 
 
-# mmengine issue 1655: torch >= 2.6 reads weights alone by default, and refuses the
-# training log that mmengine 0.10.7 puts into each of its checkpoints.
+# mmengine issue 1655: torch >= 2.6 loads with weights_only=True by default, and rejects
+# the training log that mmengine 0.10.7 saves in every checkpoint.
 
 
 def allow_checkpoint_globals() -> None:
-    """Let ``torch.load(weights_only=True)`` read what mmengine writes, no more."""
+    """Allow ``torch.load(weights_only=True)`` the classes that mmengine saves."""
     buffer = io.BytesIO()
     torch.save(HistoryBuffer([1.0], [1]), buffer)
     buffer.seek(0)
-    # What a user has allowed before reads this history, and no other checkpoint.
+    # Globals allowed by the user may suffice for this history, but not for every
+    # checkpoint.
     before = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     try:
@@ -106,11 +111,11 @@ def allow_checkpoint_globals() -> None:
 
 
 def find_stand_ins_first() -> None:
-    """Let torch find our stand-in where a user has allowed the same name.
+    """Make torch use our stand-in if the user has allowed the same name.
 
-    Torch keeps what is allowed in a set, and of two entries under one name finds
-    either, from one start to the next. Each stand-in does what the user has allowed,
-    and numbers without it; the user's own entry alone would refuse them.
+    Torch keeps the allowed globals in a set, so that which of two entries of one name
+    is used differs between processes. Each stand-in does what the user has allowed and
+    also reads plain numbers, which the entry of the user alone would reject.
     """
     find = getattr(torch_unpickler, '_get_user_allowed_globals', None)
     if find is None or hasattr(find, '__wrapped__'):
@@ -120,10 +125,10 @@ def find_stand_ins_first() -> None:
     @functools.wraps(find)
     def find_ours_first() -> dict[Any, Any]:
         found: dict[Any, Any] = find()
-        # A user may have cleared the list.
+        # The user may have cleared the list.
         for stand_in, name in ours.intersection(torch.serialization.get_safe_globals()):
             if found[name] is not stand_in:
-                # What was found still counts as allowed, under no name of a file.
+                # Keep the entry allowed, under a key that no file can name.
                 found[(name,)] = found[name]
                 found[name] = stand_in
         return found
@@ -131,23 +136,23 @@ def find_stand_ins_first() -> None:
     torch_unpickler._get_user_allowed_globals = find_ours_first
 
 
-# mmengine 0.10.7, mmengine/dist/utils.py: every launcher calls torch.cuda.set_device,
-# whatever the backend, and nccl is the default where it cannot work.
+# mmengine 0.10.7, mmengine/dist/utils.py: every launcher calls torch.cuda.set_device
+# for any backend, and the default backend is nccl even without a GPU.
 #
-# pytorch issue 190489: gloo's threads need the interpreter to give back the tensors of
-# the last exchange, and abort the process if it is already closing (about one run in
-# six on two cores; torchrun then kills the other ranks, which may still be writing).
-# Sleeping at exit lets them through. Closing the group is no cure, since a wrapped
-# model still holds it, and may wait for a rank that has died.
+# pytorch issue 190489: the threads of gloo need the interpreter to release the tensors
+# of the last exchange, and abort the process if the interpreter is shutting down (about
+# one run in six on two cores; torchrun then kills the other ranks, which may still be
+# writing). Sleeping at exit gives them time. Destroying the process group does not
+# help, since a wrapped model keeps a reference, and may wait for a rank that has died.
 
 GLOO_EXIT_SECONDS = 0.5
 
 
 def start_without_gpu() -> None:
-    """Let a distributed launch open a gloo group where there is no accelerator.
+    """Make distributed launches without an accelerator use gloo.
 
-    The three starters are looked up in their module at each call, so that every
-    imported name of ``init_dist`` is repaired at once.
+    ``init_dist`` looks up its three starters in their module at each call, so that
+    this repairs every imported name of it.
     """
     for name in ('_init_dist_pytorch', '_init_dist_mpi', '_init_dist_slurm'):
         starter = getattr(mmengine_dist, name)
@@ -172,7 +177,7 @@ def _starter_without_gpu(starter: Callable[..., None]) -> Callable[..., None]:
 
 
 def has_accelerator() -> bool:
-    """Whether there is a device for which mmengine has a start of its own."""
+    """Return whether there is an accelerator that mmengine supports."""
     return (
         torch.cuda.is_available()
         or is_npu_available()
@@ -181,12 +186,12 @@ def has_accelerator() -> bool:
     )
 
 
-# mmengine 0.10.7, Runner.wrap_model: device_ids is always given, which torch refuses
+# mmengine 0.10.7, Runner.wrap_model: device_ids is always passed, which torch rejects
 # for a model on the CPU.
 
 
 def wrap_without_gpu() -> None:
-    """Let mmengine wrap a model that lives on the CPU for distributed training."""
+    """Make mmengine wrap models on the CPU for distributed training."""
     from mmengine.model import MMDistributedDataParallel
 
     construct = MMDistributedDataParallel.__init__
@@ -202,12 +207,12 @@ def wrap_without_gpu() -> None:
     MMDistributedDataParallel.__init__ = __init__
 
 
-# mmengine 0.10.7, mmengine/utils/dl_utils/misc.py: each runner asks pkgutil whether the
-# full mmcv is there, by a function that Python 3.14 removed.
+# mmengine 0.10.7, mmengine/utils/dl_utils/misc.py: each runner checks for the full mmcv
+# with pkgutil.find_loader, which Python 3.14 removed.
 
 
 def provide_find_loader() -> None:
-    """Give ``pkgutil`` back the ``find_loader`` that mmengine asks."""
+    """Provide ``pkgutil.find_loader`` if Python has removed it."""
     if not hasattr(pkgutil, 'find_loader'):
         pkgutil.find_loader = _find_loader
 
@@ -217,9 +222,9 @@ def _find_loader(fullname: str) -> Any:
     return None if spec is None else spec.loader
 
 
-# mmcv-lite 2.1.0 warns at each start that it lacks an operator which nothing here uses.
+# mmcv-lite 2.1.0 warns at each start of a missing operator that is not used here.
 
 
-def hush_lite() -> None:
-    """Drop mmcv-lite's advice to install mmcv instead, and no other warning."""
+def silence_mmcv_lite() -> None:
+    """Ignore the advice of mmcv-lite to install mmcv instead, but no other warning."""
     warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention')

@@ -1,4 +1,4 @@
-"""Repairs of how mmengine reads configs without ``_base_``."""
+"""Repairs of the reading of configs without ``_base_`` in mmengine."""
 
 import ast
 import functools
@@ -14,42 +14,43 @@ from mmengine.config.lazy import LazyAttr, LazyObject
 
 
 def apply() -> None:
-    """Make every repair that this installation needs."""
-    know_own_modules()
-    leave_out_imports()
-    say_what_is_lazy()
+    """Apply all repairs that this installation needs."""
+    recognize_standard_modules()
+    drop_imported_names()
+    explain_lazy_calls()
 
 
-# mmengine 0.10.7, mmengine/config/utils.py: a config without _base_ is read as one of
-# pure Python where it imports other than Python's own modules, and these are known by
-# their files. Since Python 3.11 os and what else is frozen has none, in a virtual
-# environment no module lies where it is looked for; what is imported cannot be called
-# then, and the RuntimeError that says so is empty.
+# mmengine 0.10.7, mmengine/config/utils.py: a config without _base_ that imports
+# modules outside the standard library is read in pure Python style, in which imported
+# names cannot be called. The modules of the standard library are recognized by their
+# files, but since Python 3.11 frozen modules such as os have no file, and in a virtual
+# environment the files are not in the expected folder. The resulting RuntimeError has
+# no message.
 
 
-def know_own_modules() -> None:
-    """Let mmengine know the modules of Python itself by their names."""
+def recognize_standard_modules() -> None:
+    """Make mmengine recognize the modules of the standard library by their names."""
     known = mmengine_config_utils._is_builtin_module
     if hasattr(known, '__wrapped__') or (known('os') and known('json')):
         return
 
     @functools.wraps(known)
-    def is_own(module_name: str) -> bool:
+    def is_standard(module_name: str) -> bool:
         return module_name.partition('.')[0] in sys.stdlib_module_names or known(
             module_name
         )
 
-    mmengine_config_utils._is_builtin_module = is_own
-    mmengine_config._is_builtin_module = is_own
+    mmengine_config_utils._is_builtin_module = is_standard
+    mmengine_config._is_builtin_module = is_standard
 
 
-# mmengine 0.10.7, Config._file2dict: of what an ordinary config imports, modules and
-# functions are left out of it, but classes and functions in C stay, and are written
-# into a text that is no Python.
+# mmengine 0.10.7, Config._file2dict: imported modules and Python functions are removed
+# from a text style config, but imported classes and C functions are kept, and their
+# representation in a dumped config is not valid Python.
 
 
-def leave_out_imports() -> None:
-    """Let a config hold its settings, and not what it has imported."""
+def drop_imported_names() -> None:
+    """Make mmengine remove all imported names from a config."""
     read = mmengine_config.Config._file2dict
     if hasattr(read, '__wrapped__'):
         return
@@ -66,7 +67,7 @@ def leave_out_imports() -> None:
 
 
 def _imported_names(filename: str) -> set[str]:
-    """Names that a Python file imports; none of a file that is no plain Python."""
+    """Return the names that a file imports; none if it is not valid Python."""
     if not str(filename).endswith('.py'):
         return set()
     try:
@@ -81,21 +82,21 @@ def _imported_names(filename: str) -> set[str]:
     }
 
 
-def say_what_is_lazy() -> None:
-    """Give words to the empty error of what a config of pure Python calls."""
+def explain_lazy_calls() -> None:
+    """Give a message to the error of a call in a pure Python style config."""
     for kind in (LazyObject, LazyAttr):
         if not hasattr(kind.__call__, '__wrapped__'):
-            kind.__call__ = _refuse_lazy_call(kind.__call__)
+            kind.__call__ = _raise_on_call(kind.__call__)
 
 
-def _refuse_lazy_call(call: Callable[..., Any]) -> Callable[..., Any]:
+def _raise_on_call(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
-    def refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    def reject(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
-            f'{self} is called while the config is read. A config that imports other '
-            "than Python's own modules is one of pure Python, in which imported names "
-            'may only be named, as in type=..., and not called. Write _base_ = [] into '
-            'it to have it read as an ordinary config'
+            f'{self} is called while the config is read. A config that imports modules '
+            'outside the standard library is read in pure Python style, in which '
+            'imported names may be used, as in type=..., but not called. Write '
+            '_base_ = [] into it to have it read as a text style config'
         )
 
-    return refuse
+    return reject

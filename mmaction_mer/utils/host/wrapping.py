@@ -1,4 +1,4 @@
-"""Wrapping of methods of the host, so that they check what this package knows."""
+"""Wrapping of methods of host classes."""
 
 import functools
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from typing import Any
 def wrap_method(
     owner: type, name: str, decorate: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> None:
-    """Replace a method of a host's class by a wrapper; only once, however often called.
+    """Replace a method of a host class by a wrapper; repeated calls have no effect.
 
     Args:
         owner: The class.
         name: Name of the method.
-        decorate: Returns the wrapper of the method that it is given.
+        decorate: Function from the method to its wrapper.
 
     >>> class Host:
     ...     def run(self):

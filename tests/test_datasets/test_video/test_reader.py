@@ -1,8 +1,7 @@
-"""The frame that is read is the frame that was asked for, in every kind of video.
+"""Every reader returns the right frames of every kind of video, in any order.
 
-Every file shows by its grey levels which frames of the original it holds. The truth is
-what decoding it in order shows; every reader has to give these frames, whatever order
-they are asked for in.
+The gray levels of a file encode the frame numbers. Decoding in order is the ground
+truth.
 """
 
 import functools
@@ -12,9 +11,11 @@ import types
 import av
 import numpy as np
 import pytest
-from numbered_videos import CODECS, COUNT, cut, numbers_of, write_numbered
+from data_errors import raises_data_error
+from fake_clips import video_row
+from numbered_videos import CODECS, COUNT, numbers_of, trim, write_numbered
 
-from mmaction_mer.apis import open_source
+from mmaction_mer.apis import open_frame_source
 from mmaction_mer.datasets.checking import check_clips
 from mmaction_mer.datasets.clips import load_clip, locate
 from mmaction_mer.datasets.video import reader as video_reader
@@ -22,11 +23,11 @@ from mmaction_mer.datasets.video.reader import iter_video_frames, open_video, re
 from mmaction_mer.utils.errors import MERDataError
 
 CONTAINERS = ('mp4', 'mov', 'avi', 'mkv', 'webm', 'mpg', 'ts')
-KINDS = ('closed', 'open', 'cut at a key picture', 'cut between', 'hidden')
+KINDS = ('closed', 'open', 'trimmed at a keyframe', 'trimmed between', 'hidden')
 
 
 def decoded(path):
-    """Numbers of the frames by plain decoding, and whether that meets no damage."""
+    """Return frame numbers by plain decoding, and whether there was no damage."""
     frames, sound = [], True
     with av.open(str(path)) as file:
         if not file.streams.video or file.streams.video[0].codec_context is None:
@@ -50,7 +51,7 @@ def key_packets(path):
 
 
 def make(folder, container, codec, kind):
-    """Write a file of a kind; None where container and codec do not go together."""
+    """Write a file; return None if the container does not support codec or kind."""
     path = folder / f'{codec} {kind}.{container}'
     whole = folder / f'{codec} whole.{container}'
     try:
@@ -63,22 +64,21 @@ def make(folder, container, codec, kind):
                 return None  # without edit lists
             with av.open(str(whole)) as file:
                 ticks = round(4 / 25 / file.streams.video[0].time_base)
-            return cut(whole, path, key, ticks)
-        return cut(whole, path, key + 3 * (kind == 'cut between'))
+            return trim(whole, path, key, ticks)
+        return trim(whole, path, key + 3 * (kind == 'trimmed between'))
     except (ValueError, IndexError, av.error.FFmpegError):
         return None
 
 
-def row_of(path, count, fps=25.0, onset=0):
-    return dict(
-        dataset='fake', subject='s', clip=path.stem, video=str(path), onset=onset,
-        apex=None, offset=onset + count - 1, fps=fps, label=0, emotion='', aus=[],
-    )  # fmt: skip
+def row_of(path, count, onset=0, video=None):
+    return video_row(
+        video or path, clip=path.stem, onset=onset, offset=onset + count - 1, fps=25.0
+    )
 
 
 @pytest.mark.parametrize('container', CONTAINERS)
-def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
-    """Containers x codecs x groups of pictures x cuts: which frame, by its grey."""
+def test_every_reader_returns_the_right_frames(tmp_path, container):
+    """Containers x codecs x groups of pictures x trimming."""
     tried = set()
     for codec in CODECS:
         for kind in KINDS:
@@ -86,12 +86,12 @@ def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
             if path is None:
                 continue
             what = f'{codec}, {kind}'
-            truth, sound = decoded(path) if kind != 'cut between' else (None, True)
+            truth, sound = decoded(path) if kind != 'trimmed between' else (None, True)
             index = None
             try:
                 index = open_video(str(path))
             except MERDataError as error:
-                # Of cut files without time stamps nobody knows what was cut off.
+                # In trimmed files without time stamps it is not known what was removed.
                 assert path.name in str(error), what
                 assert not (truth and sound) or container in ('avi', 'mpg'), what
                 assert kind not in ('closed', 'open') or not truth, what
@@ -100,31 +100,26 @@ def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
             if kind in ('closed', 'open'):
                 assert truth == list(range(COUNT)), what
             if truth is None:
-                # From the first key picture on, whatever plain decoding makes of
-                # pictures that refer to nothing.
+                # From the first keyframe on: plain decoding has missing references.
                 assert numbers == list(range(numbers[0], COUNT)), what
             else:
                 assert numbers == truth, what
-            # Deep ones, back to the first ones, one at a time, and some that repeat.
+            # The second half first, then single and repeated frames.
             order = [*range(len(index) // 2, len(index)), *range(len(index) // 2)]
             assert numbers_of(read_video(str(path), order)) == [
                 numbers[i] for i in order
             ], what
             for i in (len(index) - 1, 0, len(index) // 2):
                 assert numbers_of(read_video(str(path), [i, i])) == [numbers[i]] * 2
-            row = row_of(path, len(index))
-            clip = load_clip(row, 16)
+            one = row_of(path, len(index))
+            clip = load_clip(one, 16)
             assert numbers_of(clip['imgs']) == [
                 numbers[i] for i in clip['frame_inds']
             ], what
-            assert (np.diff(clip['frame_inds']) >= 0).all(), (
-                what,
-                index.times,
-                index.rate,
-            )
-            found = check_clips([row], path.parent)
+            assert (np.diff(clip['frame_inds']) >= 0).all(), what
+            found = check_clips([one], path.parent)
             assert not found.problems and found.verified == 1, what
-            source = open_source(path, fps=25)
+            source = open_frame_source(path, fps=25)
             if index.rate is None or index.rate.constant:
                 assert numbers_of(source.frames()) == numbers, what
             tried.add((codec, kind))
@@ -142,20 +137,16 @@ def test_every_reader_gives_the_frame_that_was_asked_for(tmp_path, container):
     ],
 )
 def test_a_file_may_have_any_name(tmp_path, name):
-    """A colon is no protocol, and neither %, # nor ? is an option."""
+    """A colon is not a protocol, and neither %, # nor ? is an option."""
     path = write_numbered(tmp_path / name)
-    row = dict(
-        dataset='fake', subject='s', clip='c', video=name, onset=30, apex=None,
-        offset=39, fps=25.0, label=0,
-    )  # fmt: skip
-    clip = load_clip(locate(row, str(tmp_path)))
+    clip = load_clip(locate(row_of(path, 10, 30, name), str(tmp_path)))
     assert numbers_of(clip['imgs']) == list(range(30, 40))
-    assert numbers_of(open_source(path).frames()) == list(range(40))
+    assert numbers_of(open_frame_source(path).frames()) == list(range(40))
 
 
 @pytest.mark.parametrize('container', ['mp4', 'mkv', 'mov'])
-def test_a_cover_is_no_film(tmp_path, container):
-    """Of several streams of pictures the best is read, not the first."""
+def test_a_cover_image_is_not_the_video(tmp_path, container):
+    """The best video stream is read, not the first."""
     video = write_numbered(tmp_path / f'plain.{container}')
     path = tmp_path / f'with cover.{container}'
     with av.open(str(video)) as old, av.open(str(path), 'w') as new:
@@ -172,18 +163,14 @@ def test_a_cover_is_no_film(tmp_path, container):
             if packet.size:
                 packet.stream = copy
                 new.mux(packet)
-    source = open_source(path)
+    source = open_frame_source(path)
     assert source.fps == 25 and numbers_of(source.frames()) == list(range(40))
-    row = dict(
-        dataset='fake', subject='s', clip='c', video=path.name, onset=10, apex=None,
-        offset=19, fps=25.0, label=0,
-    )  # fmt: skip
-    clip = load_clip(locate(row, str(tmp_path)))
+    clip = load_clip(locate(row_of(path, 10, 10, path.name), str(tmp_path)))
     assert numbers_of(clip['imgs']) == list(range(10, 20))
 
 
-def test_a_film_that_lies_on_its_side_is_turned(tmp_path):
-    """Phones turn the film, not the frames: training and predict see it upright."""
+def test_rotated_videos_are_read_upright(tmp_path):
+    """Phones store a rotation in the file."""
     path = tmp_path / 'phone.mp4'
     with av.open(str(path), 'w') as file:
         stream = file.add_stream('libx264', rate=25)
@@ -199,16 +186,16 @@ def test_a_film_that_lies_on_its_side_is_turned(tmp_path):
     quarter = struct.pack('>9i', 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     data[place : place + 36] = quarter
     path.write_bytes(data)
-    predicted = list(open_source(path).frames())
+    predicted = list(open_frame_source(path).frames())
     trained = read_video(str(path), range(20))
     assert trained[0].shape == (64, 32, 3)
-    # What was at the left is on top.
+    # The left is now on top.
     assert trained[0][:28].mean() > 180 and trained[0][36:].mean() < 20
     assert all((a == b).all() for a, b in zip(predicted, trained, strict=True))
 
 
-def test_a_frame_of_decord_counts_only_where_it_is_proven(tmp_path, monkeypatch):
-    """A way of reading that gives another frame is not gone on with."""
+def test_wrong_frames_of_decord_are_detected(tmp_path, monkeypatch):
+    """A method that gives another frame is not used again for the file."""
     path = str(write_numbered(tmp_path / 'a.mp4'))
     index = open_video(path)
     assert numbers_of(read_video(path, [30, 3])) == [30, 3]
@@ -221,8 +208,8 @@ def test_a_frame_of_decord_counts_only_where_it_is_proven(tmp_path, monkeypatch)
     assert index.decord is False
 
 
-def test_a_deep_clip_is_not_decoded_from_the_beginning(tmp_path, monkeypatch):
-    """Where seeking is proven by stamps and checksums, it is gone on with."""
+def test_a_late_clip_is_not_decoded_from_the_beginning(tmp_path, monkeypatch):
+    """Seeking is used if time stamps and checksums confirm its frames."""
     path = str(write_numbered(tmp_path / 'a.mp4', open_groups=True))
     index = open_video(path)
     assert index.ordered and not index.plain
@@ -238,8 +225,7 @@ def test_a_deep_clip_is_not_decoded_from_the_beginning(tmp_path, monkeypatch):
     assert index.seeks and min(decoded) >= index.stamps[24]
 
 
-def test_a_file_that_is_damaged_within_is_read_up_to_there(tmp_path):
-    """The clips before are whole; those behind are refused by name."""
+def test_a_damaged_file_is_read_up_to_the_damage(tmp_path):
     rng = np.random.default_rng(0)
     path = tmp_path / 'a.avi'
     with av.open(str(path), 'w') as file:
@@ -257,7 +243,7 @@ def test_a_file_that_is_damaged_within_is_read_up_to_there(tmp_path):
     path.write_bytes(data)
     assert len(open_video(str(path))) == 20
     assert len(load_clip(row_of(path, 20))['imgs']) == 20
-    with pytest.raises(MERDataError, match=r'a\.avi: clip fake/s/a.*frame 19 alone'):
+    with raises_data_error('only to frame 19', path=path, clip='fake/sub01/a'):
         load_clip(row_of(path, 21))
-    with pytest.raises(MERDataError, match=r'a\.avi: cannot be decoded after 20'):
-        open_source(path)
+    with raises_data_error('20'):
+        open_frame_source(path)

@@ -21,11 +21,10 @@ from workers import (
     InProcessWorker,
     has_ended,
     parallel,
-    start_in_fork,
+    use_forks,
     wait_until,
 )
 
-from mmaction_mer.engine.strategies import worker
 from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 from mmaction_mer.utils.errors import MERRunError
 
@@ -39,7 +38,6 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmaction_mer.utils.errors import MERRunError
-from mmaction_mer.engine.work_dir.fold_folder import FoldFolder
 
 @HOOKS.register_module(force=True)
 class Flaky(Hook):
@@ -69,7 +67,7 @@ def flaky(config_file, tmp_path, monkeypatch):
     (tmp_path / 'flaky_parts.py').write_text(FLAKY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, 'flaky_parts', raising=False)
-    monkeypatch.setattr(worker.subprocess, 'Popen', start_in_fork)
+    use_forks(monkeypatch)
     (tmp_path / 'notes').touch()
 
     def make(seconds=0.0, workers=2, **how):
@@ -136,7 +134,9 @@ def test_ctrl_c_ends_the_processes(flaky, tmp_path, capfd):
     assert 'failed' not in err and 'KeyboardInterrupt' not in err
 
 
-def test_processes_end_with_a_parent_that_is_killed(finished_run, flaky, tmp_path):
+def test_processes_end_with_a_parent_that_is_killed(
+    finished_run, flaky, tmp_path, monkeypatch
+):
     cfg = flaky(seconds=0.05, workers=1)
     run = tmp_path / 'run'
     parent = Fork(train, cfg.copy())
@@ -155,6 +155,7 @@ def test_processes_end_with_a_parent_that_is_killed(finished_run, flaky, tmp_pat
             os.kill(int(pid), signal.SIGKILL)
     # Any strategy resumes what another one began.
     cfg.resume, cfg.loso.strategy = True, 'sequential'
+    monkeypatch.setattr(time, 'sleep', lambda seconds: None)
     train(cfg)
     assert outcome(run) == outcome(finished_run)
 

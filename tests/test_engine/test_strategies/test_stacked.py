@@ -26,10 +26,9 @@ from mmaction_mer.models import GroupAdapter
 from mmaction_mer.utils.errors import MERDataError, MERRunError
 
 # Configs that must not break the equality, as changes of the toy's.
-THREE = ('s1', 's2', 's4')
+THREE = FOLDS[:3]
 FORMS = {
-    'an adapter for all tokens, three batches a step, clipped norm, cosine, weighted '
-    'classes, without head motion': {
+    'an adapter for all tokens, accumulated and clipped gradients, cosine': {
         'model__backbone__prompt': None,
         'model__backbone__adapter': dict(
             type='PrimitiveAdapter', reduction=4, _delete_=True
@@ -108,17 +107,15 @@ def test_stacked_is_sequential_in_other_forms(
 def test_the_same_iteration_is_chosen_by_validation(
     select, stack_config, tmp_path, step_losses, monkeypatch
 ):
-    changes = dict(
-        loso__select=select, train_cfg__val_interval=3, loso__folds=FOLDS[:3]
-    )
+    changes = dict(loso__select=select, train_cfg__val_interval=3, loso__folds=THREE)
     train(stack_config('one', loso__strategy='sequential', **changes))
     with monkeypatch.context() as patched:
         kill_stack_at(patched, 7)  # after two validations, both of them the best so far
         with pytest.raises(Killed):
             train(stack_config('all', **changes))
     train(stack_config('all', resume=True, **changes))
-    assert_same_run(tmp_path / 'one', tmp_path / 'all', step_losses, FOLDS[:3])
-    for fold in FOLDS[:3]:
+    assert_same_run(tmp_path / 'one', tmp_path / 'all', step_losses, THREE)
+    for fold in THREE:
         one, other = (fold_state(tmp_path / run, fold) for run in ('one', 'all'))
         for key in ('iteration', 'chosen_by_uf1', 'chosen_on'):
             assert one[key] == other[key]
@@ -388,5 +385,6 @@ def test_two_ranks_divide_the_folds(
         for rank in ranks:
             if rank.poll() is None:
                 rank.kill()
+                rank.wait()
     assert_same_run(sequential_run, tmp_path / 'two', step_losses)
     assert fold_state(tmp_path / 'two', 's1')['folds_at_once'] == 2

@@ -9,9 +9,8 @@ import time
 import pytest
 from paths import HELPERS, ROOT
 from settings import train
-from workers import InProcessWorker, parallel, start_in_fork
+from workers import InProcessWorker, parallel, use_forks
 
-from mmaction_mer.engine.strategies import worker as module
 from mmaction_mer.engine.strategies.worker import NotStarted, Worker, wait_for
 from mmaction_mer.utils.errors import MERRunError
 
@@ -113,7 +112,7 @@ class Imported:
 
 
 def test_outcomes_of_one_process(monkeypatch):
-    monkeypatch.setattr(module.subprocess, 'Popen', start_in_fork)
+    use_forks(monkeypatch)
     worker = Worker(0, 1)
     assert worker.submit(Imported()) is None
     [(_, failure)] = wait_for([worker])

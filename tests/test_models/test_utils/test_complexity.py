@@ -93,6 +93,7 @@ def tiny(prompt, adapter, **backbone):
     cfg.backbone.vit.pop('init_cfg')
     cfg.backbone.prompt, cfg.backbone.adapter = prompt, adapter
     cfg.backbone.update(backbone)
+    cfg.cls_head.num_classes = 3
     return MODELS.build(cfg)
 
 

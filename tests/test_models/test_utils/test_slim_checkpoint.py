@@ -183,7 +183,7 @@ def test_a_file_cut_short_is_named(tmp_path, keep):
     write_checkpoint(path, dict(state_dict=slim_state_dict(Tuned())))
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(MERRunError, match=r'model\.pth: not a readable.*throw it away'):
-        read_checkpoint(path, remedy='throw it away')
+        read_checkpoint(path, hint='throw it away')
 
 
 def test_code_in_a_checkpoint_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""How a program ends: by a signal as cleanly as by itself."""
+"""Errors and signals that end a program."""
 
 import json
 import os
@@ -12,12 +12,12 @@ import pytest
 from load_tool import load_tool
 from paths import HELPERS, ROOT, TESTS
 
-from mmaction_mer.utils.cli.command_line import explained, report_errors
+from mmaction_mer.utils.cli.command_line import report_errors, user_message
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_by_way_of_what_tidies_up(number, capsys):
-    tidied = []
+def test_a_signal_ends_a_program_after_its_cleanup(number, capsys):
+    cleaned = []
 
     @report_errors
     def main():
@@ -25,16 +25,16 @@ def test_a_signal_ends_it_by_way_of_what_tidies_up(number, capsys):
             os.kill(os.getpid(), number)
             time.sleep(600)
         finally:
-            tidied.append(True)
+            cleaned.append(True)
 
-    assert main() == 128 + number and tidied
+    assert main() == 128 + number and cleaned
     assert number.name in capsys.readouterr().err
     assert signal.getsignal(number) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
-def test_who_is_deaf_stays_deaf_and_whose_handler_it_is_keeps_it(number):
-    heard = []
+def test_ignored_and_handled_signals_are_unchanged(number):
+    received = []
 
     @report_errors
     def main():
@@ -43,13 +43,13 @@ def test_who_is_deaf_stays_deaf_and_whose_handler_it_is_keeps_it(number):
     before = signal.signal(number, signal.SIG_IGN)
     try:
         assert main() == 0
-        signal.signal(number, lambda *_: heard.append(True))
-        assert main() == 0 and heard
+        signal.signal(number, lambda *_: received.append(True))
+        assert main() == 0 and received
     finally:
         signal.signal(number, before)
 
 
-def test_a_child_forked_meanwhile_just_ends():
+def test_a_forked_child_ends_without_cleanup():
     @report_errors
     def main():
         child = os.fork()
@@ -75,11 +75,11 @@ def test_a_child_forked_meanwhile_just_ends():
         RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '),
     ],
 )
-def test_what_a_machine_has_no_more_of_is_a_sentence(error):
-    assert 'ulimit -a' in explained(error)
+def test_exhausted_resources_are_explained(error):
+    assert 'ulimit -a' in user_message(error)
 
 
-# One process imports; its forks train until they are told to end.
+# One process imports; its forks train until they receive a signal.
 ENDED = """
 import glob, os, signal, sys, time
 import cv2, torch
@@ -127,7 +127,7 @@ def stack_file(toy_data, tmp_path):
 
 
 def processes_of(marker):
-    """Commands of all processes that name something."""
+    """IDs of all processes with a text in their environment."""
     found = []
     for path in Path('/proc').glob('[0-9]*/environ'):
         try:
@@ -139,18 +139,18 @@ def processes_of(marker):
 
 
 @pytest.mark.slow
-def test_told_to_end_a_run_ends_and_goes_on_later(
+def test_a_run_ends_on_a_signal_and_can_be_resumed(
     config_file, stack_file, tmp_path, capsys
 ):
     config_file.write_text(config_file.read_text() + 'loso["workers"] = 1\n')
     paths = [str(ROOT), str(HELPERS), str(TESTS)]
-    marker = f'TOLD_TO_END={tmp_path}'
+    marker = f'TEST_FOLDER={tmp_path}'
     done = subprocess.run(
         [sys.executable, '-c', ENDED, config_file, stack_file, tmp_path,
          str(int(signal.SIGTERM))],
         env=os.environ | {
             'PYTHONPATH': os.pathsep.join([*paths, os.environ.get('PYTHONPATH', '')]),
-            'OMP_NUM_THREADS': '1', 'TOLD_TO_END': str(tmp_path),
+            'OMP_NUM_THREADS': '1', 'TEST_FOLDER': str(tmp_path),
         },
         capture_output=True, text=True, timeout=600,
     )  # fmt: skip
@@ -158,16 +158,16 @@ def test_told_to_end_a_run_ends_and_goes_on_later(
     ended = [line for line in done.stdout.splitlines() if line.endswith(' 143')]
     assert ended == ['sequential 143', 'stacked 143', 'parallel 143']
     assert 'Traceback' not in done.stderr
-    # Nobody is left, and nothing half written.
+    # No process is left, and no half-written file.
     assert not processes_of(marker.encode())
     assert not [*tmp_path.rglob('*.half-written')]
-    # The lock is free, and the state is one that can be gone on with.
+    # The lock is free, and training can be resumed from the state.
     command = [str(config_file), '--work-dir', str(tmp_path / 'sequential')]
     state = tmp_path / 'sequential' / 'folds' / 's1' / 'last.pth'
     assert state.is_file()
     status = json.loads((state.parent / 'fold.json').read_text())['status']
     assert status == 'running'
     options = ['--folds', 's1', '--resume', '--cfg-options']
-    # Its own config is on the disk, whole: another one is told from it.
+    # The config on the disk is complete: a different one is detected.
     assert load_tool('train.py').main([*command, *options, 'train_cfg.max_iters=9'])
     assert 'max_iters: 100000 -> 9' in capsys.readouterr().err

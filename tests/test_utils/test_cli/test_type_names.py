@@ -1,4 +1,4 @@
-"""Configs of pure Python, as docs/extending/lazy_config.md shows one."""
+"""Pure Python style configs, such as that of docs/extending/lazy_config.md."""
 
 import importlib.util
 import json
@@ -14,7 +14,7 @@ from settings import one_thread
 from mmaction_mer.datasets.synthme.plan import Release
 from mmaction_mer.datasets.synthme.release import make_release
 from mmaction_mer.utils.cli.command_line import read_config
-from mmaction_mer.utils.cli.type_names import name_types
+from mmaction_mer.utils.cli.type_names import types_to_names
 
 HOST = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 FILE = re.compile(r'^```python title="([^"]+)"\n(.*?)^```$', re.M | re.S)
@@ -22,15 +22,14 @@ FILE = re.compile(r'^```python title="([^"]+)"\n(.*?)^```$', re.M | re.S)
 
 @pytest.fixture
 def lazy(tmp_path):
-    """The page's files; gives the path of the config."""
+    """The path of the config of the page, with its other files."""
     page = ROOT / 'docs' / 'extending' / 'lazy_config.md'
     for name, text in FILE.findall(page.read_text()):
         (tmp_path / name).write_text(text)
     return tmp_path / 'mpt_synthme.py'
 
 
-def test_the_named_config_is_the_ordinary_one(lazy):
-    """Every kind of part: models, transforms, samplers, loops, optimizers, hooks."""
+def test_it_equals_the_text_style_config(lazy):
     named, own = read_config(str(lazy)), Config.fromfile(
         ROOT / 'configs' / 'mpt_vit-tiny_synthme.py'
     )  # fmt: skip
@@ -51,18 +50,17 @@ def test_the_named_config_is_the_ordinary_one(lazy):
         own.train_cfg.type,
     )
     assert named.default_hooks.checkpoint.type == 'SlimCheckpointHook'
-    # What the file imports is no setting.
+    # Imported names are not settings.
     assert 'MPTRecognizer' not in named and 'LOSORunner' not in named
 
 
-def test_an_ordinary_config_is_left_as_it_is():
+def test_a_text_style_config_is_unchanged():
     cfg = Config.fromfile(ROOT / 'configs' / 'mpt_vit-b16_smic.py')
-    assert name_types(cfg) is cfg
+    assert types_to_names(cfg) is cfg
 
 
 @pytest.mark.slow
-def test_it_runs_by_mmactions_own_tool_and_by_ours(lazy, tmp_path, tool):
-    """The same folds with the same predictions, whichever tool reads the config."""
+def test_the_tools_of_mmaction_and_ours_give_the_same_predictions(lazy, tmp_path, tool):
     make_release(
         tmp_path / 'data', Release(subjects=2, clips=2, size=112, seed=1), workers=1
     )

@@ -1,4 +1,4 @@
-"""Configs without ``_base_`` that import: what they compute, and what is written."""
+"""Configs without ``_base_`` that import modules: their values and their dumps."""
 
 import pytest
 from mmengine.config import Config
@@ -23,13 +23,8 @@ IMPORTS = {
 
 @pytest.mark.parametrize('base', [False, True])
 @pytest.mark.parametrize('name', IMPORTS)
-def test_pythons_own_modules_are_called(tmp_path, name, base):
-    """The kind: any module of Python itself, however it is imported.
-
-    Before, most were an empty RuntimeError (frozen modules have no file; those of a
-    virtual environment lie elsewhere), and imported classes were written into the text
-    of the config as ``<class ...>``.
-    """
+def test_modules_of_the_standard_library_are_called(tmp_path, name, base):
+    """Without the repairs, most calls raise, or classes are dumped as ``<class>``."""
     path = tmp_path / 'config.py'
     path.write_text('_base_ = []\n' * base + IMPORTS[name] + '\n')
     cfg = Config.fromfile(path)
@@ -39,8 +34,8 @@ def test_pythons_own_modules_are_called(tmp_path, name, base):
     assert dict(Config.fromfile(tmp_path / 'written.py')) == dict(cfg)
 
 
-def test_a_config_of_pure_python_stays_one(tmp_path):
-    """Other packages' names are still named, and not imported, while it is read."""
+def test_a_pure_python_style_config_is_read_as_one(tmp_path):
+    """Names of other packages are not imported while it is read."""
     path = tmp_path / 'config.py'
     path.write_text(
         'import os.path as osp\nfrom torch.optim import SGD\n'
@@ -52,8 +47,7 @@ def test_a_config_of_pure_python_stays_one(tmp_path):
 
 
 @pytest.mark.parametrize('line', ['x = np.float64(1)', 'x = np.array([1]).sum()'])
-def test_what_is_lazy_and_called_is_said(tmp_path, line):
-    """A call of another package's function; ``_base_ = []`` is the way out."""
+def test_the_call_of_a_lazy_name_is_explained(tmp_path, line):
     path = tmp_path / 'config.py'
     path.write_text(f'import numpy as np\n{line}\n')
     with pytest.raises(RuntimeError, match=r'is called while .* Write _base_ = \[\]'):

@@ -1,6 +1,7 @@
 """The table of ``tools/analysis/complexity.py``."""
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -9,12 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from ...utils.cli.command_line import (
-    merge_options,
-    read_config,
-)
-from ...utils.errors import MERRunError
-from .. import Cost, cost, count_by_part
+from ..engine.runners.num_classes import with_num_classes
+from ..models.utils.complexity import Cost, cost, count_by_part
+from ..utils.cli.command_line import merge_options, read_config
+from ..utils.errors import MERRunError
+from .spec import read_table
+from .trials import plan_table
 
 HEADINGS = (
     'trainable',
@@ -27,12 +28,24 @@ HEADINGS = (
 )
 
 
-def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
-    """Build the model of a config and return it with its frame size."""
+def read_models(
+    path: str, options: Sequence[str] | None
+) -> Iterator[tuple[str, Config]]:
+    """Read a config, or those of the rows of an ablation table, with their names."""
     cfg = read_config(path)
-    merge_options(cfg, args.cfg_options)
-    if 'model' not in cfg:
+    if 'rows' in cfg:
+        for trial in plan_table(read_table(path), Path(), options=options or ()).trials:
+            yield trial.row.name, trial.cfg
+    elif 'model' in cfg:
+        merge_options(cfg, options)
+        yield Path(path).stem, cfg
+    else:
         raise MERRunError('has no model', path=path)
+
+
+def build(name: str, cfg: Config, args: argparse.Namespace) -> tuple[nn.Module, int]:
+    """Build the model of a config and return it with its frame size."""
+    cfg = with_num_classes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     if not args.pretrained:
         forget_weights(cfg.model)
@@ -41,7 +54,7 @@ def build(path: str, args: argparse.Namespace) -> tuple[nn.Module, int]:
         raise MERRunError(
             f'is the config of a {cfg.model.type}; this table is for MPTRecognizer and '
             'MIACRecognizer',
-            path=path,
+            path=name,
         )
     return model, args.image_size or frame_size(cfg, model)
 
@@ -90,10 +103,11 @@ def print_costs(args: argparse.Namespace) -> None:
     """Build the models and print their table."""
     rows = []
     for path in args.configs:
-        model, size = build(path, args)
-        prompt = getattr(model.backbone, 'prompt', None)
-        length = getattr(prompt, 'length', 16)
-        rows.append((path, size, written(cost(model, size, length))))
+        for name, cfg in read_models(path, args.cfg_options):
+            model, size = build(name, cfg, args)
+            prompt = getattr(model.backbone, 'prompt', None)
+            length = getattr(prompt, 'length', 16)
+            rows.append((name, size, written(cost(model, size, length))))
     if len(rows) == 1:
         print('| part | count |\n|---|---:|')
         for part, number in count_by_part(model).items():
@@ -102,9 +116,9 @@ def print_costs(args: argparse.Namespace) -> None:
         for name, value in zip(names, rows[0][2], strict=True):
             print(f'| {name} | {value} |')
     else:
-        print('| config | pixels | ' + ' | '.join(HEADINGS) + ' |')
+        print('| model | pixels | ' + ' | '.join(HEADINGS) + ' |')
         print('|---|---:|' + '---:|' * len(HEADINGS))
-        for path, size, values in rows:
-            print(f'| {Path(path).stem} | {size} | ' + ' | '.join(values) + ' |')
+        for name, size, values in rows:
+            print(f'| {name} | {size} | ' + ' | '.join(values) + ' |')
     where = torch.cuda.get_device_name() if 'cuda' in args.device else 'CPU'
     print(f'\nTimed on {where}, {torch.get_num_threads()} threads, float32.')

@@ -1,4 +1,4 @@
-"""Figures of a run, each tested for what it shows."""
+"""Figures of a run show the data they are given."""
 
 import sys
 
@@ -7,7 +7,7 @@ import pytest
 
 from mmaction_mer.utils.errors import MERRunError
 from mmaction_mer.visualization import (
-    MistakenClip,
+    Mistake,
     plot_class_accuracy,
     plot_gaussians,
     plot_mistakes,
@@ -41,7 +41,7 @@ def test_a_bar_is_as_high_as_its_accuracy_and_stands_beside_the_baseline():
     assert legend == ['mpt', 'flow'] and axes.get_title() == 'SAMM'
     alone = plot_class_accuracy({'mpt': runs['mpt']}, CLASSES, [8, 16, 0])
     assert not alone.legends
-    with pytest.raises(ValueError, match='mpt: 3 accuracies of 2 classes'):
+    with pytest.raises(ValueError, match='mpt: 3 accuracies for 2 classes'):
         plot_class_accuracy(runs, CLASSES[:2], [8, 16])
 
 
@@ -63,7 +63,7 @@ def test_points_are_drawn_by_class_and_by_subject():
         plot_tokens(points, labels[:5], people, CLASSES)
 
 
-def test_tsne_keeps_groups_together_and_repeats_itself():
+def test_tsne_keeps_groups_together_and_is_deterministic():
     rng = np.random.default_rng(0)
     groups = np.repeat(np.eye(3), 8, axis=0) * 50
     features = groups + rng.normal(size=(24, 3))
@@ -72,14 +72,15 @@ def test_tsne_keeps_groups_together_and_repeats_itself():
     distance = np.linalg.norm(points[:, None] - points, axis=2)
     np.fill_diagonal(distance, np.inf)
     assert (distance.argmin(1) // 8 == np.arange(24) // 8).all()
-    with pytest.raises(MERRunError, match='5 clips or more, and here are 4'):
+    with pytest.raises(MERRunError, match='at least 5 clips, got 4'):
         tsne(features[:4])
 
 
-def test_without_scikit_learn_it_is_said_what_to_install(monkeypatch):
+def test_without_scikit_learn_the_hint_is_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, 'sklearn.manifold', None)
-    with pytest.raises(MERRunError, match=r'pip install scikit-learn.*\[analysis\]'):
+    with pytest.raises(MERRunError) as error:
         tsne(np.zeros((9, 2)))
+    assert 'pip install scikit-learn' in error.value.hint
 
 
 def test_gaussians_are_drawn_with_onset_apex_and_offset():
@@ -89,38 +90,39 @@ def test_gaussians_are_drawn_with_onset_apex_and_offset():
     assert len(figure.axes) == 6
     for axes, curves, name in zip(figure.axes, weights, 'abcd', strict=False):
         assert axes.get_title() == name
-        for line, curve in zip(axes.lines, curves, strict=False):
-            np.testing.assert_array_equal(line.get_ydata(), curve)
-    upright = [line.get_xdata()[0] for line in figure.axes[0].lines[2:]]
-    assert upright == [0, 15, 7.25]
-    upright = [line.get_xdata()[0] for line in figure.axes[1].lines[2:]]
-    assert upright == [0, 15], 'an apex that is not known is not drawn'
-    legend = [text.get_text() for text in figure.legends[0].texts]
-    assert legend == ['prompt 1', 'prompt 2', 'onset, offset', 'apex']
+        lines = {line.get_label(): line for line in axes.lines}
+        for number, curve in enumerate(curves, start=1):
+            drawn = lines[f'prompt {number}'].get_ydata()
+            np.testing.assert_array_equal(drawn, curve)
+    for axes, wanted in zip(figure.axes, ([0, 15, 7.25], [0, 15]), strict=False):
+        upright = [line for line in axes.lines if 'prompt' not in line.get_label()]
+        assert [line.get_xdata()[0] for line in upright] == wanted
+    legend = {text.get_text() for text in figure.legends[0].texts}
+    assert legend == {'prompt 1', 'prompt 2', 'onset, offset', 'apex'}
     assert not figure.axes[4].axison
     with pytest.raises(ValueError, match='3 apexes'):
         plot_gaussians(weights, [1, 2, 3], list('abcd'))
 
 
-def test_a_mistake_shows_its_pictures_and_what_was_said():
-    picture = np.full((4, 4, 3), 120.0)
+def test_a_mistake_shows_its_images_and_probabilities():
+    image = np.full((4, 4, 3), 120.0)
     shown = [
-        MistakenClip(
-            'c1', 0, 2, [0.1, 0.2, 0.7], [('onset', picture), ('apex', picture)]
+        Mistake(
+            'c1', 0, 2, [0.1, 0.2, 0.7], images=[('onset', image), ('apex', image)]
         ),
-        MistakenClip('c2', 1, 0, [0.6, 0.4, 0.0], problem='img3.jpg is gone'),
+        Mistake('c2', 1, 0, [0.6, 0.4, 0.0], problem='img3.jpg is gone'),
     ]
     figure = plot_mistakes(shown, CLASSES, 'run')
     onset, apex, bars, lost, second = figure.axes
     assert (onset.get_title(), apex.get_title()) == ('onset', 'apex')
     assert (onset.images[0].get_array() == 120).all()
     assert [bar.get_width() for bar in bars.patches] == [0.1, 0.2, 0.7]
-    colours = [bar.get_facecolor() for bar in bars.patches]
-    assert len(set(colours)) == 3
-    # What was wrongly said has one colour, and what is right another.
-    said = [bar.get_facecolor() for bar in second.patches]
-    assert (said[0], said[1]) == (colours[2], colours[0])
-    assert bars.get_title(loc='left') == 'c1\nnegative, taken for surprise'
+    colors = [bar.get_facecolor() for bar in bars.patches]
+    assert len(set(colors)) == 3
+    # The wrong and the true class have colors of their own.
+    second_colors = [bar.get_facecolor() for bar in second.patches]
+    assert second_colors[:2] == [colors[2], colors[0]]
+    assert bars.get_title(loc='left') == 'c1\nnegative, predicted surprise'
     assert 'img3.jpg is gone' in lost.texts[0].get_text()
-    with pytest.raises(ValueError, match='no mistake'):
+    with pytest.raises(ValueError, match='no mistakes'):
         plot_mistakes([], CLASSES)
