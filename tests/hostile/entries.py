@@ -21,7 +21,7 @@ class Entry:
     Attributes:
         name: Its name.
         kinds: Kinds of files that it takes, see ``case.KINDS``.
-        tool: What is run: a tool by its path, or a function that is given the html.
+        tool: The path of a tool, or a function of the arguments.
         stage: See :data:`Stage`.
         works: Whether the exit status for a sound file is 0.
     """

@@ -19,7 +19,7 @@ from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
 from ...utils.files import open_regular
-from ...utils.text import first_line, quote, shown
+from ...utils.text import first_line, printable_name, quote
 from .layout import ConversionError
 
 #: How deep trainers wrap the weights, at most.
@@ -125,8 +125,8 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
                 array = _read_array(path, arrays, key)
                 if array.dtype.kind not in 'fiub':
                     raise ConversionError(
-                        f'{path}: {shown(key)} holds {array.dtype}, which is no number '
-                        'that numpy knows (bfloat16?); save it as float32'
+                        f'{path}: {printable_name(key)} has the type {array.dtype}, which '
+                        'NumPy does not support (bfloat16?); save it as float32'
                     )
                 weights[key] = torch.from_numpy(array)
     except ConversionError:
@@ -197,7 +197,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
-    where = f'{path}: {shown(key)}' if key else f'{path}'
+    where = f'{path}: {printable_name(key)}' if key else f'{path}'
     return ConversionError(
         f'{where}: cannot be read as weights, or was cut short '
         f'({first_line(error)}); fetch it again'
