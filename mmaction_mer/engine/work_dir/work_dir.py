@@ -118,8 +118,8 @@ class WorkDir:
             folds = self.plan['folds']
             if folder.name not in folds:
                 raise MERRunError(
-                    f'fold {printable_name(folder.name)} is not in loso.json, whose folds '
-                    f'are {", ".join(map(printable_name, folds))}',
+                    f'fold {printable_name(folder.name)} is not in loso.json, whose '
+                    f'folds are {", ".join(map(printable_name, folds))}',
                     path=folder.path,
                     hint='move its folder elsewhere',
                 )

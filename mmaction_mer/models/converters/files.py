@@ -125,8 +125,8 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
                 array = _read_array(path, arrays, key)
                 if array.dtype.kind not in 'fiub':
                     raise ConversionError(
-                        f'{path}: {printable_name(key)} has the type {array.dtype}, which '
-                        'NumPy does not support (bfloat16?); save it as float32'
+                        f'{path}: {printable_name(key)} has the type {array.dtype}, '
+                        'which NumPy does not support (bfloat16?); save it as float32'
                     )
                 weights[key] = torch.from_numpy(array)
     except ConversionError:
