@@ -364,7 +364,6 @@ ALLOWED_TYPES.update(
             'mmaction_mer.datasets.transforms.magnification:EulerianMagnification',
             _TRANSFORMS,
             {
-                'cutoff_wavelength': optional(number(1e-3, 1e4)),
                 'output': one_of('motion', 'imgs'),
                 'fps': optional(number(1e-3, 1e5)),
                 **_BAND,

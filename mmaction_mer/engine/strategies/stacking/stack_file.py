@@ -204,7 +204,7 @@ def _read_labels(path: Path) -> tuple[int, list[str]]:
     """Read the iteration of a stack, and the labels of its folds in their order."""
     with _reading(path, STACK_REMEDY):
         try:
-            content = read_checkpoint(path, remedy=STACK_REMEDY, mmap=True)
+            content = read_checkpoint(path, hint=STACK_REMEDY, mmap=True)
         except MERRunError:
             if path.is_file():
                 raise
