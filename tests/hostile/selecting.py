@@ -1,4 +1,4 @@
-"""Which file meets which entry point."""
+"""Selection of pairs of an entry point and a file."""
 
 import zlib
 from collections import Counter, defaultdict
@@ -8,11 +8,11 @@ from .case import Case
 from .entries import Entry
 
 Pair = tuple[Entry, Case]
-#: Files of one family that an entry point is given in the tests.
+#: Number of files of a family for each entry point.
 SHARE = 2
-#: Of those that no entry point was given so, one in so many is given to one.
+#: Of the remaining files, one in so many is given to one entry point.
 REST = 3
-#: Given to every entry point that takes them, as far as the share goes.
+#: Files that are chosen first.
 FIRST = frozenset({
     'special/fifo', 'special/sparse', 'weights/os-system', 'weights/pointers',
     'arrays/unpacks', 'packed/model-call-command', 'packed/step-module',
@@ -22,7 +22,7 @@ FIRST = frozenset({
 
 
 def all_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]:
-    """List every file with every entry point that takes it."""
+    """List every file with every entry point that reads it."""
     return [
         (entry, case)
         for entry in entries.values()
@@ -77,7 +77,7 @@ def some_pairs(
     first = {case.name: case.kinds[0] for case in cases}
     for case, found_entries in takers.items():
         if case not in given and _drawn(case) % REST == 0:
-            # Where what it is meant to be is read.
+            # Prefer entry points of its intended kind.
             meant = [
                 one for one in found_entries if first[case] in one.kinds
             ] or found_entries

@@ -19,7 +19,7 @@ from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
 from ...utils.files import open_regular
-from ...utils.text import first_line, quote, shown
+from ...utils.text import first_line, printable_name, quote
 from .layout import ConversionError
 
 # Maximum depth at which trainers nest the weights.
@@ -134,7 +134,7 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
                         f'has the type {array.dtype}, which numpy does not support '
                         f'(bfloat16?)',
                         path=path,
-                        field=shown(key),
+                        field=printable_name(key),
                         hint='save it as float32',
                     )
                 weights[key] = torch.from_numpy(array)
@@ -154,11 +154,11 @@ def _read_array(path: Path, arrays: Any, key: str) -> np.ndarray:
         raise ConversionError(
             'contains Python objects, which could be code; nothing in it was run',
             path=path,
-            field=shown(key),
+            field=printable_name(key),
             hint='save the numbers alone',
         ) from error
     if not isinstance(array, np.ndarray):
-        raise ConversionError('is not an array', path=path, field=shown(key))
+        raise ConversionError('is not an array', path=path, field=printable_name(key))
     return array
 
 
@@ -190,7 +190,7 @@ def _check_declared(path: Path) -> None:
                 raise ConversionError(
                     'declares a larger array than it contains',
                     path=path,
-                    field=shown(part.filename),
+                    field=printable_name(part.filename),
                 )
 
 
@@ -214,6 +214,6 @@ def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
     return ConversionError(
         f'cannot be read as weights, or is truncated ({first_line(error)})',
         path=path,
-        field=shown(key) or None,
+        field=printable_name(key) or None,
         hint=_DOWNLOAD,
     )
