@@ -28,6 +28,7 @@ from ..utils.text import quote
 
 #: Smallest side of a frame in pixels.
 _MIN_SIDE = 16
+_RESTORE = 'restore or remove it'
 _SHORTEN = 'give a shorter one'
 
 
@@ -163,12 +164,12 @@ def _data_errors(path: str | Path) -> Iterator[None]:
         raise MERDataError(
             f'cannot be read ({error.strerror})',
             path=name,
-            hint='restore or remove it',
+            hint=_RESTORE,
         ) from error
-    except (VideoError, ImageReadError) as error:
-        raise MERDataError(
-            str(error), path=path, hint='restore or remove it'
-        ) from error
+    except VideoError as error:
+        raise MERDataError(str(error), path=path) from error
+    except ImageReadError as error:
+        raise MERDataError(str(error), path=path, hint=_RESTORE) from error
     except MERDataError:
         raise
     except ValueError as error:  # a NUL character

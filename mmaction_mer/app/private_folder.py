@@ -12,7 +12,7 @@ from ..utils.errors import MERRunError
 from ..utils.locks import FileLock
 
 #: Prefix of the folders of all pages, in the system's folder for temporary files.
-PREFIX = 'mmaction_mer_page_'
+PREFIX = 'mmaction_mer_app_'
 _log = logging.getLogger(__name__)
 
 

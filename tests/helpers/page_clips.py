@@ -28,12 +28,12 @@ def write_bad_clips(folder):
     (folder / 'huge.mp4').write_bytes(claim_four_gigabytes(content))
     (folder / 'broken.mp4').write_bytes(damage(content))
     return {
-        'text.mp4': 'not a video',
+        'text.mp4': 'not a supported video',
         'noface.mp4': 'no face',
         'two.mp4': '2 faces',
         'one.mp4': 'one frame',
         'long.mp4': 'longer than 20 seconds',
-        'huge.mp4': 'holds no frames',
+        'huge.mp4': 'no frames',
         'broken.mp4': 'damaged',
     }
 

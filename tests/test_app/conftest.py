@@ -77,7 +77,7 @@ class Running:
 
     def __init__(self, process, url, place):
         self.process, self.url, self.place = process, url, place
-        (self.folder,) = (place / 'temporary').glob('mmaction_mer_page_*')
+        (self.folder,) = (place / 'temporary').glob('mmaction_mer_app_*')
 
     @property
     def log(self):
