@@ -241,7 +241,8 @@ def _combine(
             f'its folds have different classes: {quote(sorted(classes))}', path=source
         )
     names = list(classes.pop())
-    head = cfg.model.get('cls_head') or {}
+    # A model without a cls_head has its own way to a number of classes.
+    head = cfg.model.get('cls_head', {'num_classes': len(names)})
     if head.get('num_classes') is None:
         if not names:
             raise ConfigError(
