@@ -30,7 +30,7 @@ rows = [
     dict(
         name="the head's motion left in",
         options={
-            'model.data_preprocessor.steady': False,
+            'model.data_preprocessor.remove_head_motion': False,
             'train_dataloader.dataset.pipeline.2.type': 'StandardizeLength',
             'test_dataloader.dataset.pipeline.2.type': 'StandardizeLength',
         },

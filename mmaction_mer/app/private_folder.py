@@ -89,7 +89,7 @@ def _take_lock(folder: Path) -> FileLock | None:
     """Lock a folder; return None if it is locked by another page, or just removed."""
     lock = FileLock(folder, folder=True)
     try:
-        if lock.take() and lock.in_place():
+        if lock.acquire() and lock.in_place():
             return lock
     except FileNotFoundError:
         pass
