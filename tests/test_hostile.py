@@ -1,4 +1,4 @@
-"""No file makes an entry point run its code, hang, fill the memory or break."""
+"""No file makes an entry point run code, hang, exhaust the memory or crash."""
 
 import json
 import os
@@ -12,41 +12,37 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.slow
-def test_hostile_files_do_nothing_to_whoever_reads_them(tmp_path):
-    """Every family meets every entry point that takes it (``tests/hostile``).
+def test_hostile_files_have_no_effect(tmp_path):
+    """Every entry point reads a hostile file, and every family of files is read.
 
-    ``python tests/hostile --all`` gives every file to every entry point.
+    ``python tests/hostile`` gives every family to every entry point that reads it, and
+    with ``--all`` every file.
     """
     report = tmp_path / 'report.json'
-    command = [sys.executable, str(HERE / 'hostile'), '--report', str(report)]
-    repository = str(HERE.parent)
-    paths = [repository, *filter(None, [os.environ.get('PYTHONPATH')])]
+    command = [sys.executable, str(HERE / 'hostile'), '--brief', '--report', report]
+    paths = [str(HERE.parent), *filter(None, [os.environ.get('PYTHONPATH')])]
     environment = os.environ | {'PYTHONPATH': os.pathsep.join(paths)}
     ended = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True
     )
     assert report.is_file(), ended.stdout + ended.stderr
-    told = json.loads(report.read_text())
-    outcomes, entries, cases = told['outcomes'], told['entries'], told['cases']
+    content = json.loads(report.read_text())
+    outcomes, entries = content['outcomes'], content['entries']
 
-    # What is never read cannot be dangerous: the entry points do their work.
-    for one in told['sound']:
+    # The entry points work on sound files: a file that is not read has no effect.
+    for one in content['sound']:
         expected = not entries[one['entry']]['works'] or one['status'] == 0
         assert expected and not one['faults'], one
-    family = {case['name']: case['name'].partition('/')[0] for case in cases}
-    met = {(one['entry'], family[one['case']]) for one in outcomes}
-    for name, entry in entries.items():
-        taken = {
-            family[one['name']] for one in cases if {*one['kinds']} & {*entry['kinds']}
-        }
-        assert taken and {(name, one) for one in taken} <= met
+    assert {*entries} == {one['entry'] for one in outcomes}
+    families = {case['name'].partition('/')[0] for case in content['cases']}
+    assert families == {one['case'].partition('/')[0] for one in outcomes}
 
-    # What does all that is forbidden is found out, each by what it does.
+    # Probes misbehave on purpose, and the harness notices each.
     from hostile.probes import FOUND
 
-    found = {one['entry']: one['faults'] for one in outcomes if one['entry'] in FOUND}
+    faults = {one['entry']: one['faults'] for one in outcomes}
     for name, fault in FOUND.items():
-        assert any(fault in text for text in found[name]), (name, found[name])
+        assert any(fault in text for text in faults[name]), (name, faults[name])
 
     faulty = [
         f'{one["entry"]} over {one["case"]}: {one["faults"]}: {one["said"][-300:]}'

@@ -1,4 +1,4 @@
-"""``python -m mmaction_mer``, from files to files."""
+"""``python -m mmaction_mer predict``."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def videos(tmp_path_factory):
     return folder
 
 
-def test_one_clip_to_all_that_can_be_written(videos, tmp_path, capsys):
+def test_all_outputs_of_one_clip(videos, tmp_path, capsys):
     out = [tmp_path / name for name in ('a.json', 'a.mp4', 'a.png')]
     code = main(
         ['predict', str(videos / 'clip0.mp4'), '--out', str(out[0]), '--render',
@@ -39,7 +39,7 @@ def test_one_clip_to_all_that_can_be_written(videos, tmp_path, capsys):
     assert out[2].read_bytes().startswith(b'\x89PNG')
 
 
-def test_a_bad_file_costs_no_other(videos, tmp_path, capsys):
+def test_a_bad_file_does_not_affect_others(videos, tmp_path, capsys):
     names = [str(videos / name) for name in ('clip0.mp4', 'text.mp4', 'clip1.mp4')]
     out = tmp_path / 'all.json'
     code = main(
@@ -70,14 +70,14 @@ def test_a_bad_file_costs_no_other(videos, tmp_path, capsys):
         (['a.mp4', '--device', 'toaster'], "'toaster' cannot be used"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(arguments, said, capsys):
+def test_errors_are_one_line(arguments, said, capsys):
     device = [] if '--device' in arguments else ['--device', 'cpu']
     assert main(['predict', *arguments, *device]) == 1
     error = capsys.readouterr().err
     assert said in error and len(error.splitlines()) == 1
 
 
-def test_a_run_of_ones_own(videos, tmp_path, capsys):
+def test_a_run_and_its_packed_model(videos, tmp_path, capsys):
     run = make_run(tmp_path / 'run')
     packed = tmp_path / 'packed.pth'
     tool = load_tool('publish_model.py')
@@ -102,5 +102,5 @@ def test_as_a_module(videos):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 'clip0.mp4: ' in done.stdout
-    # Nothing of the host's own doings.
+    # No log messages of mmengine.
     assert len(done.stdout.splitlines()) == 1

@@ -1,3 +1,5 @@
+"""Versions of dependencies, wheels, and files that must be consistent."""
+
 import re
 import shutil
 import subprocess
@@ -21,7 +23,7 @@ GOOD = {
 }
 
 
-# What an import says when something does not fit
+# Messages of an import with unsupported dependencies
 
 
 def test_this_installation_is_supported():
@@ -40,7 +42,7 @@ def test_this_installation_is_supported():
         ('mmcv', None),
     ],
 )
-def test_one_wrong_package_is_named_with_what_to_type(name, installed):
+def test_an_unsupported_package_is_reported_with_the_command(name, installed):
     assert version.explain_requirements(GOOD) == ''
     message = version.explain_requirements({**GOOD, name: installed})
     assert f'{name} {installed or "is missing"}' in message
@@ -49,13 +51,13 @@ def test_one_wrong_package_is_named_with_what_to_type(name, installed):
         assert f'"{other}>=' not in message
 
 
-def test_everything_wrong_is_said_at_once():
+def test_all_problems_are_reported_together():
     message = version.explain_requirements(dict.fromkeys(GOOD))
     assert all(f'{name} is missing' in message for name in GOOD)
 
 
 def import_without(hidden='', prelude=''):
-    """Imports the package in a fresh process and returns what it dies of."""
+    """Import the package in a new process and return its message."""
     code = (
         f'import sys; sys.modules.update(dict.fromkeys({hidden.split()}))\n{prelude}\n'
         'try:\n    import mmaction_mer\n'
@@ -71,29 +73,33 @@ def import_without(hidden='', prelude=''):
 
 @pytest.mark.parametrize('hidden', ['mmcv', 'torchvision', 'mmaction', 'mmengine'])
 def test_import_without_a_package(hidden):
-    said = import_without(hidden)
-    assert said.startswith('mmaction_mer cannot start:\n')
-    assert f'{hidden}{"2" * (hidden == "mmaction")} is missing' in said
-    # Said in no time, and not buried under another package's own complaint.
-    assert said.endswith('torch loaded: False\n')
+    message = import_without(hidden)
+    assert message.startswith('mmaction_mer cannot start:\n')
+    assert f'{hidden}{"2" * (hidden == "mmaction")} is missing' in message
+    # The check runs before the import of torch.
+    assert message.endswith('torch loaded: False\n')
     if hidden == 'mmcv':
-        assert 'pip install "mmcv-lite>=' in said and 'pip install "mmcv>=' in said
+        assert (
+            'pip install "mmcv-lite>=' in message and 'pip install "mmcv>=' in message
+        )
 
 
 def test_import_with_an_unsupported_version():
-    said = import_without(
+    message = import_without(
         prelude='import importlib.metadata as m; real = m.version\n'
         "m.version = lambda n: '0.8.0' if n == 'mmengine' else real(n)",
     )
-    assert 'mmengine 0.8.0 is installed, but mmengine>=0.10.7,<0.11' in said
+    assert 'mmengine 0.8.0 is installed, but mmengine>=0.10.7,<0.11' in message
 
 
 def test_import_with_a_torchvision_of_another_build(tmp_path):
     (tmp_path / 'torchvision.py').write_text(
         "raise RuntimeError('operator torchvision::nms does not exist')"
     )
-    said = import_without(prelude=f'import sys; sys.path.insert(1, {str(tmp_path)!r})')
-    assert 'torchvision::nms' in said and 'same place' in said
+    message = import_without(
+        prelude=f'import sys; sys.path.insert(1, {str(tmp_path)!r})'
+    )
+    assert 'torchvision::nms' in message and 'same place' in message
 
 
 def test_import_needs_no_extra():
@@ -101,12 +107,12 @@ def test_import_needs_no_extra():
     assert import_without(extras) == ''
 
 
-# What a wheel carries
+# Content of the wheel
 
 
 @pytest.fixture
 def source(tmp_path_factory):
-    """A copy of what a build reads, so that no build touches the real tree."""
+    """A copy of the files that a build reads."""
     root = tmp_path_factory.mktemp('source')
     skip = shutil.ignore_patterns('__pycache__', '.mim')
     for name in ('mmaction_mer', 'configs', 'tools'):
@@ -144,8 +150,8 @@ def files_below(folder, *suffixes):
     }
 
 
-def test_wheel_carries_configs_tools_and_weights(source, tmp_path):
-    # What an earlier build left behind must not come along.
+def test_wheel_contains_configs_tools_and_weights(source, tmp_path):
+    # Files of an earlier build must not be included.
     stale = source / 'build/lib/mmaction_mer/.mim/configs/stale.py'
     stale.parent.mkdir(parents=True)
     stale.touch()
@@ -165,15 +171,12 @@ def test_wheel_carries_configs_tools_and_weights(source, tmp_path):
     assert files_below('mmaction_mer', '.py', '.pth', '.html') <= names
     assert not any(name.startswith(('tests/', 'configs/', 'tools/')) for name in names)
     assert not (source / 'mmaction_mer/.mim').exists()
-
-
-def test_wheel_says_what_it_needs(source, tmp_path):
-    wheel = build_wheel(source, tmp_path)
+    # Its requirements.
     (name,) = (n for n in wheel.namelist() if n.endswith('.dist-info/METADATA'))
     needs = re.findall(r'^Requires-Dist: (.*)$', wheel.read(name).decode(), re.M)
     always = {re.split(r'[^\w-]', need)[0] for need in needs if 'extra ==' not in need}
     assert {'torch', 'torchvision', 'mmengine', 'mmaction2', 'mmpretrain'} <= always
-    # It would overwrite the files of a full mmcv.
+    # They would overwrite the files of a full mmcv.
     assert not {'mmcv', 'mmcv-lite', 'mmcv_lite'} & always
     lite = [need for need in needs if 'lite' in need.split(';')[-1]]
     assert len(lite) == 1 and lite[0].startswith('mmcv-lite')
@@ -191,7 +194,7 @@ def test_editable_installation_leaves_no_copy(source, tmp_path):
     assert not list(source.rglob('build/lib*/**/.mim'))
 
 
-# What is written twice must agree
+# Consistency of files
 
 
 def test_model_index_names_every_leaf_config():

@@ -1,14 +1,13 @@
 """Convert a released ViT into a checkpoint that the backbone of a config reads.
 
-Reads weights of timm, Hugging Face's transformers, CLIP (OpenAI, open_clip, FaRL),
-DeiT, MAE and DINOv2 as they were released, and Google's ``.npz``; which of them a file
-is, its keys tell. Every key is used, or unused for a reason that is printed, or an
-error.
+Reads released weights of timm, Hugging Face's transformers, CLIP (OpenAI, open_clip,
+FaRL), DeiT, MAE and DINOv2, and Google's ``.npz``; the keys determine the layout. A
+key is either used, or unused for a printed reason, or an error.
 
     python tools/convert_weights.py FaRL-Base-Patch16-LAIONFace20M-ep16.pth \
         configs/mpt_farl-b16_smic.py
 
-The config says what the weights must fit, and where the checkpoint goes.
+The config determines the ViT that the weights must match, and the output file.
 """
 
 import argparse
@@ -26,18 +25,18 @@ LAYOUTS = ('clip', 'google', 'hugging-face', 'hugging-face-clip', 'timm')
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('source', help='the file that was released')
+    parser.add_argument('source', help='the released file')
     parser.add_argument('config', help='config with model.backbone.vit')
     parser.add_argument(
         '--out',
-        help='the checkpoint to write; left out, the path in init_cfg of the ViT',
+        help='the checkpoint to write (default: the path in init_cfg of the ViT)',
     )
     parser.add_argument(
         '--layout',
         choices=LAYOUTS,
-        help='take the file for this layout, whatever its keys look like',
+        help='the layout of the file (default: detected from the keys)',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE'
@@ -50,18 +49,18 @@ def read_vit(args: argparse.Namespace) -> 'ConfigDict':
     from mmengine.registry import init_default_scope
 
     from mmaction_mer.utils.cli.command_line import merge_options, read_config
-    from mmaction_mer.utils.errors import MERRunError
+    from mmaction_mer.utils.errors import ConfigError
 
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
     if 'vit' not in cfg.get('model', {}).get('backbone', {}):
-        raise MERRunError(f'{args.config}: has no model.backbone.vit to convert for')
+        raise ConfigError('is missing', path=args.config, field='model.backbone.vit')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return cfg.model.backbone.vit
 
 
 def where_to(args: argparse.Namespace, vit: 'ConfigDict') -> Path:
-    """Say which file to write."""
+    """Return the path of the output file."""
     from mmaction_mer.utils.errors import MERRunError
 
     if args.out is not None:
@@ -70,16 +69,19 @@ def where_to(args: argparse.Namespace, vit: 'ConfigDict') -> Path:
         out = (vit.get('init_cfg') or {}).get('checkpoint', '')
         if not out or '://' in out:
             raise MERRunError(
-                f'{args.config}: its ViT reads {out or "no checkpoint"}; say which '
-                'file to write with --out, and name that file in init_cfg'
+                f'the checkpoint of the ViT is {out or "not set"}',
+                path=args.config,
+                hint='set the output file with --out, and use it in init_cfg',
             )
     if Path(out).resolve() == Path(args.source).resolve():
-        raise MERRunError(f'{out}: would be written over itself; give another --out')
+        raise MERRunError(
+            'would be written over itself', path=out, hint='choose another --out'
+        )
     return Path(out)
 
 
 def convert_file(args: argparse.Namespace) -> None:
-    """Convert, check, report, write."""
+    """Convert the weights, check them, print a report and write them."""
     import torch
     from mmaction.registry import MODELS
 
@@ -90,7 +92,7 @@ def convert_file(args: argparse.Namespace) -> None:
 
     vit = read_vit(args)
     out = where_to(args, vit)
-    # Shapes alone are needed.
+    # Only the shapes are needed.
     with torch.device('meta'):
         wanted = MODELS.build({k: v for k, v in vit.items() if k != 'init_cfg'})
     found = convert(read_weights(args.source), args.layout, args.source)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmaction.registry import DATASETS, MODELS
+from mmaction.registry import DATASETS
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -16,7 +15,7 @@ from ..utils.cli.command_line import merge_options, read_config
 from ..utils.errors import ConfigError, MERRunError
 from ..visualization import plot_heat_maps, save_figure
 from .clip_views import change_map
-from .held_out import held_out_clips
+from .held_out import build_model, held_out_clips
 from .pointing_game import print_hits
 from .synthme_truth import true_regions
 
@@ -40,17 +39,15 @@ def draw_heat_maps(args: argparse.Namespace) -> None:
         raise MERRunError(f'must be at least 1, got {args.draw}', field='--draw')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
     kind = cfg.get('model', {}).get('type')
     if kind != 'MIACRecognizer':
         raise ConfigError(
             f'must be MIACRecognizer, got {kind}', path=args.config, field='model.type'
         )
     data = dict(cfg.test_dataloader.dataset, cache=False, test_mode=True)
-    model = MODELS.build(cfg.model)
+    model = build_model(cfg, args.device)
     if not args.run:
         model.init_weights()
-    model.eval().to(args.device)
     clips, outputs = [], []
     for clip, batch in _batches(model, data, args.run):
         clips.append(clip)

@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ..engine.runners.fold_config import mer_dataset
+from ..engine.runners.num_classes import with_num_classes
 from ..engine.work_dir.fold_check import read_model
 from ..engine.work_dir.fold_folder import FoldFolder
 from ..models.utils.slim_checkpoint import load_slim
@@ -50,7 +51,7 @@ def clips_config(cfg: Config) -> dict[str, Any]:
 def build_model(cfg: Config, device: str = 'cpu') -> nn.Module:
     """Build the model of a run in evaluation mode, to load weights of folds into."""
     init_default_scope(cfg.get('default_scope', 'mmaction'))
-    return MODELS.build(cfg.model).eval().to(device)
+    return MODELS.build(with_num_classes(cfg).model).eval().to(device)
 
 
 def held_out_clips(

@@ -13,12 +13,14 @@ from mmengine.registry import DefaultScope
 
 from ..datasets.annotation import clip_name
 from ..datasets.clip_cache import is_deterministic
+from ..datasets.key_frames import read_key_frames
 from ..datasets.transforms.loading import LoadMERFrames
 from ..datasets.transforms.rank_pooling import RankPooling
 from ..engine.runners.fold_config import ALL_SUBJECTS, mer_dataset
 from ..engine.runners.seeding import preserve_rng_state
 from ..motion.rank_pooling import rank_pool
 from ..utils.errors import MERDataError, MERError
+from ..utils.text import first_line
 from ..visualization.mistake_figure import Mistake
 
 
@@ -136,8 +138,8 @@ def clip_images(
 
     Returns:
         Caption and RGB image of shape ``(H, W, 3)``, in gray levels, of each. The
-        frames are as read; the rank-pooled image is computed after the deterministic
-        transforms at the start of the pipeline.
+        rank-pooled image is computed after the deterministic transforms at the start of
+        the pipeline.
 
     Raises:
         MERDataError: The clip cannot be read, or the pipeline starts with another
@@ -146,20 +148,11 @@ def clip_images(
     if not transforms or not isinstance(transforms[0], LoadMERFrames):
         found = type(transforms[0]).__name__ if transforms else 'nothing'
         raise MERDataError(
-            f'starts with {found}, not with LoadMERFrames, so that the numbers of the '
-            f'frames are unknown',
-            field='pipeline',
+            f'starts with {found}, not with LoadMERFrames', field='pipeline'
         )
-    load, *others = takewhile(is_deterministic, transforms)
-    results = load(copy.deepcopy(dict(row)))
-    frames, numbers = list(results['imgs']), results['frame_inds']
-    caption, position = _apex(row, numbers)
-    images = [
-        (f'onset (frame {int(numbers[0])})', frames[0]),
-        (caption, frames[position]),
-        (f'offset (frame {int(numbers[-1])})', frames[-1]),
-    ]
-    for transform in others:
+    images = read_key_frames(row, ('onset', 'apex', 'offset'))
+    results = copy.deepcopy(dict(row))
+    for transform in takewhile(is_deterministic, transforms):
         results = transform(results)
     for transform in transforms:
         if isinstance(transform, RankPooling):
@@ -167,19 +160,6 @@ def clip_images(
             break
     image = rank_pool(np.stack(results['imgs']), remove_head_motion)
     return [*images, ('rank pooling of all frames', image)]
-
-
-def _apex(row: Mapping[str, Any], numbers: np.ndarray) -> tuple[str, int]:
-    """Return caption and position of the frame nearest to the apex or the middle."""
-    apex = row.get('apex')
-    wanted = (row['onset'] + row['offset']) / 2 if apex is None else apex
-    position = int(np.abs(numbers - wanted).argmin())
-    nearest = int(numbers[position])
-    if apex is None:
-        return f'middle, frame {nearest} (apex not given)', position
-    if nearest == apex:
-        return f'apex (frame {apex})', position
-    return f'apex (frame {apex}; nearest read: {nearest})', position
 
 
 def removes_head_motion(cfg: Config) -> bool:
@@ -190,5 +170,5 @@ def removes_head_motion(cfg: Config) -> bool:
 
 def _reason(error: Exception) -> str:
     """Summarize in one line why there are no images."""
-    line = (str(error).strip().splitlines() or [''])[0]
+    line = first_line(error)
     return line if isinstance(error, MERError) else f'{type(error).__name__}: {line}'

@@ -13,9 +13,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template, UndefinedError
 
 from ..evaluation.functional import SCORES
-from ..evaluation.predictions import plain_subject
 from ..evaluation.summary import SELECTIONS
-from ..evaluation.summary_text import class_notes, missing_lines
+from ..evaluation.summary_text import (
+    class_notes,
+    confusion_rows,
+    counts_line,
+    group_tables,
+    missing_lines,
+)
 from ..visualization.mistake_figure import Mistake
 from ..visualization.saving import encode_png
 
@@ -29,8 +34,9 @@ MEANINGS = {
 }
 #: Fields of the results that the page requires.
 REQUIRED = (
-    'selection', 'seeds', 'classes', 'clips', 'scores', 'confusion', 'subjects',
-    'chance', 'majority', 'majority_class',
+    'selection', 'seeds', 'classes', 'clips', 'scores', 'intervals', 'interval_level',
+    'f1_fold_mean', 'confusion', 'datasets', 'subjects', 'folds', 'chance', 'majority',
+    'majority_class',
 )  # fmt: skip
 
 
@@ -69,24 +75,20 @@ def report_page(
     if seen := extra.get('tested_on_subjects_seen_in_pretraining'):
         marks.append(f'subjects of {", ".join(seen)} seen in pre-training')
     mark = ', '.join(marks)
-    datasets = [
-        row['dataset'] if isinstance(row, Mapping) else str(row)
-        for row in results.get('datasets') or []
-    ]
     values = dict(
-        title=title or ', '.join(datasets) or 'result',
+        title=title or ', '.join(row['dataset'] for row in results['datasets']),
         mark=mark,
         chosen=SELECTIONS.get(results['selection'], results['selection']),
-        counted=_counted(results, datasets),
+        counted=counts_line(results),
         unfinished=_unfinished(extra),
         notes=[*_missing(results), *notes, *class_notes(results)],
-        level=f'{results.get("interval_level", 0.95):.0%}',
+        level=f'{results["interval_level"]:.0%}',
         scores=_scores(results),
         over_seeds=len(results['seeds']) if results.get('per_seed') else 0,
         names=SCORES,
         results=results,
-        matrix=_matrix(results),
-        groups=_groups(results, datasets),
+        matrix=confusion_rows(results),
+        groups=group_tables(results),
         mistakes=mistakes,
         images=images or {},
         figures=figures,
@@ -129,24 +131,6 @@ def _data_url(image: Any) -> str:
     return f'data:image/png;base64,{base64.b64encode(content).decode("ascii")}'
 
 
-def _count(number: int, what: str) -> str:
-    return f'{number:,} {what}{"s" if number != 1 else ""}'
-
-
-def _counted(results: Mapping[str, Any], datasets: Sequence[str]) -> list[str]:
-    seeds = results['seeds']
-    counted = [
-        ', '.join(datasets),
-        _count(results['clips'], 'clip'),
-        _count(len(results['subjects']), 'subject'),
-        _count(len(results['folds']), 'fold') if results.get('folds') else '',
-        f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
-        if seeds
-        else 'seed not known',
-    ]
-    return [part for part in counted if part]
-
-
 def _unfinished(extra: Mapping[str, Any]) -> str:
     """Return a note if folds are not finished, since the scores then lack subjects."""
     folds = extra.get('folds')
@@ -167,7 +151,7 @@ def _missing(results: Mapping[str, Any]) -> list[str]:
 
 
 def _scores(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    intervals = results.get('intervals') or {}
+    intervals = results['intervals'] or {}  # none for a single subject
     deviations = results.get('deviations') or {}
     return [
         {
@@ -180,55 +164,7 @@ def _scores(results: Mapping[str, Any]) -> list[dict[str, Any]]:
             'chance': results['majority'] if name == 'acc' else None,
         }
         for name in SCORES
-        if name in results['scores']
     ]
-
-
-def _matrix(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = []
-    for index, (name, counts) in enumerate(
-        zip(results['classes'], results['confusion'], strict=True)
-    ):
-        clips = sum(counts)
-        rows.append(
-            {
-                'name': name,
-                'cells': [(count, count / clips if clips else 0) for count in counts],
-                'clips': clips,
-                'recall': counts[index] / clips if clips else None,
-            }
-        )
-    return rows
-
-
-def _groups(
-    results: Mapping[str, Any], datasets: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return the tables of datasets, subjects and folds."""
-    subjects = []
-    for row in results['subjects']:
-        name = row['subject']
-        if len(datasets) > 1:
-            name = f'{row["dataset"]}/{plain_subject(row["dataset"], name)}'
-        subjects.append({**row, 'name': name})
-    groups = [{'title': 'Subjects', 'one': 'subject', 'rows': subjects}]
-    sets = [row for row in results.get('datasets') or [] if isinstance(row, Mapping)]
-    if len(sets) > 1:
-        rows = [{**row, 'name': row['dataset']} for row in sets]
-        groups.insert(
-            0, {'title': 'Data sets, each alone', 'one': 'data set', 'rows': rows}
-        )
-    folds = results.get('folds') or []
-    # Where the folds are the subjects or the datasets, their table would be the same.
-    by_fold = sorted((row['fold'], row['clips']) for row in folds)
-    known = [
-        sorted((row[what], row['clips']) for row in rows)
-        for what, rows in (('subject', results['subjects']), ('dataset', sets))
-    ]
-    if folds and by_fold not in known:
-        rows = [{**row, 'name': row['fold']} for row in folds]
-        groups.append({'title': 'Folds', 'one': 'fold', 'rows': rows})
-    return groups
 
 
 def _facts(

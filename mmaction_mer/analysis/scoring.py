@@ -17,7 +17,7 @@ from ..evaluation.summary import SELECTIONS, summarize_run
 from ..evaluation.summary_text import format_summary
 from ..utils.errors import MERDataError
 from ..utils.json_files import write_json
-from ..utils.text import quote, shown
+from ..utils.text import printable_name, quote
 
 FILE = 'predictions.jsonl'
 #: Returns the reader of a work directory, cached by path.
@@ -44,11 +44,14 @@ def find_files(path: Path) -> dict[str, Path]:
         if status == 'done' or (status is None and (fold / FILE).is_file()):
             files[fold.name] = fold / FILE
         elif fold.is_dir():
-            print(f'fold {shown(fold.name)}: not finished, left out', file=sys.stderr)
+            print(
+                f'fold {printable_name(fold.name)}: not finished, left out',
+                file=sys.stderr,
+            )
     planned = WorkDir(path).plan.get('folds', {})
     for name in planned if folder != path else ():
         if not (folder / name).is_dir():
-            print(f'fold {shown(name)}: not found, left out', file=sys.stderr)
+            print(f'fold {printable_name(name)}: not found, left out', file=sys.stderr)
     if not files:
         raise MERDataError(f'there is no {FILE} here or in folds/', path=path)
     return files
@@ -119,7 +122,8 @@ def print_scores(args: argparse.Namespace) -> None:
         for fold, file in find_files(path).items():
             if fold in files:
                 raise MERDataError(
-                    f'fold {shown(fold)} has two files, {files[fold]} and {file}'
+                    f'fold {printable_name(fold)} has two files, {files[fold]} and '
+                    f'{file}'
                 )
             files[fold] = file
     work_dir_of = functools.cache(WorkDir)  # reads a plan once per run, not per fold

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..models.utils.slim_checkpoint import KEY, frozen_fingerprints, load_slim
 from ..utils.errors import MERRunError
 from ..utils.quiet import quiet
+from ..utils.text import first_line
 from .weights import FoldWeights
 
 
@@ -40,9 +41,8 @@ class FoldEnsemble:
         try:
             self.model.to(device).eval()
         except (AssertionError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
             raise MERRunError(
-                f'{str(device)!r} cannot be used: {reason}', field='device'
+                f'{str(device)!r} cannot be used: {first_line(error)}', field='device'
             ) from error
         self._weights = weights
         self._loaded: str | None = None

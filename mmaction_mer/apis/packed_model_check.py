@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ..models.utils.slim_checkpoint import KEY, frozen_tensors
 from ..utils.errors import MERRunError
 from ..utils.quiet import quiet
-from ..utils.text import printable, quote
+from ..utils.text import first_line, quote
 from .clip_pipeline import ClipPipeline
 from .framing import get_framing
 
@@ -72,9 +72,9 @@ def check_fit(parts: Mapping[str, Any], source: str) -> None:
             raise ValueError(f'its scores are {tuple(scores.shape)}')
     except Exception as error:
         # Any exception here is caused by the content of the file.
-        reason = printable((str(error).strip().splitlines() or [''])[0], 300)
+        reason = f'{type(error).__name__}: {first_line(error)}'
         raise MERRunError(
-            f'its parts do not fit together ({type(error).__name__}: {reason})',
+            f'its parts do not fit together ({reason})',
             path=source,
             hint='pack the run again',
         ) from error

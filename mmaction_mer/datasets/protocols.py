@@ -172,34 +172,24 @@ def cross_dataset(
     return folds
 
 
-def inner_split(
-    train_subjects: Iterable[str], fraction: float = 0.2, seed: int = 0
-) -> tuple[str, ...]:
-    """Choose training subjects to validate on.
+def inner_split(train_subjects: Iterable[str], seed: int = 0) -> tuple[str, ...]:
+    """Choose a fifth of the training subjects, to validate on.
 
     Args:
         train_subjects: The training subjects of a fold.
-        fraction: Fraction of the subjects, above 0 and below 1; at least one subject
-            is chosen and at least one is left. Defaults to 0.2.
         seed: Seed of the choice. Defaults to 0.
 
     Returns:
-        The subjects chosen, sorted.
+        The chosen subjects, sorted: at least one, and not all.
 
     Raises:
-        MERDataError: There are fewer than two subjects, or the fraction is not
-            between 0 and 1.
+        MERDataError: There are fewer than two subjects.
 
-    >>> len(inner_split([f's{i}' for i in range(10)], fraction=0.2))
+    >>> len(inner_split([f's{i}' for i in range(10)]))
     2
     """
     known = _subjects(train_subjects)
-    if not 0 < fraction < 1:
-        raise MERDataError(
-            f'inner split: must be above 0 and below 1, but is {fraction!r}',
-            field='fraction',
-        )
-    count = min(max(round(fraction * len(known)), 1), len(known) - 1)
+    count = min(max(round(0.2 * len(known)), 1), len(known) - 1)
     chosen = np.random.default_rng(seed).permutation(len(known))[:count]
     return tuple(known[i] for i in sorted(chosen))
 

@@ -23,7 +23,7 @@ from ..datasets.annotation import clip_name
 from ..utils.errors import MERDataError, raise_problems
 from ..utils.files import atomic_write, read_regular
 from ..utils.json_files import parse_json
-from ..utils.text import quote, shown
+from ..utils.text import printable_name, quote
 
 #: The fields that identify a clip.
 NAMES = ('dataset', 'subject', 'clip')
@@ -150,7 +150,7 @@ def shown_clip(key: Key) -> str:
     >>> shown_clip(('smic', 's01', 's1_ne_01'))
     'smic/s01/s1_ne_01'
     """
-    return '/'.join(map(shown, key))
+    return '/'.join(map(printable_name, key))
 
 
 def compare_with_clips(

@@ -1,6 +1,7 @@
-"""Summaries of runs as tables to print."""
+"""Summaries of runs as tables, for the printed and the HTML report."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .functional import SCORES
@@ -26,8 +27,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
             :func:`~mmaction_mer.evaluation.summary.summarize_seeds` returned.
     """
     mark = f'   {SELECTIONS["test"]}' if summary['selection'] == 'test' else ''
-    datasets, subjects = summary['datasets'], summary['subjects']
-    folds, per_seed = summary['folds'], summary.get('per_seed')
+    per_seed = summary.get('per_seed')
     many = _count(len(per_seed), 'seed') if per_seed else ''
     averaged = f' (mean of {many})' if many else ''
 
@@ -38,22 +38,96 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     blocks.append(class_notes(summary))
     added = f', {many} added up' if many else ''
     blocks.append([f'Confusion matrix (clips{added})', *_confusion(summary, mark)])
-    if len(datasets) > 1:
-        notes = [
-            f'{row["dataset"]}: {note}' for row in datasets for note in class_notes(row)
-        ]
-        table = _groups('dataset', datasets, mark)
-        blocks.append([f'Data sets, each alone{averaged}', *table, *notes])
-        subjects = [{**row, 'subject': _qualified(row)} for row in subjects]
-    blocks.append([f'Subjects{averaged}', *_groups('subject', subjects, mark)])
-    # Where the folds are the subjects or the data sets, one table is enough.
-    shown = (
-        _clips_by('subject', summary['subjects']),
-        _clips_by('dataset', datasets),
-    )
-    if folds and _clips_by('fold', folds) not in shown:
-        blocks.append([f'Folds{averaged}', *_groups('fold', folds, mark)])
+    for table in group_tables(summary):
+        cells = [[name, *map(_cell, values)] for name, values in table.rows]
+        lines = _table([[table.heading, *table.columns], *cells], mark)
+        if table.heading == 'data set':
+            for row in summary['datasets']:
+                lines += [f'{row["dataset"]}: {note}' for note in class_notes(row)]
+        blocks.append([f'{table.title}{averaged}', *lines])
     return '\n\n'.join('\n'.join(block) for block in blocks if block)
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """A table of scores over groups of clips.
+
+    Attributes:
+        title: Title of the table.
+        heading: Heading of the first column.
+        columns: Headings of the other columns.
+        rows: Name of each group, and its values in the order of the columns.
+    """
+
+    title: str
+    heading: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, list[float]]]
+
+
+def group_tables(summary: Mapping[str, Any]) -> list[GroupTable]:
+    """Return the tables over datasets, subjects and folds that a report shows.
+
+    Args:
+        summary: See :func:`format_summary`.
+    """
+    datasets, subjects = summary['datasets'], summary['subjects']
+    folds, tables = summary['folds'], []
+    # Where the folds are the subjects or the datasets, their table would be the same.
+    others = _clips_by('subject', subjects), _clips_by('dataset', datasets)
+    if len(datasets) > 1:
+        tables.append(_group_table('Data sets, each alone', 'dataset', datasets))
+        subjects = [{**row, 'subject': _qualified(row)} for row in subjects]
+    tables.append(_group_table('Subjects', 'subject', subjects))
+    if folds and _clips_by('fold', folds) not in others:
+        tables.append(_group_table('Folds', 'fold', folds))
+    return tables
+
+
+def _group_table(
+    title: str, kind: str, rows: Iterable[Mapping[str, Any]]
+) -> GroupTable:
+    columns = COLUMNS[kind]
+    cells = [(row[kind], [row[one] for one in columns]) for row in rows]
+    return GroupTable(title, 'data set' if kind == 'dataset' else kind, columns, cells)
+
+
+def confusion_rows(
+    summary: Mapping[str, Any],
+) -> list[tuple[str, Sequence[int], int, float | None]]:
+    """Return name, counts, number of clips and recall of each true class.
+
+    Args:
+        summary: See :func:`format_summary`.
+
+    Returns:
+        A row for each class; its recall is None if it has no clips.
+    """
+    rows = []
+    for index, counts in enumerate(summary['confusion']):
+        clips = sum(counts)
+        recall = counts[index] / clips if clips else None
+        rows.append((summary['classes'][index], counts, clips, recall))
+    return rows
+
+
+def counts_line(summary: Mapping[str, Any]) -> str:
+    """Return the datasets, the numbers of clips, subjects and folds, and the seeds.
+
+    Args:
+        summary: See :func:`format_summary`.
+    """
+    seeds = summary['seeds']
+    parts = [
+        ', '.join(row['dataset'] for row in summary['datasets']),
+        _count(summary['clips'], 'clip'),
+        _count(len(summary['subjects']), 'subject'),
+        _count(len(summary['folds']), 'fold'),
+        f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
+        if seeds
+        else 'seed not known',
+    ]
+    return ' · '.join(parts)
 
 
 def missing_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -91,16 +165,8 @@ def class_notes(row: Mapping[str, Any]) -> list[str]:
 
 
 def _head(summary: Mapping[str, Any]) -> list[str]:
-    seeds = ', '.join(map(str, summary['seeds']))
-    parts = [
-        ', '.join(row['dataset'] for row in summary['datasets']),
-        _count(summary['clips'], 'clip'),
-        _count(len(summary['subjects']), 'subject'),
-        _count(len(summary['folds']), 'fold'),
-        f'seed {seeds}' if seeds else 'seed not known',
-    ]
     return [
-        ' · '.join(parts),
+        counts_line(summary),
         f'Model of each fold: {SELECTIONS[summary["selection"]]}',
         *missing_lines(summary),
     ]
@@ -139,20 +205,11 @@ def _seeds(summary: Mapping[str, Any], mark: str) -> list[str]:
 
 
 def _confusion(summary: Mapping[str, Any], mark: str) -> list[str]:
-    classes = summary['classes']
-    rows = [['truth \\ prediction', *classes, 'clips', 'recall']]
-    for index, counts in enumerate(summary['confusion']):
-        clips = sum(counts)
-        recall = counts[index] / clips if clips else '-'
-        rows.append([classes[index], *map(_cell, (*counts, clips, recall))])
+    rows = [['truth \\ prediction', *summary['classes'], 'clips', 'recall']]
+    for name, counts, clips, recall in confusion_rows(summary):
+        last = '-' if recall is None else recall
+        rows.append([name, *map(_cell, (*counts, clips, last))])
     return _table(rows, mark)
-
-
-def _groups(kind: str, rows: Iterable[Mapping[str, Any]], mark: str) -> list[str]:
-    columns = COLUMNS[kind]
-    cells = [[row[kind], *(_cell(row[name]) for name in columns)] for row in rows]
-    head = 'data set' if kind == 'dataset' else kind
-    return _table([[head, *columns], *cells], mark)
 
 
 def _qualified(row: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ def quote(value: Any) -> str:
     return text if len(text) <= QUOTE_LENGTH else text[: QUOTE_LENGTH - 3] + '...'
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     r"""Return a name from a file, safe to print in a message.
 
     Args:
@@ -37,7 +37,7 @@ def shown(name: str) -> str:
         The name itself; quoted and shortened if it is long or contains control
         characters, which a terminal would interpret.
 
-    >>> shown('sub01'), shown('\x1b[31m')
+    >>> printable_name('sub01'), printable_name('\x1b[31m')
     ('sub01', "'\\x1b[31m'")
     """
     return name if name.isprintable() and len(name) < QUOTE_LENGTH else quote(name)

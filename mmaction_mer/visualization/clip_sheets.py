@@ -14,10 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from tqdm import tqdm
 
-from ..datasets.annotation import clip_name
 from ..datasets.clips import locate
-from ..datasets.images.frame_folder import list_frames, read_images
-from ..datasets.video.reader import open_video, read_video
+from ..datasets.key_frames import read_key_frames
 from ..utils.errors import MERDataError
 from .saving import save_figure
 
@@ -81,6 +79,7 @@ def write_clip_sheets(
     folder: Path,
     classes: Sequence[str] | None = None,
     title: str = '',
+    per_page: int = PER_PAGE,
 ) -> list[Path]:
     """Write the sheets of :func:`clip_sheets` as ``clips_01.png`` and so on.
 
@@ -91,12 +90,13 @@ def write_clip_sheets(
             are drawn.
         classes: Names of the classes, see :func:`clip_sheets`. Defaults to None.
         title: Title of each page. Defaults to ''.
+        per_page: Number of clips on a page, at least 1. Defaults to 48.
 
     Returns:
         The files written.
     """
-    pages = math.ceil(len(rows) / PER_PAGE)
-    sheets = clip_sheets(rows, root, classes, title=title)
+    pages = math.ceil(len(rows) / per_page)
+    sheets = clip_sheets(rows, root, classes, per_page, title)
     bar = tqdm(sheets, desc='contact sheets', total=pages, unit='page')
     # All or none, so that pages of different runs are never mixed.
     stage = folder / '.new'
@@ -116,54 +116,6 @@ def write_clip_sheets(
 def class_color(label: int) -> tuple[float, ...]:
     """Return the color of a class, the same in every figure of a dataset."""
     return colormaps['tab10'](label % 10)
-
-
-def onset_and_apex(
-    row: Mapping[str, Any], root: str
-) -> tuple[list[np.ndarray], list[str]]:
-    """Read the onset and the apex frame of a clip.
-
-    Args:
-        row: A valid row of an annotation file.
-        root: The folder that its path is relative to.
-
-    Returns:
-        RGB images of shape ``(H, W, 3)``, uint8, of the onset and of the apex (the
-        middle frame where the apex is unknown), and a caption for each.
-
-    Raises:
-        MERDataError: The frames cannot be read.
-    """
-    row = locate(row, root)
-    name, onset, offset = clip_name(row), row['onset'], row['offset']
-    known, middle = row['apex'] is not None, (onset + offset + 1) // 2
-    wanted = {
-        'onset': onset,
-        'apex' if known else 'middle': row['apex'] if known else middle,
-    }
-    files: dict[int, str] = {}
-    if row.get('video') is None:
-        files = list_frames(row['frame_dir'], row['filename_tmpl'], name)
-        available = [number for number in files if onset <= number <= offset]
-    else:
-        length = len(open_video(row['video'], name))
-        available = list(range(onset, min(offset, length - 1) + 1))
-    if not available:
-        raise MERDataError(f'no frame from onset {onset} to offset {offset}', clip=name)
-    nearest = {
-        label: min(available, key=lambda n: abs(n - number))
-        for label, number in wanted.items()
-    }
-    if files:
-        paths = [files[number] for number in nearest.values()]
-        images = read_images(paths, name, [*files.values()])
-    else:
-        images = read_video(row['video'], list(nearest.values()), name)
-    captions = [
-        f'{label} {number}' if number == wanted[label] else f'near {label} {number}'
-        for label, number in nearest.items()
-    ]
-    return images, captions
 
 
 def _page(
@@ -190,17 +142,17 @@ def _page(
         name = _shorten(f'{row["subject"]}/{row["clip"]}', LETTERS - len(kind) - 1)
         axes.text(left + 0.11, top + 0.08, f'{name} {kind}', **text)
         try:
-            images, captions = onset_and_apex(row, root)
+            frames = read_key_frames(locate(row, root))
         except MERDataError:
-            images, captions = [], ['cannot be read', '']
-        for place, caption in enumerate(captions):
+            frames = [('cannot be read', None), ('', None)]
+        for place, (caption, image) in enumerate(frames):
             x, y = left + place * SIDE, top + LINE
             shade = '0.4' if caption.startswith(('onset', 'apex')) else WARNING_COLOR
             axes.text(x + 0.11 * (not place), y - 0.13, caption, color=shade, **text)
-            if not images:
+            if image is None:
                 axes.add_patch(Rectangle((x, y), SIDE, SIDE, color='0.9', hatch='//'))
                 continue
-            image = _shrink(images[place])
+            image = _shrink(image)
             h, w = SIDE * np.array(image.shape[:2]) / max(image.shape[:2])
             x, y = x + (SIDE - w) / 2, y + (SIDE - h) / 2
             axes.imshow(image, extent=(x, x + w, y + h, y), aspect='auto')

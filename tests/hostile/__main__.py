@@ -1,4 +1,4 @@
-"""``python tests/hostile``: write the corpus, or run the entry points over it."""
+"""``python tests/hostile``: write the corpus, or give it to the entry points."""
 
 import argparse
 import json
@@ -18,17 +18,29 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add('words', nargs='*', help='the pairs whose names have one of these, all of them')
-    add('--write', type=Path, metavar='OUT', help='write the corpus alone')
-    add('--all', action='store_true', help='every pair, not a selection')
-    add('--entry', nargs='+', help='these entry points alone')
-    add('--at-once', type=int, default=3, metavar='N', help='so many processes (3)')
-    add('--report', type=Path, metavar='FILE', help='write all outcomes there, as JSON')
+    add('words', nargs='*', help='all pairs whose names contain one of these words')
+    add('--write', type=Path, metavar='OUT', help='only write the corpus')
+    add('--all', action='store_true', help='all pairs instead of a selection')
+    add('--brief', action='store_true', help='one or few pairs per entry point')
+    add('--entry', nargs='+', help='only these entry points')
+    add(
+        '--at-once',
+        type=int,
+        default=3,
+        metavar='N',
+        help='processes (3)',
+    )
+    add(
+        '--report',
+        type=Path,
+        metavar='FILE',
+        help='write outcomes as JSON',
+    )
     return parser.parse_args()
 
 
 def main() -> int:
-    """Do what is asked for."""
+    """Run the command line."""
     args = parse_args()
     from hostile.launcher import fresh_environment
 
@@ -49,11 +61,11 @@ def main() -> int:
 
 
 def run(args: argparse.Namespace, folder: Path) -> int:
-    """Run pairs, and say which are at fault."""
+    """Run pairs, and report those with faults."""
     from hostile.entries import known_entries
     from hostile.launcher import Launcher
     from hostile.probes import APART, FOUND, probes
-    from hostile.selecting import all_pairs, some_pairs
+    from hostile.selecting import all_pairs, brief_pairs, some_pairs
 
     began = time.monotonic()
     launcher = Launcher(folder, args.at_once)
@@ -62,7 +74,8 @@ def run(args: argparse.Namespace, folder: Path) -> int:
     if args.entry:
         entries = {name: entries[name] for name in args.entry}
     whole = all_pairs(launcher.cases, entries)
-    pairs = whole if args.all else some_pairs(launcher.cases, entries)
+    choose = brief_pairs if args.brief else some_pairs
+    pairs = whole if args.all else choose(launcher.cases, entries)
     if args.words:
         pairs = [
             (entry, case)
@@ -80,8 +93,8 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             print(one.said)
     done, spent = [], Counter()
     began = time.monotonic()
-    # Apart from the others: what is called or opened is not told by who did it.
-    # Then the slow ones of the kind, among the first of the others.
+    # Probes whose calls cannot be attributed to a process run separately. The slow
+    # ones are among the first of the others.
     pairs.sort(key=lambda one: (one[0].name not in APART, one[0].kinds != ('probe',)))
     count = sum(entry.name in APART for entry, _ in pairs)
     for one in chain(launcher.run(pairs[:count]), launcher.run(pairs[count:])):
@@ -89,7 +102,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
         spent[one.entry] += one.wall
         if one.faults or args.words:
             print(line(one), flush=True)
-    # The probes have to be found out, and nobody else.
+    # The faults of the probes, and no others, have to be found.
     faulty = sum(bool(one.faults) for one in done if one.entry not in FOUND)
     missed = [
         one.entry
@@ -107,7 +120,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
             'cases': [asdict(case) for case in launcher.cases],
             'entries': {
                 name: dict(kinds=one.kinds, works=one.works)
-                for name, one in needed.items()
+                for name, one in entries.items()
             },
             'sound': [asdict(one) for one in sound],
             'outcomes': [asdict(one) for one in done],

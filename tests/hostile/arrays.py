@@ -1,4 +1,4 @@
-"""Files of numpy: pickles, bombs and headers that lie."""
+"""Files of NumPy: pickles, bombs and wrong headers."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""What a hostile file is to the harness, and the folder that all of them lie in."""
+"""Descriptions of hostile files, and the folder of the corpus."""
 
 import json
 import os
@@ -9,8 +9,9 @@ import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-#: What a file may be given as; see ``entries.py``. ``pickle`` is what ``torch.load``
-#: itself must refuse: it opens pipes, and allows a ``bytearray`` of any length.
+#: Kinds of input of the entry points, see ``entries.py``. ``pickle`` is a file that
+#: ``torch.load`` itself must reject. Named pipes and large ``bytearray`` objects, which
+#: it accepts, are not of this kind.
 KINDS = (
     'packed', 'weights', 'picture', 'video', 'annotation', 'sheet', 'store', 'run',
     'pickle', 'probe',
@@ -23,10 +24,10 @@ class Case:
 
     Attributes:
         name: ``family/what``.
-        path: The file, below the corpus. Of a run or a store it is a folder, whose
-            files are laid over a sound one.
-        kinds: What it can be given as, first what it is meant to be.
-        plants: What it would do, in words.
+        path: The file, relative to the corpus. For a run or a cache it is a folder,
+            whose files replace those of a sound one.
+        kinds: Kinds of input that it is used as; the first is the intended one.
+        plants: A description of its payload.
     """
 
     name: str
@@ -41,21 +42,21 @@ class Case:
 
     @property
     def slug(self) -> str:
-        """The name as that of a file."""
+        """The name, converted to a file name."""
         return slug(self.name)
 
 
 def slug(name: str) -> str:
-    """Write a name so that it can be one of a file."""
+    """Convert a name to a file name."""
     return re.sub(r'[^A-Za-z0-9_.-]+', '-', name)
 
 
 class Corpus:
-    """The folder that hostile files are written into.
+    """The folder of the hostile files.
 
     Args:
         root: The folder.
-        port: A port of this machine on which somebody notes who calls.
+        port: A port of this machine on which connections are counted.
     """
 
     def __init__(self, root: Path, port: int = 9) -> None:
@@ -67,13 +68,13 @@ class Corpus:
     def new(
         self, name: str, file: str, kinds: str | tuple[str, ...], plants: str
     ) -> Path:
-        """Register a file, and say where to write it.
+        """Register a file, and return the path to write.
 
         Args:
-            name: Its name, ``family/what``.
-            file: How the file itself is called.
-            kinds: What it can be given as.
-            plants: What it would do.
+            name: Name of the case, ``family/what``.
+            file: Name of the file.
+            kinds: See :class:`Case`.
+            plants: See :class:`Case`.
         """
         kinds = (kinds,) if isinstance(kinds, str) else kinds
         assert set(kinds) <= set(KINDS), kinds
@@ -85,27 +86,27 @@ class Corpus:
         return path
 
     def marker(self, name: str) -> str:
-        """Name the file that a planted call creates."""
+        """Return the path of the file that a payload creates."""
         return str(self.root / 'markers' / slug(name))
 
     def secret(self, name: str) -> str:
-        """Make a file that nobody has a reason to open."""
+        """Create a file that no program has a reason to open."""
         path = self.root / 'secrets' / f'{slug(name)}.txt'
         path.write_text('A SECRET\n' * 100)
         return str(path)
 
     def url(self, name: str) -> str:
-        """Name an address of this machine that nobody has a reason to call."""
+        """Return a URL of this machine that no program has a reason to open."""
         return f'http://127.0.0.1:{self.port}/{slug(name)}'
 
     def finish(self) -> None:
-        """Write down what there is."""
+        """Write the list of cases."""
         told = [asdict(case) for case in self.cases]
         (self.root / 'corpus.json').write_text(json.dumps(told, indent=1))
 
 
 def place(source: Path, target: Path) -> None:
-    """Put a file or a folder at another place, whatever kind of file it is."""
+    """Copy a file of any kind, or a folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = source.lstat().st_mode
     if stat.S_ISDIR(mode):
@@ -126,13 +127,13 @@ def place(source: Path, target: Path) -> None:
     elif stat.S_ISSOCK(mode):
         listen(target)
     elif source.stat().st_size > 1 << 20:
-        os.link(source, target)  # nobody writes into these
+        os.link(source, target)  # these are not written to
     else:
         shutil.copyfile(source, target)
 
 
 def listen(path: Path) -> None:
-    """Make a socket in the file system; its name may be long."""
+    """Create a socket in the file system; its name may be long."""
     before = os.getcwd()
     os.chdir(path.parent)
     try:

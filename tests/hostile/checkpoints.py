@@ -38,7 +38,7 @@ def _planted(corpus: Corpus) -> None:
     for number, name in enumerate(planted_calls('')):
         full = f'weights/{name}'
         call = planted_calls(corpus.marker(full))[name]
-        # The call stands where a reader looks first, or where none looks.
+        # The call is where a reader starts, or where no reader looks.
         content = checkpoint()
         if number % 3 == 0:
             content['meta'] = call
@@ -138,7 +138,7 @@ def _memory(corpus: Corpus) -> None:
     top = next(iter(kept)).partition('/')[0]
     members = {one: (data, 0) for one, data in kept.items()}
     members[f'{top}/data/0'] = (b'', 3 * 10**9)
-    # Not for torch.load alone, which unpacks whatever it is given.
+    # Not for torch.load itself, which unpacks any archive.
     path = corpus.new('weights/storage-unpacks', 'model.pth', 'weights', 'memory')
     write_zip(path, members)
     members = {one: (data, 0) for one, data in kept.items()}

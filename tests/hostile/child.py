@@ -1,4 +1,4 @@
-"""One entry point over one file, in a process of its own that is watched."""
+"""Run of an entry point with one file, in a monitored process."""
 
 import json
 import os
@@ -11,10 +11,10 @@ from typing import Any
 
 from .entries import Entry, start
 
-#: Address space over that of the fork: the machine is to live on.
+#: Maximum address space in addition to that of the fork, in bytes.
 MOST = 6 << 30
 PLANTED = ('evil_module', 'evil_package')
-#: Writes of Python code that stand in no relation to the file.
+#: Audit events of changes in the file system.
 _WRITES = ('os.remove', 'os.rename', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.link',
            'os.truncate', 'os.chmod', 'shutil.rmtree', 'os.mkfifo')  # fmt: skip
 _CALLS = ('subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn', 'os.spawn',
@@ -31,9 +31,9 @@ def become(
     Args:
         entry: The entry point.
         file: The hostile file, None for the sound one.
-        scratch: A folder for this process alone.
+        scratch: A folder for this process only.
         sound: The sound material.
-        watched: Where nobody may look or write: the corpus.
+        watched: The corpus, which must not be read or written.
     """
     status = 70
     try:
@@ -84,17 +84,17 @@ def become(
 
 
 def memory() -> tuple[int, int]:
-    """Size and residents of this process in bytes; the peak starts from here."""
+    """Return virtual and resident size in bytes, and reset the peak."""
     try:
         Path('/proc/self/clear_refs').write_text('5')
     except OSError:
-        pass  # the peak then counts from the fork, which is less strict
+        pass  # the peak then includes that of the parent
     pages = Path('/proc/self/statm').read_text().split()
     return int(pages[0]) * 4096, int(pages[1]) * 4096
 
 
 def write_evil(here: Path, watched: Path) -> None:
-    """Put modules beside the working directory that note who imports them."""
+    """Write modules into the working directory that record that they are imported."""
     marker = watched / 'markers' / f'imported-{here.parent.name}'
     code = f'open({str(marker)!r}, "w").close()\n'
     code += 'class Evil:\n    def __init__(self, *a, **k):\n        pass\n'
@@ -105,7 +105,7 @@ def write_evil(here: Path, watched: Path) -> None:
 
 
 def watch(record: int, scratch: Path, watched: Path) -> None:
-    """Write down from now on what no file may make a program do."""
+    """Record from now on all events that no file may cause."""
     inside = (str(scratch), '/dev/null', '/dev/shm', '/proc/self')
     secret = str(watched / 'secrets')
     busy = threading.local()

@@ -1,4 +1,4 @@
-"""The entry points: what each reads of a hostile file, and how it is started."""
+"""The entry points, and how they are started with a hostile file."""
 
 import importlib.util
 import sys
@@ -9,8 +9,8 @@ from types import ModuleType
 
 from .staging import Argv
 
-#: Puts a file among sound ones, in a scratch folder, and says the command line. None
-#: for the file stands for a sound one.
+#: Puts a file among sound ones in a scratch folder and returns the command line. None
+#: as file is a sound one.
 Stage = Callable[[Path | None, Path, Path], Argv]
 
 
@@ -21,9 +21,9 @@ class Entry:
     Attributes:
         name: Its name.
         kinds: Kinds of files that it takes, see ``case.KINDS``.
-        tool: What is run: a tool by its path, or a function that is given the html.
+        tool: The path of a tool, or a function of the arguments.
         stage: See :data:`Stage`.
-        works: Whether the sound file is read with exit status 0.
+        works: Whether the exit status for a sound file is 0.
     """
 
     name: str
@@ -49,14 +49,14 @@ def entry(
 
 
 def known_entries() -> dict[str, Entry]:
-    """All entry points by name."""
+    """Return all entry points by name."""
     from . import reads_data, reads_media, reads_runs, reads_weights  # noqa: F401
 
     return ENTRIES
 
 
 def tools() -> Path:
-    """The folder of the tools that belong to the package that is imported."""
+    """Return the folder of the tools of the imported package."""
     import mmaction_mer
 
     return Path(mmaction_mer.__file__).parents[1] / 'tools'
@@ -74,7 +74,7 @@ def load_tool(name: str) -> ModuleType:
 
 
 def preload() -> None:
-    """Import all that entry points need, before anything is forked."""
+    """Import everything that entry points need, before the first fork."""
     import matplotlib.pyplot  # noqa: F401
     import scipy.signal  # noqa: F401
 
@@ -91,8 +91,7 @@ def preload() -> None:
 def start(entry: Entry, argv: Argv) -> int:
     """Run an entry point in this process."""
     if entry.tool == 'export_onnx':
-        # What follows is torch's exporter, a quarter of a minute long, over a model
-        # that is built and filled by then: of the file it reads nothing more.
+        # Skip torch's exporter, which takes 15 seconds and does not read the file.
         load_tool(entry.tool).export_onnx = _exported
     if not isinstance(entry.tool, str):
         return entry.tool(*argv)

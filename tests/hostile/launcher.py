@@ -1,7 +1,7 @@
-"""Import the program once, write the corpus, and fork a process per pair.
+"""Start of a process per pair of an entry point and a file, with measurements.
 
-A process is watched from outside: how it ends, what it leaves, what it reads and calls,
-how much memory it takes, and whether it gets anywhere.
+The program is imported once. Each forked process is monitored: its exit status, files,
+opened files and connections, memory, and progress.
 """
 
 import gc
@@ -20,35 +20,35 @@ from .child import become
 from .entries import Entry, preload
 from .watching import CalledPort, OpenedFiles, standings
 
-#: Seconds after which a process that only sleeps is said to hang. Load does not matter:
-#: who waits for a processor is not asleep, and all threads of all its processes are
-#: looked at.
+#: Seconds of sleep after which a process counts as hanging. This does not depend on the
+#: load, since a process that waits for a processor is not asleep. All threads of all
+#: its processes are checked.
 SLEPT = 10.0
-#: Processor time that a file may take, in seconds, beside four times what a sound one
-#: takes: on a slow or busy machine the sound one takes longer, too.
+#: Maximum processor time in seconds, in addition to four times that of the sound file,
+#: which takes longer on a slow machine, too.
 WORKED = 10.0
-#: Resident memory over that of the fork, in bytes.
+#: Maximum resident memory in addition to that of the fork, in bytes.
 GREW = 1 << 30
-#: Standard output and error together, in bytes.
+#: Maximum size of standard output and error, in bytes.
 SAID = 64 << 10
-#: Whatever happens. Nothing but a stuck machine comes near it.
+#: Maximum seconds of any process.
 ENDED = 600.0
 
 
 @dataclass
 class Outcome:
-    """What one process did.
+    """Result of one process.
 
     Attributes:
         entry: Name of the entry point.
-        case: Name of the file, empty for the sound one.
+        case: Name of the file; empty for the sound one.
         status: Exit status; negative for a signal.
-        seconds: Of processor time.
+        seconds: Processor time.
         wall: Seconds from start to end.
-        grew: Bytes of resident memory over those of the fork.
+        grew: Resident memory in addition to that of the fork, in bytes.
         said: End of its standard error.
-        audit: What the hook wrote down.
-        faults: What is wrong with it, in words.
+        audit: Events recorded by the audit hook.
+        faults: Descriptions of its faults.
     """
 
     entry: str
@@ -75,11 +75,11 @@ class _Job:
 
 
 class Launcher:
-    """A process with everything imported, that forks.
+    """Forks processes after importing the program.
 
     Args:
         root: A new folder for the corpus, the sound material and scratch folders.
-        at_once: So many processes at a time.
+        at_once: Number of processes at a time. Defaults to 2.
     """
 
     def __init__(self, root: Path, at_once: int = 2) -> None:
@@ -111,7 +111,7 @@ class Launcher:
         write_all(self.corpus, self.sound)
 
     def _in_a_fork(self, work: Callable[[], None]) -> None:
-        """Do what would start threads or fill the memory of this process."""
+        """Run a function that starts threads or uses much memory in a fork."""
         log = self.root / 'writing.log'
         process = os.fork()
         if process == 0:
@@ -134,14 +134,14 @@ class Launcher:
             )
 
     def learn(self, entries: Iterable[Entry]) -> list[Outcome]:
-        """Give entry points sound files first: what they do then is not a fault."""
+        """Run entry points with sound files; their actions are not faults later."""
         done = list(self.run([(entry, None) for entry in entries]))
         self.benign = {one.entry: one for one in done}
         self.usual = {_usual(line) for one in done for line in one.audit}
         return done
 
     def run(self, pairs: Iterable[tuple[Entry, Case | None]]) -> Iterable[Outcome]:
-        """Run pairs, several at a time, and give what they did."""
+        """Run pairs, several at a time, and yield their outcomes."""
         waiting = list(pairs)
         running: list[_Job] = []
         while waiting or running:
@@ -150,7 +150,7 @@ class Launcher:
             for pair in waiting:
                 if len(running) >= self.at_once:
                     break
-                # What a file did is told by its name: it is not given twice at a time.
+                # Actions are attributed by the file: use it once at a time.
                 if pair[1] is None or pair[1].name not in busy:
                     waiting.remove(pair)
                     running.append(self._begin(*pair))
@@ -170,7 +170,7 @@ class Launcher:
         return _Job(entry, case, scratch, process, now, now)
 
     def _look(self, running: list[_Job]) -> Iterable[Outcome]:
-        """End what hangs, and take in what has ended."""
+        """Kill processes that hang, and yield the outcomes of those that ended."""
         now = time.monotonic()
         calls = self.port.poll()
         if calls:
@@ -180,7 +180,7 @@ class Launcher:
             self._looked = now
             found = standings({job.process for job in running})
             for job in running:
-                self._judge(job, found[job.process], now)
+                self._check(job, found[job.process], now)
         for job in list(running):
             process, status, used = os.wait4(job.process, os.WNOHANG)
             if process:
@@ -188,7 +188,7 @@ class Launcher:
                 self._kill(job)
                 yield self._outcome(job, os.waitstatus_to_exitcode(status), used)
 
-    def _judge(self, job: _Job, stands, now: float) -> None:
+    def _check(self, job: _Job, stands, now: float) -> None:
         if stands.ticks > job.ticks or not stands.asleep:
             job.ticks, job.moved = stands.ticks, now
         if now - job.moved > SLEPT:
@@ -201,12 +201,12 @@ class Launcher:
             self._kill(job)
 
     def allowed(self, entry: str) -> float:
-        """Processor time that an entry point may take, in seconds."""
+        """Return the maximum processor time of an entry point, in seconds."""
         known = self.benign.get(entry)
         return WORKED + 4 * (known.seconds if known else 15)
 
     def _kill(self, job: _Job) -> None:
-        """End a session: who was forked on is not left behind."""
+        """Kill the processes of a session."""
         try:
             os.killpg(job.process, signal.SIGKILL)
         except ProcessLookupError:
@@ -257,7 +257,7 @@ class Launcher:
         return one
 
     def _opened_by(self, job: _Job) -> set[str]:
-        """Name the secrets that were opened, but for those of files that run still."""
+        """Return the opened secrets, without those of other running files."""
         self._seen |= self.opened.poll()
         others = {f'{name}.txt' for name in self._running - {job.case.slug}}
         found = self._seen - others
@@ -265,7 +265,7 @@ class Launcher:
         return found
 
     def _traces(self, job: _Job, one: Outcome) -> Iterable[str]:
-        """What a file had planted and what came of it."""
+        """Yield the faults found from the traces of a payload."""
         markers = self.corpus.root / 'markers'
         for path in (markers / job.case.slug, markers / f'imported-{job.scratch.name}'):
             if path.exists():
@@ -287,12 +287,12 @@ class Launcher:
 
 
 def _usual(line: tuple[str, str]) -> str:
-    """What is compared of an audited call: numbers in it differ from run to run."""
+    """Return an audited event without digits, which differ between runs."""
     return line[0] + ''.join(sign for sign in line[1] if not sign.isdigit())
 
 
 def fresh_environment() -> None:
-    """One thread for everything: what forks must not have any."""
+    """Use one thread everywhere, since threads do not survive a fork."""
     os.environ.setdefault('MPLBACKEND', 'Agg')
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
         os.environ[name] = '1'

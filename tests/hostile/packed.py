@@ -49,7 +49,7 @@ def write(corpus: Corpus, sound: Path, before: dict[str, Any]) -> None:
 
 
 def _types(corpus: Corpus, changed: Callable[..., None]) -> None:
-    """A ``type`` that is no part of ours, at every place that has one."""
+    """An unknown ``type`` at every place that has one."""
     name = 'packed/type'
     touch = ['touch', corpus.marker(name)]
     kinds: dict[str, dict[str, Any]] = {

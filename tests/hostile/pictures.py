@@ -1,4 +1,4 @@
-"""Frames that are bombs, or of a kind that opens other files."""
+"""Images that are bombs, or formats that open other files."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ import numpy as np
 from .bulk import deflated_zeros, zlib_zeros
 from .case import Corpus
 
-#: Named so whatever they are: readers go by the content.
+#: Names of all images: readers detect the format from the content.
 NAME = 'frame.png'
 
 

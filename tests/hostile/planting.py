@@ -1,4 +1,4 @@
-"""Calls that a pickle makes of whoever reads it."""
+"""Payloads: calls that a pickle makes when it is read."""
 
 import builtins
 import functools

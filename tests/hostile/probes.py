@@ -1,6 +1,6 @@
-"""Entry points that do what none may: what the harness does not see, it cannot refuse.
+"""Entry points that misbehave on purpose, to check that the harness detects it.
 
-Each is run over one planted pickle and must be found out.
+Each reads one pickle with a payload.
 """
 
 import os
@@ -34,7 +34,7 @@ _FOUND = {
 #: What must be found, by the name of the entry point.
 FOUND = {f'probe-{name}': fault for name, fault in _FOUND.items()}
 
-#: Of what these do it is not known who did it.
+#: The actions of these cannot be attributed to a process.
 APART = ('probe-looks', 'probe-calls', 'probe-connects')
 
 

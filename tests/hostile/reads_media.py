@@ -1,4 +1,4 @@
-"""Entry points that take pictures and videos."""
+"""Entry points that read images and videos."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
 
 
 def _media(kind: str) -> None:
-    """Register what reads pictures and videos alike."""
+    """Register the entry points that read both images and videos."""
     video = kind == 'video'
 
     @entry(f'check-{kind}', kind, 'data/check')

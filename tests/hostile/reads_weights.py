@@ -19,7 +19,7 @@ def torch_load(path: str) -> int:
     except Exception as error:  # torch's own, of whatever class
         print('error:', type(error).__name__, str(error)[:200], file=sys.stderr)
         return 1
-    # Whoever prints what came out must live on. Large tensors are not printed whole.
+    # Print the result as a program would. Large tensors are abbreviated.
     print(type(found), repr(found)[:200] if _is_small(found) else '')
     return 0
 
@@ -167,7 +167,7 @@ def _(file: Path | None, scratch: Path, sound: Path) -> Argv:
     run = run_with(None, scratch, sound / 'run', '')
     cut(run, 's1', 's2')
     if file is not None:
-        # Where the states of folds that train in one stack lie.
+        # The states of folds that are trained in one stack.
         names = json.dumps([[0, 's1'], [0, 's2']])
         digest = hashlib.blake2b(names.encode(), digest_size=8).hexdigest()
         place(file, run / 'stacks' / f'{digest}.pth')

@@ -53,7 +53,7 @@ def write(corpus: Corpus, sound: Path) -> None:
 
 
 def where(file: str) -> str:
-    """Where a file lies in a run."""
+    """Return the place of a file in a run."""
     inside = file in ('fold.json', 'predictions.jsonl', *WEIGHTS)
     return f'{FOLD}/{file}' if inside else file
 
@@ -66,7 +66,7 @@ def unfinished(folder: Path, sound: Path) -> None:
 
 
 def _texts(first: str) -> dict[str, str]:
-    """What a text file may hold in place of its own."""
+    """Return contents that replace those of a text file."""
     return {
         'empty': '',
         'half': first[: len(first) // 2],
@@ -102,7 +102,7 @@ def _wrong_values(
 
 
 def _sealed(content: dict[str, Any]) -> str:
-    """Write a file with the digest that it would have: it says nothing of who wrote."""
+    """Write a file with a matching digest, which does not prove its origin."""
     if isinstance(content.get('digest'), str):
         from mmaction_mer.engine.work_dir.fingerprint import fingerprint
 

@@ -1,18 +1,18 @@
-"""Which file meets which entry point."""
+"""Selection of pairs of an entry point and a file."""
 
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from .case import Case
 from .entries import Entry
 
 Pair = tuple[Entry, Case]
-#: Files of one family that an entry point is given in the tests.
+#: Number of files of a family for each entry point.
 SHARE = 2
-#: Of those that no entry point was given so, one in so many is given to one.
+#: Of the remaining files, one in so many is given to one entry point.
 REST = 3
-#: Given to every entry point that takes them, as far as the share goes.
+#: Files that are chosen first.
 FIRST = frozenset({
     'special/fifo', 'special/sparse', 'weights/os-system', 'weights/pointers',
     'arrays/unpacks', 'packed/model-call-command', 'packed/step-module',
@@ -22,7 +22,7 @@ FIRST = frozenset({
 
 
 def all_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]:
-    """List every file with every entry point that takes it."""
+    """List every file with every entry point that reads it."""
     return [
         (entry, case)
         for entry in entries.values()
@@ -31,12 +31,37 @@ def all_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]
     ]
 
 
+def brief_pairs(cases: Sequence[Case], entries: Mapping[str, Entry]) -> list[Pair]:
+    """Choose few pairs: every entry point, family and file of ``FIRST`` occurs in one.
+
+    Probes are run as well. The choice depends on a hash of the names alone, so that it
+    is the same in every run.
+    """
+    uses: Counter[tuple[str, str]] = Counter()
+    chosen: list[Pair] = []
+    rest = sorted(
+        all_pairs(cases, entries),
+        key=lambda pair: (
+            pair[1].name not in FIRST,
+            _drawn(pair[0].name + pair[1].name),
+        ),
+    )
+    for entry, case in rest:
+        # A new entry point, a new family or a new file of FIRST.
+        new = [('entry', entry.name), ('family', case.family)]
+        new += [('case', case.name)] * (case.name in FIRST)
+        if any(not uses[one] for one in new):
+            chosen.append((entry, case))
+            uses.update(new)
+    return chosen
+
+
 def some_pairs(
     cases: Sequence[Case], entries: Mapping[str, Entry], share: int = SHARE
 ) -> list[Pair]:
     """Choose pairs: each family meets each entry point, and a third of the others one.
 
-    Which ones is drawn by a hash of their names, the same in every run.
+    The choice depends on a hash of the names alone and is the same in every run.
     """
     whole = all_pairs(cases, entries)
     by_both: dict[tuple[str, str], list[Case]] = defaultdict(list)
@@ -52,7 +77,7 @@ def some_pairs(
     first = {case.name: case.kinds[0] for case in cases}
     for case, found_entries in takers.items():
         if case not in given and _drawn(case) % REST == 0:
-            # Where what it is meant to be is read.
+            # Prefer entry points of its intended kind.
             meant = [
                 one for one in found_entries if first[case] in one.kinds
             ] or found_entries

@@ -41,5 +41,5 @@ def write(corpus: Corpus) -> None:
     for what in SPECIAL:
         name = f'special/{what}'
         path = corpus.new(name, 'file', FILES, 'waits or has no end')
-        # Nobody promises not to follow a link that its user made; reading it ends.
+        # Links of the user may be followed, but reading must end.
         write_special(path, what, '/etc/hostname')

@@ -1,4 +1,4 @@
-"""Putting a hostile file among sound ones, in a folder of its own."""
+"""Preparation of folders with a hostile file among sound ones."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def cut(run: Path, *folds: str) -> None:
 
 
 def sealed(run: Path) -> None:
-    """Let digests in a run be those of its files: who changes one can change two."""
+    """Update the digests in a run to those of its files, as an attacker can."""
     try:
         from mmaction_mer.utils.hashing import file_digest
     except ImportError:

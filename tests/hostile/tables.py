@@ -175,7 +175,7 @@ def _book(path: Path, cell: str) -> None:
 
 
 def _parts() -> dict[str, bytes]:
-    """The members of a workbook; its text is shared, but joy stands in the sheet."""
+    """Return the members of a workbook with shared texts; only one is in the sheet."""
     main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
     office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
     package = 'http://schemas.openxmlformats.org/package/2006'

@@ -92,7 +92,7 @@ def _whole(path: Path, rate: int) -> bytes:
 
 
 def _reference(path: str) -> bytes:
-    """A QuickTime film that lies in another file."""
+    """Return a QuickTime movie that refers to another file."""
 
     def box(kind: bytes, data: bytes) -> bytes:
         return struct.pack('>I4s', len(data) + 8, kind) + data
@@ -108,7 +108,7 @@ def _reference(path: str) -> bytes:
 
 
 def _avi(codec: bytes, side: int, frame: bytes | None = None) -> bytes:
-    """An AVI of one frame, whose header says what it likes."""
+    """Return an AVI of one frame with a wrong header."""
     if frame is None:
         from .pictures import jpeg
 

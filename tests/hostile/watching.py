@@ -1,4 +1,4 @@
-"""What is seen from outside: opened files, called ports, processes that sleep."""
+"""Monitoring of opened files, connections, and sleeping processes."""
 
 import ctypes
 import os
@@ -11,9 +11,9 @@ _OPENED, _READ = 0x20, 0x1
 
 
 class OpenedFiles:
-    """Which files of a folder were opened, by whatever code of this machine.
+    """Detects which files of a folder are opened, by any code of this machine.
 
-    An audit hook hears of Python's own opening alone, not of libav's or OpenCV's.
+    An audit hook only reports files opened by Python, not by libav or OpenCV.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,7 +26,7 @@ class OpenedFiles:
             raise OSError(ctypes.get_errno(), 'inotify_add_watch')
 
     def poll(self) -> set[str]:
-        """Name the files that were opened since."""
+        """Return the files opened since the last call."""
         found = set()
         try:
             data = os.read(self.handle, 1 << 16)
@@ -43,7 +43,7 @@ class OpenedFiles:
 
 
 class CalledPort:
-    """A port of this machine that nobody has a reason to call."""
+    """A port of this machine that no program has a reason to connect to."""
 
     def __init__(self) -> None:
         self.server = socket.create_server(('127.0.0.1', 0))
@@ -51,7 +51,7 @@ class CalledPort:
         self.number: int = self.server.getsockname()[1]
 
     def poll(self) -> int:
-        """Count the calls since."""
+        """Count the connections since the last call."""
         count = 0
         while True:
             try:
@@ -64,11 +64,11 @@ class CalledPort:
 
 @dataclass
 class Standing:
-    """How the processes of one session stand.
+    """State of the processes of one session.
 
     Attributes:
-        asleep: Whether all of them wait.
-        ticks: Processor time of them all so far, in clock ticks.
+        asleep: Whether all of them sleep. Defaults to True.
+        ticks: Total processor time, in clock ticks. Defaults to 0.
     """
 
     asleep: bool = True
@@ -76,7 +76,7 @@ class Standing:
 
 
 def standings(sessions: set[int]) -> dict[int, Standing]:
-    """Look at the processes of sessions, by the session's number."""
+    """Return the state of sessions by their ID."""
     found = {one: Standing() for one in sessions}
     for name in os.listdir('/proc'):
         if not name.isdigit():
@@ -98,7 +98,7 @@ def standings(sessions: set[int]) -> dict[int, Standing]:
 
 
 def _threads_sleep(process: str) -> bool:
-    """The state above is that of the first thread alone."""
+    """Check all threads; the state of a process is that of its first thread."""
     try:
         threads = os.listdir(f'/proc/{process}/task')
         for one in threads:

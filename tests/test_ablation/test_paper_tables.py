@@ -10,7 +10,9 @@ from paths import CONFIGS
 from mmaction_mer.ablation import plan_table, read_table
 
 TABLES = sorted((CONFIGS / 'ablations').glob('*.py'))
-OF_MPT = [path for path in TABLES if not path.stem.startswith('ma2mi')]
+OF_MPT = [
+    path for path in TABLES if path.stem not in ('ma2mi', 'ma2mi_mpt', 'mechanism')
+]
 TINY = CONFIGS / 'mpt_vit-tiny_synthme.py'
 # The classes of SMIC and SynthME, without an annotation that has them.
 THREE = ['model.cls_head.num_classes=3']

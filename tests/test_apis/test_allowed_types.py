@@ -263,10 +263,7 @@ def everything():
         dict(type='StabilizeHead'),
         dict(type='CenterCrop', crop_size=48),
         dict(type='Resize', scale=[64, 64], keep_ratio=False, interpolation='bilinear'),
-        dict(
-            type='EulerianMagnification', output='motion',
-            fps=100.0, **band,
-        ),
+        dict(type='EulerianMagnification', output='motion', fps=100.0, **band),
         dict(type='RankPooling', remove_head_motion=True, output='rank_image'),
         dict(type='PackMERInputs', fps=100.0, **meta),
     ]  # fmt: skip

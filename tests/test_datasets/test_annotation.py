@@ -162,7 +162,7 @@ def test_unreadable_files(tmp_path):
         (b'\xff\xfe{}', 'cannot be read'),
         (whole.replace('200.0', '1' * 5000).encode(), ''),
         (whole.replace('200.0', 'NaN').encode(), "field 'fps'"),
-        (b'{"metainfo": {}, "metainfo": {}, "data_list": []}', "'metainfo' twice"),
+        (b'{"metainfo": {}, "metainfo": {}, "data_list": []}', "duplicate key 'metainfo'"),
     ):
         path.write_bytes(data)
         with raises_data_error(words, path=path) as caught:

@@ -65,7 +65,7 @@ def test_one_run(folds):
 def test_several_seeds():
     summary = over_seeds()
     text = format_summary(summary)
-    assert 'samm · 30 clips · 5 subjects · 5 folds · seed 0, 1, 2' in text
+    assert 'samm · 30 clips · 5 subjects · 5 folds · seeds 0, 1, 2' in text
     for title in (
         'Scores: mean of 3 seeds', 'Subjects (mean of 3 seeds)',
         'Confusion matrix (clips, 3 seeds added up)',

@@ -117,8 +117,8 @@ def test_band_above_nyquist():
     assert clamp_band(200, 0.4, 4) == ((0.4, 4), None)
     band, change = clamp_band(5.0, 0.4, 4.0)
     assert band == (0.4, pytest.approx(2.475))
-    assert '5 frames a second' in change
-    with pytest.raises(ValueError, match='above what'):
+    assert '5 frames per second' in change
+    with pytest.raises(ValueError, match='above the Nyquist'):
         clamp_band(0.5, 0.4, 4.0)
     with pytest.raises(ValueError, match='low < high'):
         clamp_band(50, 4.0, 0.4)

@@ -63,69 +63,63 @@ def test_workers_do_not_hang_on_threads_of_their_parent():
     subprocess.run([sys.executable, '-c', PROGRAM], check=True, timeout=120)
 
 
-ORPHANS = """
-import os, sys, time
-from mmaction_mer.utils.parallel import parallel_map
-
-def sleep(number):
+def write_id(pipe):
     # In one call, since both write to one pipe.
-    os.write(1, b'%d\\n' % os.getpid())
+    os.write(pipe, b'%d\n' % os.getpid())
     time.sleep(600)
-
-list(parallel_map(sleep, range(2), 2))
-"""
 
 
 def test_workers_end_with_their_parent():
-    parent = subprocess.Popen([sys.executable, '-c', ORPHANS], stdout=subprocess.PIPE)
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if not parent:
+        try:
+            list(parallel_map(write_id, [writer] * 2, 2))
+        finally:
+            os._exit(1)
     try:
-        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        with os.fdopen(reader) as pipe:
+            workers = [int(pipe.readline()) for _ in range(2)]
     finally:
-        parent.kill()
-        parent.wait()
+        os.kill(parent, signal.SIGKILL)
+        os.waitpid(parent, 0)
+        os.close(writer)
     deadline = time.monotonic() + 60
     while any(os.path.exists(f'/proc/{worker}') for worker in workers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
-# No thread can be started, in the parent or in any process. A pool of the standard
-# library, which distributes items in a thread, would wait forever.
-NO_THREADS = """
-import os, sys, threading
-from mmaction_mer.datasets.annotation import MERDataError
-from mmaction_mer.utils.parallel import parallel_map
+@pytest.mark.parametrize('everywhere', [False, True])
+def test_nothing_hangs_without_threads(everywhere):
+    """No thread can be started in the parent, or in any process.
 
-parent, start = os.getpid(), threading.Thread.start
+    A pool of the standard library, which distributes items in a thread, waits forever.
+    """
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if not parent:
+        start, here = threading.Thread.start, os.getpid()
 
-def fail(self):
-    if sys.argv[1] == 'all' or os.getpid() == parent:
-        raise RuntimeError("can't start new thread")
-    start(self)
+        def fail_to_start(thread):
+            if everywhere or os.getpid() == here:
+                raise RuntimeError("can't start new thread")
+            start(thread)
 
-threading.Thread.start = fail
-
-def double(number):
-    return 2 * number
-
-try:
-    print(list(parallel_map(double, range(5), 2)))
-except MERDataError as error:
-    print('error', error)
-"""
-
-
-@pytest.mark.parametrize(
-    ('whom', 'output'),
-    [('parent', '[0, 2, 4, 6, 8]'), ('all', 'error')],
-)
-def test_nothing_hangs_without_threads(whom, output):
-    done = subprocess.run(
-        [sys.executable, '-c', NO_THREADS, whom],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.stdout.startswith(output), done.stderr
-    assert done.returncode == 0 and 'Traceback' not in done.stderr
+        threading.Thread.start = fail_to_start
+        try:
+            text = str(list(parallel_map(double, range(5), 2)))
+        except MERDataError as error:
+            text = error.problem
+        finally:
+            os.write(writer, text.encode())
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    os.waitpid(parent, 0)
+    expected = "can't start new thread" if everywhere else '[0, 2, 4, 6, 8]'
+    assert expected in text
 
 
 def fail(number):

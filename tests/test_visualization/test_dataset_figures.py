@@ -204,7 +204,7 @@ def test_browse_writes_every_figure(data, tmp_path, capsys):
 
 def test_sheets_are_written_page_by_page(data, tmp_path):
     rows, root = data
-    pages = write_clip_sheets(rows * 20, root, tmp_path / 'sheets')
+    pages = write_clip_sheets(rows, root, tmp_path / 'sheets', per_page=2)
     names = ['clips_01.png', 'clips_02.png', 'clips_03.png']
     assert [page.name for page in pages] == names
     assert all(page.read_bytes().startswith(b'\x89PNG') for page in pages)
@@ -217,9 +217,8 @@ def test_sheets_are_replaced_when_all_are_drawn(data, tmp_path, monkeypatch):
     """An interrupted run leaves all pages of the run before."""
     rows, root = data
     folder = tmp_path / 'sheets'
-    before = {
-        page: page.read_bytes() for page in write_clip_sheets(rows * 20, root, folder)
-    }
+    pages = write_clip_sheets(rows, root, folder, per_page=2)
+    before = {page: page.read_bytes() for page in pages}
     assert len(before) > 1
     calls = []
 
@@ -233,9 +232,9 @@ def test_sheets_are_replaced_when_all_are_drawn(data, tmp_path, monkeypatch):
     module = sys.modules[write_clip_sheets.__module__]
     monkeypatch.setattr(module, 'save_figure', interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_clip_sheets(rows[::-1] * 20, root, folder)
+        write_clip_sheets(rows[::-1], root, folder, per_page=2)
     assert {page: page.read_bytes() for page in before} == before
     monkeypatch.undo()
-    pages = write_clip_sheets(rows[::-1] * 20, root, folder)
+    pages = write_clip_sheets(rows[::-1], root, folder, per_page=2)
     assert [page.read_bytes() for page in pages] != list(before.values())
     assert sorted(folder.iterdir()) == pages

@@ -13,19 +13,23 @@ from collections.abc import Sequence
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         'configs', nargs='+', help='config files, or tables of configs/ablations'
     )
-    parser.add_argument('--image-size', type=int, help="default: the config's own")
-    parser.add_argument('--device', default='cpu', help='where it is timed')
+    parser.add_argument(
+        '--image-size', type=int, help="in pixels (default: the config's)"
+    )
+    parser.add_argument(
+        '--device', default='cpu', help='device of the timing (default: cpu)'
+    )
     parser.add_argument(
         '--pretrained',
         action='store_true',
-        help='load the pre-trained weights too; they do not change the figures',
+        help='also load the pre-trained weights, which do not change the result',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE'

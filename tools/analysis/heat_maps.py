@@ -1,15 +1,15 @@
-"""Draw where the action branch of a MIACNet sees movement, onset to apex.
+"""Draw heat maps of the action branch of MIACNet, from onset to apex.
 
     python tools/analysis/heat_maps.py configs/miacnet_synthme.py
     python tools/analysis/heat_maps.py configs/miacnet_synthme.py --run RUN
 
-Without a run, the branch is as the config starts it: the magnitude of its action code
-as the pre-training left it. With one, every fold looks at the clips of its own held-out
-subjects, and what is drawn is what speaks for the class that it predicts.
+Without a run, the magnitude of the action code is drawn, with the pre-trained weights
+of the config. With a run, the evidence for the predicted class is drawn, with every
+clip processed by the fold that holds out its subject.
 
-On SynthME, of which the true movement is known, hit rates are printed: how often the
-hottest place lies where the face moves by half of its most or more, beside what the
-plain difference of the frames, and pointing anywhere, would score.
+On SynthME, where the true movement is known, hit rates are printed: how often the
+maximum of a map is where the movement is at least half of its largest, compared with
+the plain difference of the frames and with random pointing.
 """
 
 import argparse
@@ -19,19 +19,26 @@ from pathlib import Path
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='a config of a MIACRecognizer')
-    parser.add_argument('--run', type=Path, help='work directory of its folds')
+    parser.add_argument('--run', type=Path, help='work directory of a run')
     parser.add_argument(
-        '--out', type=Path, default=Path('heat_maps.png'), help='default: %(default)s'
+        '--out',
+        type=Path,
+        default=Path('heat_maps.png'),
+        help='output file (default: %(default)s)',
     )
     parser.add_argument(
-        '--draw', type=int, default=24, metavar='N', help='so many clips (24)'
+        '--draw',
+        type=int,
+        default=24,
+        metavar='N',
+        help='number of clips to draw (default: %(default)s)',
     )
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default='cpu', help='(default: cpu)')
     parser.add_argument(
         '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE'
     )

@@ -1,15 +1,15 @@
-"""Draw the figures of a run: what it got right, and what it looked at.
+"""Draw figures of a finished run.
 
     python tools/analysis/visualize.py RUN --what all
     python tools/analysis/visualize.py RUN --what classes --baseline OTHER_RUN
     python tools/analysis/visualize.py RUN --what magnified --clips 2 --alpha 15
 
-RUN is a work directory of one seed or of several; of several, what models see is that
-of the first. Each fold is shown the clips of its own held-out subjects alone. Pictures
-go to RUN/figures, and from there into RUN/report.html.
+RUN is a work directory of one seed or of several; of several, figures of models are of
+the first. Every clip is processed by the fold that holds out its subject. The figures
+are written to RUN/figures, and included in RUN/report.html.
 
-On SynthME, of which the truth is known, hit rates are printed: how often the hottest
-place of a map lies where the face moves by half of its most or more, and how well the
+On SynthME, where the true movement is known, hit rates are printed: how often the
+maximum of a map is where the movement is at least half of its largest, and how well the
 Gaussians agree with the true apex.
 """
 
@@ -26,7 +26,7 @@ FIGURES = (
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,17 +36,23 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help=f'{" ".join(FIGURES)} or all',
     )  # fmt: skip
     parser.add_argument(
-        '--baseline', type=Path, metavar='RUN', help='beside the classes of this run'
+        '--baseline', type=Path, metavar='RUN', help='run to compare the classes with'
     )
-    parser.add_argument('--out', type=Path, help='folder; default: RUN/figures')
-    parser.add_argument('--format', choices=('png', 'pdf'), default='png')
+    parser.add_argument('--out', type=Path, help='output folder (default: RUN/figures)')
     parser.add_argument(
-        '--clips', nargs='+', default=[], metavar='N', help='so many clips, or names'
+        '--format', choices=('png', 'pdf'), default='png', help='(default: png)'
     )
-    parser.add_argument('--alpha', type=float, help="gain; default: the config's")
+    parser.add_argument(
+        '--clips',
+        nargs='+',
+        default=[],
+        metavar='N',
+        help='number of clips, or their names',
+    )
+    parser.add_argument('--alpha', type=float, help="gain (default: the config's)")
     parser.add_argument('--low', type=float, help='lower edge of the band in Hz')
     parser.add_argument('--high', type=float, help='upper edge of the band in Hz')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default='cpu', help='(default: cpu)')
     return parser.parse_args(arguments)
 
 

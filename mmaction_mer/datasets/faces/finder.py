@@ -16,6 +16,8 @@ from .model import find_model
 
 #: Minimum shorter side of an image, in pixels.
 MIN_SIDE = 16
+#: Minimum confidence of the detector, 0..1.
+MIN_SCORE = 0.6
 #: Maximum longer side for detection, in pixels; larger images are downscaled.
 LONG_SIDE = 640
 #: Longer side of an image that is padded, and the width of its border, in pixels.
@@ -71,19 +73,17 @@ class FaceFinder:
 
     Args:
         model: File of the detector, see :func:`find_model`. Defaults to None.
-        score: Minimum confidence of the detector, 0..1. Defaults to 0.6.
 
     Raises:
         MERDataError: There is no model, or OpenCV cannot read it.
     """
 
-    def __init__(self, model: str | Path | None = None, score: float = 0.6) -> None:
+    def __init__(self, model: str | Path | None = None) -> None:
         self.model = find_model(model)
-        self.score = score
         try:
             with _no_warnings():
                 self._detector = cv2.FaceDetectorYN.create(
-                    str(self.model), '', (LONG_SIDE, LONG_SIDE), score
+                    str(self.model), '', (LONG_SIDE, LONG_SIDE), MIN_SCORE
                 )
         except cv2.error as error:
             raise MERDataError(
@@ -94,7 +94,7 @@ class FaceFinder:
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model, self.score)
+        return type(self), (self.model,)
 
     def __call__(self, image: np.ndarray) -> Face:
         """Detect the face.

@@ -16,7 +16,7 @@ from typing import Any
 from ...utils.errors import MERDataError
 from ...utils.json_files import read_json, write_json
 from ...utils.locks import FileLock
-from ...utils.text import quote, shown
+from ...utils.text import printable_name, quote
 
 WORK = '.prepare'
 OWNER = f'{WORK}/release.json'
@@ -186,7 +186,7 @@ def _check_owner(path: Path, release: str) -> None:
     if known != release:
         content = 'something that cannot be read'
         if known is not None:
-            content = shown(known) if isinstance(known, str) else quote(known)
+            content = printable_name(known) if isinstance(known, str) else quote(known)
         raise MERDataError(
             f'contains {content}, not {release}',
             path=path,

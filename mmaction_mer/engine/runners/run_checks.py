@@ -216,7 +216,9 @@ def watch_runners() -> None:
             # Here rather than in from_cfg: a config may import this package while the
             # Runner is being built.
             if isinstance(model, dict) and model == self.cfg.get('model'):
-                model = with_num_classes(self.cfg).model
+                # Checkpoints hold the config of the runner.
+                self.cfg = with_num_classes(self.cfg)
+                model = self.cfg.model
             return build_model(self, model)
 
         return build

@@ -11,7 +11,7 @@ from ...utils.errors import MERRunError
 from ...utils.files import clear_half_written
 from ...utils.hashing import file_digest
 from ...utils.json_files import write_json
-from ...utils.text import quote, shown
+from ...utils.text import printable_name, quote
 from .json_fields import FOLD_FIELDS, read_record
 from .layout import repair_hint
 
@@ -239,7 +239,7 @@ def check_fold_place(folder: FoldFolder) -> None:
         return
     target = os.path.realpath(path)
     if os.path.dirname(target) != os.path.realpath(path.parent):
-        problem = f'is a link to {shown(target)}, outside of the run'
+        problem = f'is a link to {printable_name(target)}, outside of the run'
     elif not path.is_dir():
         problem = 'is not a folder'
     else:

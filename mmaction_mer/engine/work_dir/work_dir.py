@@ -8,7 +8,7 @@ from typing import Any
 from ...evaluation.predictions import Key
 from ...evaluation.summary import SELECTIONS
 from ...utils.errors import MERRunError
-from ...utils.text import shown
+from ...utils.text import printable_name
 from .fold_check import differing, has_digests, read_fold
 from .fold_folder import FoldFolder
 from .json_fields import RESULTS_FIELDS, read_record
@@ -118,8 +118,8 @@ class WorkDir:
             folds = self.plan['folds']
             if folder.name not in folds:
                 raise MERRunError(
-                    f'fold {shown(folder.name)} is not in loso.json, whose folds are '
-                    f'{", ".join(map(shown, folds))}',
+                    f'fold {printable_name(folder.name)} is not in loso.json, whose '
+                    f'folds are {", ".join(map(printable_name, folds))}',
                     path=folder.path,
                     hint='move its folder elsewhere',
                 )

@@ -1,4 +1,4 @@
-"""Weights of other projects, turned into those of mmpretrain's ViT."""
+"""Conversion of weights of other projects to mmpretrain's ViT."""
 
 from .convert import LAYOUTS, Conversion, check_fit, convert, detect_layout
 from .files import read_weights

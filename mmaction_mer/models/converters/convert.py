@@ -1,4 +1,4 @@
-"""From another project's weights to those of mmpretrain's ViT: no key unexplained."""
+"""Conversion of weights of other projects, with an account of every key."""
 
 import math
 import re
@@ -11,14 +11,14 @@ from torch import Tensor
 from .clip import CLIP
 from .google import GOOGLE
 from .hugging_face import HUGGING_FACE, HUGGING_FACE_CLIP
-from .layout import ConversionError, Layout, Used
+from .layout import ConversionError, Layout, Rule
 from .timm import TIMM
 
 LAYOUTS = {
     layout.name: layout
     for layout in (TIMM, HUGGING_FACE, HUGGING_FACE_CLIP, CLIP, GOOGLE)
 }
-# A key of mmpretrain's own ViT.
+# A key of mmpretrain's ViT.
 _OWN = 'patch_embed.projection.weight'
 
 
@@ -27,12 +27,12 @@ class Conversion:
     """Converted weights and an account of every key they came from.
 
     Attributes:
-        source: The file, for messages.
-        layout: Its layout.
-        prefix: What stands before the ViT's keys in it.
-        state: Weights by their key in ``mmpretrain.VisionTransformer``, float32.
-        used: Keys of the file behind each of these weights.
-        unused: Keys of the file that nothing needs, by reason.
+        source: Path of the file, for messages.
+        layout: Layout of the file.
+        prefix: Prefix of the keys of the ViT in the file.
+        state: Weights by key of ``mmpretrain.VisionTransformer``, float32.
+        used: Keys of the file that each of these weights is made of.
+        unused: Keys of the file that are not needed, by reason.
     """
 
     source: str
@@ -43,7 +43,7 @@ class Conversion:
     unused: dict[str, list[str]] = field(default_factory=dict)
 
     def report(self) -> str:
-        """Say in a few lines what was used and what was not, and why."""
+        """Return a summary of the used keys, and of the unused ones with reasons."""
         keys = sum(map(len, self.used.values()))
         numbers = sum(tensor.numel() for tensor in self.state.values())
         lines = [
@@ -61,18 +61,19 @@ class Conversion:
 def detect_layout(
     keys: Mapping[str, object], name: str | None = None, source: str = 'these weights'
 ) -> tuple[Layout, str]:
-    """Find out which layout weights have, by a key that only this layout has.
+    """Detect the layout of weights by the key that is specific to each layout.
 
     Args:
-        keys: The weights, or anything else by their keys.
-        name: Allow this layout alone, a key of ``LAYOUTS``.
-        source: The file, for messages.
+        keys: Mapping with the keys of the weights.
+        name: The only layout to consider, a key of ``LAYOUTS``. Defaults to None, which
+            considers all.
+        source: Path of the file, for messages. Defaults to 'these weights'.
 
     Returns:
-        The layout, and what stands before the ViT's keys.
+        The layout, and the prefix of the keys of the ViT.
 
     Raises:
-        ConversionError: No layout fits.
+        ConversionError: No layout matches.
 
     >>> layout, prefix = detect_layout({'visual.class_embedding': 0})
     >>> layout.name, prefix
@@ -86,14 +87,16 @@ def detect_layout(
     for prefix in ('', 'backbone.'):
         if prefix + _OWN in keys:
             raise ConversionError(
-                f"{source}: is in mmpretrain's layout already and needs no conversion: "
-                f'name it in init_cfg of the backbone, with prefix={prefix[:-1]!r}'
+                "has mmpretrain's layout and needs no conversion",
+                path=source,
+                hint=f'use it in init_cfg of the backbone, with prefix={prefix[:-1]!r}',
             )
     wanted = ' or '.join(f'{layout.anchor} ({layout.name})' for layout in layouts)
     raise ConversionError(
-        f'{source}: no layout known here: none of its {len(keys)} keys is {wanted}. '
-        f'The first are {list(keys)[:5]}; if they are only named differently, rename '
-        'them to one of these layouts'
+        f'has an unknown layout: none of its {len(keys)} keys is {wanted}, the first '
+        f'are {list(keys)[:5]}',
+        path=source,
+        hint='if only the names differ, rename the keys to one of these layouts',
     )
 
 
@@ -102,21 +105,20 @@ def convert(
     layout: str | None = None,
     source: str = 'these weights',
 ) -> Conversion:
-    """Turn weights of another project into those of ``mmpretrain.VisionTransformer``.
+    """Convert weights of another project to those of ``mmpretrain.VisionTransformer``.
 
     Args:
-        weights: Tensors by key, as :func:`~.files.read_weights` gives them.
-        layout: A key of ``LAYOUTS``; ``None`` finds out by itself.
-        source: The file, for messages.
+        weights: Tensors by key, see :func:`~.files.read_weights`.
+        layout: A key of ``LAYOUTS``. Defaults to None, which detects the layout.
+        source: Path of the file, for messages. Defaults to 'these weights'.
 
     Returns:
-        The converted weights with an account of every key. Whether they fit a
-        certain ViT, :func:`check_fit` says.
+        The converted weights with an account of every key; :func:`check_fit` checks
+        whether they match a ViT.
 
     Raises:
-        ConversionError: A key that no rule knows, or that stands for something that
-            mmpretrain's ViT cannot do; a part is missing; a tensor has an odd shape,
-            or holds what is no number.
+        ConversionError: A key is unknown, or of a feature that mmpretrain's ViT does
+            not have; a part is missing; a tensor has a wrong shape or is not finite.
 
     >>> key = 'visual.class_embedding'
     >>> found = convert({key: torch.ones(8), 'logit_scale': torch.ones(())})
@@ -140,32 +142,37 @@ def convert(
             continue
         if rule.part in parts.setdefault(target, {}):
             raise ConversionError(
-                f'{source}: {key} says the same as {found.used[target]}; remove one'
+                f'is a duplicate of {found.used[target]}',
+                path=source,
+                field=key,
+                hint='remove one of them',
             )
-        parts[target][rule.part] = _changed(tensor, rule, key, source)
+        parts[target][rule.part] = _transform(tensor, rule, key, source)
         counts[target] = rule.parts
         found.used.setdefault(target, []).append(key)
     if unknown:
         raise ConversionError(
-            f'{source}: {len(unknown)} of {len(weights)} keys are not known to the '
-            f'layout {found.layout.name}, first {unknown[:3]}. They may change what '
-            'the ViT computes, so nothing was converted: if they do not, remove them '
-            'from the file'
+            f'{len(unknown)} of {len(weights)} keys are unknown to the layout '
+            f'{found.layout.name}, first {unknown[:3]}; nothing was converted, since '
+            f'they may change the output of the ViT',
+            path=source,
+            hint='if they do not, remove them from the file',
         )
     for target, pieces in parts.items():
         if len(pieces) < counts[target]:
             raise ConversionError(
-                f'{source}: holds {found.used[target]}, {len(pieces)} of the '
-                f'{counts[target]} parts of {target}; the file is not complete, fetch '
-                'it again'
+                f'has only {found.used[target]}, {len(pieces)} of the '
+                f'{counts[target]} parts of {target}',
+                path=source,
+                hint='the file is incomplete, download it again',
             )
         joined = torch.cat([pieces[part] for part in sorted(pieces)])
         found.state[target] = joined.contiguous()
     return found
 
 
-def _rule_of(key: str, found: Conversion) -> tuple[Used | None, str]:
-    """The rule of a key and the weight that it makes."""
+def _rule_of(key: str, found: Conversion) -> tuple[Rule | None, str]:
+    """Return the rule for a key and the key of the converted weight."""
     if key.startswith(found.prefix):
         name = key.removeprefix(found.prefix)
         for rule in found.layout.used:
@@ -176,17 +183,19 @@ def _rule_of(key: str, found: Conversion) -> tuple[Used | None, str]:
 
 
 def _reason_of(key: str, found: Conversion) -> str | None:
-    """Why a key is not used; ``None`` where nothing is known about it."""
+    """Return why a key is not needed; None if the key is unknown."""
     layout = found.layout
     known = layout.beside
     name = key
     if key.startswith(found.prefix):
         name = key.removeprefix(found.prefix)
-        for pattern, reason in layout.refused:
+        for pattern, feature in layout.unsupported:
             if re.fullmatch(pattern, name):
                 raise ConversionError(
-                    f"{found.source}: {key} is of {reason}, which mmpretrain's ViT has "
-                    'not: take a release without'
+                    f"is of {feature}, which mmpretrain's ViT does not support",
+                    path=found.source,
+                    field=key,
+                    hint='use a release without this feature',
                 )
         known = layout.unused
     for pattern, reason in known:
@@ -195,25 +204,27 @@ def _reason_of(key: str, found: Conversion) -> str | None:
     return None
 
 
-def _changed(tensor: Tensor, rule: Used, key: str, source: str) -> Tensor:
-    """A tensor as the rule wants it, in float32."""
+def _transform(tensor: Tensor, rule: Rule, key: str, source: str) -> Tensor:
+    """Apply a rule to a tensor, in float32."""
     shape = tuple(tensor.shape)
-    # A copy, since a part of a larger storage would be saved with all of it.
+    # A copy, since torch saves a view together with its whole storage.
     tensor = tensor.detach().to(torch.float32, copy=True)
     if not tensor.isfinite().all():
         raise ConversionError(
-            f'{source}: {key} holds what is no number (NaN or infinity); the file is '
-            'damaged, fetch it again'
+            'has NaN or infinite values',
+            path=source,
+            field=key,
+            hint='the file is damaged, download it again',
         )
     try:
-        return rule.change(tensor) if rule.change is not None else tensor
+        return rule.transform(tensor) if rule.transform is not None else tensor
     except (IndexError, RuntimeError) as error:
         raise ConversionError(
-            f'{source}: {key} has the shape {shape}, which cannot be: {error}'
+            f'has an invalid shape {shape}: {error}', path=source, field=key
         ) from error
 
 
-# What of the config decides whether a ViT has a weight, by its key.
+# The setting of the config that determines whether a ViT has a weight, by its key.
 _SETTINGS = (
     (r'layers\.\d+\.(attn\.gamma1|ffn\.gamma2)\..+', 'layer_scale_init_value'),
     (r'pre_norm\..+', 'pre_norm'),
@@ -225,39 +236,42 @@ _SETTINGS = (
 
 
 def check_fit(found: Conversion, wanted: Mapping[str, Tensor]) -> None:
-    """Make sure that converted weights are all of a ViT, and of this one.
+    """Check that converted weights are complete and match a ViT.
 
-    Position embeddings of another square grid fit: mmpretrain's ViT resizes them, once,
-    when they are loaded.
+    Position embeddings of another square grid are accepted: mmpretrain's ViT resizes
+    them once, when they are loaded.
 
     Args:
-        found: What :func:`convert` gave.
-        wanted: The ViT's ``state_dict()``; its values may be on torch's meta device.
+        found: Result of :func:`convert`.
+        wanted: ``state_dict()`` of the ViT; its values may be on torch's meta device.
 
     Raises:
-        ConversionError: Weights are missing, left over or of another shape; the message
-            names the setting of the config that decides it.
+        ConversionError: Weights are missing, unexpected or of another shape; the hint
+            names the setting of the config that determines it.
     """
     missing = [key for key in wanted if key not in found.state]
     if missing:
         raise ConversionError(
-            f'{found.source}: lacks {len(missing)} of the {len(wanted)} weights that '
-            f'the ViT of this config has, first {missing[:3]}: another release, a file '
-            f'cut short, or another setting of the ViT{_setting(missing[0])}'
+            f'{len(missing)} of the {len(wanted)} weights of the ViT in the config are '
+            f'missing, first {missing[:3]}',
+            path=found.source,
+            hint='the file is truncated or of another release, or the ViT has another '
+            f'setting{_setting(missing[0])}',
         )
     for key, tensor in found.state.items():
         if key not in wanted:
             raise ConversionError(
-                f'{found.source}: has {found.used[key]}, but the ViT of this config '
-                f'has no {key}: take the config of this release or change the ViT'
-                f'{_setting(key)}'
+                f'has {found.used[key]}, but the ViT in the config has no {key}',
+                path=found.source,
+                hint=f'use the config of this release or change the ViT{_setting(key)}',
             )
         if not _fits(key, tensor, wanted[key]):
             raise ConversionError(
-                f'{found.source}: {found.used[key]} gives {key} the shape '
-                f'{tuple(tensor.shape)}, but the ViT of this config has '
-                f'{tuple(wanted[key].shape)}: take the config of this release or '
-                'change arch or patch_size of the ViT'
+                f'{key} from {found.used[key]} has the shape {tuple(tensor.shape)}, '
+                f'but the ViT in the config needs {tuple(wanted[key].shape)}',
+                path=found.source,
+                hint='use the config of this release, or change arch or patch_size of '
+                'the ViT',
             )
 
 
@@ -277,7 +291,7 @@ def _fits(key: str, tensor: Tensor, wanted: Tensor) -> bool:
         and tensor.shape[2] == wanted.shape[2]
         and (
             tensor.shape == wanted.shape
-            # Only a square can be resized: the file does not say its sides.
+            # Only a square grid can be resized: the file does not have its sides.
             or (patches > 0 and math.isqrt(patches) ** 2 == patches)
         )
     )

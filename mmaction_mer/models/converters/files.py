@@ -1,4 +1,4 @@
-"""Reading of weights as other projects release them; code in a file is never run."""
+"""Reading of released weights of other projects, without running code in them."""
 
 import importlib.util
 import lzma
@@ -19,24 +19,25 @@ from ...utils.checkpoints.reading import UNREADABLE, CheckpointError, read_torch
 from ...utils.checkpoints.wrapped_keys import without_wrappers
 from ...utils.errors import MERRunError
 from ...utils.files import open_regular
-from ...utils.text import first_line, quote, shown
+from ...utils.text import first_line, printable_name, quote
 from .layout import ConversionError
 
-#: How deep trainers wrap the weights, at most.
-MAX_WRAPS = 4
-# Where they put them among other things.
+# Maximum depth at which trainers nest the weights.
+_MAX_NESTING = 4
+# Entries of a checkpoint that contain the weights.
 CONTAINERS = ('state_dict', 'model', 'model_state_dict')
-#: Bytes that the arrays of an .npz have at most; those of a ViT-H have 2.5 GB.
-MAX_ARRAYS = 8 << 30
-#: How many times smaller than its arrays an .npz is at most: weights hardly compress.
-MAX_RATIO = 10
-REMEDY = (
-    'fetch it again; or, if you trust where it comes from, save its state dict alone '
+# Maximum size of the arrays of an .npz in bytes; those of a ViT-H have 2.5 GB.
+_MAX_ARRAYS = 8 << 30
+# Maximum ratio of the arrays to the .npz: weights hardly compress.
+_MAX_RATIO = 10
+_DOWNLOAD = 'download it again'
+_HINT = (
+    f'{_DOWNLOAD}; or, if you trust where it comes from, save its state dict alone '
     'with torch.save and convert that'
 )
 
 
-# What numpy raises over bytes that are no arrays, by where it stumbles.
+# What numpy raises for files that are damaged or not arrays.
 _DAMAGES = (
     *(*UNREADABLE, OSError, MemoryError, SyntaxError, tokenize.TokenError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
@@ -47,34 +48,35 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a file of weights.
 
     Args:
-        path: A file of ``torch.save``, a ``.safetensors`` or an ``.npz``.
+        path: A file of ``torch.save``, a ``.safetensors`` or an ``.npz`` file.
 
     Returns:
-        Tensors by key, without what wraps them: an entry such as ``state_dict`` or
-        ``model``, and the ``module.`` of data parallel training or the ``_orig_mod.``
-        of a compiled model.
+        Tensors by key. Entries such as ``state_dict`` or ``model`` that contain them
+        are unwrapped, and the prefixes ``module.`` of data parallel training and
+        ``_orig_mod.`` of compiled models removed.
 
     Raises:
-        ConversionError: The file is not there, is damaged, or holds more than weights.
-        OSError: The file may not be read.
+        ConversionError: The file does not exist, is damaged, or contains more than
+            weights.
+        OSError: The file cannot be opened.
     """
     path = Path(path)
     if not path.is_file():
-        raise ConversionError(f'{path}: there is no such file of weights')
-    # Where it may not be read, that is said; below, any error means damage.
+        raise ConversionError('there is no such file', path=path)
+    # An OSError here is a lack of permission; below, any error means damage.
     open_regular(path).close()
     readers = {'.npz': _read_npz, '.safetensors': _read_safetensors}
     return unwrap(readers.get(path.suffix, _read_torch)(path), str(path))
 
 
 def unwrap(content: Any, source: str) -> dict[str, Tensor]:
-    """Take the weights out of what a trainer saved.
+    """Extract the weights from a checkpoint of a trainer.
 
     >>> saved = dict(epoch=3, state_dict={'module.norm.bias': torch.zeros(2)})
     >>> unwrap(saved, 'saved.pth')
     {'norm.bias': tensor([0., 0.])}
     """
-    for _ in range(MAX_WRAPS):
+    for _ in range(_MAX_NESTING):
         if not isinstance(content, Mapping):
             break
         inner = [key for key in CONTAINERS if isinstance(content.get(key), Mapping)]
@@ -82,7 +84,7 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
             break
         content = content[inner[0]]
     if not isinstance(content, Mapping) or not content:
-        raise ConversionError(f'{source}: holds no weights by name')
+        raise ConversionError('contains no weights by name', path=source)
     others = [
         key
         for key, value in content.items()
@@ -90,28 +92,32 @@ def unwrap(content: Any, source: str) -> dict[str, Tensor]:
     ]
     if others:
         raise ConversionError(
-            f'{source}: not only weights: {quote(others[:3])} are no tensors. Save the '
-            f'state dict alone, or as one of the entries {CONTAINERS}'
+            f'contains more than weights: {quote(others[:3])} are not tensors',
+            path=source,
+            hint=f'save the state dict alone, or as one of the entries {CONTAINERS}',
         )
     try:
         return dict(without_wrappers(content))
     except MERRunError as error:
-        raise ConversionError(f'{source}: {error}') from error
+        raise ConversionError(str(error), path=source) from error
 
 
 def _read_torch(path: Path) -> Any:
     try:
-        return read_torch_file(path, hint=REMEDY)
+        return read_torch_file(path, hint=_HINT)
     except CheckpointError as error:
         if not isinstance(error.__cause__, TorchScriptError):
-            raise ConversionError(str(error)) from error
+            raise ConversionError(
+                error.problem, path=error.path, field=error.field, hint=error.hint
+            ) from error
         raise ConversionError(
-            f'{path}: a TorchScript archive (OpenAI releases CLIP so), which is a '
-            'program and not only weights; it is not opened here. If you trust where '
-            'it comes from, take the weights out of it and convert these:\n'
+            'is a TorchScript archive, as OpenAI releases CLIP, which is a program and '
+            'not only weights; it was not opened',
+            path=path,
+            hint='if you trust its source, extract the weights and convert these:\n'
             '  python -c "import torch; torch.save(torch.jit.load('
             f"'{path}', map_location='cpu').state_dict(), "
-            f"'{path.with_suffix('.weights.pth')}')\""
+            f"'{path.with_suffix('.weights.pth')}')\"",
         ) from error
 
 
@@ -125,8 +131,11 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
                 array = _read_array(path, arrays, key)
                 if array.dtype.kind not in 'fiub':
                     raise ConversionError(
-                        f'{path}: {shown(key)} holds {array.dtype}, which is no number '
-                        'that numpy knows (bfloat16?); save it as float32'
+                        f'has the type {array.dtype}, which numpy does not support '
+                        f'(bfloat16?)',
+                        path=path,
+                        field=printable_name(key),
+                        hint='save it as float32',
                     )
                 weights[key] = torch.from_numpy(array)
     except ConversionError:
@@ -143,28 +152,31 @@ def _read_array(path: Path, arrays: Any, key: str) -> np.ndarray:
         if 'pickle' not in str(error):
             raise
         raise ConversionError(
-            f'{path}: {quote(key)} holds Python objects, which would be code: refused, '
-            f'nothing in it was run. Save its numbers alone'
+            'contains Python objects, which could be code; nothing in it was run',
+            path=path,
+            field=printable_name(key),
+            hint='save the numbers alone',
         ) from error
     if not isinstance(array, np.ndarray):
-        raise ConversionError(f'{path}: {quote(key)} is no array')
+        raise ConversionError('is not an array', path=path, field=printable_name(key))
     return array
 
 
 def _check_declared(path: Path) -> None:
-    """Check what an archive says of its size, before memory is taken for it.
+    """Check the declared sizes of an archive before memory is allocated.
 
     Raises:
-        ConversionError: It unpacks to much more than weights do, or an array declares
-            more numbers than its part of the archive holds.
+        ConversionError: It would unpack to much more than weights do, or an array
+            declares more bytes than the archive contains.
     """
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         total = sum(part.file_size for part in parts)
-        if total > min(MAX_ARRAYS, MAX_RATIO * path.stat().st_size + (64 << 20)):
+        if total > min(_MAX_ARRAYS, _MAX_RATIO * path.stat().st_size + (64 << 20)):
             raise ConversionError(
-                f'{path}: its arrays would unpack to {total:,} bytes, which weights do '
-                f'not; it is not opened'
+                f'would unpack to {total:,} bytes, more than weights do; it was not '
+                f'opened',
+                path=path,
             )
         for part in parts:
             with archive.open(part) as file:
@@ -176,16 +188,18 @@ def _check_declared(path: Path) -> None:
                 shape, _, dtype = read[version[0]](file)
             if math.prod(shape) * dtype.itemsize > part.file_size:
                 raise ConversionError(
-                    f'{path}: {quote(part.filename)} declares a larger array than it '
-                    f'holds'
+                    'declares a larger array than it contains',
+                    path=path,
+                    field=printable_name(part.filename),
                 )
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     if importlib.util.find_spec('safetensors') is None:
         raise ConversionError(
-            f'{path}: to read this kind of file, install safetensors: pip install '
-            'safetensors'
+            'cannot be read without safetensors',
+            path=path,
+            hint='pip install safetensors',
         )
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -197,8 +211,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, error: Exception, key: str = '') -> ConversionError:
-    where = f'{path}: {shown(key)}' if key else f'{path}'
     return ConversionError(
-        f'{where}: cannot be read as weights, or was cut short '
-        f'({first_line(error)}); fetch it again'
+        f'cannot be read as weights, or is truncated ({first_line(error)})',
+        path=path,
+        field=printable_name(key) or None,
+        hint=_DOWNLOAD,
     )

@@ -1,14 +1,14 @@
 """The layouts of Hugging Face's transformers: ViT, DeiT, ViTMAE, Dinov2, CLIP.
 
-Query, key and value are layers of their own there and one in mmpretrain.
+Query, key and value are separate layers there, and one layer in mmpretrain.
 """
 
-from .layout import Layout, Used, affine, as_positions, as_token
+from .layout import Layout, Rule, affine, as_positions, as_token
 
 
-def _qkv(source: str, names: tuple[str, str, str]) -> tuple[Used, ...]:
+def _qkv(source: str, names: tuple[str, str, str]) -> tuple[Rule, ...]:
     return tuple(
-        Used(
+        Rule(
             rf'{source}\.{name}\.(weight|bias)',
             r'layers.\1.attn.qkv.\2',
             part=part,
@@ -26,8 +26,8 @@ HUGGING_FACE = Layout(
     anchor='embeddings.patch_embeddings.projection.weight',
     prefixes=('vit.', 'deit.', 'dinov2.', ''),
     used=(
-        Used(r'embeddings\.cls_token', 'cls_token', as_token),
-        Used(r'embeddings\.position_embeddings', 'pos_embed', as_positions),
+        Rule(r'embeddings\.cls_token', 'cls_token', as_token),
+        Rule(r'embeddings\.position_embeddings', 'pos_embed', as_positions),
         affine(r'embeddings\.patch_embeddings\.projection', 'patch_embed.projection'),
         affine('layernorm', 'ln1'),
         affine(rf'{LAYER}\.(?:layernorm_before|norm1)', r'layers.\1.ln1'),
@@ -38,20 +38,20 @@ HUGGING_FACE = Layout(
             rf'{LAYER}\.(?:intermediate\.dense|mlp\.fc1)', r'layers.\1.ffn.layers.0.0'
         ),
         affine(rf'{LAYER}\.(?:output\.dense|mlp\.fc2)', r'layers.\1.ffn.layers.1'),
-        Used(rf'{LAYER}\.layer_scale1\.lambda1', r'layers.\1.attn.gamma1.weight'),
-        Used(rf'{LAYER}\.layer_scale2\.lambda1', r'layers.\1.ffn.gamma2.weight'),
+        Rule(rf'{LAYER}\.layer_scale1\.lambda1', r'layers.\1.attn.gamma1.weight'),
+        Rule(rf'{LAYER}\.layer_scale2\.lambda1', r'layers.\1.ffn.gamma2.weight'),
     ),
     unused=(
         (r'embeddings\.mask_token', 'mask token of the pre-training'),
-        (r'pooler\.dense\.(weight|bias)', 'pooler behind the class token'),
-        # A model without a prefix has its heads below it too.
+        (r'pooler\.dense\.(weight|bias)', 'pooler after the class token'),
+        # Without a prefix, the keys of the heads are among those of the ViT.
         (r'(classifier|cls_classifier)\.(weight|bias)', 'classification head'),
     ),
     beside=(
         (r'(classifier|cls_classifier)\.(weight|bias)', 'classification head'),
         (r'decoder\..+', 'decoder of the pre-training'),
     ),
-    refused=(
+    unsupported=(
         (
             r'embeddings\.distillation_token',
             'a distillation token beside the class token',
@@ -65,14 +65,14 @@ CLIP_LAYER = r'encoder\.layers\.(\d+)'
 
 HUGGING_FACE_CLIP = Layout(
     name='hugging-face-clip',
-    title="transformers' CLIP, its vision tower alone or both towers",
+    title="transformers' CLIP, the vision tower alone or both towers",
     anchor='embeddings.class_embedding',
     prefixes=('vision_model.', ''),
     used=(
-        Used(r'embeddings\.class_embedding', 'cls_token', as_token),
-        Used(r'embeddings\.position_embedding\.weight', 'pos_embed', as_positions),
+        Rule(r'embeddings\.class_embedding', 'cls_token', as_token),
+        Rule(r'embeddings\.position_embedding\.weight', 'pos_embed', as_positions),
         affine(r'embeddings\.patch_embedding', 'patch_embed.projection'),
-        # Spelled so in every release of transformers.
+        # The spelling in every release of transformers.
         affine('pre_layrnorm', 'pre_norm'),
         affine('post_layernorm', 'ln1'),
         affine(rf'{CLIP_LAYER}\.layer_norm1', r'layers.\1.ln1'),
@@ -82,10 +82,10 @@ HUGGING_FACE_CLIP = Layout(
         affine(rf'{CLIP_LAYER}\.mlp\.fc1', r'layers.\1.ffn.layers.0.0'),
         affine(rf'{CLIP_LAYER}\.mlp\.fc2', r'layers.\1.ffn.layers.1'),
     ),
-    unused=((r'embeddings\.position_ids', 'numbers of the positions, no weights'),),
+    unused=((r'embeddings\.position_ids', 'indices of the positions, not weights'),),
     beside=(
         (r'text_model\..+|text_projection\.weight', 'text tower'),
-        (r'visual_projection\.weight', 'projection to the space of texts'),
+        (r'visual_projection\.weight', 'projection to the text space'),
         ('logit_scale', 'scale of the contrastive loss'),
         (r'classifier\.(weight|bias)', 'classification head'),
     ),

@@ -1,4 +1,4 @@
-"""What a layout of weights is: rules from its keys to those of mmpretrain's ViT."""
+"""Layouts of weights: rules that map their keys to those of mmpretrain's ViT."""
 
 import math
 import re
@@ -12,82 +12,82 @@ from ...utils.errors import MERRunError
 
 
 class ConversionError(MERRunError):
-    """Weights that cannot be converted; the message says which key and what to do."""
+    """Weights that cannot be converted."""
 
 
 @dataclass(frozen=True)
-class Used:
-    r"""A rule: what a key becomes.
+class Rule:
+    r"""A rule that converts the tensors of matching keys.
 
     Attributes:
         source: Regular expression that matches a whole key, below the prefix.
         target: Key of mmpretrain's ViT; ``\1`` is the first group of ``source``.
-        change: What its tensor goes through.
-        part: Which of ``parts`` it is; parts are joined along their first axis, as
-            query, key and value are.
-        parts: How many parts make the target.
+        transform: Function that converts the tensor. Defaults to None.
+        part: Index among the ``parts`` that are concatenated along the first axis, as
+            query, key and value are. Defaults to 0.
+        parts: Number of parts of the target. Defaults to 1.
     """
 
     source: str
     target: str
-    change: Callable[[Tensor], Tensor] | None = None
+    transform: Callable[[Tensor], Tensor] | None = None
     part: int = 0
     parts: int = 1
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How one family of releases names its weights.
+    """The names of weights in one family of releases.
 
     Attributes:
-        name: What it is called on the command line.
-        title: Who writes it.
-        anchor: A key that every ViT of the layout has, below one of ``prefixes``.
-        prefixes: What may stand before the ViT's keys, most telling first.
-        used: Rules of the weights that the ViT takes.
-        unused: Keys below the prefix that nothing here needs, as pairs of regular
-            expression and reason.
-        beside: The same for keys outside the prefix.
-        refused: Keys below the prefix that change what the ViT computes in a way
-            that mmpretrain's cannot, as pairs of regular expression and reason.
+        name: Name of the layout on the command line.
+        title: Projects that use it.
+        anchor: A key that every ViT of the layout has, after one of ``prefixes``.
+        prefixes: Possible prefixes of the keys of the ViT, most specific first.
+        used: Rules for the weights of the ViT.
+        unused: Keys with the prefix that are not needed, as pairs of regular
+            expression and reason. Defaults to none.
+        beside: The same for keys without the prefix. Defaults to none.
+        unsupported: Keys with the prefix of features that mmpretrain's ViT does not
+            have, as pairs of regular expression and feature. Defaults to none.
     """
 
     name: str
     title: str
     anchor: str
     prefixes: tuple[str, ...]
-    used: tuple[Used, ...]
+    used: tuple[Rule, ...]
     unused: tuple[tuple[str, str], ...] = ()
     beside: tuple[tuple[str, str], ...] = ()
-    refused: tuple[tuple[str, str], ...] = ()
+    unsupported: tuple[tuple[str, str], ...] = ()
 
 
-def affine(source: str, target: str) -> Used:
-    r"""Rule of a layer's weight and bias alike.
+def affine(source: str, target: str) -> Rule:
+    r"""Return the rule for the weight and the bias of a layer.
 
     Args:
-        source: Regular expression of the layer, with at most one group.
-        target: Its name in mmpretrain's ViT.
+        source: Regular expression that matches the layer, with at most one group.
+        target: Name of the layer in mmpretrain's ViT.
 
     >>> rule = affine(r'blocks\.(\d+)\.norm1', r'layers.\1.ln1')
     >>> re.sub(rule.source, rule.target, 'blocks.3.norm1.bias')
     'layers.3.ln1.bias'
     """
     groups = re.compile(source).groups
-    return Used(rf'{source}\.(weight|bias)', rf'{target}.\{groups + 1}')
+    return Rule(rf'{source}\.(weight|bias)', rf'{target}.\{groups + 1}')
 
 
 def as_token(tensor: Tensor) -> Tensor:
-    """Give a token ``(D,)`` or ``(1, 1, D)`` the shape ``(1, 1, D)``."""
+    """Reshape a token of shape ``(D,)`` or ``(1, 1, D)`` to ``(1, 1, D)``."""
     return tensor.reshape(1, 1, -1)
 
 
 def as_positions(tensor: Tensor) -> Tensor:
-    """Give position embeddings the shape ``(1, 1 + N, D)``.
+    """Reshape position embeddings to ``(1, 1 + N, D)``.
 
     Args:
-        tensor: ``(L, D)`` or ``(1, L, D)``. Where ``L`` is a square there is none for
-            the class token (DeiT III): it gets zeros, which add nothing.
+        tensor: Embeddings of shape ``(L, D)`` or ``(1, L, D)``. If L is a square, the
+            class token has none (DeiT III) and gets zeros, which have no effect.
 
     >>> as_positions(torch.ones(4, 2))[0, :, 0].tolist()
     [0.0, 1.0, 1.0, 1.0, 1.0]
@@ -98,6 +98,6 @@ def as_positions(tensor: Tensor) -> Tensor:
         tensor = tensor[None]
     length = tensor.shape[1]
     if math.isqrt(length) ** 2 == length:
-        nothing = tensor.new_zeros(1, 1, tensor.shape[2])
-        tensor = torch.cat([nothing, tensor], dim=1)
+        zeros = tensor.new_zeros(1, 1, tensor.shape[2])
+        tensor = torch.cat([zeros, tensor], dim=1)
     return tensor

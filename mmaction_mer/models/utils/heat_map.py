@@ -1,18 +1,18 @@
-"""Where the action branch sees movement."""
+"""Heat maps of action codes."""
 
 from torch import Tensor
 from torch.nn import functional
 
 
 def heat_map(code: Tensor, size: tuple[int, int]) -> Tensor:
-    """Magnitude of an action code over the face (MA2MI, Fig. 6).
+    """Return the magnitude of an action code over the face (MA2MI, Fig. 6).
 
     Args:
-        code: ``(B, c, g, g)``.
-        size: Height and width of the picture.
+        code: Action code of shape ``(B, c, g, g)``.
+        size: Height and width of the map.
 
     Returns:
-        ``(B, H, W)``, 0 and up.
+        Non-negative maps of shape ``(B, H, W)``.
 
     Example:
         >>> import torch

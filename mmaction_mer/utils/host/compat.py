@@ -42,11 +42,7 @@ def apply() -> None:
 
 def apply_to_models() -> None:
     """Apply the repairs that need ``mmengine.model``, which is slow to import."""
-    # Imported here since it imports mmengine.runner.
-    from . import checkpoint_repairs
-
     wrap_without_gpu()
-    checkpoint_repairs.apply()
 
 
 # mmaction2 issue 2714: the wheel and the sdist of 1.2.0 lack a package that

@@ -472,9 +472,3 @@ def test_the_points_are_stable_when_the_face_moves(known, finder):
 def test_creating_a_finder_prints_nothing(finder, capfd):
     FaceFinder(finder.model)
     assert capfd.readouterr() == ('', '')
-
-
-def test_a_higher_score_finds_less(known, finder):
-    image, face = known
-    with pytest.raises(FaceNotFoundError):
-        FaceFinder(finder.model, score=0.99)(image)

@@ -1,4 +1,4 @@
-"""Random weights of other projects, the tool that converts them, and our ViT."""
+"""Models of other projects with random weights, and the tool that converts them."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ SMALL = dict(embed_dims=32, num_layers=2, num_heads=4, feedforward_channels=64)
 
 
 def _randomise(module, seed=0):
-    """Draw every tensor of a model, norms and scales too: none is 0 or 1 any more."""
+    """Randomize all parameters of a model, also norms and scales (1 at the start)."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -27,7 +27,7 @@ def _randomise(module, seed=0):
 
 @pytest.fixture
 def randomise():
-    """Draw every tensor of a model, norms and scales too."""
+    """Randomize all parameters of a model, norms and scales too."""
     return _randomise
 
 
@@ -84,7 +84,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def cut_config(tmp_path):
-    """Write a config of this package with two layers in place of twelve."""
+    """Write a config of this package with two layers instead of twelve."""
 
     def write(name):
         path = tmp_path / f'{name}.py'
@@ -106,17 +106,16 @@ def cut_config(tmp_path):
 
 @pytest.fixture
 def run_tool():
-    """Run tools/convert_weights.py; returns its exit status."""
+    """Run tools/convert_weights.py; return its exit status."""
     tool = load_tool('convert_weights.py')
     return lambda *arguments: tool.main([str(argument) for argument in arguments])
 
 
 @pytest.fixture
 def converted(tmp_path, run_tool):
-    """Convert by the tool and read the result as training does.
+    """Convert a dict of tensors or a file by the tool; load it into an MPTViT.
 
-    The file is what a dict of tensors is saved as, or one that is there already.
-    Returned is an MPTViT with adapters, as they are at the start.
+    The adapters of the MPTViT are as initialized.
     """
     written = tmp_path / 'release.pth', tmp_path / 'converted.pth'
 
@@ -134,14 +133,14 @@ def converted(tmp_path, run_tool):
         return MPTViT(vit=vit, adapter=dict(type='GroupAdapter', reduction=8)).eval()
 
     yield convert
-    # Half a gigabyte each, which pytest would keep for three runs.
+    # Half a gigabyte each, which pytest would keep.
     for path in written:
         path.unlink(missing_ok=True)
 
 
 @pytest.fixture
 def assert_same(images):
-    """Compare logits: the other project's head reads our class token."""
+    """Compare the logits of the other project's head, given our class token."""
 
     def check(model, theirs, head, size):
         image = images(size)[:1]

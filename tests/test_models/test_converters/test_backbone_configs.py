@@ -1,4 +1,4 @@
-"""The backbones' configs agree with what mmpretrain says of the same releases."""
+"""The configs of the backbones agree with mmpretrain's for the same releases."""
 
 from pathlib import Path
 

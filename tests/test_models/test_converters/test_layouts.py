@@ -1,4 +1,4 @@
-"""Every layout, small: found by its keys, converted, equal to its source."""
+"""Small models of every layout are detected, converted, and equal to the source."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_hugging_face_vit(small_timm, converted, config, assert_same, capsys):
     assert_same(converted(release, config()), theirs, theirs.head, 32)
     report = capsys.readouterr().out
     assert 'layout hugging-face (' in report
-    for reason in ('classification head', 'pooler behind', 'decoder of the'):
+    for reason in ('classification head', 'pooler after', 'decoder of the'):
         assert f'1 keys, {reason}' in report
 
 
@@ -139,7 +139,7 @@ def test_deit_iii_has_no_position_for_its_class_token(
 
 
 def google_arrays(big_vision, seed=0):
-    """Draw what a .npz of Google's holds, by the names and axes of their layouts."""
+    """Draw random arrays with the names and axes of Google's layouts."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape):
@@ -184,7 +184,7 @@ def google_arrays(big_vision, seed=0):
 def test_google_npz_as_timm_reads_it(
     prefix, small_timm, converted, config, assert_same, tmp_path, capsys
 ):
-    """timm's own reader of these files is the judge."""
+    """The reference is timm's own reader of these files."""
     path = tmp_path / 'google.npz'
     arrays = google_arrays(big_vision=prefix == 'params/')
     np.savez(path, **{prefix + key: value for key, value in arrays.items()})
@@ -202,7 +202,7 @@ def test_safetensors(small_timm, converted, config, assert_same, tmp_path):
     assert_same(converted(path, config()), theirs, theirs.head, 32)
 
 
-def test_a_wrapper_of_parallel_training_is_taken_off(small_timm, tmp_path):
+def test_prefixes_of_parallel_training_are_removed(small_timm, tmp_path):
     state = small_timm().state_dict()
     path = tmp_path / 'wrapped.pth'
     wrapped = {f'module.{key}': value for key, value in state.items()}

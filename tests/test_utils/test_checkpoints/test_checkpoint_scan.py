@@ -147,7 +147,7 @@ def test_a_truncated_file_is_reported(tmp_path, zipped):
         with pytest.raises(CheckpointError, match='possibly truncated') as error:
             read_checkpoint(path)
         assert error.value.path == str(path)
-        assert 'run' not in error.value.problem
+        assert 'was run' not in error.value.problem
 
 
 def test_damaged_numbers_are_detected(tmp_path):

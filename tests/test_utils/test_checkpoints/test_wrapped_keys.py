@@ -39,8 +39,14 @@ def save(path, state, form):
 def test_every_reader_removes_the_wrappers(form, tmp_path, config_file):
     state = {'cls_token': torch.ones(2), 'blocks.0.module.bias': torch.zeros(3)}
     path = save(tmp_path / 'w.pth', state, form)
+    with config_file.open('a') as file:
+        file.write('model.update(cls_head=dict(num_classes=3))\n')
     loaded = CheckpointLoader.load_checkpoint(str(path))['state_dict']
-    (fold,) = load_weights(config_file, path).folds.values()
+    config = tmp_path / 'config.py'
+    config.write_text(
+        f'_base_ = {str(config_file)!r}\nmodel = dict(cls_head=dict(num_classes=3))\n'
+    )
+    (fold,) = load_weights(config, path).folds.values()
     assert list(read_weights(path)) == list(loaded) == list(fold) == list(state)
     # mmengine itself removes only the first module.
     source, target = nn.Linear(3, 2), nn.Linear(3, 2)

@@ -123,9 +123,7 @@ def test_invalid_pairs(wrong):
 
 
 @pytest.mark.parametrize('folder', ['moved data', 'a, b', 'alt (2)', "d'été"])
-def test_a_run_reads_the_folder_that_was_typed(
-    folder, config_file, toy_data, tmp_path, nothing_drawn
-):
+def test_a_run_reads_the_folder_that_was_typed(folder, config_file, toy_data, tmp_path):
     (tmp_path / folder).symlink_to(toy_data)
     option = f'train_dataloader.dataset.data_root={tmp_path / folder}'
     if ',' in folder:

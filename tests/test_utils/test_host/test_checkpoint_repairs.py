@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.model import BaseModel
-from mmengine.runner import Runner, load_checkpoint
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner import load_checkpoint
 from torch import nn
 
 from mmaction_mer.utils.checkpoints.reading import CheckpointError
@@ -75,50 +74,3 @@ def test_plain_values_are_read_and_code_is_rejected_from_any_source(load, tmp_pa
         load(out=Fraction(1, 3))
     with torch.serialization.safe_globals([Fraction]):
         assert load(out=Fraction(1, 3))['out'] == Fraction(1, 3)
-
-
-class Model(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-
-    def forward(self, *_, **__):
-        return dict(loss=self.weight.sum())
-
-
-def test_the_config_in_a_training_state_is_not_run(tmp_path, monkeypatch):
-    """mmengine executes ``meta.config`` as Python when it resumes a run."""
-    monkeypatch.chdir(tmp_path)
-    sampler = dict(type='DefaultSampler', shuffle=False)
-
-    def train(epochs, load_from=None):
-        runner = Runner(
-            Model(),
-            work_dir=str(tmp_path / 'work'),
-            train_dataloader=dict(
-                batch_size=1, dataset=list(range(4)), num_workers=0, sampler=sampler
-            ),
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
-            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-            default_scope='mmengine',
-            experiment_name=f'planted{epochs}',
-            load_from=load_from,
-            resume=load_from is not None,
-        )
-        runner.train()
-        return runner
-
-    train(1)
-    state = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=True)
-    code = f'import pathlib\npathlib.Path({str(tmp_path / "ran")!r}).touch()\n'
-    state['meta']['config'] = code
-    path = str(tmp_path / 'planted.pth')
-    torch.save(state, path)
-    assert train(2, path).iter == 8
-    assert not (tmp_path / 'ran').exists()
-    # Without a training state, and with one of another model.
-    for broken in ({'meta': dict(epoch='1', iter=4)}, {'optimizer': {'state': 1}}):
-        torch.save({**state, **broken}, path)
-        with pytest.raises(CheckpointError, match='is not a training state') as error:
-            train(2, path)
-        assert error.value.path == path

@@ -143,6 +143,7 @@ def test_globals_allowed_before_the_import_have_no_effect(tmp_path):
     torch.save({'lr': np.float32(0.5), 'flag': np.bool_(True)}, tmp_path / 'c.pth')
     code = """
 import sys, numpy as np, torch
+from mmengine.logging import HistoryBuffer
 kinds = [type(np.dtype(code)) for code in ('f8', 'i8')]
 array = np.ones(1).__reduce__()[0]
 torch.serialization.add_safe_globals(

@@ -63,10 +63,10 @@ class StoredState:
         assert self.path is not None
         with _reading(self.path, self.remedy):
             if self.index is None:
-                state = read_checkpoint(self.path, remedy=REMEDY)
+                state = read_checkpoint(self.path, hint=REMEDY)
                 check_owner(FoldFolder(self.path.parent), state)
                 return state
-            content = read_checkpoint(self.path, remedy=STACK_REMEDY, mmap=True)
+            content = read_checkpoint(self.path, hint=STACK_REMEDY, mmap=True)
             return _unstack(content, self.index)
 
 
@@ -195,7 +195,7 @@ def _last_state(folder: FoldFolder) -> StoredState:
     if not folder.last.is_file() or folder.state().get('status') == 'diverged':
         return StoredState()
     with _reading(folder.last, REMEDY):
-        state = read_checkpoint(folder.last, remedy=REMEDY, mmap=True)
+        state = read_checkpoint(folder.last, hint=REMEDY, mmap=True)
         check_training_state(state, str(folder.last), REMEDY)
         return StoredState(state['meta']['iter'], folder.last)
 
@@ -204,7 +204,7 @@ def _read_labels(path: Path) -> tuple[int, list[str]]:
     """Read the iteration of a stack, and the labels of its folds in their order."""
     with _reading(path, STACK_REMEDY):
         try:
-            content = read_checkpoint(path, remedy=STACK_REMEDY, mmap=True)
+            content = read_checkpoint(path, hint=STACK_REMEDY, mmap=True)
         except MERRunError:
             if path.is_file():
                 raise

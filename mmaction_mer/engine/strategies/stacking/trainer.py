@@ -15,6 +15,7 @@ from ....models.data_preprocessors.augmentation import CropFlipParams
 from ....models.utils.slim_checkpoint import frozen_fingerprints
 from ....utils.errors import DivergedError, MERDataError, MERRunError
 from ....utils.files import clear_half_written
+from ....utils.text import first_line
 from ...hooks.best_iteration import BestIterationHook
 from ...hooks.divergence import next_iteration
 from ...hooks.slim_checkpoint_hook import (
@@ -183,9 +184,8 @@ class StackedTrainer:
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:
             if out_of_memory(error):
                 raise
-            reason = str(error).strip().splitlines() or [type(error).__name__]
             raise StackingNotSupportedError(
-                f'the model does not support vmap: {reason[0]}'
+                f'the model does not support vmap: {first_line(error)}'
             ) from error
         losses.sum().backward()
         check_equal(self.stack, losses, self.alone, self.precision())

@@ -46,7 +46,7 @@ def test_other_images_are_ignored_and_listed(tmp_path):
 @pytest.mark.parametrize(
     ('names', 'message'),
     [
-        (['img1.jpg', 'img01.jpg'], r'img01\.jpg and img1\.jpg are both frame 1'),
+        (['img1.jpg', 'img01.jpg'], r"'img01\.jpg' and 'img1\.jpg' are both frame 1"),
         (['notes.txt'], 'no image'),
         (None, 'cannot be read'),
     ],

@@ -1,4 +1,4 @@
-"""The table gives what the loader and the preprocessor give, clip by clip."""
+"""The table returns the clips of the loader, and the inputs of the preprocessor."""
 
 import pytest
 import torch
@@ -68,22 +68,24 @@ def test_batches_are_copies(toy_data):
     assert 'pred_label' not in table.batch([2])['data_samples'][0]
 
 
-def refused(root, match, pipeline=PIPELINE):
+def assert_rejected(root, match, pipeline=PIPELINE):
     with pytest.raises(StackingNotSupportedError, match=match):
         ClipTable(dataset(root, pipeline), CPU)
 
 
 def test_what_no_table_can_hold(toy_data, monkeypatch):
-    refused(
+    assert_rejected(
         toy_data,
         'Flip in the pipeline',
         [*PIPELINE[:2], dict(type='Flip'), PIPELINE[2]],
     )
-    refused(toy_data, 'does not end in PackMERInputs', PIPELINE[:2])
+    assert_rejected(toy_data, 'does not end in PackMERInputs', PIPELINE[:2])
     streams = [dict(type='EulerianMagnification'), dict(type='RankPooling')]
-    refused(toy_data, 'EulerianMagnification', [*PIPELINE[:2], *streams, PIPELINE[2]])
+    assert_rejected(
+        toy_data, 'EulerianMagnification', [*PIPELINE[:2], *streams, PIPELINE[2]]
+    )
     monkeypatch.setattr(clip_table, 'available_memory', lambda device: 1000)
-    refused(toy_data, '16 clips take 0.0 GB, more than 40%')
+    assert_rejected(toy_data, '16 clips take 0.0 GB, more than 40%')
 
 
 def test_a_clip_that_cannot_be_read_is_named(toy_data, tmp_path):
