@@ -119,7 +119,7 @@ FENCE = re.compile(
 SPAN = re.compile(r'(?<!`)`([^`\n]+(?:\n[^`\n]+)*)`(?!`)')
 HERE_DOC = re.compile(r"<<'?(\w+)")
 TRAINING = re.compile(
-    r'(?:tools/(?:train\.py|\w+\.sh)|mim (?:run|train)).* configs/([\w.-]+)\.py'
+    r'(?:tools/(?:train\.py|\w+\.sh)|mim (?:run|train)).*? \S*?([\w.-]+)\.py'
 )
 ADDRESS = re.compile(r'http://(?:127\.0\.0\.1|localhost):\d+')
 
@@ -330,9 +330,10 @@ def remove_output(command: str, tree: Path) -> None:
     The trainings of a page are mostly different ways to do one thing, and a training
     refuses a work directory of another one.
     """
-    written = re.findall(r'--(?:out|work-dir) ((?:data|work_dirs)/\S+)', command)
-    if not written and (match := TRAINING.search(command)):
-        written = [f'work_dirs/{match[1]}']
+    written = re.findall(r'--out ((?:data|work_dirs)/\S+)', command)
+    if training := TRAINING.search(command):
+        named = re.search(r'--work-dir (\S+)', command)
+        written.append(named[1] if named else f'work_dirs/{training[1]}')
     for name in written:
         shutil.rmtree(tree / name, ignore_errors=True)
 
