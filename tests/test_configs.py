@@ -198,7 +198,7 @@ def test_a_leaf_is_short_and_has_no_keys_that_nothing_reads(path):
         code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
         assert len(code) <= 12
     read = {*inspect.signature(Runner).parameters, 'runner_type', 'loso'}
-    read |= {'custom_imports', 'vis_backends', 'log_level'}
+    read |= {'custom_imports', 'vis_backends', 'log_level', 'run_hooks'}
     keys = {key for key in Config.fromfile(path) if not key.endswith('_pipeline')}
     assert keys <= read
 

@@ -230,6 +230,6 @@ def test_options_mean_what_they_mean_in_mmaction(config_file, capsys):
     with config_file.open('a') as file:
         file.write('auto_scale_lr = dict(base_batch_size=8)\nrunner_type = None\n')
     assert build('--auto-scale-lr').auto_scale_lr.enable
-    with pytest.raises(SystemExit, match='--folds is for protocols'):
+    with pytest.raises(SystemExit, match='--folds requires a config'):
         build('--folds', 's1')
     assert build('--amp').optim_wrapper.type == 'AmpOptimWrapper'

@@ -96,7 +96,7 @@ def test_scores_from_the_test_subject_are_labeled(tmp_path, selections):
     written = json.loads((tmp_path / 'c.json').read_text())
     assert written['note'] == f'{sides} {LABEL}'
     assert printed.count(f'{sides} {LABEL}') >= 4
-    assert ('not a fair one' in printed) == (sides == 'B')
+    assert ('comparison is not fair' in printed) == (sides == 'B')
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_a_repeated_key_is_rejected(run):
     path = run / 'folds' / 's2' / 'predictions.jsonl'
     whole = path.read_text()
     path.write_text(whole.replace('"label": 0', '"label": 1, "label": 0', 1))
-    with pytest.raises(MERDataError, match="line 1 .*'label' twice"):
+    with pytest.raises(MERDataError, match="line 1 .*duplicate key 'label'"):
         WorkDir(run).runs()
     path.write_text(whole)
     state = run / 'folds' / 's2' / 'fold.json'
