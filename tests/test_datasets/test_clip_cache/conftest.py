@@ -54,9 +54,13 @@ def log():
     handler.filter = lambda record: 'store' in record.getMessage()
     handler.emit = lambda record: messages.append(record.getMessage())
     logger = MMLogger.get_current_instance()
+    level = logger.level
+    # A run of another test may have silenced it.
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     yield messages
     logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture
