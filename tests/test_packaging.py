@@ -57,10 +57,10 @@ def test_all_problems_are_reported_together():
 
 
 def import_without(hidden='', prelude=''):
-    """Import the package in a new process and return its message."""
+    """Import the package and its parts in a new process and return the message."""
     code = (
         f'import sys; sys.modules.update(dict.fromkeys({hidden.split()}))\n{prelude}\n'
-        'try:\n    import mmaction_mer\n'
+        'try:\n    import mmaction_mer\n    import mmaction_mer.registration\n'
         'except ImportError as error:\n    print(error)\n'
         "    print('torch loaded:', 'torch' in sys.modules)\n"
     )
@@ -99,7 +99,7 @@ def test_import_with_a_torchvision_of_another_build(tmp_path):
     message = import_without(
         prelude=f'import sys; sys.path.insert(1, {str(tmp_path)!r})'
     )
-    assert 'torchvision::nms' in message and 'same place' in message
+    assert 'torchvision::nms' in message and 'same source' in message
 
 
 def test_import_needs_no_extra():
