@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+
+from paths import HELPERS
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
@@ -32,7 +33,7 @@ def test_nothing_is_inherited():
     done = subprocess.run(
         ['sh', '-c', ignoring, sys.executable, PROGRAM],
         env=os.environ | {'RANK': '3', 'SLURM_PROCID': '3'},
-        cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300,
+        cwd=HELPERS, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.stdout == 'heard\n', done.stderr
 
