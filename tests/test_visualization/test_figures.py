@@ -156,7 +156,11 @@ def test_large_images_are_shrunk_and_small_ones_kept():
 
 
 def test_figures_stay_out_of_pyplot(clip):
+    def open_figures():
+        pyplot = sys.modules.get('matplotlib.pyplot')
+        return [] if pyplot is None else pyplot.get_fignums()
+
+    before = open_figures()  # of the host's visualizer, in other tests
     plot_clip(**clip)
     contact_sheet([np.zeros((8, 8))])
-    pyplot = sys.modules.get('matplotlib.pyplot')
-    assert pyplot is None or not pyplot.get_fignums()
+    assert open_figures() == before
