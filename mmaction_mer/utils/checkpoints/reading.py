@@ -145,6 +145,11 @@ def read_torch_file(
                 weights_only=True,
                 mmap=mmap,
             )
+        except FileNotFoundError as error:
+            # With mmap torch opens the path again; another rank may have removed it.
+            raise CheckpointNotFoundError(
+                'no such checkpoint', path=path, hint=hint
+            ) from error
         except (*UNREADABLE, MemoryError) as error:
             problem, hint = _explain(error, hint)
             raise CheckpointError(problem, path=path, hint=hint) from error

@@ -14,6 +14,7 @@ import torch
 from hostile_pickles import entry, text
 from torch import nn
 
+from mmaction_mer.utils.checkpoints import reading
 from mmaction_mer.utils.checkpoints.reading import (
     CheckpointError,
     CheckpointNotFoundError,
@@ -210,3 +211,11 @@ def test_an_incomplete_training_state_is_rejected(state, field):
         check_training_state(state, 'a.pth')
     assert (error.value.path, error.value.field) == ('a.pth', field)
     check_training_state({'meta': dict(epoch=1, iter=4), 'message_hub': {}}, 'a.pth')
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_not_found(tmp_path, monkeypatch):
+    path = tmp_path / 'a.pth'
+    torch.save({'meta': {}, 'state_dict': {}}, path)
+    monkeypatch.setattr(reading, 'scan', lambda file, size: path.unlink())
+    with pytest.raises(CheckpointNotFoundError):
+        read_checkpoint(path, mmap=True)
