@@ -1,6 +1,7 @@
 """Every benchmark runs, as small as it can be; docs-check runs more of each."""
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 
@@ -26,6 +27,9 @@ NAMES = sorted({path.stem for path in FOLDER.glob('*.py')} - {'common', 'magnifi
 @pytest.fixture(autouse=True)
 def imports(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
+    yield
+    # Benchmarks silence the host; the tests after them must not be silent.
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope='module')

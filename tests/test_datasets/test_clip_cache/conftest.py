@@ -55,7 +55,9 @@ def log():
     handler.emit = lambda record: messages.append(record.getMessage())
     logger = MMLogger.get_current_instance()
     level = logger.level
-    # A run of another test may have silenced it.
+    # Another test may have silenced it; MMLogger forgets what it has cached of
+    # logging.disable when its level is set.
+    logging.disable(logging.NOTSET)
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     yield messages
