@@ -7,11 +7,13 @@ from typing import Any
 
 from mmaction.registry import HOOKS, RUNNERS
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from ...utils.cli.type_names import types_to_names
 from ...utils.errors import ConfigError, FoldsFailed, MERRunError
 from ...utils.files import clear_half_written
 from ...utils.memory import keep_freed_memory
+from ...utils.text import first_line
 from ..strategies import STRATEGIES
 from ..strategies.stacking.stack_file import clear_stacks
 from ..work_dir.fingerprint import fingerprint
@@ -29,6 +31,25 @@ from .resuming import check_mixed_seeds, prepare_work_dir, resumed_config
 from .sample_names import check_sample_names
 from .tasks import FoldTask, SeedRun, runs_by_seed
 from .tracking import check_trackers, track_fold
+
+
+def build_run_hooks(configs: Any) -> list[Hook]:
+    """Build the hooks that are called once per run.
+
+    Args:
+        configs: ``run_hooks`` of the config; None for none.
+
+    Raises:
+        ConfigError: It is not a list of configs of hooks.
+    """
+    try:
+        return [HOOKS.build(config) for config in configs or ()]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f'{configs!r} cannot be built: {first_line(error)}',
+            field='run_hooks',
+            hint="give a list such as [dict(type='RunReportHook')], or [] for none",
+        ) from error
 
 
 @RUNNERS.register_module()
@@ -92,7 +113,7 @@ class LOSORunner:
         # Only one rank writes to the console.
         console = 'WARNING' if self.ranks.first else 'ERROR'
         self.runs = runs_by_seed(self.cfg, self.plan, self.options['seeds'], console)
-        self.run_hooks = [HOOKS.build(one) for one in self.cfg.get('run_hooks') or []]
+        self.run_hooks = build_run_hooks(self.cfg.get('run_hooks'))
         self.result_files: dict[Path, SeedRun | None] = {}
 
     @classmethod

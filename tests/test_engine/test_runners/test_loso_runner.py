@@ -11,11 +11,12 @@ from settings import NAMES, edit_json, predictions, same_weights, train, weights
 
 from mmaction_mer.datasets import MERDataset
 from mmaction_mer.engine.runners import results as results_module
+from mmaction_mer.engine.runners.loso_runner import build_run_hooks
 from mmaction_mer.engine.runners.tasks import SeedRun
 from mmaction_mer.engine.strategies import STRATEGIES
 from mmaction_mer.engine.strategies.sequential import sequential
 from mmaction_mer.evaluation.metrics import mer_metric
-from mmaction_mer.utils.errors import MERDataError, MERRunError
+from mmaction_mer.utils.errors import ConfigError, MERDataError, MERRunError
 from mmaction_mer.utils.hashing import file_digest
 
 
@@ -373,3 +374,12 @@ def test_predictions_without_names_end_the_first_fold(
     assert [path.name for path in folds.iterdir()] == ['s1']
     state = json.loads((folds / 's1' / 'fold.json').read_text())
     assert state['status'] == 'running'
+
+
+@pytest.mark.parametrize(
+    'hooks', [[dict(type='Nope')], 5, [dict(type='RunReportHook', x=1)], [None]]
+)
+def test_run_hooks_that_cannot_be_built_are_named_before_training(hooks):
+    with pytest.raises(ConfigError) as error:
+        build_run_hooks(hooks)
+    assert error.value.field == 'run_hooks'
